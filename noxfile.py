@@ -1,0 +1,63 @@
+"""
+Everything that is checked, as sessions: `nox` runs them all, `nox -s tests` one.
+
+Each test session installs the built wheel, never the source tree.
+"""
+
+from __future__ import annotations
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "floors", "types", "bare", "tests"]
+# A missing Python is passed over at home and an error where the variable CI is set (nox's default);
+# it is never downloaded.
+nox.options.download_python = "never"
+
+
+def groups(*names: str) -> list[str]:
+    """The requirements of dependency groups, for `session.install`."""
+    return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def floors(session: nox.Session) -> None:
+    """import-linter: imports only go down."""
+    session.install("-e", ".", *groups("lint"))
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict on everything, pyright on the public face."""
+    session.install("-e", ".[emulator]", *groups("types"))
+    session.run("mypy", "talkjs_async", "tests", "examples", "benchmarks", "noxfile.py")
+    session.run("pyright", "talkjs_async", "tests/typing", "examples")
+    session.run("pyright", "--verifytypes", "talkjs_async", "--ignoreexternal")
+
+
+@nox.session(python=PYTHONS)
+def bare(session: nox.Session) -> None:
+    """The wheel with nothing optional: it imports, works, and says what is missing."""
+    session.install(".", "pytest>=9", "trio>=0.31", "hypothesis>=6.140")
+    session.run("pytest", "tests/bare", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The whole suite on the wheel with everything; the newest Python measures coverage."""
+    session.install(".[httpx2,emulator]", *groups("test"))
+    coverage = ["--cov", "--cov-report=term"] if session.python == PYTHONS[-1] else []
+    session.run("pytest", *coverage, *session.posargs)

@@ -1,0 +1,156 @@
+"""
+The async Python SDK for the TalkJS REST API.
+
+    async with AsyncTalkJS() as talkjs:
+        await talkjs.messages.send("conversation", sender="alice", text="Hello")
+
+Start with `AsyncTalkJS`. Optional parts have a module of their own, named after their extra.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from talkjs_async._core.call import Call
+    from talkjs_async._core.clock import Clock
+    from talkjs_async._core.endpoint import call_of
+    from talkjs_async._core.pages import Page, Pages
+    from talkjs_async._core.retry import RetryPolicy
+    from talkjs_async._core.wire import UNSET, Unset
+    from talkjs_async.auth import AppTokenAuth, Auth, SecretKeyAuth
+    from talkjs_async.client import AsyncTalkJS
+    from talkjs_async.errors import (
+        APIError,
+        BadRequest,
+        ConfigurationError,
+        ConnectFailed,
+        DecodeError,
+        Forbidden,
+        LimiterUnavailable,
+        NotFound,
+        OutcomeUnknown,
+        RateLimited,
+        RateLimitWaitTimeout,
+        ServerError,
+        TalkJSError,
+        TransportError,
+        Unauthorized,
+        WebhookError,
+    )
+    from talkjs_async.limits import Budget, Limiter, TokenBucket
+    from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
+    from talkjs_async.models.filters import Filter, equals, exists, one_of
+    from talkjs_async.models.markup import escape_markup
+    from talkjs_async.models.messages import (
+        Attachment,
+        Location,
+        Message,
+        SentMessage,
+        SystemMessage,
+        UserMessage,
+        new_idempotency_key,
+    )
+    from talkjs_async.models.participants import Participation
+    from talkjs_async.models.users import User, UserInput
+
+__all__ = [
+    # the client
+    "AsyncTalkJS",
+    "AppTokenAuth",
+    "Auth",
+    "Budget",
+    "Call",
+    "Clock",
+    "Limiter",
+    "Page",
+    "Pages",
+    "RetryPolicy",
+    "SecretKeyAuth",
+    "TokenBucket",
+    "UNSET",
+    "Unset",
+    "__version__",
+    "call_of",
+    # what it speaks of
+    "Attachment",
+    "Conversation",
+    "ConversationInput",
+    "Filter",
+    "Location",
+    "Message",
+    "Participation",
+    "SentMessage",
+    "SystemMessage",
+    "User",
+    "UserConversation",
+    "UserInput",
+    "UserMessage",
+    "equals",
+    "escape_markup",
+    "exists",
+    "new_idempotency_key",
+    "one_of",
+    # what can go wrong
+    "APIError",
+    "BadRequest",
+    "ConfigurationError",
+    "ConnectFailed",
+    "DecodeError",
+    "Forbidden",
+    "LimiterUnavailable",
+    "NotFound",
+    "OutcomeUnknown",
+    "RateLimitWaitTimeout",
+    "RateLimited",
+    "ServerError",
+    "TalkJSError",
+    "TransportError",
+    "Unauthorized",
+    "WebhookError",
+]
+
+_MODULES = {
+    "_core.call": ["Call"],
+    "_core.clock": ["Clock"],
+    "_core.endpoint": ["call_of"],
+    "_core.pages": ["Page", "Pages"],
+    "_core.retry": ["RetryPolicy"],
+    "_core.wire": ["UNSET", "Unset"],
+    "auth": ["AppTokenAuth", "Auth", "SecretKeyAuth"],
+    "client": ["AsyncTalkJS"],
+    "errors": __all__[__all__.index("APIError") :],
+    "limits": ["Budget", "Limiter", "TokenBucket"],
+    "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
+    "models.filters": ["Filter", "equals", "exists", "one_of"],
+    "models.markup": ["escape_markup"],
+    "models.messages": [
+        "Attachment",
+        "Location",
+        "Message",
+        "SentMessage",
+        "SystemMessage",
+        "UserMessage",
+        "new_idempotency_key",
+    ],
+    "models.participants": ["Participation"],
+    "models.users": ["User", "UserInput"],
+}
+"""Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # A worker that only catches errors or verifies webhooks does not load the client, and
+    # `import talkjs_async` costs next to nothing in programs that may not use it at all.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

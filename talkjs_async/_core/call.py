@@ -1,0 +1,94 @@
+"""
+One request to TalkJS, as a value.
+
+A `Call` is what every endpoint builds and what the pipeline, `batch` and bulk jobs send. It knows
+nothing of connections, tokens or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from talkjs_async.errors import ConfigurationError
+
+T = TypeVar("T")
+
+Bucket = Literal["ordinary", "batch"]
+"""Which of TalkJS's two budgets a request is charged to."""
+
+Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
+
+
+@attrs.frozen(kw_only=True)
+class Call(Generic[T]):
+    """
+    A request and the way to read its answer.
+
+    Attributes:
+        method: HTTP method.
+        path: Below `/v1/{appId}`, each segment percent-encoded, beginning with "/". Empty means the
+            app itself.
+        query: Parameters as TalkJS spells them, still unencoded.
+        body: What to send as JSON. None sends no body (no endpoint takes a bare null).
+        decode: From parsed JSON to the result. `nothing` means that the body is never looked at.
+        idempotent: Whether repeating the request after an unknown outcome changes nothing.
+        repeatable_for: Seconds for which that holds, counted from the first attempt.
+        bucket: The budget that pays for it.
+    """
+
+    method: Method
+    path: str
+    query: dict[str, str] = attrs.field(factory=dict)
+    body: Any = None
+    decode: Callable[[Any], T]
+    idempotent: bool = True
+    repeatable_for: float = float("inf")
+    bucket: Bucket = "ordinary"
+
+
+class Run(Protocol):
+    """Sends a call and returns its decoded answer. `Pipeline.run` is one."""
+
+    async def __call__(self, call: Call[T], /) -> T: ...
+
+
+def nothing(_data: object) -> None:
+    """
+    Decode the answer of a call that has none.
+
+    TalkJS tells success by the status alone, so a body that says something else is not an error.
+    """
+
+
+def as_is(data: Any) -> Any:
+    """Leave the parsed JSON as it came."""
+    return data
+
+
+def path(noun: str, /, **ids: str) -> str:
+    """
+    Build "/noun/id..." with every ID percent-encoded as one segment.
+
+    Args:
+        noun: The fixed segment.
+        ids: Argument name to ID, in the order of the URL.
+
+    Raises:
+        ConfigurationError: An ID is not a string, is empty, is "." or ".." (which URLs resolve
+            away), or is not valid Unicode.
+    """
+    segments = [noun]
+    for argument, value in ids.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(argument, f"must be a string, not {type(value).__name__}.")
+        if value in {"", ".", ".."}:
+            raise ConfigurationError(argument, f"must be an ID, not {value!r}.")
+        try:
+            segments.append(quote(value, safe=""))
+        except UnicodeEncodeError:
+            raise ConfigurationError(argument, "holds half of a surrogate pair.") from None
+    return "/" + "/".join(segments)

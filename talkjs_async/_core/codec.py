@@ -1,0 +1,54 @@
+"""JSON, in and out, with our errors only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from talkjs_async.errors import ConfigurationError, DecodeError
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def encode(value: Any) -> bytes:
+    """
+    Write *value* as compact UTF-8 JSON.
+
+    Raises:
+        ConfigurationError: It holds NaN, an infinity, half of a surrogate pair, or something that
+            has no JSON form.
+    """
+    try:
+        return _encoder.encode(value).encode()
+    except UnicodeEncodeError as error:
+        # Not chained: the original carries the whole body.
+        raise ConfigurationError(
+            "json", f"text must be valid Unicode: {error.reason} (a lone surrogate?)."
+        ) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError("json", f"cannot be sent as JSON: {error}.") from None
+
+
+def decode(raw: bytes) -> Any:
+    """
+    Read JSON.
+
+    Raises:
+        DecodeError: *raw* is anything else. It says what came instead, without quoting it.
+    """
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        got = "JSON that is nested too deep"
+    except ValueError:
+        got = _describe(raw)
+    raise DecodeError(json_path="$", expected="JSON", got=got)
+
+
+def _describe(raw: bytes) -> str:
+    start = raw.lstrip()[:15].lower()
+    if not start:
+        return "an empty body"
+    if start.startswith((b"<!doctype", b"<html")):
+        return "an HTML page"
+    return f"{len(raw)} bytes that are not complete JSON"

@@ -1,0 +1,102 @@
+"""
+How a pure function becomes a method that sends.
+
+An endpoint is written once, as a function from arguments to a `Call` (or, for lists, to a
+`Listing`). The decorators here turn it into what users see; `call_of` gives the same request as a
+value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast, overload
+
+from talkjs_async._core.call import Call, Run
+from talkjs_async._core.pages import Listing, Page, Pages
+from talkjs_async.errors import ConfigurationError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R", bound="Resource")
+
+
+class Resource:
+    """Base of the doors: a noun of the API that can send."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+
+def endpoint(
+    build: Callable[Concatenate[R, P], Call[T]],
+) -> Callable[Concatenate[R, P], Coroutine[Any, Any, T]]:
+    """Make an ordinary coroutine method of a function that builds a `Call`."""
+
+    @wraps(build)
+    async def send(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(build(self, *args, **kwargs))
+
+    send.__annotations__["return"] = _result_of(build)
+    send.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
+    return send
+
+
+def listing(
+    build: Callable[Concatenate[R, P], Listing[T]],
+) -> Callable[Concatenate[R, P], Pages[T]]:
+    """Make a method that returns `Pages` of a function that builds a `Listing`."""
+
+    @wraps(build)
+    def pages(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
+        return Pages(build(self, *args, **kwargs), self._run)
+
+    pages.__annotations__["return"] = f"Pages[{_result_of(build)}]"
+    pages.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
+    return pages
+
+
+@overload
+def call_of(
+    method: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+) -> Call[T]: ...
+
+
+@overload
+def call_of(
+    method: Callable[P, Pages[T]], /, *args: P.args, **kwargs: P.kwargs
+) -> Call[Page[T]]: ...
+
+
+def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Call[Any]:
+    """
+    Build the request that a method would send, without sending it.
+
+    Args:
+        method: A bound endpoint method, for example `talkjs.users.get`.
+        args, kwargs: Its arguments; they are checked as if it were called.
+
+    Returns:
+        The call. For a list method: the call of its first page.
+
+    Raises:
+        ConfigurationError: *method* is not an endpoint, or an argument breaks its rule.
+    """
+    build = getattr(method, "__build__", None)
+    resource = getattr(method, "__self__", None)
+    if build is None or resource is None:
+        raise ConfigurationError(
+            "method", f"{method!r} is not an endpoint: pass a method such as talkjs.users.get."
+        )
+    built = build(resource, *args, **kwargs)
+    if isinstance(built, Listing):
+        return built.call(built.starting_after)
+    return cast("Call[Any]", built)
+
+
+def _result_of(build: Callable[..., object]) -> str:
+    """What `Call[User]` or `Listing[User]` yields, for `help()`: the text between the brackets."""
+    returns = str(build.__annotations__["return"])
+    return returns[returns.index("[") + 1 : -1]

@@ -1,0 +1,248 @@
+"""
+The HTTP library under the client: which one, loaded when first needed, and what its errors mean.
+
+Knows httpx, httpx2 and httpx-aiohttp by name only: nothing is imported before a call needs it, and
+never a library that the user did not choose. Called by the slots and by the pipeline.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import anyio
+import anyio.to_thread
+
+from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+Outcome = Literal["never_left", "unknown"]
+"""What a failed exchange did at the server: certainly nothing, or nobody knows."""
+
+_LIBRARY: Final = {"httpx": "httpx", "httpx2": "httpx2", "aiohttp": "httpx"}
+_CORE: Final = {"httpx": "httpcore", "httpx2": "httpcore2"}
+_ADAPTER: Final = {"aiohttp": "httpx_aiohttp"}
+
+_NEVER_LEFT: Final = (
+    "ConnectError",
+    "ConnectTimeout",
+    "PoolTimeout",
+    # The proxy refused to open the tunnel: it was asked for a connection, not for the request.
+    "ProxyError",
+    "UnsupportedProtocol",
+)
+"""
+Classes after which not one byte of the request has been written.
+
+Not among them: WriteError and WriteTimeout (a part was written), LocalProtocolError (over HTTP/2 it
+can also come in the middle of an exchange), and a kept-alive connection that the server dropped
+before its answer (the request may have been read before the drop).
+"""
+
+_AIOHTTP_NEVER_LEFT: Final = (
+    "ClientConnectorError",
+    "ConnectionTimeoutError",
+    "ClientHttpProxyError",
+)
+"""
+What must be behind a "never left" of httpx-aiohttp for it to be true.
+
+Its table turns *every* connection error of aiohttp without a closer match into a ConnectTimeout, a
+server that hung up after it had read the request included (seen in the code of version 0.2.0).
+"""
+
+
+class Engine:
+    """
+    One HTTP library, by its name in the constructor of the client.
+
+    Attributes:
+        name: "httpx", "httpx2" or "aiohttp" (httpx over aiohttp's connections).
+        library, core: The modules httpx and httpcore, or httpx2 and httpcore2.
+        Request, URL, Timeout, Response, AsyncClient: Its classes, typed as httpx's: httpx2 has the
+            same ones.
+        exceptions: Everything that `AsyncClient.send` raises when no whole answer came.
+
+    All but `name` exist once the library is loaded, which the first loan of a connection sees to.
+    """
+
+    library: Any
+    core: Any
+    Request: type[httpx.Request]
+    Response: type[httpx.Response]
+    URL: type[httpx.URL]
+    Timeout: type[httpx.Timeout]
+    AsyncClient: type[httpx.AsyncClient]
+    exceptions: tuple[type[Exception], ...]
+
+    def __init__(self, name: str) -> None:
+        if name not in _LIBRARY:
+            known = ", ".join(repr(each) for each in _LIBRARY)
+            raise ConfigurationError("engine", f"must be one of {known}, not {name!r}")
+        if any(find_spec(each) is None for each in (_LIBRARY[name], _ADAPTER.get(name, "anyio"))):
+            raise ConfigurationError(
+                "engine", f"{name!r} is not installed: pip install 'talkjs-async[{name}]'"
+            )
+        self.name = name
+        self.loaded = False
+
+    def __repr__(self) -> str:
+        return f"Engine({self.name!r})"
+
+    def load(self) -> None:
+        """
+        Import the library. The first time in a process it takes some 100 ms of CPU.
+
+        Call it in a worker thread when an event loop is running.
+        """
+        if self.loaded:
+            return
+        library: Any = import_module(_LIBRARY[self.name])
+        core: Any = import_module(_CORE[library.__name__])
+        if self.name in _ADAPTER:
+            import_module(_ADAPTER[self.name])
+        self.library = library
+        self.core = core
+        self.Request = library.Request
+        self.Response = library.Response
+        self.URL = library.URL
+        self.Timeout = library.Timeout
+        self.AsyncClient = library.AsyncClient
+        self._never_left = tuple(
+            getattr(each, name) for each in (library, core) for name in _NEVER_LEFT
+        )
+        self.exceptions = tuple(_exceptions(library, core))
+        self.loaded = True
+
+    def outcome(self, error: Exception) -> Outcome:
+        """Say whether the request that ended with *error*, one of `exceptions`, ever left."""
+        if not isinstance(error, self._never_left):
+            return "unknown"
+        cause = type(error.__cause__)
+        if cause.__module__.partition(".")[0] == "aiohttp" and not any(
+            each.__name__ in _AIOHTTP_NEVER_LEFT for each in cause.__mro__
+        ):
+            return "unknown"
+        return "never_left"
+
+    def translate(
+        self, error: Exception, *, method: str, path: str, attempts: int = 1
+    ) -> TransportError:
+        """
+        Turn one of `exceptions` into our error. Raise what you get *from* the original.
+
+        The text of a LocalProtocolError is left out: it quotes the header that is malformed, which
+        may be the one with the secret.
+        """
+        kind = type(error).__name__
+        text = "" if kind == "LocalProtocolError" else str(error)
+        cause = f"{kind}: {text}" if text else kind
+        if self.outcome(error) == "never_left":
+            return ConnectFailed(
+                f"no connection, nothing was sent ({cause})",
+                method=method,
+                path=path,
+                attempts=attempts,
+            )
+        return OutcomeUnknown(
+            f"no whole answer came, so it may or may not have happened ({cause})",
+            method=method,
+            path=path,
+            attempts=attempts,
+        )
+
+    async def tls_context(self) -> ssl.SSLContext:
+        """
+        The TLS context of this process for this library, with its idea of whom to trust.
+
+        The first call loads the library and reads the whole trust store, off the event loop. It
+        honours SSL_CERT_FILE and SSL_CERT_DIR as the library does.
+
+        Raises:
+            ConfigurationError: The trust store cannot be read.
+        """
+        known = TLS_CONTEXTS.get(_LIBRARY[self.name])
+        if known is not None and self.loaded:
+            return known
+        # A cancelled call leaves at once; the thread finishes the work for the next one.
+        return await anyio.to_thread.run_sync(self._make_tls_context, abandon_on_cancel=True)
+
+    def _make_tls_context(self) -> ssl.SSLContext:
+        with _tls_lock:
+            self.load()
+            name = self.library.__name__
+            if name not in TLS_CONTEXTS:
+                try:
+                    TLS_CONTEXTS[name] = self.library.create_ssl_context()
+                except OSError as error:
+                    raise ConfigurationError(
+                        "SSL_CERT_FILE", f"the trust store cannot be read: {error}"
+                    ) from error
+            return TLS_CONTEXTS[name]
+
+
+def _exceptions(library: Any, core: Any) -> Iterator[type[Exception]]:
+    yield library.HTTPError
+    # A redirect to nowhere: the library reads `Location` even if it is not to follow it.
+    yield library.InvalidURL
+    for name in (
+        "TimeoutException",
+        "NetworkError",
+        "ProtocolError",
+        "ProxyError",
+        "UnsupportedProtocol",
+    ):
+        yield getattr(core, name)
+    # What the layers below let through, seen in the code of httpcore 1.0.9 and httpcore2 2.16.2:
+    # TLS alerts in the middle of an exchange (ssl.SSLError is an OSError) and streams that end
+    # while something is written.
+    yield OSError
+    yield anyio.EndOfStream
+    yield anyio.BrokenResourceError
+    yield anyio.ClosedResourceError
+    # A reason phrase in no known encoding, in httpx-aiohttp 0.2.0.
+    yield UnicodeError
+    # An injected client whose idle connections belong to an event loop that is gone. It happens
+    # before anything is sent, but a RuntimeError does not say so.
+    yield RuntimeError
+    # httpx-aiohttp translates only a part of aiohttp's errors. Its user, a client that was injected
+    # or the engine itself, has imported aiohttp by now.
+    aiohttp = sys.modules.get("aiohttp")
+    if aiohttp is not None:
+        yield aiohttp.ClientError
+
+
+def engine_of(given: object, *, argument: str, base: str) -> Engine:
+    """
+    Find the engine that an object of the user's belongs to, by its class and without any import.
+
+    Args:
+        given: An HTTP client or a transport.
+        argument: Its name in the constructor of our client, for the error.
+        base: The class that it must descend from: "AsyncClient" or "AsyncBaseTransport".
+
+    Returns:
+        The engine, loaded.
+    """
+    for each in type(given).__mro__:
+        library = each.__module__.partition(".")[0]
+        if library in _CORE and each.__name__ == base:
+            engine = Engine(library)
+            engine.load()
+            return engine
+    kind = f"{type(given).__module__}.{type(given).__qualname__}"
+    raise ConfigurationError(argument, f"must be an {base} of httpx or httpx2, not a {kind}")
+
+
+TLS_CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}
+"""The TLS context of this process, by library."""
+
+_tls_lock: Final = threading.Lock()

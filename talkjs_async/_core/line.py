@@ -1,0 +1,373 @@
+"""
+The queue in front of a budget: two lanes, strict order, direct hand-off, one timer.
+
+Knows who waits and for how long, nothing of where tokens come from: that is a `Source`. However
+many callers wait, only one of them, the leader, watches the clock; a token is handed to the caller
+whose turn it is, so nobody wakes up in vain and nobody can overtake.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import deque
+from threading import RLock
+from typing import Final, Protocol
+
+from talkjs_async._core.clock import Clock, SystemClock
+from talkjs_async._core.waiting import (
+    CLOSED,
+    GONE,
+    GRANTED,
+    LATE,
+    WAITING,
+    Alarm,
+    Lane,
+    Waiter,
+    kind_here,
+)
+from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
+
+SLACK: Final = 1e-6
+"""Seconds that we wake after the moment computed, so that rounding never makes it too early."""
+
+_OWED_PER_GRANT: Final = 1 / 9
+"""While background waits, every tenth grant is its own, whatever is left: nobody starves."""
+
+_DEAD_KEPT: Final = 64
+"""Those who left stay in the queue until they are the majority and this many: O(1) to leave."""
+
+
+class Source(Protocol):
+    """Where the tokens come from."""
+
+    def due(self, lane: Lane, now: float, *, owed: bool) -> float:
+        """
+        When one more caller may be granted a token; *now* or earlier means at once.
+
+        Args:
+            lane: Where it stands.
+            now: The clock.
+            owed: Whether a background caller has waited for so long that no reserve counts.
+
+        Returns:
+            A moment. Infinity when only an event can help, after which somebody calls `pump`.
+        """
+        ...
+
+    def take(self) -> int:
+        """Take the token that is due, and return the epoch."""
+        ...
+
+    def untake(self) -> None:
+        """Take back a `take` whose caller has gone."""
+        ...
+
+    def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
+        """Seconds until a token is due for a new caller in *lane* behind *ahead* others."""
+        ...
+
+
+class Queue:
+    """
+    Waiters of one lane, first come, first served. Everything is O(1), amortised.
+
+    Attributes:
+        waiting: How many wait. The places of those who left are cleared away later.
+    """
+
+    __slots__ = ("_places", "waiting")
+
+    def __init__(self) -> None:
+        self._places: deque[Waiter] = deque()
+        self.waiting = 0
+
+    def join(self, waiter: Waiter) -> None:
+        """Take the last place."""
+        places = self._places
+        if len(places) > 2 * self.waiting + _DEAD_KEPT:
+            places = self._places = deque(each for each in places if each.state == WAITING)
+        places.append(waiter)
+        self.waiting += 1
+
+    def head(self) -> Waiter | None:
+        """The one who is next, left in its place."""
+        places = self._places
+        if not self.waiting:
+            places.clear()
+            return None
+        while places[0].state != WAITING:
+            places.popleft()
+        return places[0]
+
+
+class Deadlines:
+    """Who gives up next. O(log n), and only for those who have a *max_wait*."""
+
+    __slots__ = ("_heap", "_order")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Waiter]] = []
+        self._order = itertools.count()
+
+    def add(self, waiter: Waiter, *, waiting: int) -> None:
+        """Remember *waiter*; *waiting* is how many callers wait at all."""
+        if len(self._heap) > 2 * waiting + _DEAD_KEPT:
+            self._heap = [each for each in self._heap if each[2].state == WAITING]
+            heapq.heapify(self._heap)
+        heapq.heappush(self._heap, (waiter.deadline, next(self._order), waiter))
+
+    def next(self) -> Waiter | None:
+        """The waiter whose deadline is the earliest."""
+        heap = self._heap
+        while heap and heap[0][2].state != WAITING:
+            heapq.heappop(heap)
+        return heap[0][2] if heap else None
+
+
+class Line:
+    """
+    Both lanes of one budget.
+
+    Attributes:
+        lock: Guards the line and its source. The same thread may enter twice: a garbage collection
+            can end an abandoned call, which gives its token back, at any moment.
+        waiting: How many callers wait.
+        closed: Whether everybody is refused.
+    """
+
+    __slots__ = (
+        "_again",
+        "_alarm",
+        "_alarm_at",
+        "_blocked",
+        "_clock",
+        "_deadlines",
+        "_due",
+        "_last",
+        "_leader",
+        "_monotonic",
+        "_offset",
+        "_owed",
+        "_pumping",
+        "_queues",
+        "_source",
+        "_system_clock",
+        "closed",
+        "lock",
+        "waiting",
+    )
+
+    def __init__(self, source: Source, clock: Clock) -> None:
+        self.lock = RLock()
+        self.waiting = 0
+        self._source = source
+        self._clock = clock
+        self._system_clock = type(clock) is SystemClock
+        self._monotonic = clock.monotonic
+        self._last = clock.monotonic()
+        self._offset = 0.0
+        self._queues: dict[Lane, Queue] = {"interactive": Queue(), "background": Queue()}
+        self._deadlines = Deadlines()
+        self._owed = 0.0
+        self.closed = False
+        self._pumping = False
+        self._again = False
+        self._leader: Waiter | None = None
+        self._due = math.inf
+        self._blocked = False
+        self._alarm: Alarm | None = None
+        self._alarm_at = math.inf
+
+    def now(self) -> float:
+        """Seconds that never go back, whatever the clock does."""
+        now = self._monotonic() + self._offset
+        if now < self._last:
+            # As if no time had passed: neither tokens nor waits are lost or won.
+            self._offset += self._last - now
+            return self._last
+        self._last = now
+        return now
+
+    def waiting_in(self, lane: Lane) -> int:
+        """How many callers wait in *lane*."""
+        return self._queues[lane].waiting
+
+    def estimate(self, lane: Lane, now: float) -> float:
+        """Seconds until a new caller in *lane* gets its token, if all goes on as it does now."""
+        ahead = self._queues["interactive"].waiting
+        behind = self._queues["background"].waiting
+        if lane == "background":
+            ahead += behind
+        elif behind:
+            ahead += int(self._owed + (ahead + 1) * _OWED_PER_GRANT)
+        return self._source.estimate(now, ahead=ahead, lane=lane)
+
+    def join(self, lane: Lane, now: float, max_wait: float | None) -> Waiter:
+        """
+        Queue, and serve whoever is due, perhaps this very caller. Lock held.
+
+        Raises:
+            RateLimitWaitTimeout: The estimated wait is longer than *max_wait*.
+            LimiterUnavailable: The line is closed.
+        """
+        if self.closed:
+            raise LimiterUnavailable("The limiter is closed.")
+        if now >= self._due:
+            self.pump(now)
+        deadline = math.inf
+        if max_wait is not None:
+            estimate = self.estimate(lane, now)
+            if estimate > max_wait + SLACK:
+                raise RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
+            # Whoever is due at the last moment is woken a little later, and in time.
+            deadline = now + max_wait + 3 * SLACK if max_wait else now
+        waiter = kind_here(system_clock=self._system_clock)(lane, now, deadline)
+        queue = self._queues[lane]
+        queue.join(waiter)
+        self.waiting += 1
+        if deadline < math.inf:
+            self._deadlines.add(waiter, waiting=self.waiting)
+        # Whoever comes after others of its lane changes nothing.
+        if queue.waiting == 1 or deadline < self._due:
+            self.pump(now)
+        return waiter
+
+    def refusal(self, waiter: Waiter, max_wait: float | None) -> TalkJSError:
+        """Say why *waiter* was woken without a token."""
+        if waiter.state == CLOSED or max_wait is None:
+            return LimiterUnavailable("The limiter was closed while this call waited.")
+        with self.lock:
+            now = self.now()
+            estimate = now - waiter.since + self.estimate(waiter.lane, now)
+        return RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
+
+    async def watch(self, waiter: Waiter) -> None:
+        """Wait on behalf of a waiter without alarm: as the leader it has to watch the clock."""
+        while waiter.state == WAITING:
+            with self.lock:
+                leads = waiter is self._leader
+                seconds = max(self._due + SLACK - self.now(), 0.0)
+            if leads:
+                await waiter.doze(self._clock, seconds)
+                with self.lock:
+                    self.pump(self.now())
+            else:
+                await waiter
+
+    def close(self) -> None:
+        """Refuse everybody from now on, those who wait included."""
+        with self.lock:
+            self.closed = True
+            for queue in self._queues.values():
+                while (head := queue.head()) is not None:
+                    self._end(head, CLOSED)
+                    head.wake()
+
+    def pump(self, now: float) -> None:
+        """Hand out all that is due, and have somebody wake us for the next. Lock held."""
+        if self._pumping:
+            self._again = True
+            return
+        self._pumping = True
+        try:
+            while True:
+                self._again = False
+                head, due = self._grant_due(now)
+                self._blocked = due == math.inf
+                late = self._deadlines.next()
+                if late is not None:
+                    if late.deadline <= now:
+                        self._end(late, LATE)
+                        late.wake()
+                        continue
+                    due = min(due, late.deadline)
+                if self._appoint(head, due, now) and not self._again:
+                    return
+        finally:
+            self._pumping = False
+
+    def settled(self, now: float) -> None:
+        """Hand out what the end of a request in flight has made possible. Lock held."""
+        if self._blocked or now >= self._due:
+            self.pump(now)
+
+    def _grant_due(self, now: float) -> tuple[Waiter | None, float]:
+        """Grant every token that is due. Return who is next, and when."""
+        source = self._source
+        while True:
+            interactive = self._queues["interactive"].head()
+            background = self._queues["background"].head()
+            if background is None:
+                self._owed = 0.0
+            owed = self._owed >= 1.0
+            head = background if owed or interactive is None else interactive
+            if head is None:
+                return None, math.inf
+            due = source.due(head.lane, now, owed=owed)
+            if due > now:
+                return head, due
+            if head is background:
+                self._owed = 0.0
+            elif background is not None:
+                self._owed += _OWED_PER_GRANT
+            head.epoch = source.take()
+            self._end(head, GRANTED)
+            if not head.wake():
+                head.state = GONE
+                source.untake()
+
+    def _appoint(self, head: Waiter | None, due: float, now: float) -> bool:
+        """
+        Make *head* the leader: its event loop is the one that wakes us when the next token is due.
+
+        Returns:
+            False when its event loop turns out to have ended, so that somebody else must be found.
+        """
+        before, self._leader = self._leader, head
+        dozing_until, self._due = self._due, due
+        if head is None or due == math.inf:
+            self._leader = None
+            return True
+        if not head.has_alarm:
+            # If it sleeps until a later moment, or does not watch yet, it has to look again.
+            if (head is not before or due < dozing_until) and not head.wake():
+                self._end(head, GONE)
+                return False
+            return True
+        alarm = self._alarm
+        if alarm is not None:
+            if self._alarm_at <= due and alarm.serves(head):
+                return True
+            alarm.cancel()
+        try:
+            self._alarm = head.set_alarm(due + SLACK - now, self._ring)
+        except RuntimeError:
+            self._end(head, GONE)
+            return False
+        self._alarm_at = due
+        return True
+
+    def _ring(self) -> None:
+        with self.lock:
+            self.pump(self.now())
+
+    def leave(self, waiter: Waiter) -> None:
+        """Give back the place of a cancelled caller, or the token that it was just handed."""
+        with self.lock:
+            if waiter.state == GRANTED:
+                waiter.state = GONE
+                self._source.untake()
+            elif waiter.state == WAITING:
+                self._end(waiter, GONE)
+                if waiter is not self._leader:
+                    return
+                self._leader = None
+            if self.waiting:
+                self.pump(self.now())
+
+    def _end(self, waiter: Waiter, state: int) -> None:
+        waiter.state = state
+        self._queues[waiter.lane].waiting -= 1
+        self.waiting -= 1

@@ -1,0 +1,193 @@
+"""
+The road of one call: retry( limit -> sign -> send -> classify ) -> decode.
+
+The only place that sends. The order of the steps is explained, with its reasons, in
+`docs/explanation/road-of-a-call.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+import attrs
+
+from talkjs_async._core import codec
+from talkjs_async._core.call import Bucket, Call, nothing
+from talkjs_async._core.clock import Clock
+from talkjs_async._core.engine import Engine
+from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
+from talkjs_async._core.slots import Connections
+from talkjs_async._core.waiting import Lane
+from talkjs_async.auth import Auth
+from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError, classify
+from talkjs_async.limits import Limiter
+from talkjs_async.telemetry import AttemptEnded, Hook, RetryScheduled, emit
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Pipeline:
+    """
+    Sends calls for one app, with one set of options.
+
+    Derived pipelines (`attrs.evolve`) share connections, limiters and signer.
+
+    Attributes:
+        root: URL of the app, `https://api.talkjs.com/v1/{appId}`.
+        headers: What every request carries, besides its credential.
+        limiters: The budget of each bucket.
+        timeout: Seconds that connecting, and each read or write, may take; httpx's four names.
+        lane, max_wait: How to queue for the budget.
+    """
+
+    root: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    auth: Auth
+    limiters: dict[Bucket, Limiter]
+    connections: Connections
+    clock: Clock
+    retry: RetryPolicy
+    timeout: dict[str, float | None]
+    lane: Lane
+    max_wait: float | None
+    hooks: Sequence[Hook]
+
+    async def run(self, call: Call[T], /) -> T:
+        """
+        Send *call*, repeating it where that is safe, and decode the answer.
+
+        Raises:
+            TalkJSError: Whatever goes wrong; see the tree in `talkjs_async.errors`.
+        """
+        answer = await self._answer(call)
+        # Outside the retry: a 200 whose body reads oddly must never send a message again.
+        if call.decode is nothing:
+            return call.decode(None)
+        try:
+            return call.decode(codec.decode(answer))
+        except DecodeError as error:
+            error.method, error.path = call.method, call.path
+            raise
+
+    async def _answer(self, call: Call[Any]) -> bytes:
+        # Encoded once, so that every attempt sends the same bytes.
+        body = b"" if call.body is None else codec.encode(call.body)
+        patience = Patience(self.retry, self.clock, call.idempotent)
+        try:
+            return await self._attempt(call, body, patience)
+        except TalkJSError as error:
+            if not self.retry.allows(error, idempotent=call.idempotent):
+                raise
+            failure: TalkJSError | None = error
+
+        async def attempt() -> bytes:
+            nonlocal failure
+            if failure is not None:
+                # The first attempt is over: tenacity, loaded only now, is told how it ended.
+                error, failure = failure, None
+                raise error
+            return await self._attempt(call, body, patience)
+
+        retrying = patience.retrying()
+        if self.hooks:
+            retrying.before_sleep = partial(self._announce_retry, call, patience)
+        answer: bytes = await retrying(attempt)
+        return answer
+
+    async def _attempt(self, call: Call[Any], body: bytes, patience: Patience) -> bytes:
+        limiter = self.limiters[call.bucket]
+        asked = self.clock.monotonic()
+        epoch = await limiter.acquire(lane=self.lane, max_wait=self.max_wait)
+        granted = self.clock.monotonic()
+        patience.queue_ended(granted - asked)
+        # How the token ends. Until the request has left, it goes back unused.
+        end_permit: Callable[[], None] = limiter.refund
+        status: int | None = None
+        failure: TalkJSError | None = None
+        try:
+            patience.check_repeatable(call)
+            engine = self.connections.engine
+            async with self.connections.borrow() as http:
+                # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
+                # token lives 30 s.
+                request = self._request(call, body, engine)
+                end_permit = limiter.settle
+                try:
+                    response = await http.send(request)
+                except engine.exceptions as error:
+                    failure = engine.translate(error, method=call.method, path=call.path)
+                    if not isinstance(failure, OutcomeUnknown):
+                        end_permit = limiter.refund
+                    raise failure from error
+            status = response.status_code
+            if status == 200:
+                content: bytes = response.content
+                return content
+            retry_after = parse_retry_after(
+                response.headers.get("retry-after"), now=self.clock.time()
+            )
+            if status == 429:
+                end_permit = partial(limiter.throttled, epoch, retry_after)
+            failure = classify(
+                status=status,
+                body=response.content,
+                retry_after=retry_after,
+                method=call.method,
+                path=call.path,
+            )
+            raise failure
+        finally:
+            end_permit()
+            if failure is not None:
+                patience.failed(failure)
+            if self.hooks:
+                self._announce(call, patience.attempts, status, failure, asked, granted)
+
+    def _request(self, call: Call[Any], body: bytes, engine: Engine) -> httpx.Request:
+        url = self.root + call.path
+        if call.query:
+            url += "?" + urlencode(call.query)
+        bearer = self.auth.bearer(self.clock.time())
+        headers = [*self.headers, (b"Authorization", b"Bearer " + bearer.encode())]
+        if call.method != "GET":
+            headers.append((b"Content-Type", b"application/json"))
+        return engine.Request(
+            call.method, url, headers=headers, content=body, extensions={"timeout": self.timeout}
+        )
+
+    def _announce(
+        self,
+        call: Call[Any],
+        attempt: int,
+        status: int | None,
+        failure: TalkJSError | None,
+        asked: float,
+        granted: float,
+    ) -> None:
+        event = AttemptEnded(
+            method=call.method,
+            path=call.path,
+            attempt=attempt,
+            status=status,
+            error=None if failure is None else type(failure).__name__,
+            waited=granted - asked,
+            elapsed=self.clock.monotonic() - granted,
+        )
+        emit(self.hooks, event)
+
+    def _announce_retry(self, call: Call[Any], patience: Patience, state: Any) -> None:
+        event = RetryScheduled(
+            method=call.method,
+            path=call.path,
+            attempt=patience.attempts,
+            delay=state.upcoming_sleep,
+            error=type(state.outcome.exception()).__name__,
+        )
+        emit(self.hooks, event)

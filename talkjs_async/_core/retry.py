@@ -1,0 +1,212 @@
+"""
+Which failures are worth another attempt, and after how long.
+
+Pure decisions; the loop itself is tenacity's. See `docs/explanation/retries.md`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from talkjs_async.errors import (
+    APIError,
+    ConfigurationError,
+    ConnectFailed,
+    OutcomeUnknown,
+    RateLimited,
+    ServerError,
+    TalkJSError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
+
+    from talkjs_async._core.call import Call
+    from talkjs_async._core.clock import Clock
+
+_GATEWAY = frozenset({502, 504})
+"""Answers of a proxy in front of TalkJS: it does not know what TalkJS did."""
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """
+    Read a Retry-After header.
+
+    Args:
+        value: Seconds, or an HTTP date. None when there is no such header.
+        now: Unix time in seconds, for the date form.
+
+    Returns:
+        Seconds to wait, never negative. None when *value* is neither form.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        # Loaded only when a server sends a date.
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _positive(_instance: Any, field: attrs.Attribute[float], value: float) -> None:
+    if not (isinstance(value, int | float) and value >= 0 and math.isfinite(value)):
+        raise ConfigurationError(
+            field.name, f"must be a number of seconds from 0 up, not {value!r}."
+        )
+
+
+def _count(_instance: Any, field: attrs.Attribute[int], value: int) -> None:
+    if not (isinstance(value, int) and value >= 1):
+        raise ConfigurationError(field.name, f"must be a whole number from 1 up, not {value!r}.")
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """
+    How persistent a client is.
+
+    Attributes:
+        attempts: How often a request is tried at most. 1 means never to retry.
+        base_delay: The first pause is drawn between 0 and this, in seconds; the bound doubles with
+            each further attempt (exponential back-off with full jitter).
+        max_delay: No pause is drawn longer than this, in seconds.
+        max_retry_after: A `Retry-After` up to this many seconds is obeyed; above it the error is
+            raised at once, with its `retry_after`.
+        max_elapsed: No attempt starts later than this many seconds after the first one, not
+            counting the time spent waiting for the rate budget.
+
+    Raises:
+        ConfigurationError: A value is negative, not finite, or *attempts* is below 1.
+    """
+
+    attempts: int = attrs.field(default=8, validator=_count)
+    base_delay: float = attrs.field(default=0.5, validator=_positive)
+    max_delay: float = attrs.field(default=20.0, validator=_positive)
+    max_retry_after: float = attrs.field(default=60.0, validator=_positive)
+    max_elapsed: float = attrs.field(default=120.0, validator=_positive)
+
+    def allows(self, error: BaseException, *, idempotent: bool) -> bool:
+        """
+        Tell whether *error* is of a kind that another attempt may cure and cannot make worse.
+
+        An allow-list: cancellation and bugs are never repeated.
+        """
+        if isinstance(error, RateLimited):
+            return (error.retry_after or 0.0) <= self.max_retry_after
+        if isinstance(error, ServerError):
+            # "Treat like a connection error, safe to retry", says TalkJS of its 5xx. A gateway's
+            # 502 and 504 are not TalkJS's own word.
+            return (idempotent or error.status not in _GATEWAY) and (
+                (error.retry_after or 0.0) <= self.max_retry_after
+            )
+        return isinstance(error, ConnectFailed) or (
+            idempotent and isinstance(error, OutcomeUnknown)
+        )
+
+    def delay(self, error: BaseException, attempt: int) -> float:
+        """
+        Draw the pause after the failed *attempt* (1 is the first), in seconds.
+
+        `Retry-After` is a floor. Jitter comes on top of it, or all who were refused come back at
+        the same moment.
+        """
+        bound = min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 60))
+        # Jitter needs no secrecy.
+        jitter = random.uniform(0.0, bound)  # noqa: S311
+        asked = error.retry_after if isinstance(error, APIError) else None
+        return jitter if asked is None else asked + min(jitter, 1.0)
+
+
+@attrs.define
+class Patience:
+    """
+    One call's use of the policy: how often and how long it has tried.
+
+    The pipeline tells it when an attempt starts and how long it queued for the budget.
+    """
+
+    policy: RetryPolicy
+    clock: Clock
+    idempotent: bool
+    attempts: int = 0
+    first_sent: float = 0.0
+    queued: float = 0.0
+    maybe_done: bool = False
+    """Whether an attempt left without telling how it ended."""
+
+    def queue_ended(self, waited: float) -> None:
+        """Count an attempt that may now leave, after *waited* seconds in the budget's queue."""
+        self.attempts += 1
+        if self.attempts == 1:
+            self.first_sent = self.clock.monotonic()
+        else:
+            self.queued += waited
+
+    def failed(self, error: TalkJSError) -> None:
+        """Remember what the error means for the next attempt and write the count into it."""
+        if isinstance(error, APIError | TransportError):
+            error.attempts = self.attempts
+        if isinstance(error, OutcomeUnknown | ServerError):
+            self.maybe_done = True
+
+    def check_repeatable(self, call: Call[Any]) -> None:
+        """
+        Refuse a repeat that comes too late to be recognised as one.
+
+        Raises:
+            OutcomeUnknown: The call may have been carried out, and its idempotency has expired.
+        """
+        if self.maybe_done and self._since_first() > call.repeatable_for:
+            raise OutcomeUnknown(
+                "an earlier attempt may have been carried out, and repeating it is no longer safe.",
+                method=call.method,
+                path=call.path,
+                attempts=self.attempts - 1,
+            )
+
+    def _since_first(self) -> float:
+        return self.clock.monotonic() - self.first_sent
+
+    def retrying(self) -> AsyncRetrying:
+        """
+        Build the tenacity loop of this call.
+
+        One object per call: tenacity keeps the run's state on it, so a shared one mixes up tasks.
+        """
+        # Imported at the first failure of a process: tenacity is slow to import (it pulls in
+        # tornado where that is installed), and most calls never fail.
+        from tenacity import AsyncRetrying  # noqa: PLC0415
+        from tenacity.retry import retry_if_exception  # noqa: PLC0415
+
+        policy = self.policy
+        pause = 0.0
+
+        def stop(_state: object) -> bool:
+            spent = self._since_first() - self.queued
+            return self.attempts >= policy.attempts or spent + pause > policy.max_elapsed
+
+        def wait(state: Any) -> float:
+            nonlocal pause
+            pause = policy.delay(state.outcome.exception(), self.attempts)
+            return pause
+
+        return AsyncRetrying(
+            sleep=self.clock.sleep,
+            stop=stop,
+            wait=wait,
+            retry=retry_if_exception(lambda e: policy.allows(e, idempotent=self.idempotent)),
+            reraise=True,
+        )

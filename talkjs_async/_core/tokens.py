@@ -1,0 +1,221 @@
+"""
+The arithmetic of a bucket that refills when answers arrive.
+
+Pure numbers: no lock, no clock, no waiting. A token leaves the bucket when an attempt is granted
+and starts to refill only when its answer is in; until then it counts as in flight. The server has
+counted the attempt before it answers, so its bucket is never emptier than ours, whatever the
+network does: no safety margin is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from talkjs_async._core.waiting import Lane
+
+DRIFT: Final = 0.0005
+"""
+Part of the rate that is left unused, because two clocks never run equally fast.
+
+A clock that is 100 ppm fast would cause 75 429s in a saturated day; this costs 0.05 % instead.
+"""
+
+_FLOOR: Final = 0.05
+"""Part of the burst that background may not touch: 30 of 600, for a page of some 20 calls."""
+
+_SLOTS_KEPT: Final = 0.2
+"""Part of the requests in flight that background leaves to interactive calls."""
+
+_DEBT: Final = 0.5
+"""Seconds of the rate that a 429 puts us below zero: enough for a server that refills in ticks."""
+
+_MARGIN: Final = 0.05
+"""Part of the burst that 429s can teach us not to use."""
+
+_SUSPICIOUS: Final = 300.0
+"""
+Seconds. The first 429 says that we were wrong about the level of the bucket (a restart, say). One
+more within this time says that somebody else draws on it, so that the rate is wrong too.
+"""
+
+_CUT: Final = 0.85
+"""What is left of the rate after such a 429."""
+
+_RECOVERY: Final = 0.001
+"""Part of the full rate that comes back per second."""
+
+_RECOVERY_STEP: Final = 1.0
+"""Seconds between two corrections of the rate."""
+
+_LEAST_RATE: Final = 0.02
+"""Part of the full rate that is always tried: fifty strangers in one app."""
+
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""
+
+
+class Tokens:
+    """
+    A token bucket with settlement, as one number: the moment at which it will be full again.
+
+    Times are seconds of one clock that never goes back.
+
+    Attributes:
+        full_at: When all that was settled has refilled.
+        in_flight: Granted, not answered.
+        granted: Granted so far, without those that never left.
+        rate, interval: Tokens per second now, and seconds per token.
+        capacity: Tokens that the bucket holds, now: the burst without what 429s taught.
+        lanes: For each lane, the tokens that must be there, and the requests in flight that must
+            not be reached.
+        epoch: How many herds of 429s there were.
+        resume_at: Nobody is granted a token before.
+        recover_at: When `recover` has something to do. Infinite at the full rate.
+    """
+
+    __slots__ = (
+        "_drained_at",
+        "_full_rate",
+        "_most_margin",
+        "_recovered_at",
+        "burst",
+        "capacity",
+        "epoch",
+        "full_at",
+        "granted",
+        "in_flight",
+        "interval",
+        "lanes",
+        "rate",
+        "recover_at",
+        "resume_at",
+    )
+
+    def __init__(
+        self,
+        *,
+        rate: float,
+        burst: int,
+        max_in_flight: int | None,
+        floor: int | None,
+        tokens: float | None,
+        now: float,
+    ) -> None:
+        """
+        Make a bucket.
+
+        Args:
+            rate: Tokens per second that the server gives.
+            burst: Tokens that the server's bucket holds.
+            max_in_flight: How many may be in flight. None for no bound.
+            floor: Tokens that background leaves alone. None for a twentieth of the burst.
+            tokens: How many are in the bucket. None for a full one.
+            now: The clock.
+        """
+        if floor is None:
+            floor = int(burst * _FLOOR)
+        most = math.inf if max_in_flight is None else max_in_flight
+        kept = 0 if max_in_flight is None else int(max_in_flight * _SLOTS_KEPT)
+        self.lanes: Final[dict[Lane, tuple[float, float]]] = {
+            "interactive": (1.0, most),
+            "background": (1.0 + floor, most - kept),
+        }
+        self.burst = burst
+        self.capacity = float(burst)
+        self.rate = self._full_rate = rate * (1 - DRIFT)
+        self.interval = 1 / self.rate
+        self.full_at = now if tokens is None else now + (burst - tokens) * self.interval
+        self.in_flight = 0
+        self.granted = 0
+        self.epoch = 0
+        self.resume_at = -math.inf
+        self.recover_at = math.inf
+        self._recovered_at = now
+        self._drained_at = -math.inf
+        # Whatever 429s teach, a background token must still fit in.
+        self._most_margin = max(0.0, min(burst * _MARGIN, burst - 1.0 - floor))
+
+    def due(self, lane: Lane, now: float, *, owed: bool) -> float:
+        """When one more may be granted; see `Source.due`."""
+        if now >= self.recover_at:
+            self.recover(now)
+        need, most = self.lanes["interactive" if owed else lane]
+        if now < self.resume_at:
+            return self.resume_at
+        if self.in_flight >= most or self.capacity - self.in_flight < need:
+            return math.inf
+        return now + (need - self.free(now)) * self.interval
+
+    def take(self) -> int:
+        """Grant one, and return the epoch."""
+        self.in_flight += 1
+        self.granted += 1
+        return self.epoch
+
+    def untake(self) -> None:
+        """Undo a grant: nothing was sent."""
+        self.in_flight -= 1
+        self.granted -= 1
+
+    def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
+        """Seconds until one more is due behind *ahead* others; see `Source.estimate`."""
+        wait = (self.lanes[lane][0] + ahead - self.free(now)) * self.interval
+        return max(wait, self.resume_at - now, 0.0)
+
+    def free(self, now: float) -> float:
+        """Tokens that could be granted. Negative when there is a debt."""
+        missing = (self.full_at - now) * self.rate
+        return self.capacity - self.in_flight - (missing if missing > 0 else 0.0)
+
+    def settle(self, now: float) -> None:
+        """One answer is in."""
+        self.in_flight -= 1
+        # Not max(): this runs once per request, and the call would cost more than the rest.
+        full_at = self.full_at
+        self.full_at = (full_at if full_at > now else now) + self.interval  # noqa: FURB136
+
+    def hold(self, now: float, seconds: float) -> None:
+        """Grant nothing for *seconds*, then go on at the rate: one token, no burst."""
+        self.resume_at = max(self.resume_at, now + seconds)
+        self.full_at = max(self.full_at, self.resume_at + (self.capacity - 1) * self.interval)
+
+    def drain(self, now: float, retry_after: float) -> float:
+        """
+        Start a new epoch after a 429, and return the pause in seconds.
+
+        Args:
+            now: The clock.
+            retry_after: Seconds that the server asked for, 0 if it did not.
+        """
+        self.epoch += 1
+        margin = self.burst - self.capacity + _DEBT * self.rate
+        self.capacity = self.burst - min(margin, self._most_margin)
+        if now - self._drained_at < _SUSPICIOUS:
+            self._recovered_at = now
+            self._set_rate(now, max(self.rate * _CUT, self._full_rate * _LEAST_RATE))
+        self._drained_at = now
+        pause = max(_DEBT + self.interval, retry_after)
+        self.hold(now, pause)
+        return pause
+
+    def recover(self, now: float) -> None:
+        """Take back a part of the rate that was cut."""
+        gained = (now - self._recovered_at) * _RECOVERY * self._full_rate
+        self._recovered_at = now
+        self._set_rate(now, min(self.rate + gained, self._full_rate))
+
+    def _set_rate(self, now: float, rate: float) -> None:
+        # The tokens stay what they are, so the time until they are complete changes.
+        if self.full_at > now:
+            self.full_at = now + (self.full_at - now) * self.rate / rate
+        self.rate = rate
+        self.interval = 1 / rate
+        self.recover_at = math.inf if rate == self._full_rate else now + _RECOVERY_STEP
+
+
+def pause_of(retry_after: float | None) -> float:
+    """Seconds to pause for a Retry-After: 0 for none or nonsense, at most a minute."""
+    if retry_after is None or not retry_after > 0:
+        return 0.0
+    return min(retry_after, _LONGEST_PAUSE)

@@ -1,0 +1,145 @@
+"""
+One caller that waits, and how it is woken: from any thread, on asyncio and trio.
+
+Knows event loops, nothing of tokens or queues. Called by `Line`, with its lock held.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+if TYPE_CHECKING:
+    import anyio
+
+    from talkjs_async._core.clock import Clock
+
+Lane = Literal["interactive", "background"]
+
+WAITING: Final = 0
+GRANTED: Final = 1
+LATE: Final = 2
+"""Its *max_wait* is over."""
+CLOSED: Final = 3
+GONE: Final = 4
+"""Cancelled, or its event loop has ended."""
+
+
+class Waiter(ABC):
+    """
+    One caller in the queue.
+
+    `await waiter` ends when somebody calls `wake`, from whichever thread; `state` says why. A wake
+    with the state still WAITING means "look again": this waiter has become the one who watches the
+    clock for all.
+
+    Attributes:
+        lane: Name of the queue it stands in.
+        since: When it came, in seconds of the limiter's clock.
+        deadline: When it gives up, likewise. Infinite without *max_wait*.
+        epoch: The epoch of its grant. Only with the state GRANTED.
+        has_alarm: Whether `set_alarm` works, so that this waiter need not be awake to watch.
+    """
+
+    __slots__ = ("_scope", "_thread", "deadline", "epoch", "lane", "since", "state")
+
+    has_alarm: ClassVar[bool] = False
+
+    lane: Lane
+    since: float
+    deadline: float
+    state: int
+    epoch: int
+    _scope: anyio.CancelScope | None
+
+    @abstractmethod
+    def __init__(self, lane: Lane, since: float, deadline: float) -> None:
+        """Be in the event loop that runs."""
+
+    @abstractmethod
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Sleep until woken."""
+
+    @abstractmethod
+    def wake(self) -> bool:
+        """Let the caller look at its state. False when its event loop has ended."""
+
+    def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
+        """
+        Have *ring* called in this waiter's event loop after *seconds*.
+
+        Returns:
+            The alarm. None when it is another thread's loop: then *ring* is called as soon as that
+            loop gets to it.
+
+        Raises:
+            RuntimeError: The event loop has ended.
+        """
+        raise NotImplementedError
+
+    async def doze(self, clock: Clock, seconds: float) -> None:
+        """Sleep for *seconds* of *clock*, or until woken."""
+        from anyio import CancelScope  # noqa: PLC0415 - loads asyncio
+
+        with CancelScope() as scope:
+            self._scope = scope
+            try:
+                await clock.sleep(seconds)
+            finally:
+                self._scope = None
+
+    def _resume(self) -> None:
+        # Runs in the waiter's own event loop, so nothing can happen between look and leap.
+        if self._scope is not None:
+            self._scope.cancel()
+        else:
+            self._unpark()
+
+    @abstractmethod
+    def _unpark(self) -> None:
+        """End the `await` that is under way, if there is one."""
+
+
+class Alarm(ABC):
+    """A timer of an event loop."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Do not ring."""
+
+    @abstractmethod
+    def serves(self, waiter: Waiter) -> bool:
+        """Tell whether it is still to ring, in the event loop of *waiter*."""
+
+
+def kind_here(*, system_clock: bool) -> type[Waiter]:
+    """
+    The kind of waiter for the event loop that runs.
+
+    Args:
+        system_clock: Whether the event loop's own timers tell the limiter's time.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return _trio_kind()
+    return _asyncio_kinds()[system_clock]
+
+
+@cache
+def _trio_kind() -> type[Waiter]:
+    from talkjs_async._core.waiting_trio import TrioWaiter  # noqa: PLC0415
+
+    return TrioWaiter
+
+
+@cache
+def _asyncio_kinds() -> tuple[type[Waiter], type[Waiter]]:
+    from talkjs_async._core.waiting_asyncio import (  # noqa: PLC0415
+        AlarmWaiter,
+        AsyncioWaiter,
+    )
+
+    return AsyncioWaiter, AlarmWaiter

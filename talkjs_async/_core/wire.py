@@ -1,0 +1,81 @@
+"""
+The words between Python and TalkJS's JSON: not given, and moments.
+
+Knows no noun of the API and no transport. Models, resources and tokens call it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NoReturn, TypeAlias
+
+from talkjs_async.errors import DecodeError
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+"""Anything that `json.loads` returns."""
+
+
+class Unset(enum.Enum):
+    """
+    The type of `UNSET`.
+
+    An enumeration of one member, because type checkers then understand `value is UNSET`.
+    """
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> NoReturn:
+        # `if name:` would treat "not given", "send null" and "send an empty text" alike.
+        raise TypeError("UNSET is neither true nor false: compare with `is UNSET`.")
+
+
+UNSET: Final = Unset.UNSET
+"""Not given: the field is left out of the request. None is something else: it sends null."""
+
+
+def drop_unset(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the fields that were given. None was given: it clears the field at TalkJS."""
+    return {key: value for key, value in fields.items() if value is not UNSET}
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(milliseconds: int) -> datetime:
+    """
+    Turn TalkJS's time into an aware UTC datetime.
+
+    Args:
+        milliseconds: Since 1970-01-01 UTC.
+
+    Raises:
+        DecodeError: It lies outside the years 1 to 9999.
+    """
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except (OverflowError, ValueError):
+        raise DecodeError(
+            json_path="$",
+            expected="Unix milliseconds between the years 1 and 9999",
+            got="a number out of that range",
+        ) from None
+
+
+def moment_or_none(milliseconds: int | None) -> datetime | None:
+    """Like `moment`, where None means that it never happened or was not said."""
+    return None if milliseconds is None else moment(milliseconds)
+
+
+def milliseconds(value: datetime) -> int:
+    """
+    Turn a datetime into TalkJS's time: whole milliseconds since 1970-01-01 UTC, rounded down.
+
+    Args:
+        value: Must be aware.
+    """
+    return (value - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,152 @@
+"""
+Who we are: the bearer token of each attempt.
+
+Source of the token shapes: TalkJS documentation, REST API introduction and Authentication (read
+2026-11-22).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from typing import Any, Final, NoReturn, Protocol
+
+from talkjs_async.errors import ConfigurationError
+
+TOKEN_LIFETIME: Final = 30.0
+"""Seconds that an app token lives: the documentation's own figure."""
+
+
+class Auth(Protocol):
+    """What the client needs to sign a request. Any object with this method will do."""
+
+    def bearer(self, now: float) -> str:
+        """
+        Return the credential that follows `Authorization: Bearer`.
+
+        Called once per attempt, right before it leaves.
+
+        Args:
+            now: Unix time in seconds.
+        """
+        ...
+
+
+class Signer:
+    """
+    Signs JWTs with one key, HS256.
+
+    The key appears in no repr, pickle or error. The JOSE header is encoded once; PyJWT checks the
+    key and computes the signature.
+    """
+
+    __slots__ = ("_algorithm", "_header", "_key")
+
+    def __init__(self, secret_key: str) -> None:
+        # PyJWT is imported with the first key, not with the package.
+        from jwt.algorithms import HMACAlgorithm  # noqa: PLC0415
+        from jwt.exceptions import InvalidKeyError  # noqa: PLC0415
+
+        self._algorithm = HMACAlgorithm(HMACAlgorithm.SHA256)
+        self._header = _segment({"alg": "HS256", "typ": "JWT"})
+        refused = ""
+        try:
+            self._key = self._algorithm.prepare_key(secret_key)
+        except (InvalidKeyError, TypeError) as error:
+            refused = str(error)
+        # Neither chained nor raised inside the handler: the original's frames hold the key.
+        del secret_key
+        if refused:
+            raise ConfigurationError("secret_key", f"cannot sign: {refused}")
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Return the compact JWT of *claims*."""
+        message = self._header + b"." + _segment(claims)
+        signature = urlsafe_b64encode(self._algorithm.sign(message, self._key)).rstrip(b"=")
+        return (message + b"." + signature).decode()
+
+    def __repr__(self) -> str:
+        return "Signer(key=<hidden>)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Signer holds a secret key and is not pickled: build it anew.")
+
+
+def _segment(value: dict[str, Any]) -> bytes:
+    return urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=")
+
+
+class AppTokenAuth:
+    """
+    A fresh app token for every attempt; the documented way and the default.
+
+    Args:
+        app_id: Becomes the claim `iss`.
+        secret_key: Signs the token; never leaves this process.
+        token_type: Claim `tokenType`. "app" is what all official pages say; one public program of
+            2026 signs with "admin".
+        lifetime: Seconds until `exp`.
+
+    Raises:
+        ConfigurationError: The key cannot sign (empty, or a PEM or JWK document by mistake).
+    """
+
+    __slots__ = ("_app_id", "_lifetime", "_signer", "_token_type")
+
+    def __init__(
+        self,
+        app_id: str,
+        secret_key: str,
+        *,
+        token_type: str = "app",  # noqa: S107 - a claim, not a password
+        lifetime: float = TOKEN_LIFETIME,
+    ) -> None:
+        if not lifetime > 0:
+            raise ConfigurationError("lifetime", f"must be above 0 seconds, not {lifetime!r}.")
+        self._app_id = app_id
+        self._signer = Signer(secret_key)
+        self._token_type = token_type
+        self._lifetime = lifetime
+
+    def bearer(self, now: float) -> str:
+        """Mint a token that lives from *now* on."""
+        return self._signer.sign(
+            {
+                "tokenType": self._token_type,
+                "iss": self._app_id,
+                "iat": int(now),
+                "exp": int(now + self._lifetime),
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"AppTokenAuth({self._app_id!r}, <hidden>)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("AppTokenAuth holds a secret key and is not pickled: build it anew.")
+
+
+class SecretKeyAuth:
+    """
+    The secret key itself as bearer: TalkJS's legacy way, still accepted.
+
+    Whoever sees one request can mint tokens for ever, so prefer `AppTokenAuth`.
+    """
+
+    __slots__ = ("_secret_key",)
+
+    def __init__(self, secret_key: str) -> None:
+        if not (secret_key and secret_key.isascii() and secret_key.isprintable()):
+            del secret_key
+            raise ConfigurationError("secret_key", "must be non-empty printable ASCII.")
+        self._secret_key = secret_key
+
+    def bearer(self, now: float) -> str:  # noqa: ARG002 - the protocol's argument
+        """Return the key."""
+        return self._secret_key
+
+    def __repr__(self) -> str:
+        return "SecretKeyAuth(<hidden>)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("SecretKeyAuth holds a secret key and is not pickled: build it anew.")

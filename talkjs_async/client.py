@@ -1,0 +1,317 @@
+"""`AsyncTalkJS`: wires the floors together, opens and closes; does no work itself."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from talkjs_async import __version__
+from talkjs_async._core.call import Bucket, Call, Method, as_is
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.pipeline import Pipeline
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async._core.slots import connections_for
+from talkjs_async._core.waiting import Lane
+from talkjs_async.auth import AppTokenAuth, Auth
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
+from talkjs_async.resources.conversations import Conversations
+from talkjs_async.resources.messages import Messages
+from talkjs_async.resources.participants import Participants
+from talkjs_async.resources.users import Users
+from talkjs_async.telemetry import Hook
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_BASE_URL = "https://api.talkjs.com"
+DEFAULT_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
+"""Seconds. A server that takes longer to shake hands is not going to answer."""
+
+
+_METHODS = get_args(Method)
+
+
+class AsyncTalkJS:
+    """
+    The TalkJS REST API for one app.
+
+    Building one is cheap and does no I/O; connections are opened at the first call, per event loop.
+    All clients of one app in a process share one rate budget, so making a client per request is
+    wasteful but harmless.
+
+    Args:
+        app_id: From the TalkJS dashboard. None: the environment variable TALKJS_APP_ID.
+        secret_key: From the TalkJS dashboard. None: the environment variable TALKJS_SECRET_KEY.
+            Not needed when *auth* is given.
+        engine: HTTP library: "httpx", "httpx2" (extra `[httpx2]`) or "aiohttp" (extra `[aiohttp]`).
+        base_url: None: the environment variable TALKJS_BASE_URL, else https://api.talkjs.com.
+        auth: How to sign requests. None: `AppTokenAuth`, a fresh token per attempt.
+        api_version: Sent as `TalkJS-REST-Version`, for example "2024-01-01". None: the app's
+            default.
+        limiter: The budget for ordinary requests. None: the app's shared one (600 at once, then 9
+            per second).
+        batch_limiter: The budget for batch requests. None: the app's shared one (500 at once, then
+            1 per second).
+        retry: How persistent to be.
+        timeout: Seconds that each read or write of an attempt may take; connecting takes at most
+            10. None: for ever.
+        lane: "interactive", or "background" for work that can wait for it.
+        max_wait: Seconds to wait for the budget; a longer wait raises RateLimitWaitTimeout at once.
+            None: wait as long as it takes.
+        http_client: An `httpx.AsyncClient` (or httpx2's) of yours, used as it is, never closed.
+        transport: An httpx transport of yours; the client built around it is ours to close.
+        clock: Source of time. None: the machine's.
+        hooks: Called with every event of `talkjs_async.telemetry`.
+
+    A client with its own *transport* or *limiter* shares no budget with others.
+
+    Raises:
+        ConfigurationError: A credential is missing, or an argument breaks a rule.
+    """
+
+    def __init__(
+        self,
+        app_id: str | None = None,
+        secret_key: str | None = None,
+        *,
+        engine: str = "httpx",
+        base_url: str | None = None,
+        auth: Auth | None = None,
+        api_version: str | None = None,
+        limiter: Limiter | None = None,
+        batch_limiter: Limiter | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        timeout: float | None = DEFAULT_TIMEOUT,
+        lane: Lane = "interactive",
+        max_wait: float | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        app_id = app_id or os.environ.get("TALKJS_APP_ID") or _missing("app_id", "TALKJS_APP_ID")
+        if auth is None:
+            auth = AppTokenAuth(
+                app_id,
+                secret_key
+                or os.environ.get("TALKJS_SECRET_KEY")
+                or _missing("secret_key", "TALKJS_SECRET_KEY"),
+            )
+        # From here on no frame of ours holds it: a traceback with local variables is a log too.
+        del secret_key
+        base_url = _checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+        clock = clock or SYSTEM_CLOCK
+        self._pipeline = Pipeline(
+            root=f"{base_url}/v1/{quote(app_id, safe='')}",
+            headers=_headers(api_version),
+            auth=auth,
+            limiters=_limiters(
+                limiter,
+                batch_limiter,
+                base_url,
+                app_id,
+                clock,
+                shared=transport is None and limiter is None,
+            ),
+            connections=connections_for(
+                engine,
+                tls=base_url.startswith("https:"),
+                http_client=http_client,
+                transport=transport,
+            ),
+            clock=clock,
+            retry=retry,
+            timeout=_timeouts(timeout),
+            lane=_checked_lane(lane),
+            max_wait=_checked_wait(max_wait),
+            hooks=tuple(hooks),
+        )
+        self.app_id = app_id
+        self._open_doors()
+
+    def _open_doors(self) -> None:
+        run = self._pipeline.run
+        self.users = Users(run)
+        self.conversations = Conversations(run)
+        self.participants = Participants(run)
+        self.messages = Messages(run)
+
+    def with_options(
+        self,
+        *,
+        api_version: str | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        lane: Lane | None = None,
+        max_wait: float | None = None,
+        hooks: Sequence[Hook] | None = None,
+    ) -> Self:
+        """
+        Return a client with other options, on the same connections and the same budget.
+
+        Cheap enough for a single call: `talkjs.with_options(lane="background").users.get("a")`.
+        What is left out (None) stays as it is. Closing either client closes both.
+        """
+        changes: dict[str, Any] = {}
+        if api_version is not None:
+            changes["headers"] = _headers(api_version)
+        if retry is not None:
+            changes["retry"] = retry
+        if timeout is not None:
+            changes["timeout"] = _timeouts(timeout)
+        if lane is not None:
+            changes["lane"] = _checked_lane(lane)
+        if max_wait is not None:
+            changes["max_wait"] = _checked_wait(max_wait)
+        if hooks is not None:
+            changes["hooks"] = tuple(hooks)
+        derived = object.__new__(type(self))
+        derived._pipeline = attrs.evolve(self._pipeline, **changes)
+        derived.app_id = self.app_id
+        derived._open_doors()
+        return derived
+
+    async def request(
+        self,
+        method: Method,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Any:
+        """
+        Send any request, for what is not modelled here yet.
+
+        It takes the same road as all others: budget, token, retries, errors. A POST is not repeated
+        when its outcome is unknown.
+
+        Args:
+            method: "GET", "PUT", "POST", "PATCH" or "DELETE".
+            path: Below `/v1/{appId}`, beginning with "/"; percent-encode the IDs in it.
+            params: Query parameters, unencoded.
+            json: The body. None: no body.
+
+        Returns:
+            The parsed JSON of the answer.
+        """
+        verb = method.upper()
+        if verb not in _METHODS:
+            raise ConfigurationError("method", f"must be one of {_METHODS}, not {method!r}.")
+        if not path.startswith("/"):
+            raise ConfigurationError("path", f"must begin with '/', unlike {path!r}.")
+        call: Call[Any] = Call(
+            method=cast("Method", verb),
+            path=path,
+            query=dict(params or {}),
+            body=json,
+            decode=as_is,
+            idempotent=verb != "POST",
+        )
+        return await self._pipeline.run(call)
+
+    @property
+    def budget(self) -> Budget:
+        """What is left of the ordinary budget right now."""
+        return self._pipeline.limiters["ordinary"].statistics()
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop. A given *http_client* stays open."""
+        await self._pipeline.connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        # Debuggers and tracebacks also show a client whose construction failed.
+        pipeline = vars(self).get("_pipeline")
+        return f"<AsyncTalkJS {pipeline.root}>" if pipeline else "<AsyncTalkJS, not built>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A client holds a secret key and open connections: build one per process.")
+
+
+def _missing(argument: str, variable: str) -> NoReturn:
+    raise ConfigurationError(
+        argument, f"is missing: pass it or set {variable} (TalkJS dashboard, Settings)."
+    )
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
+    return url.rstrip("/")
+
+
+def _checked_lane(lane: Lane) -> Lane:
+    if lane not in {"interactive", "background"}:
+        raise ConfigurationError("lane", f"must be 'interactive' or 'background', not {lane!r}.")
+    return lane
+
+
+def _checked_wait(max_wait: float | None) -> float | None:
+    if max_wait is not None and not max_wait >= 0:
+        raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
+    return max_wait
+
+
+def _timeouts(seconds: float | None) -> dict[str, float | None]:
+    if seconds is None:
+        return dict.fromkeys(("connect", "read", "write", "pool"))
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ConfigurationError("timeout", f"must be above 0 seconds, not {seconds!r}.")
+    return {
+        "connect": min(seconds, CONNECT_TIMEOUT),
+        "read": seconds,
+        "write": seconds,
+        # Waiting for a connection is the slots' business, not the library's pool's.
+        "pool": None,
+    }
+
+
+def _headers(api_version: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", b"gzip, deflate"),
+        (b"User-Agent", f"talkjs-async/{__version__}".encode()),
+    ]
+    if api_version is not None:
+        if not (api_version.isascii() and api_version.isprintable()):
+            raise ConfigurationError("api_version", "must be a date such as '2024-01-01'.")
+        headers.append((b"TalkJS-REST-Version", api_version.encode()))
+    return tuple(headers)
+
+
+def _limiters(
+    ordinary: Limiter | None,
+    batch: Limiter | None,
+    base_url: str,
+    app_id: str,
+    clock: Clock,
+    *,
+    shared: bool,
+) -> dict[Bucket, Limiter]:
+    if shared and ordinary is None:
+        ordinary = shared_bucket(base_url, app_id, "ordinary", clock)
+    if shared and batch is None:
+        batch = shared_bucket(base_url, app_id, "batch", clock)
+    return {
+        "ordinary": ordinary or TokenBucket(clock=clock),
+        "batch": batch or TokenBucket(rate=1.0, burst=500, clock=clock),
+    }

@@ -1,0 +1,33 @@
+"""
+A TalkJS REST API of your own, for tests and for trying things out.
+
+    emulator = Emulator()
+    client = httpx.AsyncClient(transport=emulator.transport, base_url="http://emulator")
+
+Written from TalkJS's documentation, not from this package's client, with which it shares no
+code: a second opinion on the API. It is not TalkJS, and what the documentation leaves open is a
+named switch here (`Quirks`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
+"""
+
+from talkjs_async.emulator.app import Emulator
+from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
+from talkjs_async.emulator.faults import Fault, Faults, Plan
+from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
+from talkjs_async.emulator.limits import Limits
+from talkjs_async.emulator.quirks import Quirks
+
+__all__ = [
+    "Clock",
+    "Commit",
+    "Commits",
+    "Emulator",
+    "Exchange",
+    "Fault",
+    "Faults",
+    "Journal",
+    "Limits",
+    "Plan",
+    "Quirks",
+    "SystemClock",
+    "VirtualClock",
+]

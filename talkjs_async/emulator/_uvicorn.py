@@ -1,0 +1,98 @@
+"""
+uvicorn, taught to break connections.
+
+The only module that imports uvicorn, so that everything else works without it.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from talkjs_async.emulator.asgi import CONNECTION, AsgiApp, Receive, Scope, Send
+
+# SO_LINGER on, with no time to linger: closing sends a reset.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+# Longer than any client keeps a connection, so that a client never meets one that we just closed.
+_KEEP_ALIVE = 120
+_GRACE = 1
+
+
+class EmulatorServer(uvicorn.Server):
+    """A server that says when it is ready and leaves signals alone."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_BreakableProtocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self.ready = threading.Event()
+        self.on_ready: Callable[[], object] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening."""
+        await super().startup(sockets)
+        self.ready.set()
+        if self.on_ready is not None:
+            self.on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, and break off whatever is still under way."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _BreakableProtocol):
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the command line: a server in a `with` block must not take them."""
+        yield
+
+
+class _BreakableProtocol(H11Protocol):
+    """Hands every request the means to break its connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {CONNECTION: _Connection(self.transport)}
+            await app(scope, receive, send)
+
+        self.app = with_connection
+
+
+class _Connection:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def reset(self) -> None:
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)

@@ -1,0 +1,136 @@
+"""
+The emulator as an ASGI application.
+
+Runs in any ASGI server. To break a connection it needs a server that lets go of it: ours
+(`server.py`) puts a `Connection` into the scope's extensions, with others the connection faults
+end in that server's own error.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from talkjs_async.emulator.wire import GARBAGE, Request, Response
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CONNECTION = "talkjs_async.emulator.connection"
+
+
+class Connection(Protocol):
+    """What a server has to offer for connection faults."""
+
+    def close(self) -> None:
+        """Close it, as a server does that goes away."""
+
+    def reset(self) -> None:
+        """Reset it, as a network does that breaks."""
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes as they are."""
+
+
+class ConnectionLost(Exception):
+    """The connection was to break, and the ASGI server has no way to do it."""
+
+
+class AsgiApp:
+    """An ASGI 3 application."""
+
+    def __init__(self, emulator: "Emulator") -> None:
+        self._emulator = emulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's scope."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        emulator = self._emulator
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"emulator").decode("latin-1")
+        request = Request(
+            method=scope["method"],
+            path=_raw_path(scope),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=await _body(receive),
+            origin=f"{scope.get('scheme', 'http')}://{host}",
+        )
+        visit = emulator.admit(request)
+        if visit.wait:
+            await emulator.clock.sleep(visit.wait)
+        answer = emulator.handle(visit)
+        if answer.cut is None:
+            await _send(answer, send)
+        else:
+            await _cut(answer, scope, receive, send)
+
+
+def _raw_path(scope: Scope) -> str:
+    # IDs may contain an encoded slash, which the decoded path has lost. The raw path is optional
+    # in ASGI, but all known servers have it.
+    raw: bytes = scope["raw_path"]
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _send(answer: Response, send: Send, *, cut_at: int | None = None) -> None:
+    length = (b"content-length", str(len(answer.body)).encode())
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [*answer.headers, length],
+        }
+    )
+    body = answer.body if cut_at is None else answer.body[:cut_at]
+    await send({"type": "http.response.body", "body": body, "more_body": cut_at is not None})
+
+
+async def _cut(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    connection: Connection | None = scope.get("extensions", {}).get(CONNECTION)
+    if connection is None and answer.cut != "stall":
+        raise ConnectionLost(f"This ASGI server cannot {answer.cut} a connection.")
+    if connection is not None:
+        match answer.cut:
+            case "truncate":
+                await _send(answer, send, cut_at=len(answer.body) // 2)
+                connection.close()
+            case "garbage":
+                connection.write(GARBAGE)
+                connection.close()
+            case "drop":
+                connection.close()
+            case "reset" | "refuse":
+                # Too late to refuse: to accept and reset is the nearest thing.
+                connection.reset()
+    # Nothing more to say: wait until the other side knows it, too.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

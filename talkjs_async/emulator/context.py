@@ -1,0 +1,122 @@
+"""
+What a route's function gets to work with: one request, its app, and the emulator's services.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.state import App, Conversation, Message, Order, User
+from talkjs_async.emulator.wire import Problem, Request, bad_request, decode, not_found
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+
+class Context:
+    """One request while it is being answered."""
+
+    def __init__(
+        self,
+        emulator: "Emulator",
+        app: App,
+        request: Request,
+        exchange: Exchange,
+        *,
+        version: str,
+        now: float,
+    ) -> None:
+        self.emulator = emulator
+        self.app = app
+        self.request = request
+        self.exchange = exchange
+        self.version = version
+        """The API version in force, `YYYY-MM-DD`: compare as text."""
+        self.now = now
+        """Unix time in seconds."""
+        self.now_ms = int(now * 1000)
+
+    @property
+    def quirks(self) -> Quirks:
+        """The switches for undocumented behaviour."""
+        return self.emulator.quirks
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The query parameters. Of a repeated one the last counts."""
+        try:
+            return dict(parse_qsl(self.request.query, keep_blank_values=True, errors="strict"))
+        except UnicodeDecodeError as error:
+            raise bad_request(["The query is not UTF-8."]) from error
+
+    def json(self) -> Any:
+        """
+        Return the body, an empty one as `{}`.
+
+        Official examples send PUT requests whose fields are all optional with an empty body.
+        """
+        body = self.request.body
+        if not body:
+            return {}
+        declared = self.request.headers.get(b"content-type", b"")
+        if not declared.startswith(b"application/json"):
+            if self.quirks.wrong_content_type == "bad_request":
+                raise bad_request(["The Content-Type must be application/json."])
+            if self.quirks.wrong_content_type == "unsupported_media_type":
+                reason = "The Content-Type must be application/json."
+                raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", [reason])
+        return decode(body)
+
+    def order(self, id_: str, created_at: int | None = None) -> Order:
+        """Return the place of a new record among all others."""
+        moment = self.now_ms if created_at is None else created_at
+        tie = id_ if self.quirks.order_ties == "id" else ""
+        return (moment, tie, self.emulator.next_number())
+
+    def commit(
+        self,
+        kind: str,
+        *,
+        user_id: str | None = None,
+        conversation_id: str | None = None,
+        message_id: str | None = None,
+        text: str | None = None,
+        idempotency_key: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note a change of state in the commit log."""
+        self.emulator.record(
+            kind,
+            at=self.now,
+            app_id=self.app.id,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            message_id=message_id,
+            text=text,
+            idempotency_key=idempotency_key,
+            detail=detail,
+        )
+
+    def user(self, user_id: str) -> User:
+        """Return a user, or raise the 404."""
+        try:
+            return self.app.users[user_id]
+        except KeyError:
+            raise not_found("user", user_id) from None
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Return a conversation, or raise the 404."""
+        try:
+            return self.app.conversations[conversation_id]
+        except KeyError:
+            raise not_found("conversation", conversation_id) from None
+
+    def message(self, conversation_id: str, message_id: str) -> Message:
+        """Return a message, or raise the 404."""
+        try:
+            return self.conversation(conversation_id).message_by_id[message_id]
+        except KeyError:
+            raise not_found("message", message_id) from None

@@ -1,0 +1,30 @@
+"""
+IDs that look like TalkJS's own and come out the same for the same seed.
+
+Message IDs are `msg_` and 22 characters in all samples of the documentation. They are opaque:
+nothing may read a meaning or an order from them.
+"""
+
+import random
+import string
+
+_ALPHABET = string.digits + string.ascii_letters
+# Two characters at a time: half the divisions.
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_BASE = len(_PAIRS)
+
+
+class Ids:
+    """A source of IDs. Deterministic: the same seed gives the same IDs in the same order."""
+
+    def __init__(self, seed: int | str) -> None:
+        self._random = random.Random(f"ids:{seed}")  # noqa: S311  # repeatable
+
+    def make(self, prefix: str) -> str:
+        """Return *prefix* and 22 characters out of digits and letters."""
+        bits = self._random.getrandbits(131)
+        pairs = []
+        for _ in range(11):
+            bits, pair = divmod(bits, _BASE)
+            pairs.append(_PAIRS[pair])
+        return prefix + "".join(pairs)

@@ -1,0 +1,264 @@
+"""Conversations. Source: the REST API pages "Conversations" and "Users" of the documentation."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from talkjs_async.emulator.checks import (
+    Check,
+    custom_data,
+    list_of,
+    nullable,
+    read,
+    text,
+    updated_custom,
+)
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.filters import conversation_filter
+from talkjs_async.emulator.routes.listing import choice, cursor, flag, moment, page, page_limit
+from talkjs_async.emulator.routes.messages import render_message
+from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator.state import Conversation, Index, Participant
+from talkjs_async.emulator.wire import not_found
+
+routes = Routes()
+
+MAX_CONVERSATIONS_PER_PAGE = 30
+
+_FIELDS: dict[str, Check] = {
+    "id": text,
+    "participants": list_of(text),
+    "subject": nullable(text),
+    "welcomeMessages": nullable(list_of(text)),
+    "custom": custom_data,
+    "photoUrl": nullable(text),
+}
+
+# Versions that changed something here. Source: the documentation's "API changelog".
+SORTING_SINCE = "2021-02-09"
+UNKNOWN_USER_IS_404_SINCE = "2024-01-01"
+
+
+@routes.add(
+    "conversations.upsert",
+    "PUT",
+    "/conversations/{conversation}",
+    mark="documented",
+    source="Conversations",
+)
+def upsert(context: Context, conversation_id: str) -> Any:
+    """
+    Create or change a conversation.
+
+    Participants are added, nobody is removed by being left out. Other fields are replaced if
+    given; custom data is merged (inferred).
+    """
+    body = read(context.json(), _FIELDS, context.quirks)
+    participants: list[str] = body.get("participants", [])
+    if context.quirks.put_conversation_unknown_user == "error":
+        for user_id in participants:
+            context.user(user_id)
+    conversation = context.app.conversations.get(conversation_id)
+    kind = "conversation.updated"
+    if conversation is None:
+        kind = "conversation.created"
+        conversation = _create(context, conversation_id)
+    if "subject" in body:
+        conversation.subject = body["subject"]
+    if "photoUrl" in body:
+        conversation.photo_url = body["photoUrl"]
+    if "welcomeMessages" in body:
+        conversation.welcome_messages = body["welcomeMessages"]
+    if "custom" in body:
+        conversation.custom = updated_custom(conversation.custom, body["custom"], context.quirks)
+    context.commit(kind, conversation_id=conversation_id)
+    for user_id in participants:
+        if user_id not in conversation.participants:
+            join(context, conversation, user_id)
+    return {}
+
+
+@routes.add(
+    "conversations.get",
+    "GET",
+    "/conversations/{conversation}",
+    mark="documented",
+    source="Conversations",
+)
+def get(context: Context, conversation_id: str) -> Any:
+    """Return one conversation, not wrapped in anything."""
+    return render_conversation(context, context.conversation(conversation_id))
+
+
+@routes.add(
+    "conversations.list", "GET", "/conversations", mark="documented", source="Conversations"
+)
+def list_(context: Context) -> Any:
+    """List the app's conversations, by last activity unless asked otherwise."""
+    limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
+    by_activity, descending = _sorting(context)
+    index = (
+        context.app.conversations_by_activity
+        if by_activity
+        else context.app.conversations_by_creation
+    )
+    rows = _rows(context, index, descending)
+    return page(rows, limit, lambda row: render_conversation(context, row))
+
+
+@routes.add(
+    "users.list_conversations",
+    "GET",
+    "/users/{user}/conversations",
+    mark="documented",
+    source="Users, Listing conversations a user is a part of",
+)
+def list_of_user(context: Context, user_id: str) -> Any:
+    """List a user's conversations. `unreadsOnly=true` leaves out the read ones."""
+    limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
+    user = context.app.users.get(user_id)
+    if user is None:
+        if context.version >= UNKNOWN_USER_IS_404_SINCE:
+            raise not_found("user", user_id)
+        return {"data": []}
+    by_activity, descending = _sorting(context)
+    index = Index[Conversation]("activity" if by_activity else "order")
+    for conversation_id in user.conversation_ids:
+        index.add(context.app.conversations[conversation_id])
+    rows: Iterable[Conversation] = _rows(context, index, descending)
+    if flag(context, "unreadsOnly"):
+        rows = (row for row in rows if row.is_unread_by(user_id, row.participants[user_id]))
+    return page(rows, limit, lambda row: _render_for_user(context, row, user_id))
+
+
+@routes.add(
+    "conversations.delete",
+    "DELETE",
+    "/conversations/{conversation}",
+    mark="documented",
+    source="Conversations, Deleting conversations",
+)
+def delete(context: Context, conversation_id: str) -> Any:
+    """Delete a conversation with everything in it, for good."""
+    app = context.app
+    conversation = app.conversations.pop(conversation_id, None)
+    if conversation is None:
+        if context.quirks.delete_unknown == "not_found":
+            raise not_found("conversation", conversation_id)
+        return {}
+    app.conversations_by_creation.remove(conversation)
+    app.conversations_by_activity.remove(conversation)
+    for user_id in conversation.participants:
+        user = app.users.get(user_id)
+        if user is not None:
+            user.conversation_ids.discard(conversation_id)
+    context.commit("conversation.deleted", conversation_id=conversation_id)
+    return {}
+
+
+def join(context: Context, conversation: Conversation, user_id: str) -> Participant:
+    """Make a user a participant. Access `ReadWrite` and notify `true` were seen in tests."""
+    participant = Participant(joined_at=context.now_ms)
+    conversation.participants[user_id] = participant
+    user = context.app.users.get(user_id)
+    if user is not None:
+        user.conversation_ids.add(conversation.id)
+    context.commit("participant.joined", conversation_id=conversation.id, user_id=user_id)
+    return participant
+
+
+def render_conversation(context: Context, conversation: Conversation) -> dict[str, Any]:
+    """Return a conversation as the API shows it."""
+    last_message = conversation.messages.last()
+    participants: object = {
+        user_id: {
+            "access": participant.access,
+            "notify": participant.notify,
+            "isUnread": conversation.is_unread_by(user_id, participant),
+        }
+        for user_id, participant in conversation.participants.items()
+    }
+    if not participants and context.quirks.empty_participants == "list":
+        participants = []
+    return {
+        "id": conversation.id,
+        "subject": conversation.subject,
+        "topicId": None,
+        "photoUrl": conversation.photo_url,
+        "welcomeMessages": conversation.welcome_messages,
+        "custom": conversation.custom,
+        "lastMessage": (
+            None if last_message is None else render_message(context, conversation, last_message)
+        ),
+        "participants": participants,
+        "createdAt": conversation.created_at,
+    }
+
+
+def _create(context: Context, conversation_id: str) -> Conversation:
+    order = context.order(conversation_id)
+    conversation = Conversation(
+        id=conversation_id, created_at=context.now_ms, order=order, activity=order
+    )
+    app = context.app
+    app.conversations[conversation_id] = conversation
+    app.conversations_by_creation.add(conversation)
+    app.conversations_by_activity.add(conversation)
+    return conversation
+
+
+def _sorting(context: Context) -> tuple[bool, bool]:
+    """Return whether to sort by last activity, and whether descending."""
+    if context.version < SORTING_SINCE:
+        return False, True
+    by = choice(context, "orderBy", ("lastActivity", "createdAt"))
+    direction = choice(context, "orderDirection", ("DESC", "ASC"))
+    return by == "lastActivity", direction == "DESC"
+
+
+def _rows(context: Context, index: Index[Conversation], descending: bool) -> Iterator[Conversation]:
+    after, gone = cursor(context, context.app.conversations)
+    if gone:
+        return
+    bound = moment(context, "offsetTs") if context.version >= SORTING_SINCE else None
+    before = moment(context, "lastMessageBefore")
+    since = moment(context, "lastMessageAfter")
+    matches = conversation_filter(context.query.get("filter"))
+    for conversation in index.walk(descending=descending, after=after, bound=bound):
+        if before is not None or since is not None:
+            last = conversation.messages.last()
+            if last is None:
+                continue
+            if before is not None and last.created_at >= before:
+                continue
+            if since is not None and last.created_at <= since:
+                continue
+        if matches(conversation):
+            yield conversation
+
+
+def _render_for_user(context: Context, conversation: Conversation, user_id: str) -> dict[str, Any]:
+    """
+    Add what the conversation looks like to this user.
+
+    That there are such fields is documented; their names are those of the JavaScript SDK's view
+    of a conversation (inferred).
+    """
+    body = render_conversation(context, conversation)
+    if context.quirks.user_conversation_fields == "absent":
+        return body
+    participant = conversation.participants[user_id]
+    last = conversation.messages.last()
+    unread = sum(
+        message.sender_id != user_id
+        for message in conversation.messages.newer_than(participant.read_until)
+    )
+    body.update(
+        unreadMessageCount=unread,
+        isUnread=unread > 0,
+        readUntil=participant.read_until[0] if participant.read_until else 0,
+        joinedAt=participant.joined_at,
+        access=participant.access,
+        notify=participant.notify,
+        lastMessageAt=None if last is None else last.created_at,
+    )
+    return body

@@ -1,0 +1,64 @@
+"""Participants. Source: the REST API page "Participation" of TalkJS's documentation."""
+
+from typing import Any
+
+from talkjs_async.emulator.checks import Check, one_of, read
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.routes.conversations import join
+from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator.wire import not_found
+
+routes = Routes()
+
+PATH = "/conversations/{conversation}/participants/{user}"
+_NOTIFY = one_of(True, False, "MentionsOnly")
+_JOIN_FIELDS: dict[str, Check] = {"access": one_of("ReadWrite", "Read"), "notify": _NOTIFY}
+_CHANGE_FIELDS: dict[str, Check] = {
+    "access": one_of("ReadWrite", "Read", "None"),
+    "notify": _NOTIFY,
+}
+
+
+@routes.add("participants.put", "PUT", PATH, mark="documented", source="Participation")
+def put(context: Context, conversation_id: str, user_id: str) -> Any:
+    """Join. Always overwrites: what is left out falls back to ReadWrite and true."""
+    body = read(context.json(), _JOIN_FIELDS, context.quirks)
+    conversation = context.conversation(conversation_id)
+    context.user(user_id)
+    participant = conversation.participants.get(user_id)
+    if participant is None:
+        participant = join(context, conversation, user_id)
+    else:
+        context.commit("participant.updated", conversation_id=conversation_id, user_id=user_id)
+    participant.access = body.get("access", "ReadWrite")
+    participant.notify = body.get("notify", True)
+    return {}
+
+
+@routes.add("participants.patch", "PATCH", PATH, mark="documented", source="Participation")
+def patch(context: Context, conversation_id: str, user_id: str) -> Any:
+    """Change what is given. That it fails for somebody who is not a participant is inferred."""
+    body = read(context.json(), _CHANGE_FIELDS, context.quirks)
+    participant = context.conversation(conversation_id).participants.get(user_id)
+    if participant is None:
+        raise not_found("participant", user_id)
+    participant.access = body.get("access", participant.access)
+    participant.notify = body.get("notify", participant.notify)
+    context.commit("participant.updated", conversation_id=conversation_id, user_id=user_id)
+    return {}
+
+
+@routes.add("participants.remove", "DELETE", PATH, mark="documented", source="Participation")
+def remove(context: Context, conversation_id: str, user_id: str) -> Any:
+    """Leave the conversation."""
+    conversation = context.app.conversations.get(conversation_id)
+    if conversation is None or user_id not in conversation.participants:
+        if context.quirks.delete_unknown == "not_found":
+            raise not_found("participant", user_id)
+        return {}
+    del conversation.participants[user_id]
+    user = context.app.users.get(user_id)
+    if user is not None:
+        user.conversation_ids.discard(conversation_id)
+    context.commit("participant.left", conversation_id=conversation_id, user_id=user_id)
+    return {}

@@ -1,0 +1,170 @@
+"""Users. Source: the REST API pages "Users" and "User Presence" of TalkJS's documentation."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from talkjs_async.emulator.checks import (
+    Check,
+    custom_data,
+    list_of,
+    map_of,
+    nullable,
+    one_of,
+    text,
+    updated_custom,
+    wrong_arguments,
+    wrong_fields,
+)
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.routes.listing import cursor, flag, page, page_limit
+from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator.state import User
+from talkjs_async.emulator.wire import Problem, bad_request
+
+routes = Routes()
+
+MAX_USERS_PER_PAGE = 100
+MAX_USERS_PER_PUT = 100
+
+# `id` and `availabilityText` are sent by official scripts (seen in code), the rest is documented.
+_FIELDS: dict[str, Check] = {
+    "id": text,
+    "name": text,
+    "email": nullable(list_of(text)),
+    "phone": nullable(list_of(text)),
+    "welcomeMessage": nullable(text),
+    "photoUrl": nullable(text),
+    "locale": nullable(text),
+    "role": nullable(text),
+    "availabilityText": nullable(text),
+    "custom": custom_data,
+    "pushTokens": nullable(map_of(one_of(True, None))),
+}
+_PLAIN_FIELDS = {
+    "name": "name",
+    "email": "email",
+    "phone": "phone",
+    "welcomeMessage": "welcome_message",
+    "photoUrl": "photo_url",
+    "locale": "locale",
+    "role": "role",
+    "availabilityText": "availability_text",
+}
+
+
+@routes.add("users.upsert", "PUT", "/users/{user}", mark="documented", source="Users")
+def upsert(context: Context, user_id: str) -> Any:
+    """Create or change one user. In spite of PUT only the given fields change."""
+    body = context.json()
+    problems = _wrong_user(context, user_id, body)
+    if problems:
+        raise wrong_arguments(problems, context.quirks)
+    _apply(context, user_id, body)
+    return {}
+
+
+@routes.add("users.upsert_many", "PUT", "/users", mark="documented", source="Users")
+def upsert_many(context: Context) -> Any:
+    """Create or change up to 100 users, all of them or none."""
+    body = context.json()
+    if not isinstance(body, dict):
+        raise bad_request(["The body must be an object of user ID to user."])
+    if len(body) > MAX_USERS_PER_PUT:
+        raise bad_request([f"At most {MAX_USERS_PER_PUT} users can be sent at once."])
+    problems = {
+        user_id: wrong
+        for user_id, user in body.items()
+        if (wrong := _wrong_user(context, user_id, user))
+    }
+    if problems:
+        raise _refused_users(context, problems)
+    for user_id, user in body.items():
+        _apply(context, user_id, user)
+    return {}
+
+
+@routes.add("users.get", "GET", "/users/{user}", mark="documented", source="Users")
+def get(context: Context, user_id: str) -> Any:
+    """Return one user, not wrapped in anything."""
+    return render_user(context, context.user(user_id))
+
+
+@routes.add("users.list", "GET", "/users", mark="documented", source="Introduction, Listing data")
+def list_(context: Context) -> Any:
+    """List the app's users, newest first. `isOnline` was seen in code only."""
+    limit = page_limit(context, MAX_USERS_PER_PAGE)
+    online = flag(context, "isOnline")
+    after, gone = cursor(context, context.app.users)
+    if gone:
+        return {"data": []}
+    rows: Iterable[User] = context.app.users_in_order.walk(descending=True, after=after)
+    if online is not None:
+        rows = (user for user in rows if (user.id in context.app.sessions) is online)
+    return page(rows, limit, lambda user: render_user(context, user))
+
+
+def render_user(context: Context, user: User) -> dict[str, Any]:
+    """Return a user as the API shows it."""
+    empty_phone: list[str] | None = [] if context.quirks.empty_phone == "list" else None
+    unset_role = "default" if context.quirks.unset_role == "default" else None
+    return {
+        "id": user.id,
+        "name": user.name,
+        "welcomeMessage": user.welcome_message,
+        "photoUrl": user.photo_url,
+        "role": unset_role if user.role is None else user.role,
+        "email": user.email,
+        "phone": empty_phone if user.phone is None else user.phone,
+        "custom": user.custom,
+        "availabilityText": user.availability_text,
+        "locale": user.locale,
+        "createdAt": user.created_at,
+        "pushTokens": user.push_tokens,
+    }
+
+
+def _wrong_user(context: Context, user_id: str, body: object) -> dict[str, str]:
+    # A name is needed to create a user, not to change one (documented type; SDK rule).
+    required = () if user_id in context.app.users else ("name",)
+    return wrong_fields(body, _FIELDS, context.quirks, required=required)
+
+
+def _refused_users(context: Context, problems: Mapping[str, Mapping[str, str]]) -> Problem:
+    named = {
+        user_id: [f"{name}: {wrong}." for name, wrong in fields.items()]
+        for user_id, fields in problems.items()
+    }
+    if context.quirks.users_batch_errors == "bare":
+        return Problem(400, "INVALID_REQUEST", named, body=named)
+    if context.quirks.users_batch_errors == "unnamed":
+        return bad_request(["Some of the users are not valid."])
+    return bad_request(named)
+
+
+def _apply(context: Context, user_id: str, body: Mapping[str, Any]) -> None:
+    app = context.app
+    user = app.users.get(user_id)
+    kind = "user.updated"
+    if user is None:
+        kind = "user.created"
+        user = User(id=user_id, created_at=context.now_ms, order=context.order(user_id))
+        app.users[user_id] = user
+        app.users_in_order.add(user)
+    for name, attribute in _PLAIN_FIELDS.items():
+        if name in body:
+            setattr(user, attribute, body[name])
+    if "custom" in body:
+        user.custom = updated_custom(user.custom, body["custom"], context.quirks)
+    if "pushTokens" in body:
+        user.push_tokens = _updated_push_tokens(user.push_tokens, body["pushTokens"])
+    context.commit(kind, user_id=user_id)
+
+
+def _updated_push_tokens(
+    old: Mapping[str, bool] | None, new: Mapping[str, bool | None] | None
+) -> dict[str, bool] | None:
+    # Documented: true registers a device, null unregisters it; null for the field, all of them.
+    if new is None:
+        return None
+    merged = {**(old or {}), **new}
+    return {token: True for token, registered in merged.items() if registered}

@@ -1,0 +1,470 @@
+"""
+The request budget: who may send now, who waits, and what a 429 means.
+
+Knows time and numbers, nothing of HTTP. Called once per attempt by the pipeline. Documented limits
+of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each app ID, for
+`POST /batch` 500 and 1 per second.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+import attrs
+
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.line import Line
+from talkjs_async._core.tokens import Tokens, pause_of
+from talkjs_async._core.waiting import GRANTED, WAITING, Lane
+from talkjs_async.errors import ConfigurationError
+
+_logger: Final = logging.getLogger("talkjs_async")
+
+
+class Limiter(Protocol):
+    """
+    What the pipeline needs of a budget.
+
+    Every granted `acquire` ends in exactly one of `settle`, `refund` and `throttled`. All methods
+    may be called from any thread and event loop.
+    """
+
+    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
+        """
+        Wait for the token of one attempt.
+
+        Args:
+            lane: Where to queue.
+            max_wait: Seconds to wait at most. None for as long as it takes, 0 for not at all.
+
+        Returns:
+            The epoch of the grant, for `throttled`.
+
+        Raises:
+            RateLimitWaitTimeout: The wait would be longer (at once), or has become longer.
+            LimiterUnavailable: The limiter is closed, or was closed meanwhile.
+            ConfigurationError: No such lane, or a *max_wait* that is negative or NaN.
+        """
+        ...
+
+    def settle(self) -> None:
+        """End a permit: the answer is in, or will never be known. Its token starts to refill."""
+        ...
+
+    def refund(self) -> None:
+        """End a permit: the attempt never left. Its token is back at once."""
+        ...
+
+    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
+        """
+        End a permit: the answer was 429.
+
+        The first 429 of an epoch drains the bucket and pauses everybody, the rest of the herd does
+        nothing more.
+
+        Args:
+            epoch: What `acquire` returned for this attempt.
+            retry_after: Seconds that the server asks to wait. None when it does not say.
+        """
+        ...
+
+    def statistics(self) -> Budget:
+        """Look at the budget."""
+        ...
+
+    async def aclose(self) -> None:
+        """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
+        ...
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Budget:
+    """
+    The budget at one moment.
+
+    Attributes:
+        tokens: Requests that could leave at once. Negative after a 429, and when more are in flight
+            than the bucket holds.
+        burst: The most that the bucket holds, in requests.
+        rate: Requests per second that the server is documented to allow.
+        effective_rate: Requests per second that are used of it. Lower after 429s.
+        in_flight: Requests that were granted and are not answered.
+        max_in_flight: The most that may be. None for no bound.
+        waiting_interactive, waiting_background: Calls that queue, per lane.
+        estimated_wait: Seconds until a new interactive call would be granted.
+        estimated_wait_background: The same for a new background call.
+        granted: Attempts that were let through so far.
+        throttled: 429s seen so far.
+    """
+
+    tokens: float
+    burst: int
+    rate: float
+    effective_rate: float
+    in_flight: int
+    max_in_flight: int | None
+    waiting_interactive: int
+    waiting_background: int
+    estimated_wait: float
+    estimated_wait_background: float
+    granted: int
+    throttled: int
+
+    def __repr__(self) -> str:
+        cap = "" if self.max_in_flight is None else f" of {self.max_in_flight}"
+        return (
+            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; "
+            f"{self.in_flight}{cap} in flight; waiting {self.waiting_interactive} interactive "
+            f"({self.estimated_wait:.2f} s), {self.waiting_background} background "
+            f"({self.estimated_wait_background:.2f} s); "
+            f"{self.granted} granted, {self.throttled} throttled>"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Waited:
+    """
+    A call had to queue and got its token.
+
+    Attributes:
+        lane: Where it queued.
+        seconds: How long.
+    """
+
+    lane: Lane
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Drained:
+    """
+    A 429 showed that the server's bucket is emptier than ours; once per herd.
+
+    Attributes:
+        epoch: The number of such surprises so far.
+        tokens: What we believed to have.
+        in_flight: Requests that are not answered yet.
+        effective_rate: Requests per second from now on.
+    """
+
+    epoch: int
+    tokens: float
+    in_flight: int
+    effective_rate: float
+
+
+@attrs.frozen(kw_only=True)
+class Paused:
+    """
+    Nobody may send for a while, after a 429.
+
+    Attributes:
+        seconds: How long from now.
+        retry_after: What the server asked for, in seconds. None when it did not say.
+    """
+
+    seconds: float
+    retry_after: float | None
+
+
+LimiterEvent = Waited | Drained | Paused
+Listener = Callable[[LimiterEvent], None]
+
+
+class TokenBucket:
+    """
+    The budget of one app, inside one process. Implements `Limiter`.
+
+    A full bucket lets *burst* requests through at once and *rate* per second from then on. A token
+    starts to refill when its answer is in, which is why jitter, cold connections and stalls cause
+    no 429. A 429 from the server still teaches the bucket: one pause per herd, then on at the
+    sustained rate.
+
+    Interactive calls go before background ones. Background leaves a twentieth of the burst and a
+    fifth of the requests in flight alone, and gets at least a tenth of the grants while it waits.
+    Inside a lane the order is strictly that of arrival.
+
+    Share one bucket between all tasks, threads and event loops that use the same app.
+
+    Attributes:
+        clock: What time is taken from.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_line",
+        "_listeners",
+        "_max_in_flight",
+        "_rate",
+        "_throttled",
+        "_tokens",
+        "clock",
+    )
+
+    def __init__(
+        self,
+        rate: float = 9.0,
+        burst: int = 600,
+        *,
+        max_in_flight: int | None = 20,
+        background_floor: int | None = None,
+        tokens: float | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """
+        Make a bucket.
+
+        Args:
+            rate: Requests per second that the server allows for good.
+            burst: Requests that it allows at once after a pause.
+            max_in_flight: How many requests may be on their way at a time. It bounds the 429s of a
+                process that starts while the server's bucket is empty. None for no bound.
+            background_floor: Tokens that the lane "background" may not touch. None for a twentieth
+                of *burst*.
+            tokens: How many are there at the start. None for a full bucket.
+            clock: Where time comes from.
+
+        Raises:
+            ConfigurationError: A number that is not a number of that kind.
+        """
+        if not 0 < rate < math.inf:
+            raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
+        if not 1 <= burst < math.inf or burst != int(burst):
+            raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
+        if max_in_flight is not None and not max_in_flight >= 1:
+            raise ConfigurationError(
+                "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
+            )
+        if background_floor is not None and not 0 <= background_floor < burst:
+            raise ConfigurationError(
+                "background_floor", f"0 or more and less than burst ({burst}): {background_floor!r}"
+            )
+        if tokens is not None and not -math.inf < tokens <= burst:
+            raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
+        self.clock = clock
+        self._rate = rate
+        self._max_in_flight = max_in_flight
+        self._tokens = Tokens(
+            rate=rate,
+            burst=burst,
+            max_in_flight=max_in_flight,
+            floor=background_floor,
+            tokens=tokens,
+            now=clock.monotonic(),
+        )
+        self._line = Line(self._tokens, clock)
+        self._throttled = 0
+        self._listeners: tuple[Listener, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<TokenBucket {self.statistics()!r}>"
+
+    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
+        """Wait for the token of one attempt; see `Limiter.acquire`."""
+        tokens = self._tokens
+        try:
+            need, most = tokens.lanes[lane]
+        except (KeyError, TypeError):
+            raise ConfigurationError("lane", f"'interactive' or 'background': {lane!r}") from None
+        if max_wait is not None and not max_wait >= 0:
+            raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {max_wait!r}")
+        line = self._line
+        with line.lock:
+            now = line.now()
+            if (
+                not line.waiting
+                and tokens.in_flight < most
+                and tokens.free(now) >= need
+                and now >= tokens.resume_at
+            ):
+                return tokens.take()
+            waiter = line.join(lane, now, max_wait)
+        if waiter.state == WAITING:
+            try:
+                await (waiter if waiter.has_alarm else line.watch(waiter))
+            except BaseException:
+                line.leave(waiter)
+                raise
+            if self._listeners and waiter.state == GRANTED:
+                self._announce(Waited(lane=lane, seconds=line.now() - waiter.since))
+        if waiter.state != GRANTED:
+            raise line.refusal(waiter, max_wait)
+        return waiter.epoch
+
+    def settle(self) -> None:
+        """End a permit: its token starts to refill; see `Limiter.settle`."""
+        tokens = self._tokens
+        line = self._line
+        with line.lock:
+            if tokens.in_flight:
+                now = line.now()
+                if now >= tokens.recover_at:
+                    tokens.recover(now)
+                tokens.settle(now)
+                if line.waiting:
+                    line.settled(now)
+
+    def refund(self) -> None:
+        """End a permit: its token is back at once; see `Limiter.refund`."""
+        with self._line.lock:
+            if self._tokens.in_flight:
+                self._tokens.untake()
+                if self._line.waiting:
+                    self._line.pump(self._line.now())
+
+    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
+        """End a permit: the answer was 429; see `Limiter.throttled`."""
+        events: tuple[LimiterEvent, ...] = ()
+        tokens = self._tokens
+        with self._line.lock:
+            now = self._line.now()
+            before = tokens.free(now)
+            if tokens.in_flight:
+                # The server took no token for it, and the drain has seen to the rest.
+                tokens.in_flight -= 1
+            self._throttled += 1
+            asked = pause_of(retry_after)
+            if epoch >= tokens.epoch:
+                pause = tokens.drain(now, asked)
+                drained = Drained(
+                    epoch=tokens.epoch,
+                    tokens=before,
+                    in_flight=tokens.in_flight,
+                    effective_rate=tokens.rate,
+                )
+                events = (drained, Paused(seconds=pause, retry_after=retry_after))
+            elif now + asked > tokens.resume_at:
+                tokens.hold(now, asked)
+                events = (Paused(seconds=asked, retry_after=retry_after),)
+            if self._line.waiting:
+                self._line.pump(now)
+        self._announce(*events)
+
+    def statistics(self) -> Budget:
+        """Look at the budget."""
+        tokens = self._tokens
+        line = self._line
+        with line.lock:
+            now = line.now()
+            if now >= tokens.recover_at:
+                tokens.recover(now)
+            return Budget(
+                tokens=tokens.free(now),
+                burst=tokens.burst,
+                rate=self._rate,
+                effective_rate=tokens.rate,
+                in_flight=tokens.in_flight,
+                max_in_flight=self._max_in_flight,
+                waiting_interactive=line.waiting_in("interactive"),
+                waiting_background=line.waiting_in("background"),
+                estimated_wait=line.estimate("interactive", now),
+                estimated_wait_background=line.estimate("background", now),
+                granted=tokens.granted,
+                throttled=self._throttled,
+            )
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """
+        Have *listener* called with every event of this bucket, whichever client caused it.
+
+        It runs in the task that waited or got the 429, so it must be quick and must not block.
+
+        Returns:
+            What to call to end it.
+        """
+        with self._line.lock:
+            self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            with self._line.lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return stop
+
+    async def aclose(self) -> None:
+        """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
+        with self._line.lock:
+            self._tokens.resume_at = math.inf
+            self._line.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._line.closed
+
+    def _announce(self, *events: LimiterEvent) -> None:
+        for event in events:
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except Exception:
+                    _logger.exception("A listener failed on %s", type(event).__name__)
+
+
+_STRANGE_CLOCKS: Final = 64
+"""Shared buckets on other clocks that are kept while nobody uses them."""
+
+_LIMITS: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
+"""Rate and burst of each endpoint class (documented, read 2026-11-22)."""
+
+
+class _Registry:
+    """
+    One bucket per app and endpoint class, for the whole process.
+
+    A bucket on the machine's clock is kept for good: the next client of the app must find it as the
+    last one left it. Other clocks come and go with tests: of their buckets only the latest are
+    kept, and those that somebody uses.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[_Key, TokenBucket] = {}
+        self._recent: OrderedDict[_Key, TokenBucket] = OrderedDict()
+        self._used: weakref.WeakValueDictionary[_Key, TokenBucket] = weakref.WeakValueDictionary()
+
+    def get(self, key: _Key, clock: Clock) -> TokenBucket:
+        with self._lock:
+            bucket = self._used.get(key)
+            if bucket is None or bucket.closed:
+                rate, burst = _LIMITS[key[2]]
+                bucket = self._used[key] = TokenBucket(rate, burst, clock=clock)
+            if clock is SYSTEM_CLOCK:
+                self._kept[key] = bucket
+            else:
+                self._recent[key] = bucket
+                self._recent.move_to_end(key)
+                if len(self._recent) > _STRANGE_CLOCKS:
+                    self._recent.popitem(last=False)
+            return bucket
+
+
+# Base URL, app ID, endpoint class, identity of the clock. The bucket keeps its clock alive, so no
+# other clock can have that identity while the bucket is in use.
+_Key = tuple[str, str, str, int]
+
+_registry = _Registry()
+
+
+def shared_bucket(
+    base_url: str,
+    app_id: str,
+    endpoint_class: Literal["ordinary", "batch"] = "ordinary",
+    clock: Clock = SYSTEM_CLOCK,
+) -> TokenBucket:
+    """
+    The process-wide bucket of an app.
+
+    Args:
+        base_url: Where the API is; a test server has its own budget.
+        app_id: Whose budget it is.
+        endpoint_class: "batch" for `POST /batch`, "ordinary" for everything else.
+        clock: Buckets on different clocks have nothing in common.
+    """
+    return _registry.get((base_url, app_id, endpoint_class, id(clock)), clock)

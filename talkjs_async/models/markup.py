@@ -1,0 +1,130 @@
+"""
+Text in and out of markup: a message as plain text, and a user's words that must not become markup.
+
+Source: TalkJS docs, Formatting (documented), and TalkJS's JavaScript SDK 1.12 (seen in code).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote
+
+from talkjs_async._core import kinds
+from talkjs_async.errors import DecodeError
+from talkjs_async.models.content import (
+    AutoLinkNode,
+    CodeSpanNode,
+    ContentBlock,
+    CustomEmojiNode,
+    FileBlock,
+    LocationBlock,
+    MentionNode,
+    TextBlock,
+    TextNode,
+    UnknownNode,
+    read_node,
+)
+
+_read_nodes = kinds.array_of(read_node)
+
+_FILE_SIGNS: Final = {"video": "🎥", "image": "📷", "audio": "🎧"}
+
+
+def plain_text(content: Iterable[ContentBlock]) -> str:
+    """
+    Show blocks as text without markup, the way TalkJS's SDK does it for notifications.
+
+    Text stands as it is, points of a list get "- ", mentions "@", files a sign and their name,
+    voice messages their length, places a sign. Blocks are parted by an empty line. Unknown blocks
+    show nothing; unknown nodes show the text in them.
+    """
+    return "\n\n".join(map(_block, content))
+
+
+def _block(block: ContentBlock) -> str:
+    if isinstance(block, TextBlock):
+        return _nodes(block.children)
+    if isinstance(block, LocationBlock):
+        return "📍"
+    if not isinstance(block, FileBlock):
+        return ""
+    if block.subtype == "voice":
+        return "🎙️" if block.duration is None else f"🎙️ ({_minutes(block.duration)})"
+    sign = _FILE_SIGNS.get(block.subtype or "", "📎")
+    return f"{sign} {_file_name(block)}"
+
+
+def _nodes(nodes: Iterable[TextNode]) -> str:
+    return "".join(map(_node, nodes))
+
+
+def _node(node: TextNode) -> str:
+    if isinstance(node, str):
+        return node
+    if isinstance(node, UnknownNode):
+        return _unknown(node)
+    if isinstance(node, MentionNode):
+        return f"@{node.text}"
+    if isinstance(node, CodeSpanNode | AutoLinkNode | CustomEmojiNode):
+        return node.text
+    return _in_list(node.type, _nodes(node.children))
+
+
+def _unknown(node: UnknownNode) -> str:
+    """Older data spells types in lower case; new types have `text` or `children` (documented)."""
+    text = node.data.get("text")
+    if isinstance(text, str):
+        return text
+    try:
+        return _in_list(node.type, _nodes(_read_nodes(node.data.get("children"))))
+    except (DecodeError, RecursionError):
+        return ""
+
+
+def _in_list(kind: str, text: str) -> str:
+    signs = {"bulletlist": f"\n{text}", "bulletpoint": f"- {text}\n"}
+    return signs.get(kind.lower(), text)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{int(seconds % 60):02}"
+
+
+def _file_name(block: FileBlock) -> str:
+    """The last segment of the URL, as in the SDK. Names are percent-encoded, some of them twice."""
+    if block.url is None:
+        return block.filename or ""
+    path = block.url.replace("%2F", "/").partition("?")[0]
+    return unquote(unquote(path.rpartition("/")[2]))
+
+
+_JOINER: Final = "\u2060"
+_EDGE: Final = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|^[ \t]*[-+](?=\s)", re.MULTILINE)
+_ANGLES: Final = str.maketrans("<>|", "‹›¦")  # noqa: RUF001 - that they look alike is the point
+
+
+def escape_markup(text: str) -> str:
+    """
+    Change a user's words so that TalkJS does not read them as markup.
+
+    TalkJS has no escape character. So marks that could begin or end bold, italic, struck-through
+    or code text, and dashes that could begin a list, are wrapped in word joiners (U+2060), which
+    nobody sees: TalkJS leaves marks within a word alone (documented). `<`, `>` and `|`, which make
+    links and action buttons, become the look-alikes `‹`, `›` and `¦`. Marks between letters, as in
+    `snake_case`, stay. So do bare web and mail addresses, which TalkJS makes clickable by itself,
+    and emoji names such as `:cat:`.
+
+    A message that is nothing but a user's words needs none of this: send it as
+    `content=[TextBlock(children=(words,))]`, which is never parsed. Use this function where words
+    go into a larger text, an edit, an import or a subject.
+
+    Source: the rules for marks are documented and agree with TalkJS's SDK; how the server parses
+    `<...|...>` is not known, which is why no such sign is left.
+    """  # noqa: RUF002 - the look-alikes have to be shown
+    return _EDGE.sub(_wrap, text.translate(_ANGLES))
+
+
+def _wrap(match: re.Match[str]) -> str:
+    return f"{_JOINER}{match[0]}{_JOINER}"

@@ -1,0 +1,138 @@
+"""
+Conversations: where messages stand and participants meet.
+
+Source: TalkJS documentation, REST API, Conversations (read 2026-11-22), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.endpoint import Resource, endpoint, listing
+from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async.models.conversations import Conversation, ConversationInput
+from talkjs_async.models.filters import Filter
+from talkjs_async.models.queries import ConversationQuery, Direction, Order, activity
+
+MOST_CONVERSATIONS_PER_PAGE = 30
+
+
+class Conversations(Resource):
+    """Where messages stand and participants meet."""
+
+    __slots__ = ()
+
+    @endpoint
+    def upsert(
+        self,
+        conversation_id: str,
+        *,
+        participants: Iterable[str] | Unset = UNSET,
+        subject: str | None | Unset = UNSET,
+        photo_url: str | None | Unset = UNSET,
+        welcome_messages: Iterable[str] | None | Unset = UNSET,
+        custom: Mapping[str, str | None] | None | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Create a conversation, or change some fields of one.
+
+        Only the given fields change. None clears a field.
+
+        Args:
+            conversation_id: Your own ID for it, or `one_on_one_id(a, b)`.
+            participants: User IDs to add, with full access and notifications. Nobody is removed by
+                leaving them out: that is `participants.remove`.
+            subject: Shown above the conversation.
+            photo_url: Address of a picture.
+            welcome_messages: Shown at the top; they are not real messages and are never listed.
+                Replaced as a whole.
+            custom: Merged key by key; a key set to None goes away, None as a whole clears all
+                (inferred from TalkJS's own programs).
+
+        Raises:
+            BadRequest: A field that TalkJS refuses. Whether unknown users in *participants* are
+                refused is not documented: create them first.
+        """
+        conversation = ConversationInput(
+            participants=participants,
+            subject=subject,
+            photo_url=photo_url,
+            welcome_messages=welcome_messages,
+            custom=custom,
+        )
+        url = path("conversations", conversation_id=conversation_id)
+        return Call(method="PUT", path=url, body=conversation.to_wire(), decode=nothing)
+
+    @endpoint
+    def get(self, conversation_id: str) -> Call[Conversation]:
+        """
+        Read one conversation.
+
+        Raises:
+            NotFound: There is no such conversation.
+        """
+        url = path("conversations", conversation_id=conversation_id)
+        return Call(method="GET", path=url, decode=Conversation.from_wire)
+
+    @listing
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        starting_after: str | None = None,
+        order_by: Order = "lastActivity",
+        order_direction: Direction = "DESC",
+        offset: datetime | int | None = None,
+        last_message_before: datetime | int | None = None,
+        last_message_after: datetime | int | None = None,
+        filter: Filter | None = None,
+    ) -> Listing[Conversation]:
+        """
+        List the conversations of the app.
+
+        Args:
+            limit: Conversations per request, 1 to 30. None: 30, the cheapest.
+            starting_after: ID of a conversation: begin behind it.
+            order_by: "lastActivity" (the server's default) or "createdAt" (spelling inferred).
+            order_direction: "DESC" for the latest first, or "ASC".
+            offset: Begin at this moment of the order (`offsetTs`; what it means exactly is
+                inferred).
+            last_message_before: Only conversations whose last message is older.
+            last_message_after: Only conversations whose last message is younger.
+            filter: Conditions on custom data (in production use since 2023; the grammar is
+                documented for TalkJS's SDKs and inferred for REST).
+
+        Moments are aware datetimes or Unix milliseconds.
+        """
+        query = ConversationQuery(
+            order_by=order_by,
+            order_direction=order_direction,
+            offset=offset,
+            last_message_before=last_message_before,
+            last_message_after=last_message_after,
+        ).to_wire()
+        if filter is not None:
+            query["filter"] = filter.to_wire()
+        return Listing(
+            path="/conversations",
+            query=query,
+            limit=page_limit(limit, most=MOST_CONVERSATIONS_PER_PAGE),
+            starting_after=starting_after,
+            item=Conversation.from_wire,
+            key=lambda conversation: conversation.id,
+            activity=activity(order_by, order_direction),
+        )
+
+    @endpoint
+    def delete(self, conversation_id: str) -> Call[None]:
+        """
+        Delete a conversation with all its messages. There is no way back.
+
+        Raises:
+            NotFound: There is no such conversation (not documented: TalkJS may say nothing).
+        """
+        url = path("conversations", conversation_id=conversation_id)
+        return Call(method="DELETE", path=url, decode=nothing)

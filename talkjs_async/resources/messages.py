@@ -1,0 +1,238 @@
+"""
+Messages: what is said in a conversation.
+
+Source: TalkJS documentation, REST API, Messages (read 2026-11-22), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.endpoint import Resource, endpoint, listing
+from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models.content import ContentBlock
+from talkjs_async.models.messages import (
+    Location,
+    Message,
+    SentMessage,
+    SystemMessage,
+    UserMessage,
+    new_idempotency_key,
+)
+
+MOST_MESSAGES_PER_POST = 10
+MOST_MESSAGES_PER_PAGE = 100
+KEY_LIFETIME = 23 * 3600.0
+"""
+Seconds for which a repeat with the same idempotency key is safe.
+
+TalkJS is said to remember keys for 24 hours (a third party's description); one hour is kept back.
+"""
+
+
+class Messages(Resource):
+    """What is said in a conversation."""
+
+    __slots__ = ()
+
+    @endpoint
+    def send(
+        self,
+        conversation_id: str,
+        *,
+        sender: str,
+        text: str | Unset = UNSET,
+        attachment_token: str | Unset = UNSET,
+        location: Location | Unset = UNSET,
+        content: Sequence[ContentBlock] | Unset = UNSET,
+        referenced_message_id: str | Unset = UNSET,
+        custom: Mapping[str, str] | Unset = UNSET,
+        idempotency_key: str | Unset = UNSET,
+    ) -> Call[SentMessage]:
+        """
+        Send one message on behalf of a user, exactly once.
+
+        Whatever happens on the way, the message is stored at most once: it carries an idempotency
+        key that is the same in every attempt. Give exactly one of *text*, *attachment_token*,
+        *location* and *content*.
+
+        Args:
+            conversation_id: Where to.
+            sender: User ID of a participant. For messages without a sender see `send_many` and
+                `SystemMessage`.
+            text: May hold TalkJS markup (`*bold*`, `<url|label>`, ...); see `escape_markup`.
+            attachment_token: A file, from `files.upload`.
+            location: A place on the map (the name of the field in requests is inferred).
+            content: Typed blocks; exactly one at present (form seen in TalkJS's SDK).
+            referenced_message_id: The message that this one answers.
+            custom: Your own data.
+            idempotency_key: Your own key, to make a repeat from elsewhere harmless too. Left out, a
+                new one is made for this call.
+
+        Returns:
+            The ID that TalkJS gave to the message.
+
+        Raises:
+            BadRequest: TalkJS refuses it, for example because *sender* does not take part.
+            OutcomeUnknown: Every attempt ended without an answer. Calling again with the same
+                *idempotency_key* is safe for a day.
+        """
+        message = UserMessage(
+            sender=sender,
+            text=text,
+            attachment_token=attachment_token,
+            location=location,
+            content=content,
+            referenced_message_id=referenced_message_id,
+            custom=custom,
+            idempotency_key=idempotency_key,
+        )
+        return _post(conversation_id, [message], _only_sent)
+
+    @endpoint
+    def send_many(
+        self, conversation_id: str, messages: Sequence[UserMessage | SystemMessage]
+    ) -> Call[tuple[SentMessage, ...]]:
+        """
+        Send up to ten messages with one request, each exactly once.
+
+        Args:
+            conversation_id: Where to.
+            messages: In the order in which they shall appear. One without an idempotency key gets
+                a new one.
+
+        Returns:
+            One ID per message, in the same order (the order is inferred).
+
+        Raises:
+            BadRequest, OutcomeUnknown: As for `send`.
+        """
+        return _post(conversation_id, messages, _all_sent(len(messages)))
+
+    @endpoint
+    def get(self, conversation_id: str, message_id: str) -> Call[Message]:
+        """
+        Read one message.
+
+        Source: Seen in public clients.
+
+        Raises:
+            NotFound: There is no such message (status inferred).
+        """
+        url = _path(conversation_id) + path("messages", message_id=message_id)
+        return Call(method="GET", path=url, decode=Message.from_wire)
+
+    @listing
+    def list(
+        self,
+        conversation_id: str,
+        *,
+        limit: int | None = None,
+        starting_after: str | None = None,
+    ) -> Listing[Message]:
+        """
+        List the messages of a conversation, newest first.
+
+        Args:
+            conversation_id: The conversation.
+            limit: Messages per request, 1 to 100. None: 100, the cheapest.
+            starting_after: ID of a message: begin behind it, that is with older ones.
+
+        Raises:
+            NotFound: There is no such conversation (status inferred).
+        """
+        return Listing(
+            path=_path(conversation_id) + "/messages",
+            query={},
+            limit=page_limit(limit, most=MOST_MESSAGES_PER_PAGE),
+            starting_after=starting_after,
+            item=Message.from_wire,
+            key=lambda message: message.id,
+        )
+
+    @endpoint
+    def edit(
+        self,
+        conversation_id: str,
+        message_id: str,
+        *,
+        text: str | Unset = UNSET,
+        custom: Mapping[str, str | None] | None | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Change the text or the custom data of a message.
+
+        Args:
+            conversation_id, message_id: The message.
+            text: Replaces what it says.
+            custom: Merged key by key; a key set to None goes away, None as a whole clears all
+                (inferred).
+
+        Source: TalkJS's own programs.
+
+        Raises:
+            NotFound: There is no such message (status inferred).
+        """
+        body = drop_unset({"text": text, "custom": dict(custom) if custom else custom})
+        if not body:
+            raise ConfigurationError("text", "or custom must be given: there is nothing to change.")
+        url = _path(conversation_id) + path("messages", message_id=message_id)
+        return Call(method="PUT", path=url, body=body, decode=nothing)
+
+    @endpoint
+    def delete(self, conversation_id: str, message_id: str) -> Call[None]:
+        """
+        Delete one message.
+
+        Source: TalkJS's own programs.
+
+        Raises:
+            NotFound: There is no such message (not documented: TalkJS may as well say nothing).
+        """
+        url = _path(conversation_id) + path("messages", message_id=message_id)
+        return Call(method="DELETE", path=url, decode=nothing)
+
+
+def _path(conversation_id: str) -> str:
+    return path("conversations", conversation_id=conversation_id)
+
+
+def _post(
+    conversation_id: str,
+    messages: Sequence[UserMessage | SystemMessage],
+    decode: Any,
+) -> Call[Any]:
+    if not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
+        raise ConfigurationError(
+            "messages", f"must be 1 to {MOST_MESSAGES_PER_POST}, not {len(messages)}."
+        )
+    body = [message.to_wire() for message in messages]
+    for item in body:
+        # Minted here, once per call: a key made per attempt would protect nothing.
+        item.setdefault("idempotencyKey", new_idempotency_key())
+    return Call(
+        method="POST",
+        path=_path(conversation_id) + "/messages",
+        body=body,
+        decode=decode,
+        repeatable_for=KEY_LIFETIME,
+    )
+
+
+def _all_sent(count: int) -> Any:
+    def decode(data: Any) -> tuple[SentMessage, ...]:
+        if not isinstance(data, list) or len(data) != count:
+            got = f"{len(data)} entries" if isinstance(data, list) else type(data).__name__
+            raise DecodeError(json_path="$", expected=f"a list of {count} messages", got=got)
+        return tuple(SentMessage.from_wire(item) for item in data)
+
+    return decode
+
+
+def _only_sent(data: Any) -> SentMessage:
+    sent: tuple[SentMessage, ...] = _all_sent(1)(data)
+    return sent[0]

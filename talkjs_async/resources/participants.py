@@ -1,0 +1,88 @@
+"""
+Participants: who is in a conversation, and what they may do there.
+
+To read them, read the conversation: its `participants` maps user IDs to their settings.
+
+Source: TalkJS documentation, REST API, Participation (read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.endpoint import Resource, endpoint
+from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async.models.participants import Access, Notify, ParticipationInput
+
+
+class Participants(Resource):
+    """Who is in a conversation, and what they may do there."""
+
+    __slots__ = ()
+
+    @endpoint
+    def put(
+        self,
+        conversation_id: str,
+        user_id: str,
+        *,
+        access: Access | Unset = UNSET,
+        notify: Notify | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Let a user join, or join again.
+
+        Overwrites earlier settings: what is left out falls back to full access and notifications.
+
+        Args:
+            conversation_id, user_id: Both must exist.
+            access: "ReadWrite" or "Read".
+            notify: True, False or "MentionsOnly".
+        """
+        return Call(
+            method="PUT",
+            path=_path(conversation_id, user_id),
+            body=ParticipationInput(access=access, notify=notify).to_wire(),
+            decode=nothing,
+        )
+
+    @endpoint
+    def patch(
+        self,
+        conversation_id: str,
+        user_id: str,
+        *,
+        access: Access | Unset = UNSET,
+        notify: Notify | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Change the given settings of a participant, and only those.
+
+        Args:
+            conversation_id, user_id: Of an existing participant.
+            access: "ReadWrite", "Read", or "None": sees the messages up to now, and no later ones.
+            notify: True, False or "MentionsOnly".
+
+        Raises:
+            APIError: The user does not take part (which status is not documented).
+        """
+        return Call(
+            method="PATCH",
+            path=_path(conversation_id, user_id),
+            body=ParticipationInput(access=access, notify=notify).to_wire(),
+            decode=nothing,
+        )
+
+    @endpoint
+    def remove(self, conversation_id: str, user_id: str) -> Call[None]:
+        """
+        Take a user out of a conversation.
+
+        It disappears from their list (API versions before 2021-07-30: it stays, with the old
+        messages). To let them keep what they have read, use `patch(..., access="None")`.
+        """
+        return Call(method="DELETE", path=_path(conversation_id, user_id), decode=nothing)
+
+
+def _path(conversation_id: str, user_id: str) -> str:
+    conversation = path("conversations", conversation_id=conversation_id)
+    return conversation + path("participants", user_id=user_id)

@@ -1,0 +1,196 @@
+"""
+Users: the people who chat.
+
+Source: TalkJS documentation, REST API, Users (read 2026-11-22), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.endpoint import Resource, endpoint, listing
+from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.models.conversations import UserConversation
+from talkjs_async.models.queries import ConversationQuery, Direction, Order, activity
+from talkjs_async.models.users import User, UserInput
+
+MOST_USERS_PER_PUT = 100
+MOST_USERS_PER_PAGE = 100
+MOST_CONVERSATIONS_PER_PAGE = 30
+
+
+class Users(Resource):
+    """The people who chat."""
+
+    __slots__ = ()
+
+    @endpoint
+    def upsert(
+        self,
+        user_id: str,
+        *,
+        name: str | Unset = UNSET,
+        email: Iterable[str] | None | Unset = UNSET,
+        phone: Iterable[str] | None | Unset = UNSET,
+        photo_url: str | None | Unset = UNSET,
+        welcome_message: str | None | Unset = UNSET,
+        locale: str | None | Unset = UNSET,
+        role: str | None | Unset = UNSET,
+        availability_text: str | None | Unset = UNSET,
+        custom: Mapping[str, str | None] | None | Unset = UNSET,
+        push_tokens: Mapping[str, bool | None] | None | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Create a user, or change some fields of one.
+
+        Only the given fields change. None clears a field.
+
+        Args:
+            user_id: Your own ID for them, unique and permanent.
+            name: Needed to create a user.
+            email: Addresses for notifications.
+            phone: Numbers in E.164 form.
+            photo_url: Address of a picture.
+            welcome_message: Shown in an empty conversation with this user. TalkJS calls it
+                deprecated for its newer SDKs.
+            locale: IETF language tag.
+            role: Name of a role from the dashboard.
+            availability_text: Documented for reading; TalkJS's own anonymising script writes it.
+            custom: Merged key by key; a key set to None goes away, None as a whole clears all
+                (inferred from TalkJS's own programs).
+            push_tokens: "fcm:<token>" or "apns:<token>" to True (register) or None (unregister).
+
+        Raises:
+            BadRequest: A new user without *name*, or a field that TalkJS refuses.
+        """
+        user = UserInput(
+            name=name,
+            email=email,
+            phone=phone,
+            photo_url=photo_url,
+            welcome_message=welcome_message,
+            locale=locale,
+            role=role,
+            availability_text=availability_text,
+            custom=custom,
+            push_tokens=push_tokens,
+        )
+        url = path("users", user_id=user_id)
+        return Call(method="PUT", path=url, body=user.to_wire(), decode=nothing)
+
+    @endpoint
+    def upsert_many(self, users: Mapping[str, UserInput]) -> Call[None]:
+        """
+        Create or change up to 100 users with one request.
+
+        All or nothing: one invalid user, and none is stored.
+
+        Args:
+            users: User ID to its fields.
+
+        Raises:
+            BadRequest: Its `reasons_by_key` names each invalid user (how exactly is documented in
+                words only).
+        """
+        if not 1 <= len(users) <= MOST_USERS_PER_PUT:
+            raise ConfigurationError(
+                "users", f"must hold 1 to {MOST_USERS_PER_PUT} users, not {len(users)}."
+            )
+        body = {}
+        for user_id, user in users.items():
+            path("users", user_id=user_id)
+            body[user_id] = user.to_wire()
+        return Call(method="PUT", path="/users", body=body, decode=nothing)
+
+    @endpoint
+    def get(self, user_id: str) -> Call[User]:
+        """
+        Read one user.
+
+        Raises:
+            NotFound: There is no such user.
+        """
+        return Call(method="GET", path=path("users", user_id=user_id), decode=User.from_wire)
+
+    @listing
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        starting_after: str | None = None,
+        is_online: bool | None = None,
+    ) -> Listing[User]:
+        """
+        List the users of the app, newest first.
+
+        Args:
+            limit: Users per request, 1 to 100. None: 100, the cheapest.
+            starting_after: ID of a user: begin behind them.
+            is_online: Only users who are (True) or are not (False) online. None: all. (Seen in a
+                public client of 2020; the value's format is inferred.)
+        """
+        query = {} if is_online is None else {"isOnline": "true" if is_online else "false"}
+        return Listing(
+            path="/users",
+            query=query,
+            limit=page_limit(limit, most=MOST_USERS_PER_PAGE),
+            starting_after=starting_after,
+            item=User.from_wire,
+            key=lambda user: user.id,
+        )
+
+    @listing
+    def list_conversations(
+        self,
+        user_id: str,
+        *,
+        limit: int | None = None,
+        starting_after: str | None = None,
+        order_by: Order = "lastActivity",
+        order_direction: Direction = "DESC",
+        offset: datetime | int | None = None,
+        last_message_before: datetime | int | None = None,
+        last_message_after: datetime | int | None = None,
+        unreads_only: bool = False,
+    ) -> Listing[UserConversation]:
+        """
+        List a user's conversations, with what they look like to that user.
+
+        Args:
+            user_id: The user.
+            limit: Conversations per request, 1 to 30. None: 30, the cheapest.
+            starting_after: ID of a conversation: begin behind it.
+            order_by: "lastActivity" (the server's default) or "createdAt" (spelling inferred).
+            order_direction: "DESC" for the latest first, or "ASC".
+            offset: Begin at this moment of the order (`offsetTs`; what it means exactly is
+                inferred).
+            last_message_before: Only conversations whose last message is older.
+            last_message_after: Only conversations whose last message is younger.
+            unreads_only: Only conversations with unread messages.
+
+        Moments are aware datetimes or Unix milliseconds.
+
+        Raises:
+            NotFound: There is no such user (API versions before 2024-01-01: an empty list).
+        """
+        query = ConversationQuery(
+            order_by=order_by,
+            order_direction=order_direction,
+            offset=offset,
+            last_message_before=last_message_before,
+            last_message_after=last_message_after,
+            unreads_only=unreads_only,
+        )
+        return Listing(
+            path=path("users", user_id=user_id) + "/conversations",
+            query=query.to_wire(),
+            limit=page_limit(limit, most=MOST_CONVERSATIONS_PER_PAGE),
+            starting_after=starting_after,
+            item=UserConversation.from_wire,
+            key=lambda conversation: conversation.id,
+            activity=activity(order_by, order_direction),
+        )

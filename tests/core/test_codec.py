@@ -1,0 +1,76 @@
+"""JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkjs_async._core import codec
+from talkjs_async.errors import ConfigurationError, DecodeError
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(min_value=-(2**53), max_value=2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(value=json_values)
+def test_what_is_written_is_read_back(value: Any) -> None:
+    assert value == codec.decode(codec.encode(value))
+
+
+def test_the_output_is_compact_and_not_escaped() -> None:
+    assert '{"a":["ü","🙂"]}'.encode() == codec.encode({"a": ["ü", "🙂"]})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "\ud83d", {1, 2}, object(), {"a": b"x"}])
+def test_what_has_no_json_form_is_refused_before_sending(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="json"):
+        codec.encode({"value": value})
+
+
+def test_a_value_that_holds_itself_is_refused() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+
+    with pytest.raises(ConfigurationError, match="json"):
+        codec.encode(loop)
+
+
+@given(raw=st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused_with_a_decode_error(raw: bytes) -> None:
+    with suppress(DecodeError):
+        json.dumps(codec.decode(raw))
+
+
+@pytest.mark.parametrize(
+    ("raw", "got"),
+    [
+        (b"", "an empty body"),
+        (b"  \n", "an empty body"),
+        (b"<!DOCTYPE html><p>", "an HTML page"),
+        (b"<html>", "an HTML page"),
+        (b'{"data": [', "10 bytes that are not complete JSON"),
+        (b"[" * 200_000, "JSON that is nested too deep"),
+        (b"\xff\xfe", "2 bytes that are not complete JSON"),
+        (b"9" * 5000, "5000 bytes that are not complete JSON"),
+    ],
+)
+def test_the_error_says_what_came_instead(raw: bytes, got: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        codec.decode(raw)
+
+    assert got == caught.value.got

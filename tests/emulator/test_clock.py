@@ -1,0 +1,304 @@
+"""Virtual time: exact, quick, and on every event loop."""
+
+import asyncio
+import math
+import threading
+import time
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+import anyio.to_thread
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkjs_async.emulator import SystemClock, VirtualClock
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_sleeping_takes_exactly_that_long_and_no_real_time() -> None:
+    clock = VirtualClock(start=1_000.0)
+    began = time.monotonic()
+
+    await clock.sleep(3600.5)
+
+    assert (clock.monotonic(), clock.time()) == (3600.5, 4600.5)
+    assert time.monotonic() - began < 1
+
+
+async def test_sleepers_wake_in_order_of_time() -> None:
+    clock = VirtualClock()
+    woken: list[tuple[str, float]] = []
+
+    async def sleeper(
+        name: str, seconds: float, *, task_status: anyio.abc.TaskStatus[None]
+    ) -> None:
+        task_status.started()
+        await clock.sleep(seconds)
+        woken.append((name, clock.monotonic()))
+
+    async with anyio.create_task_group() as tasks:
+        for name, seconds in (("late", 2.0), ("latest", 3.0), ("early", 1.0)):
+            await tasks.start(sleeper, name, seconds)
+
+    assert [("early", 1.0), ("late", 2.0), ("latest", 3.0)] == woken
+
+
+async def test_time_stands_still_while_a_task_can_run() -> None:
+    clock = VirtualClock()
+    seen: list[float] = []
+
+    async def worker() -> None:
+        for _ in range(50):
+            await anyio.lowlevel.checkpoint()
+            seen.append(clock.monotonic())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.sleep, 5)
+        tasks.start_soon(worker)
+
+    assert [0.0] * 50 == seen
+    assert clock.monotonic() == 5
+
+
+async def test_time_stands_still_while_a_worker_thread_runs() -> None:
+    clock = VirtualClock()
+    seen: list[float] = []
+
+    async def worker() -> None:
+        await anyio.to_thread.run_sync(time.sleep, 0.02)
+        seen.append(clock.monotonic())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker)
+        await anyio.lowlevel.checkpoint()
+        await clock.sleep(5)
+
+    assert [0.0] == seen
+
+
+async def test_a_cancelled_sleeper_leaves_no_alarm_behind() -> None:
+    clock = VirtualClock()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.sleep, 100)
+        await clock.sleep(1)
+        tasks.cancel_scope.cancel()
+    await clock.sleep(1)
+
+    assert clock.monotonic() == 2
+
+
+async def test_cancelled_sleepers_are_not_kept_until_their_time() -> None:
+    clock = VirtualClock()
+
+    for _ in range(5_000):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await clock.sleep(1_000)
+
+    assert len(clock._alarms) <= 1_100
+
+
+async def test_cleaning_up_under_cancellation_may_sleep_when_it_is_shielded() -> None:
+    clock = VirtualClock()
+
+    async def worker() -> None:
+        try:
+            await clock.sleep(math.inf)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await clock.sleep(7)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker)
+        await clock.sleep(1)
+        tasks.cancel_scope.cancel()
+
+    assert clock.monotonic() == 8
+
+
+async def test_an_error_in_one_sleeper_stops_no_other() -> None:
+    clock = VirtualClock()
+
+    async def failing() -> None:
+        await clock.sleep(1)
+        raise LookupError
+
+    async def failing_quietly() -> None:
+        with pytest.raises(LookupError):
+            await failing()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(failing_quietly)
+        tasks.start_soon(clock.sleep, 3)
+
+    assert clock.monotonic() == 3
+
+
+async def test_sleeping_for_nothing_lets_other_tasks_run() -> None:
+    clock = VirtualClock()
+    ran: list[str] = []
+
+    async def other() -> None:
+        ran.append("other")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        await clock.sleep(0)
+        await clock.sleep(-1)
+        ran.append("this")
+
+    assert ["other", "this"] == ran
+    assert clock.monotonic() == 0
+
+
+async def test_sleeping_for_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        await VirtualClock().sleep(math.nan)
+
+
+async def test_advancing_wakes_everybody_who_is_due() -> None:
+    clock = VirtualClock()
+    woken: list[float] = []
+
+    async def sleeper(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        task_status.started()
+        await clock.sleep(10)
+        woken.append(clock.monotonic())
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(sleeper)
+        clock.advance(25)
+
+    assert [25.0] == woken
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
+def test_time_advances_by_a_finite_number_and_never_back(seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        VirtualClock().advance(seconds)
+
+
+def test_a_clock_outlives_its_event_loops(anyio_backend: str) -> None:
+    clock = VirtualClock()
+
+    for _ in range(3):
+        anyio.run(clock.sleep, 10, backend=anyio_backend)
+
+    assert clock.monotonic() == 30
+
+
+def test_another_thread_may_advance_the_clock(anyio_backend: str) -> None:
+    clock = VirtualClock()
+    sleeping = threading.Event()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clock.sleep, math.inf)
+            tasks.start_soon(wait_for_thread)
+            await anyio.lowlevel.checkpoint()
+            sleeping.set()
+            await done.wait()
+            tasks.cancel_scope.cancel()
+
+    async def wait_for_thread() -> None:
+        # Worker threads hold the clock, so only `advance` can end this sleep.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, advance)
+            await clock.sleep(1_000)
+            seen.append(clock.monotonic())
+            done.set()
+
+    def advance() -> None:
+        sleeping.wait()
+        time.sleep(0.01)
+        clock.advance(2_000)
+        time.sleep(0.01)
+
+    seen: list[float] = []
+    done: anyio.Event
+
+    async def run() -> None:
+        nonlocal done
+        done = anyio.Event()
+        await main()
+
+    anyio.run(run, backend=anyio_backend)
+
+    assert [2_000.0] == seen
+
+
+async def test_two_thousand_throttled_callers_take_their_exact_time() -> None:
+    clock = VirtualClock()
+    began = time.process_time()
+    turn = 0.0
+
+    async def caller() -> None:
+        nonlocal turn
+        turn = max(turn, clock.monotonic()) + 1 / 9
+        await clock.sleep(turn - clock.monotonic())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2_000):
+            tasks.start_soon(caller)
+
+    assert clock.monotonic() == pytest.approx(2_000 / 9, rel=1e-9)
+    assert time.process_time() - began < 5
+
+
+def test_a_loop_that_hides_its_queue_is_watched_through_its_tasks() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    clock = VirtualClock()
+    seen: list[float] = []
+
+    async def worker() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+            seen.append(clock.monotonic())
+        await clock.sleep(2)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(worker)
+            await clock.sleep(1)
+
+    anyio.run(main, backend_options={"loop_factory": uvloop.new_event_loop})
+
+    assert [0.0] * 20 == seen
+    assert clock.monotonic() == 2
+
+
+@given(naps=st.lists(st.lists(st.floats(0.001, 1_000), max_size=4), max_size=6))
+@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_everybody_wakes_exactly_when_they_asked_to(backend: str, naps: list[list[float]]) -> None:
+    clock = VirtualClock()
+
+    async def sleeper(own: list[float]) -> None:
+        for seconds in own:
+            due = clock.monotonic() + seconds
+            await clock.sleep(seconds)
+            assert clock.monotonic() == due
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for own in naps:
+                tasks.start_soon(sleeper, own)
+
+    anyio.run(main, backend=backend)
+
+    longest = max((math.fsum(own) for own in naps), default=0.0)
+    assert clock.monotonic() == pytest.approx(longest)
+
+
+async def test_the_system_clock_tells_real_time() -> None:
+    clock = SystemClock()
+    began = clock.monotonic()
+
+    await clock.sleep(0.01)
+
+    assert clock.monotonic() - began >= 0.01
+    assert abs(clock.time() - time.time()) < 1

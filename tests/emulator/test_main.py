@@ -1,0 +1,105 @@
+"""The command line."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from talkjs_async.emulator.__main__ import main
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "talkjs_async.emulator", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(said: dict[str, str], path: str = "/users") -> httpx.Response:
+    return httpx.get(
+        f"{said['base_url']}/v1/{said['app_id']}{path}",
+        headers={"authorization": f"Bearer {said['secret_key']}"},
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_one_line_when_it_is_ready_and_stops_when_told(number: signal.Signals) -> None:
+    with running("--port", "0") as (process, said):
+        assert set(said) == {"base_url", "app_id", "secret_key"}
+        assert get(said).status_code == 200
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_its_options_reach_the_emulator() -> None:
+    options = ["--app-id", "app7", "--secret-key", "sk_mine", "--burst", "2", "--rate", "0.001"]
+    with running(*options, "--quirk", "rate_limit_body=TEXT", "--fault", "return-503@0") as both:
+        _, said = both
+        statuses = [get(said).status_code for _ in range(3)]
+
+        assert (said["app_id"], said["secret_key"]) == ("app7", "sk_mine")
+        assert [200, 200, 429] == statuses
+        assert get(said).text == "Too many requests"
+
+
+def test_without_limits_nothing_is_refused() -> None:
+    with running("--no-limits", "--burst", "1", "--fault", "return-503") as (_, said):
+        assert [503] * 3 == [get(said).status_code for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--quirk", "nonsense=1"], "There is no quirk 'nonsense'"),
+        (["--quirk", "empty_phone=2"], "empty_phone must be one of"),
+        (["--fault", "explode"], "There is no fault 'explode'"),
+        (["--fault", "return-503@2"], "p must be"),
+        (["--port", "http"], "invalid int value"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert stopped.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with running() as (_, said):
+        port = said["base_url"].rpartition(":")[2]
+
+        assert main(["--port", port]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+
+
+def test_it_starts_quickly() -> None:
+    best = 10.0
+    for _ in range(3):
+        began = time.monotonic()
+        with running():
+            best = min(best, time.monotonic() - began)
+
+    assert best < 1.5

@@ -1,0 +1,270 @@
+"""`AsyncTalkJS` itself: what it is built from, what it refuses, what it never shows."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from talkjs_async import (
+    AppTokenAuth,
+    AsyncTalkJS,
+    ConfigurationError,
+    RetryPolicy,
+    SecretKeyAuth,
+    TalkJSError,
+    TokenBucket,
+    Unauthorized,
+)
+from talkjs_async.emulator import Emulator, VirtualClock
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+
+SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"app_id": None}, "app_id"),
+        ({"secret_key": None}, "secret_key"),
+        ({"secret_key": "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"}, "secret_key"),
+        ({"base_url": "api.talkjs.com"}, "base_url"),
+        ({"base_url": "ftp://api.talkjs.com"}, "base_url"),
+        ({"base_url": "https://api.talkjs.com?x=1"}, "base_url"),
+        ({"engine": "requests"}, "engine"),
+        ({"lane": "fast"}, "lane"),
+        ({"max_wait": -1.0}, "max_wait"),
+        ({"max_wait": float("nan")}, "max_wait"),
+        ({"timeout": 0.0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"api_version": "2024\n01"}, "api_version"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_named_before_anything_is_sent(
+    arguments: dict[str, Any], argument: str
+) -> None:
+    given = {"app_id": "app", "secret_key": SECRET, **arguments}
+
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncTalkJS(**given)
+
+    assert argument == caught.value.argument
+
+
+def test_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALKJS_APP_ID", "from_env")
+    monkeypatch.setenv("TALKJS_SECRET_KEY", SECRET)
+    monkeypatch.setenv("TALKJS_BASE_URL", "http://127.0.0.1:9/")
+
+    assert "<AsyncTalkJS http://127.0.0.1:9/v1/from_env>" == repr(AsyncTalkJS())
+
+
+def test_a_missing_key_is_one_sentence_that_says_where_to_get_it() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncTalkJS("app")
+
+    assert (
+        "secret_key: is missing: pass it or set TALKJS_SECRET_KEY (TalkJS dashboard, Settings)."
+        == str(caught.value)
+    )
+
+
+def test_a_client_and_a_transport_exclude_each_other() -> None:
+    with pytest.raises(ConfigurationError, match="transport"):
+        AsyncTalkJS(
+            "app",
+            SECRET,
+            http_client=httpx.AsyncClient(),
+            transport=httpx.MockTransport(lambda request: httpx.Response(200)),
+        )
+
+
+def test_clients_of_one_app_share_one_budget() -> None:
+    clock = VirtualClock()
+    one, two, other = (AsyncTalkJS(app, SECRET, clock=clock) for app in ("a", "a", "b"))
+
+    assert one._pipeline.limiters["ordinary"] is two._pipeline.limiters["ordinary"]
+    assert one._pipeline.limiters["batch"] is two._pipeline.limiters["batch"]
+    assert one._pipeline.limiters["ordinary"] is not other._pipeline.limiters["ordinary"]
+
+
+def test_a_client_with_a_transport_or_limiter_of_its_own_shares_nothing(emulator: Emulator) -> None:
+    limiter = TokenBucket()
+    shared = AsyncTalkJS("a", SECRET)
+    with_transport = AsyncTalkJS("a", SECRET, transport=emulator.transport)
+    with_limiter = AsyncTalkJS("a", SECRET, limiter=limiter)
+
+    assert limiter is with_limiter._pipeline.limiters["ordinary"]
+    for bucket in ("ordinary", "batch"):
+        limiters = {
+            id(client._pipeline.limiters[bucket])  # type: ignore[index]
+            for client in (shared, with_transport, with_limiter)
+        }
+        assert 3 == len(limiters)
+
+
+async def test_derived_clients_share_connections_and_budget(talkjs: AsyncTalkJS) -> None:
+    derived = talkjs.with_options(
+        lane="background",
+        max_wait=1.0,
+        timeout=5.0,
+        retry=RetryPolicy(attempts=1),
+        api_version="2024-01-01",
+        hooks=[lambda event: None],
+    )
+
+    await derived.users.list().collect()
+
+    assert 1 == talkjs.budget.granted
+    assert derived._pipeline.connections is talkjs._pipeline.connections
+    assert "interactive" == talkjs._pipeline.lane
+    assert "background" == derived._pipeline.lane
+
+
+async def test_options_left_out_stay_as_they_are(talkjs: AsyncTalkJS) -> None:
+    derived = talkjs.with_options(lane="background").with_options(max_wait=3.0)
+
+    assert ("background", 3.0) == (derived._pipeline.lane, derived._pipeline.max_wait)
+
+
+async def test_the_api_version_travels_as_a_header(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    await make_talkjs(api_version="2021-02-09").users.list().collect()
+
+    assert "2021-02-09" == emulator.requests[0].api_version
+
+
+async def test_the_legacy_key_works_as_bearer(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
+    talkjs = make_talkjs(auth=SecretKeyAuth(emulator.secret_key))
+
+    assert [] == await talkjs.users.list().collect()
+
+
+async def test_a_wrong_key_is_unauthorized(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
+    talkjs = make_talkjs(auth=AppTokenAuth(emulator.app_id, "wrong"))
+
+    with pytest.raises(Unauthorized):
+        await talkjs.users.list().collect()
+
+
+@pytest.mark.parametrize("status", [200, 401, 302, 503])
+async def test_an_answer_of_any_status_ends_in_a_value_or_our_error(
+    status: int, engine: str
+) -> None:
+    library = import_module(engine)
+    transport = library.MockTransport(lambda request: library.Response(status, json={}))
+
+    async with AsyncTalkJS(
+        "app", SECRET, retry=RetryPolicy(attempts=1), transport=transport
+    ) as talkjs:
+        with pytest.raises(TalkJSError):
+            await talkjs.users.get("alice")
+
+
+async def test_an_injected_client_is_used_and_left_open(emulator: Emulator) -> None:
+    async with httpx.AsyncClient(transport=emulator.transport) as http_client:
+        async with AsyncTalkJS(
+            emulator.app_id,
+            emulator.secret_key,
+            http_client=http_client,
+            limiter=TokenBucket(clock=emulator.clock),
+            clock=emulator.clock,
+        ) as talkjs:
+            await talkjs.users.list().collect()
+
+        assert not http_client.is_closed
+
+
+async def test_the_escape_hatch_takes_the_same_road(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-503", first=1)
+
+    await talkjs.request("PUT", "/users/a%2Fb", json={"name": "Slash"})
+    user = await talkjs.request("GET", "/users/a%2Fb")
+    listed = await talkjs.request("GET", "/users", params={"limit": "1"})
+
+    assert "a/b" == user["id"]
+    assert [user] == listed["data"]
+    assert 4 == talkjs.budget.granted
+
+
+async def test_a_path_without_a_slash_is_refused(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match="path"):
+        await talkjs.request("GET", "users")
+
+
+async def test_a_method_that_does_not_exist_is_refused(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match="method"):
+        await talkjs.request("FETCH", "/users")  # type: ignore[arg-type]
+
+
+def test_one_client_serves_several_event_loops(emulator: Emulator, engine: str) -> None:
+    talkjs = AsyncTalkJS(
+        emulator.app_id,
+        emulator.secret_key,
+        engine=engine,
+        transport=emulator.transport,
+        clock=emulator.clock,
+    )
+
+    async def call() -> None:
+        await talkjs.users.list().collect()
+
+    for backend in ("asyncio", "asyncio", "trio", "asyncio", "trio"):
+        anyio.run(call, backend=backend)
+
+    assert 5 == talkjs.budget.granted
+
+
+def test_a_client_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="build one per process"):
+        pickle.dumps(AsyncTalkJS("app", SECRET))
+
+
+@pytest.mark.parametrize("holder", [AppTokenAuth("app", SECRET), SecretKeyAuth(SECRET)], ids=repr)
+def test_what_holds_the_key_is_neither_pickled_nor_shown(holder: object) -> None:
+    assert SECRET not in repr(holder)
+    with pytest.raises(TypeError):
+        pickle.dumps(holder)
+
+
+async def test_the_key_appears_in_no_log_error_or_traceback(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    emulator = Emulator(secret_key=SECRET)
+    emulator.faults.add("return-401")
+    async with AsyncTalkJS(
+        emulator.app_id, SECRET, transport=emulator.transport, clock=emulator.clock
+    ) as talkjs:
+        with pytest.raises(Unauthorized) as caught:
+            await talkjs.users.get("alice")
+
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    everything = "".join(shown.format()) + caplog.text + repr(talkjs) + repr(caught.value)
+    token = talkjs._pipeline.auth.bearer(emulator.clock.time())
+    assert SECRET not in everything
+    assert token.split(".")[0] not in everything
+
+
+def test_a_failed_construction_shows_no_key() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncTalkJS("app", SECRET, lane="fast")  # type: ignore[arg-type]
+
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    own = [frame for frame in frames if "talkjs_async" in frame.filename]
+    assert own
+    assert SECRET not in str([frame.locals for frame in own])
