@@ -292,9 +292,9 @@ class TokenBucket:
                 line.leave(waiter)
                 raise
             if self._listeners and waiter.state == GRANTED:
-                self._announce(Waited(lane=lane, seconds=line.now() - waiter.since))
+                self._announce(Waited(lane=lane, seconds=line.now() - now))
         if waiter.state != GRANTED:
-            raise line.refusal(waiter, max_wait)
+            raise line.refusal(waiter, now, max_wait)
         return waiter.epoch
 
     def settle(self) -> None:

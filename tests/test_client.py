@@ -41,6 +41,7 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"base_url": "api.talkjs.com"}, "base_url"),
         ({"base_url": "ftp://api.talkjs.com"}, "base_url"),
         ({"base_url": "https://api.talkjs.com?x=1"}, "base_url"),
+        ({"base_url": "https://me:hush@api.talkjs.com"}, "base_url"),
         ({"engine": "requests"}, "engine"),
         ({"lane": "fast"}, "lane"),
         ({"max_wait": -1.0}, "max_wait"),
@@ -108,7 +109,7 @@ def test_a_client_with_a_transport_or_limiter_of_its_own_shares_nothing(emulator
     assert limiter is with_limiter._pipeline.limiters["ordinary"]
     for bucket in ("ordinary", "batch"):
         limiters = {
-            id(client._pipeline.limiters[bucket])  # type: ignore[index]
+            id(client._pipeline.limiters[bucket])
             for client in (shared, with_transport, with_limiter)
         }
         assert 3 == len(limiters)
@@ -136,6 +137,7 @@ async def test_options_left_out_stay_as_they_are(talkjs: AsyncTalkJS) -> None:
     derived = talkjs.with_options(lane="background").with_options(max_wait=3.0)
 
     assert ("background", 3.0) == (derived._pipeline.lane, derived._pipeline.max_wait)
+    assert derived.with_options(max_wait=None)._pipeline.max_wait is None
 
 
 async def test_the_api_version_travels_as_a_header(

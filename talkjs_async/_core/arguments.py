@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -114,18 +114,30 @@ def as_texts_or_null(value: Iterable[str] | None | Unset) -> tuple[str, ...] | N
     return texts
 
 
-def as_map(value: Mapping[str, V] | Unset) -> Mapping[str, V] | Unset:
+def sealed(value: Mapping[str, V]) -> Mapping[str, V]:
     """Converter: a mapping becomes a read-only copy; anything else is left to the rule."""
-    return value if value is UNSET else _sealed(value)
+    anything: Any = value
+    return FrozenMap(anything) if isinstance(anything, Mapping) else value
 
 
-def as_map_or_null(value: Mapping[str, V] | None | Unset) -> Mapping[str, V] | None | Unset:
+# Not generic: mypy cannot tell what a generic converter accepts.
+def as_map(value: Mapping[str, str] | Unset) -> Mapping[str, str] | Unset:
+    """Converter: the same, where the argument may be left out."""
+    return value if value is UNSET else sealed(value)
+
+
+def as_map_or_null(
+    value: Mapping[str, str | None] | None | Unset,
+) -> Mapping[str, str | None] | None | Unset:
     """Converter: the same, where None clears the field."""
-    return value if value is UNSET else _sealed(value)
+    return value if value is UNSET or value is None else sealed(value)
 
 
-def _sealed(value: Any) -> Any:
-    return FrozenMap(value) if isinstance(value, Mapping) else value
+def as_switches_or_null(
+    value: Mapping[str, Literal[True] | None] | None | Unset,
+) -> Mapping[str, Literal[True] | None] | None | Unset:
+    """Converter: the same, for a map of what to switch on (True) or off (None)."""
+    return value if value is UNSET or value is None else sealed(value)
 
 
 def one_of(words: Collection[Any]) -> Validator:

@@ -41,9 +41,10 @@ async def open_client(engine: Engine, *, tls: bool, keepalive: float) -> httpx.A
     if not engine.loaded:
         # A cancelled call leaves at once; the thread finishes the work for the next one.
         await anyio.to_thread.run_sync(engine.load, abandon_on_cancel=True)
+    proxies = _environment_names_proxies()
     if engine.name == "aiohttp":
-        return _over_aiohttp(engine, context, keepalive)
-    if _environment_names_proxies():
+        return _over_aiohttp(engine, context, keepalive, proxies=proxies)
+    if proxies:
         return _through_proxies(engine, context, keepalive)
     transport: Any = OneConnection(engine, context, keepalive)
     return engine.AsyncClient(transport=transport, trust_env=False)
@@ -167,14 +168,15 @@ def _through_proxies(
 
 
 def _over_aiohttp(
-    engine: Engine, context: ssl.SSLContext | None, keepalive: float
+    engine: Engine, context: ssl.SSLContext | None, keepalive: float, *, proxies: bool
 ) -> httpx.AsyncClient:
     from aiohttp import ClientSession, DummyCookieJar, TCPConnector  # noqa: PLC0415 - an extra
     from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - an extra
 
     def session() -> ClientSession:
         connector = TCPConnector(limit=1, keepalive_timeout=keepalive, ssl=context or True)
-        return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), trust_env=True)
+        # With trust_env, aiohttp reads the environment and ~/.netrc again for every request.
+        return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), trust_env=proxies)
 
     if _on_trio():
         raise ConfigurationError("engine", "'aiohttp' needs asyncio: use 'httpx' or 'httpx2' here")

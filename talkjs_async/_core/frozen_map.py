@@ -6,7 +6,7 @@ A read-only mapping that is still a dict: as fast to read, ready for `json.dumps
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -17,13 +17,13 @@ class FrozenMap(dict[K, V]):
 
     __slots__ = ()
 
-    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+    def _refuse(self: Any, *_args: Any, **_kwargs: Any) -> Any:
         raise TypeError(
             "This mapping belongs to a frozen object: make a dict() of it to change it."
         )
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse
+    __ior__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

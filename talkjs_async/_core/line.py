@@ -111,19 +111,19 @@ class Deadlines:
         self._heap: list[tuple[float, int, Waiter]] = []
         self._order = itertools.count()
 
-    def add(self, waiter: Waiter, *, waiting: int) -> None:
-        """Remember *waiter*; *waiting* is how many callers wait at all."""
+    def add(self, waiter: Waiter, deadline: float, *, waiting: int) -> None:
+        """Remember when *waiter* gives up; *waiting* is how many callers wait at all."""
         if len(self._heap) > 2 * waiting + _DEAD_KEPT:
             self._heap = [each for each in self._heap if each[2].state == WAITING]
             heapq.heapify(self._heap)
-        heapq.heappush(self._heap, (waiter.deadline, next(self._order), waiter))
+        heapq.heappush(self._heap, (deadline, next(self._order), waiter))
 
-    def next(self) -> Waiter | None:
-        """The waiter whose deadline is the earliest."""
+    def next(self) -> tuple[float, Waiter | None]:
+        """The earliest deadline, and whose it is."""
         heap = self._heap
         while heap and heap[0][2].state != WAITING:
             heapq.heappop(heap)
-        return heap[0][2] if heap else None
+        return (heap[0][0], heap[0][2]) if heap else (math.inf, None)
 
 
 class Line:
@@ -141,10 +141,12 @@ class Line:
         "_again",
         "_alarm",
         "_alarm_at",
+        "_background",
         "_blocked",
         "_clock",
         "_deadlines",
         "_due",
+        "_interactive",
         "_last",
         "_leader",
         "_monotonic",
@@ -168,7 +170,12 @@ class Line:
         self._monotonic = clock.monotonic
         self._last = clock.monotonic()
         self._offset = 0.0
-        self._queues: dict[Lane, Queue] = {"interactive": Queue(), "background": Queue()}
+        self._interactive = Queue()
+        self._background = Queue()
+        self._queues: dict[Lane, Queue] = {
+            "interactive": self._interactive,
+            "background": self._background,
+        }
         self._deadlines = Deadlines()
         self._owed = 0.0
         self.closed = False
@@ -223,24 +230,24 @@ class Line:
                 raise RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
             # Whoever is due at the last moment is woken a little later, and in time.
             deadline = now + max_wait + 3 * SLACK if max_wait else now
-        waiter = kind_here(system_clock=self._system_clock)(lane, now, deadline)
+        waiter = kind_here(system_clock=self._system_clock)(lane)
         queue = self._queues[lane]
         queue.join(waiter)
         self.waiting += 1
         if deadline < math.inf:
-            self._deadlines.add(waiter, waiting=self.waiting)
+            self._deadlines.add(waiter, deadline, waiting=self.waiting)
         # Whoever comes after others of its lane changes nothing.
         if queue.waiting == 1 or deadline < self._due:
             self.pump(now)
         return waiter
 
-    def refusal(self, waiter: Waiter, max_wait: float | None) -> TalkJSError:
-        """Say why *waiter* was woken without a token."""
+    def refusal(self, waiter: Waiter, since: float, max_wait: float | None) -> TalkJSError:
+        """Say why *waiter*, who came at *since*, was woken without a token."""
         if waiter.state == CLOSED or max_wait is None:
             return LimiterUnavailable("The limiter was closed while this call waited.")
         with self.lock:
             now = self.now()
-            estimate = now - waiter.since + self.estimate(waiter.lane, now)
+            estimate = now - since + self.estimate(waiter.lane, now)
         return RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
 
     async def watch(self, waiter: Waiter) -> None:
@@ -276,13 +283,12 @@ class Line:
                 self._again = False
                 head, due = self._grant_due(now)
                 self._blocked = due == math.inf
-                late = self._deadlines.next()
-                if late is not None:
-                    if late.deadline <= now:
-                        self._end(late, LATE)
-                        late.wake()
-                        continue
-                    due = min(due, late.deadline)
+                deadline, late = self._deadlines.next()
+                if late is not None and deadline <= now:
+                    self._end(late, LATE)
+                    late.wake()
+                    continue
+                due = min(due, deadline)
                 if self._appoint(head, due, now) and not self._again:
                     return
         finally:
@@ -296,27 +302,36 @@ class Line:
     def _grant_due(self, now: float) -> tuple[Waiter | None, float]:
         """Grant every token that is due. Return who is next, and when."""
         source = self._source
-        while True:
-            interactive = self._queues["interactive"].head()
-            background = self._queues["background"].head()
-            if background is None:
+        fast, slow = self._interactive, self._background
+        while self.waiting:
+            interactive = fast.head() if fast.waiting else None
+            if slow.waiting:
+                background = slow.head()
+                owed = self._owed >= 1.0
+            else:
+                background = None
+                owed = False
                 self._owed = 0.0
-            owed = self._owed >= 1.0
             head = background if owed or interactive is None else interactive
             if head is None:
-                return None, math.inf
+                break
             due = source.due(head.lane, now, owed=owed)
             if due > now:
                 return head, due
             if head is background:
                 self._owed = 0.0
-            elif background is not None:
-                self._owed += _OWED_PER_GRANT
+                slow.waiting -= 1
+            else:
+                fast.waiting -= 1
+                if background is not None:
+                    self._owed += _OWED_PER_GRANT
+            self.waiting -= 1
             head.epoch = source.take()
-            self._end(head, GRANTED)
+            head.state = GRANTED
             if not head.wake():
                 head.state = GONE
                 source.untake()
+        return None, math.inf
 
     def _appoint(self, head: Waiter | None, due: float, now: float) -> bool:
         """

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from talkjs_async._core import arguments as must_be
 from talkjs_async._core.call import Call, Run
 from talkjs_async.errors import ConfigurationError, DecodeError
 
@@ -80,7 +81,7 @@ class Listing(Generic[T]):
     path: str
     query: dict[str, str]
     limit: int
-    starting_after: str | None
+    starting_after: str | None = attrs.field(validator=must_be.ID_OR_NULL)
     item: Callable[[Any], T]
     key: Callable[[T], str]
     activity: Activity[T] | None = None

@@ -142,4 +142,4 @@ def _draft_of(model: type[Any]) -> type[Any]:
     changing its class, which Python allows for classes of one layout. (A slot for weak references
     would come between; the models do without.)
     """
-    return type(model.__name__, (), {"__slots__": model.__slots__})
+    return type(model.__name__, model.__bases__, {"__slots__": model.__slots__})

@@ -145,7 +145,10 @@ class Tokens:
             return self.resume_at
         if self.in_flight >= most or self.capacity - self.in_flight < need:
             return math.inf
-        return now + (need - self.free(now)) * self.interval
+        missing = need + self.in_flight - self.capacity
+        full_at = self.full_at
+        # Not max(): this runs once per grant, and the call would cost more than the rest.
+        return (full_at if full_at > now else now) + missing * self.interval  # noqa: FURB136
 
     def take(self) -> int:
         """Grant one, and return the epoch."""
@@ -171,7 +174,7 @@ class Tokens:
     def settle(self, now: float) -> None:
         """One answer is in."""
         self.in_flight -= 1
-        # Not max(): this runs once per request, and the call would cost more than the rest.
+        # Not max(): this runs once per request as well.
         full_at = self.full_at
         self.full_at = (full_at if full_at > now else now) + self.interval  # noqa: FURB136
 

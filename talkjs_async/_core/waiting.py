@@ -36,27 +36,25 @@ class Waiter(ABC):
     with the state still WAITING means "look again": this waiter has become the one who watches the
     clock for all.
 
+    There may be a hundred thousand, so it holds no more than it must.
+
     Attributes:
-        lane: Name of the queue it stands in.
-        since: When it came, in seconds of the limiter's clock.
-        deadline: When it gives up, likewise. Infinite without *max_wait*.
+        lane: Where it stands.
+        state: One of the constants above.
         epoch: The epoch of its grant. Only with the state GRANTED.
         has_alarm: Whether `set_alarm` works, so that this waiter need not be awake to watch.
     """
 
-    __slots__ = ("_scope", "_thread", "deadline", "epoch", "lane", "since", "state")
+    __slots__ = ("epoch", "lane", "state")
 
     has_alarm: ClassVar[bool] = False
 
     lane: Lane
-    since: float
-    deadline: float
     state: int
     epoch: int
-    _scope: anyio.CancelScope | None
 
     @abstractmethod
-    def __init__(self, lane: Lane, since: float, deadline: float) -> None:
+    def __init__(self, lane: Lane) -> None:
         """Be in the event loop that runs."""
 
     @abstractmethod
@@ -81,7 +79,18 @@ class Waiter(ABC):
         raise NotImplementedError
 
     async def doze(self, clock: Clock, seconds: float) -> None:
-        """Sleep for *seconds* of *clock*, or until woken."""
+        """Sleep for *seconds* of *clock*, or until woken. Without alarm only."""
+        raise NotImplementedError
+
+
+class Dozer(Waiter):
+    """A waiter without alarm: the leader of this kind has to sleep on the clock itself."""
+
+    __slots__ = ("_scope",)
+
+    _scope: anyio.CancelScope | None
+
+    async def doze(self, clock: Clock, seconds: float) -> None:
         from anyio import CancelScope  # noqa: PLC0415 - loads asyncio
 
         with CancelScope() as scope:
@@ -105,6 +114,8 @@ class Waiter(ABC):
 
 class Alarm(ABC):
     """A timer of an event loop."""
+
+    __slots__ = ()
 
     @abstractmethod
     def cancel(self) -> None:

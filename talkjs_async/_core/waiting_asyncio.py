@@ -7,31 +7,61 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, ClassVar, Final
 
-from talkjs_async._core.waiting import WAITING, Alarm, Lane, Waiter
+from talkjs_async._core.waiting import WAITING, Alarm, Dozer, Lane, Waiter
 
 _TICK: Final = 0.001
 """Seconds. uvloop counts in these, and would ring too early and too often for less."""
 
 
-class AsyncioWaiter(Waiter):
-    """A task of an asyncio event loop."""
+class AlarmWaiter(Waiter):
+    """A task of a loop whose timers tell the limiter's time: nobody has to stay awake."""
 
-    __slots__ = ("_future", "loop")
+    __slots__ = ("_thread", "future")
 
-    def __init__(self, lane: Lane, since: float, deadline: float) -> None:
-        # Every attribute here rather than in the base: this runs once per caller that waits.
+    has_alarm: ClassVar[bool] = True
+
+    def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.since = since
-        self.deadline = deadline
+        self.state = WAITING
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._thread = get_ident()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self.future.__await__()
+
+    def wake(self) -> bool:
+        try:
+            if get_ident() != self._thread:
+                self.future.get_loop().call_soon_threadsafe(_finish, self.future)
+            elif not self.future.done():
+                self.future.set_result(None)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
+
+    def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
+        loop = self.future.get_loop()
+        if get_ident() != self._thread:
+            loop.call_soon_threadsafe(ring)
+            return None
+        return _LoopAlarm(loop, seconds, ring)
+
+
+class AsyncioWaiter(Dozer):
+    """A task of an asyncio event loop, with a limiter on some other clock."""
+
+    __slots__ = ("_future", "_loop", "_thread")
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
         self.state = WAITING
         self._scope = None
         self._thread = get_ident()
-        self.loop = loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[None] | None = None
 
     def __await__(self) -> Generator[Any, Any, None]:
-        if self._future.done():
-            self._future = self.loop.create_future()
+        self._future = self._loop.create_future()
         return self._future.__await__()
 
     def wake(self) -> bool:
@@ -39,28 +69,14 @@ class AsyncioWaiter(Waiter):
             if get_ident() == self._thread:
                 self._resume()
             else:
-                self.loop.call_soon_threadsafe(self._resume)
+                self._loop.call_soon_threadsafe(self._resume)
         except RuntimeError:  # the loop is closed
             return False
         return True
 
     def _unpark(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
-
-
-class AlarmWaiter(AsyncioWaiter):
-    """The same where the loop's timers tell the limiter's time: nobody has to stay awake."""
-
-    __slots__ = ()
-
-    has_alarm: ClassVar[bool] = True
-
-    def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
-        if get_ident() != self._thread:
-            self.loop.call_soon_threadsafe(ring)
-            return None
-        return _LoopAlarm(self.loop, seconds, ring)
+        if self._future is not None:
+            _finish(self._future)
 
 
 class _LoopAlarm(Alarm):
@@ -81,8 +97,17 @@ class _LoopAlarm(Alarm):
             self._handle.cancel()
 
     def serves(self, waiter: Waiter) -> bool:
-        return not self._rung and isinstance(waiter, AlarmWaiter) and waiter.loop is self._loop
+        return (
+            not self._rung
+            and isinstance(waiter, AlarmWaiter)
+            and waiter.future.get_loop() is self._loop
+        )
 
     def _fire(self) -> None:
         self._rung = True
         self._ring()
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -9,18 +9,16 @@ from typing import Any
 import trio
 from trio.lowlevel import Abort, current_task, in_trio_run, reschedule, wait_task_rescheduled
 
-from talkjs_async._core.waiting import WAITING, Lane, Waiter
+from talkjs_async._core.waiting import WAITING, Dozer, Lane
 
 
-class TrioWaiter(Waiter):
+class TrioWaiter(Dozer):
     """A task of a trio run."""
 
-    __slots__ = ("_task", "_token")
+    __slots__ = ("_task", "_thread", "_token")
 
-    def __init__(self, lane: Lane, since: float, deadline: float) -> None:
+    def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.since = since
-        self.deadline = deadline
         self.state = WAITING
         self._scope = None
         self._thread = get_ident()

@@ -92,7 +92,7 @@ class Theme:
 
     base: str | None = attrs.field(default=None, validator=must_be.ID_OR_NULL)
     files: Mapping[str, str] = attrs.field(
-        default=EMPTY, converter=must_be.as_map, validator=must_be.TEXT_MAP
+        default=EMPTY, converter=must_be.sealed, validator=must_be.TEXT_MAP
     )
     extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
 
@@ -142,7 +142,7 @@ class AnonymousProject:
     claim_url: str | None = None
     access_token: str | None = attrs.field(default=None, repr=False)
     secret_key: str | None = attrs.field(default=None, repr=False)
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, repr=False)
+    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False, repr=False)
 
     @classmethod
     def from_wire(cls, data: Any) -> AnonymousProject:

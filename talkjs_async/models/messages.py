@@ -205,6 +205,14 @@ class SentMessage:
 _SENT = Shape(SentMessage, id=("id", kinds.TEXT))
 
 
+def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
+    """Read the bare array that answers a POST of messages. Raises DecodeError."""
+    return _ALL_SENT(data)
+
+
+_ALL_SENT = kinds.array_of(SentMessage.from_wire)
+
+
 def _as_blocks(value: Iterable[ContentBlock] | Unset) -> tuple[ContentBlock, ...] | Unset:
     blocks: tuple[ContentBlock, ...] | Unset = must_be.as_tuple(value)
     return blocks
@@ -351,6 +359,36 @@ class SystemMessage:
                 "idempotencyKey": self.idempotency_key,
             }
         )
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class MessageEdit:
+    """
+    What to change about a message. Give at least one.
+
+    Attributes:
+        text: Replaces what it says; may hold markup.
+        custom: Merged key by key; a key with None goes away; None as a whole removes all (all
+            inferred).
+
+    Raises:
+        ConfigurationError: A value breaks its rule, or nothing is given.
+
+    Source: TalkJS's own programs (seen in code).
+    """
+
+    text: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
+    custom: Mapping[str, str | None] | None | Unset = attrs.field(
+        default=UNSET, converter=must_be.as_map_or_null, validator=must_be.TEXT_MAP_OR_NULL
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.text is UNSET and self.custom is UNSET:
+            raise ConfigurationError("text", "or custom must be given: there is nothing to change.")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the given fields as TalkJS's JSON object."""
+        return drop_unset({"text": self.text, "custom": self.custom})
 
 
 def _exactly_one(**bodies: object) -> None:

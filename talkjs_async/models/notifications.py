@@ -47,7 +47,7 @@ class EmailSettings:
     header: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
     footer: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
     inbox_url: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, converter=must_be.as_map)
+    extra: Mapping[str, Any] = attrs.field(default=EMPTY, converter=must_be.sealed)
 
     def to_wire(self) -> dict[str, Any]:
         """Write the given fields as TalkJS's JSON object."""

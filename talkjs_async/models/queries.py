@@ -8,12 +8,13 @@ Source: TalkJS documentation, REST API, Conversations and Users, and the API cha
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
+from talkjs_async._core import arguments as must_be
 from talkjs_async._core.pages import Activity
-from talkjs_async.errors import ConfigurationError
+from talkjs_async._core.wire import milliseconds
 from talkjs_async.models.conversations import Conversation, UserConversation
 
 Order = Literal["lastActivity", "createdAt"]
@@ -22,16 +23,29 @@ Direction = Literal["ASC", "DESC"]
 _NEWEST_FIRST = {"orderBy": "lastActivity", "orderDirection": "DESC"}
 
 
+def _is_moment(value: object) -> bool:
+    if isinstance(value, datetime):
+        return value.utcoffset() is not None
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_MOMENT: Final = must_be.rule(
+    "must be an aware datetime (give it a time zone) or whole Unix milliseconds.",
+    _is_moment,
+    null=True,
+)
+
+
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ConversationQuery:
     """The query parameters that both lists of conversations share."""
 
-    order_by: Order
-    order_direction: Direction
-    offset: datetime | int | None
-    last_message_before: datetime | int | None
-    last_message_after: datetime | int | None
-    unreads_only: bool = False
+    order_by: Order = attrs.field(validator=must_be.one_of(("lastActivity", "createdAt")))
+    order_direction: Direction = attrs.field(validator=must_be.one_of(("DESC", "ASC")))
+    offset: datetime | int | None = attrs.field(validator=_MOMENT)
+    last_message_before: datetime | int | None = attrs.field(validator=_MOMENT)
+    last_message_after: datetime | int | None = attrs.field(validator=_MOMENT)
+    unreads_only: bool = attrs.field(default=False, validator=must_be.FLAG)
 
     def to_wire(self) -> dict[str, str]:
         """
@@ -39,29 +53,17 @@ class ConversationQuery:
 
         The order is always sent: the default has changed once (API version 2021-02-09).
         """
-        if self.order_by not in {"lastActivity", "createdAt"}:
-            raise ConfigurationError("order_by", "must be 'lastActivity' or 'createdAt'.")
-        if self.order_direction not in {"ASC", "DESC"}:
-            raise ConfigurationError("order_direction", "must be 'ASC' or 'DESC'.")
         query: dict[str, str] = {"orderBy": self.order_by, "orderDirection": self.order_direction}
-        for argument, key, value in (
-            ("offset", "offsetTs", self.offset),
-            ("last_message_before", "lastMessageBefore", self.last_message_before),
-            ("last_message_after", "lastMessageAfter", self.last_message_after),
+        for key, value in (
+            ("offsetTs", self.offset),
+            ("lastMessageBefore", self.last_message_before),
+            ("lastMessageAfter", self.last_message_after),
         ):
             if value is not None:
-                query[key] = str(_milliseconds(argument, value))
+                query[key] = str(milliseconds(value) if isinstance(value, datetime) else value)
         if self.unreads_only:
             query["unreadsOnly"] = "true"
         return query
-
-
-def _milliseconds(argument: str, value: datetime | int) -> int:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ConfigurationError(argument, "must be an aware datetime: give it a time zone.")
-        return round(value.timestamp() * 1000)
-    return value
 
 
 def activity(order_by: Order, order_direction: Direction) -> Activity[Any] | None:

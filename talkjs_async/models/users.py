@@ -123,7 +123,7 @@ class UserInput:
         default=UNSET, converter=must_be.as_map_or_null, validator=must_be.TEXT_MAP_OR_NULL
     )
     push_tokens: Mapping[str, Literal[True] | None] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map_or_null, validator=must_be.PUSH_TOKENS_OR_NULL
+        default=UNSET, converter=must_be.as_switches_or_null, validator=must_be.PUSH_TOKENS_OR_NULL
     )
 
     def to_wire(self) -> dict[str, Any]:

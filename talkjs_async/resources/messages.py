@@ -6,23 +6,27 @@ Source: TalkJS documentation, REST API, Messages (read 2026-11-22), unless said 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.pages import Listing, page_limit
-from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.messages import (
     Location,
     Message,
+    MessageEdit,
     SentMessage,
     SystemMessage,
     UserMessage,
     new_idempotency_key,
+    read_sent_messages,
 )
+
+T = TypeVar("T")
 
 MOST_MESSAGES_PER_POST = 10
 MOST_MESSAGES_PER_PAGE = 100
@@ -91,7 +95,7 @@ class Messages(Resource):
             custom=custom,
             idempotency_key=idempotency_key,
         )
-        return _post(conversation_id, [message], _only_sent)
+        return _post(conversation_id, [message], lambda sent: sent[0])
 
     @endpoint
     def send_many(
@@ -111,7 +115,7 @@ class Messages(Resource):
         Raises:
             BadRequest, OutcomeUnknown: As for `send`.
         """
-        return _post(conversation_id, messages, _all_sent(len(messages)))
+        return _post(conversation_id, messages, lambda sent: sent)
 
     @endpoint
     def get(self, conversation_id: str, message_id: str) -> Call[Message]:
@@ -177,11 +181,9 @@ class Messages(Resource):
         Raises:
             NotFound: There is no such message (status inferred).
         """
-        body = drop_unset({"text": text, "custom": dict(custom) if custom else custom})
-        if not body:
-            raise ConfigurationError("text", "or custom must be given: there is nothing to change.")
+        edit = MessageEdit(text=text, custom=custom)
         url = _path(conversation_id) + path("messages", message_id=message_id)
-        return Call(method="PUT", path=url, body=body, decode=nothing)
+        return Call(method="PUT", path=url, body=edit.to_wire(), decode=nothing)
 
     @endpoint
     def delete(self, conversation_id: str, message_id: str) -> Call[None]:
@@ -204,16 +206,27 @@ def _path(conversation_id: str) -> str:
 def _post(
     conversation_id: str,
     messages: Sequence[UserMessage | SystemMessage],
-    decode: Any,
-) -> Call[Any]:
-    if not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
-        raise ConfigurationError(
-            "messages", f"must be 1 to {MOST_MESSAGES_PER_POST}, not {len(messages)}."
-        )
-    body = [message.to_wire() for message in messages]
+    result: Callable[[tuple[SentMessage, ...]], T],
+) -> Call[T]:
+    body = [message.to_wire() for message in _checked(messages)]
+    keys = set()
     for item in body:
         # Minted here, once per call: a key made per attempt would protect nothing.
-        item.setdefault("idempotencyKey", new_idempotency_key())
+        key = item.setdefault("idempotencyKey", new_idempotency_key())
+        if key in keys:
+            raise ConfigurationError(
+                "messages", f"use the idempotency key {key!r} twice: one of them would be lost."
+            )
+        keys.add(key)
+
+    def decode(data: Any) -> T:
+        sent = read_sent_messages(data)
+        if len(sent) != len(body):
+            raise DecodeError(
+                json_path="$", expected=f"an array of length {len(body)}", got=f"{len(sent)} items"
+            )
+        return result(sent)
+
     return Call(
         method="POST",
         path=_path(conversation_id) + "/messages",
@@ -223,16 +236,16 @@ def _post(
     )
 
 
-def _all_sent(count: int) -> Any:
-    def decode(data: Any) -> tuple[SentMessage, ...]:
-        if not isinstance(data, list) or len(data) != count:
-            got = f"{len(data)} entries" if isinstance(data, list) else type(data).__name__
-            raise DecodeError(json_path="$", expected=f"a list of {count} messages", got=got)
-        return tuple(SentMessage.from_wire(item) for item in data)
-
-    return decode
-
-
-def _only_sent(data: Any) -> SentMessage:
-    sent: tuple[SentMessage, ...] = _all_sent(1)(data)
-    return sent[0]
+def _checked(
+    messages: Sequence[UserMessage | SystemMessage],
+) -> Sequence[UserMessage | SystemMessage]:
+    if not isinstance(messages, Sequence) or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
+        raise ConfigurationError(
+            "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
+        )
+    for index, message in enumerate(messages):
+        if not isinstance(message, UserMessage | SystemMessage):
+            raise ConfigurationError(
+                f"messages[{index}]", "must be a UserMessage or a SystemMessage."
+            )
+    return messages

@@ -8,9 +8,12 @@ Source: TalkJS documentation, REST API, Participation (read 2026-11-22).
 
 from __future__ import annotations
 
+from typing import Literal
+
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.participants import Access, Notify, ParticipationInput
 
 
@@ -25,7 +28,7 @@ class Participants(Resource):
         conversation_id: str,
         user_id: str,
         *,
-        access: Access | Unset = UNSET,
+        access: Literal["ReadWrite", "Read"] | Unset = UNSET,
         notify: Notify | Unset = UNSET,
     ) -> Call[None]:
         """
@@ -35,13 +38,16 @@ class Participants(Resource):
 
         Args:
             conversation_id, user_id: Both must exist.
-            access: "ReadWrite" or "Read".
+            access: "ReadWrite" or "Read". To hide the conversation from a participant, use `patch`.
             notify: True, False or "MentionsOnly".
         """
+        settings = ParticipationInput(access=access, notify=notify)
+        if settings.access not in {"ReadWrite", "Read", UNSET}:
+            raise ConfigurationError("access", "must be 'ReadWrite' or 'Read'.")
         return Call(
             method="PUT",
             path=_path(conversation_id, user_id),
-            body=ParticipationInput(access=access, notify=notify).to_wire(),
+            body=settings.to_wire(),
             decode=nothing,
         )
 
@@ -65,6 +71,10 @@ class Participants(Resource):
         Raises:
             APIError: The user does not take part (which status is not documented).
         """
+        if access is UNSET and notify is UNSET:
+            raise ConfigurationError(
+                "access", "or notify must be given: there is nothing to change."
+            )
         return Call(
             method="PATCH",
             path=_path(conversation_id, user_id),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
@@ -42,7 +43,7 @@ class Users(Resource):
         role: str | None | Unset = UNSET,
         availability_text: str | None | Unset = UNSET,
         custom: Mapping[str, str | None] | None | Unset = UNSET,
-        push_tokens: Mapping[str, bool | None] | None | Unset = UNSET,
+        push_tokens: Mapping[str, Literal[True] | None] | None | Unset = UNSET,
     ) -> Call[None]:
         """
         Create a user, or change some fields of one.
@@ -96,13 +97,18 @@ class Users(Resource):
             BadRequest: Its `reasons_by_key` names each invalid user (how exactly is documented in
                 words only).
         """
-        if not 1 <= len(users) <= MOST_USERS_PER_PUT:
+        if not isinstance(users, Mapping) or not 1 <= len(users) <= MOST_USERS_PER_PUT:
             raise ConfigurationError(
-                "users", f"must hold 1 to {MOST_USERS_PER_PUT} users, not {len(users)}."
+                "users", f"must map 1 to {MOST_USERS_PER_PUT} user IDs to UserInput."
             )
         body = {}
         for user_id, user in users.items():
-            path("users", user_id=user_id)
+            argument = f"users[{user_id!r}]"
+            path("users", **{argument: user_id})
+            if not isinstance(user, UserInput):
+                raise ConfigurationError(
+                    argument, f"must be a UserInput, not {type(user).__name__}."
+                )
             body[user_id] = user.to_wire()
         return Call(method="PUT", path="/users", body=body, decode=nothing)
 
@@ -133,7 +139,11 @@ class Users(Resource):
             is_online: Only users who are (True) or are not (False) online. None: all. (Seen in a
                 public client of 2020; the value's format is inferred.)
         """
-        query = {} if is_online is None else {"isOnline": "true" if is_online else "false"}
+        query: dict[str, str] = {}
+        if is_online is not None:
+            if not isinstance(is_online, bool):
+                raise ConfigurationError("is_online", "must be True, False or None.")
+            query["isOnline"] = "true" if is_online else "false"
         return Listing(
             path="/users",
             query=query,

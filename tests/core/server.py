@@ -7,6 +7,7 @@ It does what real servers do to clients: answer late, hang up, close idle connec
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -27,6 +28,7 @@ class Server:
     /hold         answers when `release` is called
     /after/N      answers after N milliseconds
     /drop         hangs up without an answer
+    /echo         answers with the body of the request
     /silence      never answers, reads on
     anything else that was given in *answers*: those bytes, and then it hangs up
 
@@ -130,6 +132,9 @@ class Server:
             self.loop.call_later(int(path[7:]) / 1000, connection.answer, OK)
         elif path == "/drop":
             connection.close()
+        elif path == "/echo":
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(connection.body)
+            connection.answer(head + connection.body)
         elif path != "/silence":
             connection.answer(OK)
 
@@ -139,6 +144,7 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._received = b""
         self._answered = 0
+        self.body = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -164,7 +170,12 @@ class _Connection(asyncio.Protocol):
             return
         self._received += data
         while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            head, _, rest = self._received.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            size = int(length[1]) if length else 0
+            if len(rest) < size:
+                return
+            self.body, self._received = rest[:size], rest[size:]
             path = head.split(b" ", 2)[1].decode()
             with self._server.changed:
                 self._server.seen.append(path)

@@ -112,7 +112,9 @@ async def test_a_date_in_retry_after_is_obeyed(talkjs: AsyncTalkJS, emulator: Em
     assert emulator.clock.monotonic() - began >= 4.0
 
 
-async def test_attempts_are_bounded_and_counted(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
+async def test_attempts_are_bounded_and_counted(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
     talkjs = make_talkjs(retry=RetryPolicy(attempts=3))
     emulator.faults.add("return-500")
 

@@ -1,0 +1,275 @@
+"""
+Webhooks: from the raw request of TalkJS to a typed event, or to one error.
+
+There is no way to get an event that was not verified. Nothing here does I/O, so it fits any web
+framework; `talkjs_async.fastapi` puts it behind a route.
+
+Source: TalkJS docs, Webhooks and Security (documented); the unit of the timestamp is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
+
+from talkjs_async._core.arguments import is_id, is_number
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
+from talkjs_async.models.events import Event, read_event
+
+SIGNATURE_HEADER: Final = "X-TalkJS-Signature"
+TIMESTAMP_HEADER: Final = "X-TalkJS-Timestamp"
+
+LARGEST_BODY: Final = 4 * 1024 * 1024
+"""Bytes. No limit is documented; the largest conversation with its messages needs a tenth."""
+
+_FIRST_MILLISECONDS: Final = 10**11
+"""
+A timestamp from here on counts milliseconds, one below counts seconds.
+
+As seconds it is in the year 5138, as milliseconds in 1973: no moment near the present is in doubt.
+"""
+
+Headers: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+"""
+Headers as any framework has them: something with `items()`, or pairs; of str or bytes.
+
+Names in any case; a WSGI environ is understood too.
+"""
+
+
+class SeenEvents(Protocol):
+    """Remembers the IDs of events. Any object with this method will do."""
+
+    def add(self, event_id: str, /) -> bool:
+        """Remember an event; tell whether it is new. Must be atomic."""
+        ...
+
+
+class RecentEvents:
+    """
+    Remembers the IDs of the latest events, in this process.
+
+    Args:
+        size: How many. TalkJS repeats an event once, shortly after; 10,000 are over an hour at
+            two events per second.
+    """
+
+    def __init__(self, size: int = 10_000) -> None:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ConfigurationError("size", "must be a whole number, 1 or more.")
+        self._size = size
+        self._ids: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def add(self, event_id: str, /) -> bool:
+        """Remember an event; tell whether it is new."""
+        with self._lock:
+            if event_id in self._ids:
+                return False
+            if len(self._ids) >= self._size:
+                del self._ids[next(iter(self._ids))]
+            self._ids[event_id] = None
+            return True
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+class Webhooks:
+    """
+    Verifies webhooks and reads their events.
+
+    Args:
+        secret_key: The secret key that the dashboard marks "use for webhooks". While you rotate
+            keys: the new and the old one, as a list.
+        tolerance: Seconds that the timestamp may be away from now, in either direction. It bounds
+            how long somebody who has caught a webhook can replay it.
+        largest_body: Bytes; longer bodies are refused before they are looked at.
+        seen: Remembers events, for `is_repeat`. None: `RecentEvents()`, in this process only.
+        clock: Where the time comes from.
+
+    Raises:
+        ConfigurationError: An argument breaks its rule.
+
+    The keys appear in no repr, pickle or error.
+    """
+
+    def __init__(
+        self,
+        secret_key: str | Sequence[str],
+        *,
+        tolerance: float = 300.0,
+        largest_body: int = LARGEST_BODY,
+        seen: SeenEvents | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        # Prepared once; the keys themselves are not kept.
+        self._macs = _prepare(secret_key)
+        del secret_key
+        if not self._macs:
+            raise ConfigurationError("secret_key", "must be a non-empty text, or a list of such.")
+        if not is_number(tolerance, low=0, high=float("inf")):
+            raise ConfigurationError("tolerance", "must be a finite number of seconds, 0 or more.")
+        self._tolerance = tolerance
+        self._largest_body = largest_body
+        self._seen = RecentEvents() if seen is None else seen
+        self._clock = clock
+
+    def parse(self, headers: Headers, raw_body: bytes) -> Event:
+        """
+        Verify a request and read its event.
+
+        Args:
+            headers: Of the request.
+            raw_body: The bytes as they arrived. Not JSON that was read and written again: its bytes
+                differ, and the signature is over bytes.
+
+        Returns:
+            The event. One that this version does not know is an `UnknownEvent`.
+
+        Raises:
+            WebhookError: It is not genuine, not fresh, or not readable. Answer 400 and do nothing.
+            ConfigurationError: *raw_body* is not bytes.
+        """
+        if not isinstance(raw_body, bytes | bytearray | memoryview):
+            raise ConfigurationError(
+                "raw_body", "must be the bytes of the request, before anything has parsed them."
+            )
+        body = bytes(raw_body)
+        if len(body) > self._largest_body:
+            raise WebhookError("The body is larger than allowed.")
+        signature, timestamp = _read_headers(headers)
+        self._verify(signature, timestamp, body)
+        self._check_age(timestamp)
+        return _read_body(body)
+
+    def is_repeat(self, event: Event) -> bool:
+        """
+        Tell whether an event came before, and remember it.
+
+        TalkJS delivers an event a second time when your answer was late or not 200. Ask once per
+        delivery; answer 200 to a repeat and do nothing else.
+        """
+        return not self._seen.add(event.id)
+
+    def sign(self, raw_body: bytes, *, timestamp: int | None = None) -> dict[str, str]:
+        """
+        Make the headers that TalkJS would send, for your tests.
+
+        Args:
+            raw_body: The body that goes with them.
+            timestamp: Unix milliseconds. None: now.
+        """
+        moment = str(int(self._clock.time() * 1000) if timestamp is None else timestamp)
+        signature = _sign(self._macs[0], moment.encode(), raw_body)
+        return {TIMESTAMP_HEADER: moment, SIGNATURE_HEADER: signature.decode()}
+
+    def _verify(self, signature: bytes, timestamp: bytes, body: bytes) -> None:
+        genuine = False
+        # All keys, always: the time it takes must not tell which one is in use.
+        for mac in self._macs:
+            genuine |= hmac.compare_digest(_sign(mac, timestamp, body), signature.upper())
+        if not genuine:
+            raise WebhookError("The signature does not match: a wrong key, or changed bytes.")
+
+    def _check_age(self, timestamp: bytes) -> None:
+        if not (timestamp.isdigit() and len(timestamp) <= 16):
+            raise WebhookError("The timestamp is not a number.")
+        number = int(timestamp)
+        seconds = number / 1000 if number >= _FIRST_MILLISECONDS else float(number)
+        if abs(self._clock.time() - seconds) > self._tolerance:
+            raise WebhookError("The timestamp is too far away: a replay, or a clock that is wrong.")
+
+    def __repr__(self) -> str:
+        return f"Webhooks(<{len(self._macs)} hidden>, tolerance={self._tolerance!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Webhooks holds secret keys and is not pickled: build it anew.")
+
+
+def _prepare(secret_key: str | Sequence[str]) -> list[hmac.HMAC]:
+    """One prepared HMAC per key; none if any of them is not a key."""
+    keys = [secret_key] if isinstance(secret_key, str) else secret_key
+    if not isinstance(keys, Sequence) or not all(map(is_id, keys)):
+        return []
+    return [hmac.new(key.encode(), digestmod=hashlib.sha256) for key in keys]
+
+
+def _sign(mac: hmac.HMAC, timestamp: bytes, body: bytes) -> bytes:
+    """Uppercase hex of HMAC-SHA256 over the timestamp, a dot and the raw body (documented)."""
+    fresh = mac.copy()
+    fresh.update(timestamp + b".")
+    fresh.update(body)
+    return fresh.hexdigest().upper().encode()
+
+
+def _read_headers(headers: Headers) -> tuple[bytes, bytes]:
+    found: dict[str, list[Any]] = {SIGNATURE_HEADER: [], TIMESTAMP_HEADER: []}
+    for name, value in _pairs(headers):
+        wanted = _WANTED.get(_plain(name))
+        if wanted is not None:
+            found[wanted].append(value)
+    return _only(found[SIGNATURE_HEADER]), _only(found[TIMESTAMP_HEADER])
+
+
+_WANTED: Final = {
+    name: header
+    for header in (SIGNATURE_HEADER, TIMESTAMP_HEADER)
+    for name in (header.lower(), f"http_{header.lower().replace('-', '_')}")
+}
+
+
+def _pairs(headers: Headers) -> Iterator[tuple[Any, Any]]:
+    items = getattr(headers, "items", None)
+    pairs: Any = items() if callable(items) else headers
+    try:
+        yield from pairs
+    except TypeError:
+        raise ConfigurationError("headers", "must be a mapping or pairs.") from None
+
+
+def _plain(name: Any) -> str:
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    return text.lower() if isinstance(text, str) else ""
+
+
+def _only(values: list[Any]) -> bytes:
+    """The one value of a header. Two are refused: a proxy may have looked at the other one."""
+    if len(values) != 1:
+        raise WebhookError("There must be one signature and one timestamp.")
+    value = values[0]
+    if isinstance(value, str) and value.isascii():
+        value = value.encode()
+    if not isinstance(value, bytes):
+        raise WebhookError("The signature and the timestamp must be ASCII.")
+    return value.strip(b" \t")
+
+
+def _read_body(body: bytes) -> Event:
+    try:
+        text = body.decode()
+        payload = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if "\\u" in text:
+            # An escape may be half of a surrogate pair, which no file and no database takes.
+            json.dumps(payload, ensure_ascii=False).encode()
+        return read_event(payload)
+    except (ValueError, RecursionError, DecodeError):
+        # Not chained: tracebacks and their locals get logged, and this is somebody's message.
+        raise WebhookError("The body is not the JSON of an event.") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number

@@ -1,0 +1,48 @@
+"""The wheel without any extra: the main job works, and what is missing is said in a sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async.emulator import Emulator
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_message_is_sent_and_read_back() -> None:
+    emulator = Emulator()
+    async with AsyncTalkJS(
+        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
+    ) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await talkjs.conversations.upsert("c1", participants=["alice"])
+        await talkjs.messages.send("c1", sender="alice", text="hello")
+
+        messages = await talkjs.messages.list("c1").collect()
+
+    assert ["hello"] == [message.text for message in messages]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("httpx2") is not None, reason="httpx2 is installed")
+def test_a_missing_engine_is_one_sentence_with_the_command_that_installs_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"pip install 'talkjs-async\[httpx2\]'"):
+        AsyncTalkJS("app", "sk_test_emulator", engine="httpx2")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("uvicorn") is not None, reason="uvicorn is installed")
+def test_the_emulator_over_tcp_says_what_it_needs() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "talkjs_async.emulator", "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ran.returncode != 0
+    assert "pip install 'talkjs-async[emulator]'" in ran.stderr

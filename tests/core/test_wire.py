@@ -1,0 +1,60 @@
+"""Not given is neither null nor false; moments are exact and in UTC."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkjs_async._core.wire import UNSET, drop_unset, milliseconds, moment, moment_or_none
+from talkjs_async.errors import DecodeError
+
+
+def test_unset_is_dropped_and_none_is_kept() -> None:
+    kept = drop_unset({"a": UNSET, "b": None, "c": 0})
+
+    assert {"b": None, "c": 0} == kept
+
+
+def test_unset_is_one_object_after_copying_and_pickling() -> None:
+    assert UNSET is copy.deepcopy(UNSET)
+    assert UNSET is pickle.loads(pickle.dumps(UNSET))
+    assert "UNSET" == repr(UNSET)
+
+
+def test_unset_cannot_be_mistaken_for_false() -> None:
+    with pytest.raises(TypeError, match="is UNSET"):
+        bool(UNSET)
+
+
+def test_a_moment_is_aware_and_exact_to_the_millisecond() -> None:
+    assert datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC) == moment(1_700_000_000_123)
+
+
+def test_no_moment_stays_none() -> None:
+    assert moment_or_none(None) is None
+    assert moment(0) == moment_or_none(0)
+
+
+@given(st.integers())
+def test_a_number_is_a_moment_or_our_error(number: int) -> None:
+    try:
+        assert number == milliseconds(moment(number))
+    except DecodeError as error:
+        assert "$" == error.json_path
+
+
+@pytest.mark.parametrize("number", [10**15, -(10**15), 10**400])
+def test_a_number_beyond_the_calendar_is_our_error(number: int) -> None:
+    with pytest.raises(DecodeError, match="years 1 and 9999"):
+        moment(number)
+
+
+def test_any_time_zone_gives_the_same_milliseconds() -> None:
+    there = datetime(2023, 11, 15, 0, 13, 20, tzinfo=timezone(timedelta(hours=2)))
+
+    assert 1_700_000_000_000 == milliseconds(there)

@@ -1,0 +1,117 @@
+"""The README does what it says: its commands exist, its output is real, its snippets run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from talkjs_async import AsyncTalkJS
+from talkjs_async.emulator import Emulator, SystemClock
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+FASTAPI, BULK, WORKER = blocks("python")
+
+
+def run_block(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An emulator over TCP that the environment points to."""
+    emulator = Emulator(clock=SystemClock())
+    with emulator.serve() as server:
+        monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
+        monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)
+        monkeypatch.setenv("TALKJS_SECRET_KEY", emulator.secret_key)
+        yield emulator
+
+
+def test_the_first_command_prints_what_the_readme_shows() -> None:
+    example = blocks("sh")[0].split()[-1]
+
+    ran = subprocess.run(
+        [sys.executable, ROOT / example], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert blocks("text")[0] == ran.stdout
+
+
+def test_the_second_command_is_the_one_that_ci_runs() -> None:
+    command = blocks("sh")[1].strip()
+
+    assert command in (ROOT / ".ci" / "run").read_text()
+
+
+async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:
+    app = run_block(FASTAPI)["app"]
+    async with AsyncTalkJS() as talkjs:
+        await talkjs.users.upsert("shop", name="Shop")
+        await talkjs.conversations.upsert("order-7", participants=["shop"])
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client,
+    ):
+        answer = await client.post("/orders/order-7/shipped")
+
+    assert served.commits.of("message.sent")[0].message_id == answer.json()["message"]
+
+
+async def test_the_bulk_snippet_stores_every_customer(served: Emulator) -> None:
+    customers = [{"id": f"c{i}", "name": "C", "mail": "c@example.com"} for i in range(250)]
+
+    await run_block(BULK)["sync"](customers)
+
+    assert 250 == len(served.commits.of("user.created"))
+    assert 3 == len(served.requests)
+
+
+async def test_the_worker_snippet_reads_the_last_message(served: Emulator) -> None:
+    remind = run_block(WORKER)["remind"]
+    async with AsyncTalkJS() as talkjs:
+        await talkjs.users.upsert("shop", name="Shop")
+        await talkjs.conversations.upsert("order-7", participants=["shop"])
+        silent = await remind(talkjs, "order-7")
+        await talkjs.messages.send("order-7", sender="shop", text="Hello")
+
+        assert "nothing was said" == silent
+        assert "Hello" == await remind(talkjs, "order-7")
+        assert "gone" == await remind(talkjs, "no-such-conversation")
+
+
+def test_every_link_of_the_readme_leads_to_a_file() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+
+    assert links
+    assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+def test_every_example_runs() -> None:
+    for example in sorted((ROOT / "examples").glob("*.py")):
+        subprocess.run([sys.executable, example], check=True, capture_output=True, timeout=60)
+
+
+async def test_a_snippet_can_be_cancelled(served: Emulator) -> None:
+    with anyio.move_on_after(0):
+        await run_block(BULK)["sync"]([{"id": "a", "name": "A", "mail": "a@example.com"}])
+
+    assert [] == list(served.requests)
