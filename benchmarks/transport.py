@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import random
+import ssl
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any, NamedTuple
 
+PROGRAM = (sys.executable, "-m", "benchmarks.transport")
 BASELINE = "raw httpx"
 TOKEN = "Bearer " + "x" * 160
 
@@ -145,8 +147,12 @@ def stay_on(cpu: int) -> None:
             os.sched_setaffinity(0, {cpus[cpu]})
 
 
-def serve(delay: float) -> None:
-    """Answer every request with a user after *delay* seconds; print the port first."""
+def serve(delay: float, certificate: str) -> None:
+    """
+    Answer every request with a user after *delay* seconds; print the port first.
+
+    *certificate*: a PEM file with a key, to speak TLS with. "": plain HTTP.
+    """
     stay_on(-1)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     answer = head % len(USER) + USER
@@ -169,7 +175,11 @@ def serve(delay: float) -> None:
 
     async def listen() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
+        context = None
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+        server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096, ssl=context)
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
@@ -182,6 +192,8 @@ async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) 
     failed = 0
     slowest = 0.0
     async with AsyncExitStack() as stack:
+        wall, cpu = time.perf_counter(), time.process_time()
+        # Whatever a contender imports and sets up before its first call belongs to a cold start.
         call = await contender(name, stack, url)
 
         async def work(times: int) -> None:
@@ -201,8 +213,8 @@ async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) 
 
         if not cold:
             await all_at_once(max(1, each // 5))
-        failed, slowest = 0, 0.0
-        wall, cpu = time.perf_counter(), time.process_time()
+            failed, slowest = 0, 0.0
+            wall, cpu = time.perf_counter(), time.process_time()
         await all_at_once(each)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     done = each * callers
@@ -212,7 +224,7 @@ async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) 
 def measure_in_process(name: str, url: str, callers: int, calls: int, *, cold: bool) -> Run:
     """Do one measurement in a fresh process."""
     job = [name, url, str(callers), str(calls), str(int(cold))]
-    output = subprocess.check_output([sys.executable, "-m", "benchmarks.transport", "--work", *job])
+    output = subprocess.check_output([*PROGRAM, "--work", *job])
     return Run(*json.loads(output))
 
 
@@ -244,13 +256,14 @@ def compare(options: argparse.Namespace) -> list[Run]:
     names = options.only or contenders(options.slots)
     runs: list[Run] = []
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.transport", "--serve", str(options.delay / 1000)],
+        [*PROGRAM, "--serve", str(options.delay / 1000), options.certificate],
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1/app/users/alice"
+        host = "https://localhost" if options.certificate else "http://127.0.0.1"
+        url = f"{host}:{int(server.stdout.readline())}/v1/app/users/alice"
         for _ in range(options.rounds):
             for callers in options.callers:
                 for name in random.sample(names, len(names)):
@@ -294,7 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print. Exit status 1 when a call failed through our slots."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["--serve"]:
-        serve(float(arguments[1]))
+        serve(float(arguments[1]), arguments[2])
         return 0
     if arguments[:1] == ["--work"]:
         stay_on(0)
@@ -308,6 +321,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line per run")
     parser.add_argument("--cold", action="store_true", help="all calls at once, no warm-up")
     parser.add_argument("--delay", type=float, default=0, help="milliseconds that answers take")
+    parser.add_argument("--certificate", default="", help="PEM file: speak TLS; set SSL_CERT_FILE")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=1000, help="per run, at least")
     parser.add_argument("--callers", type=numbers, default=[1, 10, 100, 600])

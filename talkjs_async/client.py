@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
@@ -18,6 +19,7 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.slots import connections_for
 from talkjs_async._core.waiting import Lane
+from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
@@ -37,6 +39,8 @@ CONNECT_TIMEOUT = 10.0
 
 
 _METHODS = get_args(Method)
+_PATH = re.compile(r"/[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*")
+"""RFC 3986, section 3.3."""
 
 
 class AsyncTalkJS:
@@ -147,31 +151,31 @@ class AsyncTalkJS:
     def with_options(
         self,
         *,
-        api_version: str | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        lane: Lane | None = None,
-        max_wait: float | None = None,
-        hooks: Sequence[Hook] | None = None,
+        api_version: str | None | Unset = UNSET,
+        retry: RetryPolicy | Unset = UNSET,
+        timeout: float | None | Unset = UNSET,
+        lane: Lane | Unset = UNSET,
+        max_wait: float | None | Unset = UNSET,
+        hooks: Sequence[Hook] | Unset = UNSET,
     ) -> Self:
         """
         Return a client with other options, on the same connections and the same budget.
 
         Cheap enough for a single call: `talkjs.with_options(lane="background").users.get("a")`.
-        What is left out (None) stays as it is. Closing either client closes both.
+        What is left out stays as it is. Closing either client closes both.
         """
         changes: dict[str, Any] = {}
-        if api_version is not None:
+        if api_version is not UNSET:
             changes["headers"] = _headers(api_version)
-        if retry is not None:
+        if retry is not UNSET:
             changes["retry"] = retry
-        if timeout is not None:
+        if timeout is not UNSET:
             changes["timeout"] = _timeouts(timeout)
-        if lane is not None:
+        if lane is not UNSET:
             changes["lane"] = _checked_lane(lane)
-        if max_wait is not None:
+        if max_wait is not UNSET:
             changes["max_wait"] = _checked_wait(max_wait)
-        if hooks is not None:
+        if hooks is not UNSET:
             changes["hooks"] = tuple(hooks)
         derived = object.__new__(type(self))
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
@@ -205,8 +209,10 @@ class AsyncTalkJS:
         verb = method.upper()
         if verb not in _METHODS:
             raise ConfigurationError("method", f"must be one of {_METHODS}, not {method!r}.")
-        if not path.startswith("/"):
-            raise ConfigurationError("path", f"must begin with '/', unlike {path!r}.")
+        if not _PATH.fullmatch(path):
+            raise ConfigurationError(
+                "path", f"must begin with '/' and be percent-encoded, unlike {path!r}."
+            )
         call: Call[Any] = Call(
             method=cast("Method", verb),
             path=path,
@@ -254,6 +260,8 @@ def _missing(argument: str, variable: str) -> NoReturn:
 
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError("base_url", "must not hold a user name or a password.")
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
     return url.rstrip("/")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -177,6 +178,10 @@ LimiterEvent = Waited | Drained | Paused
 Listener = Callable[[LimiterEvent], None]
 
 
+_buckets: Final[weakref.WeakSet[TokenBucket]] = weakref.WeakSet()
+"""All that exist, for `_after_fork`."""
+
+
 class TokenBucket:
     """
     The budget of one app, inside one process. Implements `Limiter`.
@@ -261,6 +266,7 @@ class TokenBucket:
         self._line = Line(self._tokens, clock)
         self._throttled = 0
         self._listeners: tuple[Listener, ...] = ()
+        _buckets.add(self)
 
     def __repr__(self) -> str:
         return f"<TokenBucket {self.statistics()!r}>"
@@ -307,8 +313,8 @@ class TokenBucket:
                 if now >= tokens.recover_at:
                     tokens.recover(now)
                 tokens.settle(now)
-                if line.waiting:
-                    line.settled(now)
+                if line.waiting and (line.blocked or now >= line.due):
+                    line.pump(now)
 
     def refund(self) -> None:
         """End a permit: its token is back at once; see `Limiter.refund`."""
@@ -398,6 +404,13 @@ class TokenBucket:
         """Whether `aclose` was called."""
         return self._line.closed
 
+    def _forked(self) -> None:
+        """Forget the parent process: its callers wait there, and its requests end there."""
+        now = self.clock.monotonic()
+        while self._tokens.in_flight:
+            self._tokens.settle(now)
+        self._line = Line(self._tokens, self.clock)
+
     def _announce(self, *events: LimiterEvent) -> None:
         for event in events:
             for listener in self._listeners:
@@ -424,13 +437,13 @@ class _Registry:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._kept: dict[_Key, TokenBucket] = {}
         self._recent: OrderedDict[_Key, TokenBucket] = OrderedDict()
         self._used: weakref.WeakValueDictionary[_Key, TokenBucket] = weakref.WeakValueDictionary()
 
     def get(self, key: _Key, clock: Clock) -> TokenBucket:
-        with self._lock:
+        with self.lock:
             bucket = self._used.get(key)
             if bucket is None or bucket.closed:
                 rate, burst = _LIMITS[key[2]]
@@ -450,6 +463,17 @@ class _Registry:
 _Key = tuple[str, str, str, int]
 
 _registry = _Registry()
+
+
+def _after_fork() -> None:
+    # Whoever held a lock may not exist on this side.
+    _registry.lock = threading.Lock()
+    for bucket in _buckets:
+        bucket._forked()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def shared_bucket(

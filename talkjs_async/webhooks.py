@@ -116,6 +116,8 @@ class Webhooks:
             raise ConfigurationError("secret_key", "must be a non-empty text, or a list of such.")
         if not is_number(tolerance, low=0, high=float("inf")):
             raise ConfigurationError("tolerance", "must be a finite number of seconds, 0 or more.")
+        if not is_number(largest_body, low=1, high=float("inf")):
+            raise ConfigurationError("largest_body", "must be a number of bytes, 1 or more.")
         self._tolerance = tolerance
         self._largest_body = largest_body
         self._seen = RecentEvents() if seen is None else seen

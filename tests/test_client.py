@@ -203,9 +203,10 @@ async def test_the_escape_hatch_takes_the_same_road(
     assert 4 == talkjs.budget.granted
 
 
-async def test_a_path_without_a_slash_is_refused(talkjs: AsyncTalkJS) -> None:
+@pytest.mark.parametrize("path", ["users", "/users/a b", "/users/ü", "/users?limit=1", "/a#b", ""])
+async def test_a_path_that_is_not_encoded_is_refused(talkjs: AsyncTalkJS, path: str) -> None:
     with pytest.raises(ConfigurationError, match="path"):
-        await talkjs.request("GET", "users")
+        await talkjs.request("GET", path)
 
 
 async def test_a_method_that_does_not_exist_is_refused(talkjs: AsyncTalkJS) -> None:

@@ -1,8 +1,8 @@
 """
 Rules for what callers pass in, as attrs validators.
 
-Each names the argument and the rule in a ConfigurationError. UNSET always passes; None passes where
-null clears the field at TalkJS. Knows no noun of the API.
+Each names the argument and the rule in a ConfigurationError. UNSET passes where it is the default;
+None passes where null clears the field at TalkJS. Knows no noun of the API.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
 from talkjs_async._core.frozen_map import FrozenMap
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
-
-V = TypeVar("V")
 
 Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -34,7 +32,9 @@ def rule(says: str, allows: Callable[[Any], bool], *, null: bool) -> Validator:
     """
 
     def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is UNSET or (null and value is None) or allows(value):
+        if value is UNSET and attribute.default is UNSET:
+            return
+        if (null and value is None) or allows(value):
             return
         way_out = (
             "" if null or value is not None else " None is not allowed: leave the argument out."
@@ -114,7 +114,7 @@ def as_texts_or_null(value: Iterable[str] | None | Unset) -> tuple[str, ...] | N
     return texts
 
 
-def sealed(value: Mapping[str, V]) -> Mapping[str, V]:
+def sealed(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Converter: a mapping becomes a read-only copy; anything else is left to the rule."""
     anything: Any = value
     return FrozenMap(anything) if isinstance(anything, Mapping) else value

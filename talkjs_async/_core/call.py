@@ -8,8 +8,8 @@ nothing of connections, tokens or time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from urllib.parse import quote, urlencode
 
 import attrs
 
@@ -17,10 +17,40 @@ from talkjs_async.errors import ConfigurationError
 
 T = TypeVar("T")
 
-Bucket = Literal["ordinary", "batch"]
-"""Which of TalkJS's two budgets a request is charged to."""
+Bucket = Literal["ordinary", "batch", "anonymous"]
+"""Which of TalkJS's budgets a request is charged to. The last one is not an app's."""
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
+
+
+class Chunks(Protocol):
+    """A body while it is sent, piece by piece."""
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Let go of whatever the pieces come from, read to the end or not."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Upload:
+    """
+    A body that is not JSON and is read while it is sent.
+
+    Attributes:
+        content_type: Value of that header.
+        length: Bytes of the body. None: not known, so it travels in chunks.
+        open: Begins to read it from the start.
+        replayable: Whether `open` gives the same bytes each time. If not, there is one attempt.
+    """
+
+    content_type: str
+    length: int | None
+    open: Callable[[], Chunks]
+    replayable: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -34,20 +64,41 @@ class Call(Generic[T]):
             app itself.
         query: Parameters as TalkJS spells them, still unencoded.
         body: What to send as JSON. None sends no body (no endpoint takes a bare null).
+        upload: What to send instead, if it is not JSON.
         decode: From parsed JSON to the result. `nothing` means that the body is never looked at.
         idempotent: Whether repeating the request after an unknown outcome changes nothing.
         repeatable_for: Seconds for which that holds, counted from the first attempt.
         bucket: The budget that pays for it.
+        batchable: Whether `POST /batch` can carry it.
+        api_version: TalkJS-REST-Version of this call. None: that of the client which sends it.
     """
 
     method: Method
     path: str
     query: dict[str, str] = attrs.field(factory=dict)
     body: Any = None
+    upload: Upload | None = None
     decode: Callable[[Any], T]
     idempotent: bool = True
     repeatable_for: float = float("inf")
     bucket: Bucket = "ordinary"
+    batchable: bool = True
+    api_version: str | None = None
+
+
+def target(call: Call[Any]) -> str:
+    """
+    Build the path with its query.
+
+    Raises:
+        ConfigurationError: A parameter is not valid Unicode.
+    """
+    if not call.query:
+        return call.path
+    try:
+        return f"{call.path}?{urlencode(call.query)}"
+    except UnicodeEncodeError:
+        raise ConfigurationError("params", "hold half of a surrogate pair.") from None
 
 
 class Run(Protocol):

@@ -185,7 +185,7 @@ def _number(value: Any) -> float:
     # `value - value` is not 0 for NaN and the infinities, which json.loads lets through.
     if isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0:
         return value
-    raise mismatch("a number", value)
+    raise mismatch("a finite number", value)
 
 
 def _whole(value: Any) -> int:

@@ -220,6 +220,8 @@ class PageIterator(Generic[T]):
     async def __anext__(self) -> Page[T]:
         if self._done:
             raise StopAsyncIteration
+        if self._watch is not None and self._watch.probe is not None:
+            self._watch.begin(await self._run(self._watch.probe.call(None)))
         page = await self._run(self._listing.call(self._after))
         if page.cursor is not None and page.cursor == self._after:
             # A server that ignores the cursor would send the same page for ever.
@@ -246,61 +248,82 @@ class _Watch(Generic[T]):
     """
     Finds what moved while a list was read.
 
-    When a walk through the list ends, everything that moved meanwhile is at the recent end, above
-    all that stood still. So the recent end is read once more, newest first, down to the first
-    record that is less recent than what the walk began (or, ascending, ended) with. A walk of a
-    single page is one moment and needs no second look. A walk that began behind a given record gets
-    none either: what is above that record belongs to whoever read it before.
+    Whatever moves goes to the recent end. So when a walk through the list is over, the recent end
+    is read once more, newest first, down to what was the most recent record before the walk; that
+    is where those are that moved ahead of the reader.
+
+    Newest first, that is all. A reader who goes upwards can also lose the page behind a cursor that
+    moved: everything between its old place and its new one is jumped over. The second look meets
+    that cursor at its new place and then goes on down to the old one.
+
+    A walk of a single page is one moment and needs no second look. A walk that began behind a given
+    record gets none either: what is above that record belongs to whoever read it before.
     """
 
     __slots__ = (
         "_activity",
+        "_cursors",
         "_listing",
         "_mark",
         "_pages",
         "_rechecking",
         "_seen",
+        "_since",
         "_top",
         "caught_up",
+        "probe",
     )
 
     def __init__(self, listing: Listing[T], activity: Activity[T]) -> None:
         self._listing = listing
         self._activity = activity
         self._seen: set[str] = set()
+        # Where each cursor stood when it first was one. Upwards only: downwards nothing is lost.
+        self._cursors: dict[str, float] = {}
         self._pages = 0
-        self._top = float("-inf")
-        self._mark = float("-inf")
+        self._top = self._since = self._mark = float("-inf")
         self._rechecking = False
         self.caught_up = False
+        # Upwards, the most recent record comes last, so it is asked for beforehand.
+        self.probe = attrs.evolve(self._newest_first(), limit=1) if activity.ascending else None
+
+    def _newest_first(self) -> Listing[T]:
+        query = {**self._listing.query, **self._activity.newest_first}
+        return attrs.evolve(self._listing, query=query, starting_after=None)
+
+    def begin(self, page: Page[T]) -> None:
+        """Note what is most recent before a walk upwards; *page* answers `probe`."""
+        self.probe = None
+        self._top = max(map(self._activity.at, page.items), default=self._top)
 
     def unseen(self, page: Page[T]) -> tuple[T, ...]:
         """Drop the records that have already been yielded."""
         self._pages += 1
-        moments = [self._activity.at(item) for item in page.items]
-        if moments and (self._pages == 1 or self._ascending):
-            self._top = max(self._top, *moments)
-        self.caught_up = self._rechecking and any(moment < self._mark for moment in moments)
         fresh = []
+        lowest = float("inf")
         for item in page.items:
-            key = self._listing.key(item)
+            key, moment = self._listing.key(item), self._activity.at(item)
+            lowest = min(lowest, moment)
+            if self._pages == 1 and (self._rechecking or not self._activity.ascending):
+                self._top = max(self._top, moment)
+            if self._rechecking and moment > self._cursors.get(key, moment):
+                self._mark = min(self._mark, self._cursors.pop(key))
             if key not in self._seen:
                 self._seen.add(key)
                 fresh.append(item)
+        if page.cursor is not None and self._activity.ascending and not self._rechecking:
+            self._cursors.setdefault(page.cursor, self._activity.at(page.items[-1]))
+        self.caught_up = self._rechecking and lowest < self._mark
         return tuple(fresh)
-
-    @property
-    def _ascending(self) -> bool:
-        return self._activity.ascending and not self._rechecking
 
     def next_listing(self) -> Listing[T] | None:
         """Return what to read after the walk that has just ended. None: nothing can be missing."""
-        stood_still = self._rechecking and self._top <= self._mark
+        stood_still = self._rechecking and self._top <= self._since
         if self._pages <= 1 or stood_still or self._listing.starting_after is not None:
             return None
-        self._mark, self._top = self._top, float("-inf")
-        self._pages = 0
+        self._since = self._mark = self._top
         self._rechecking = True
+        self._top = float("-inf")
+        self._pages = 0
         self.caught_up = False
-        query = {**self._listing.query, **self._activity.newest_first}
-        return attrs.evolve(self._listing, query=query, starting_after=None)
+        return self._newest_first()

@@ -7,15 +7,15 @@ The only place that sends. The order of the steps is explained, with its reasons
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
 
+import anyio
 import attrs
 
 from talkjs_async._core import codec
-from talkjs_async._core.call import Bucket, Call, nothing
+from talkjs_async._core.call import Bucket, Call, Method, nothing, target
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.engine import Engine
 from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CLOSING_TAKES_AT_MOST = 5.0
+"""Seconds that the source of an upload has for letting go, also when the call was cancelled."""
+
 
 @attrs.frozen(kw_only=True)
 class Pipeline:
@@ -41,7 +44,9 @@ class Pipeline:
 
     Attributes:
         root: URL of the app, `https://api.talkjs.com/v1/{appId}`.
-        headers: What every request carries, besides its credential.
+        headers: What every request carries, besides its credential and version.
+        auth: None sends no credential.
+        api_version: Of calls that have none of their own. None: TalkJS's choice.
         limiters: The budget of each bucket.
         timeout: Seconds that connecting, and each read or write, may take; httpx's four names.
         lane, max_wait: How to queue for the budget.
@@ -49,7 +54,8 @@ class Pipeline:
 
     root: str
     headers: tuple[tuple[bytes, bytes], ...]
-    auth: Auth
+    auth: Auth | None
+    api_version: str | None
     limiters: dict[Bucket, Limiter]
     connections: Connections
     clock: Clock
@@ -66,8 +72,25 @@ class Pipeline:
         Raises:
             TalkJSError: Whatever goes wrong; see the tree in `talkjs_async.errors`.
         """
-        answer = await self._answer(call)
+        # Encoded once, so that every attempt sends the same bytes.
+        body = b"" if call.body is None else codec.encode(call.body)
+        patience = Patience(self._policy(call), self.clock, call.idempotent)
+        answer = await self.persist(call, patience, partial(self.attempt, call, body, patience))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
+        return self.read(call, answer)
+
+    def _policy(self, call: Call[Any]) -> RetryPolicy:
+        if call.upload is None or call.upload.replayable:
+            return self.retry
+        return attrs.evolve(self.retry, attempts=1)
+
+    def read(self, call: Call[T], answer: bytes) -> T:
+        """
+        Decode the body of a success.
+
+        Raises:
+            DecodeError: It is not what the API promises.
+        """
         if call.decode is nothing:
             return call.decode(None)
         try:
@@ -76,32 +99,39 @@ class Pipeline:
             error.method, error.path = call.method, call.path
             raise
 
-    async def _answer(self, call: Call[Any]) -> bytes:
-        # Encoded once, so that every attempt sends the same bytes.
-        body = b"" if call.body is None else codec.encode(call.body)
-        patience = Patience(self.retry, self.clock, call.idempotent)
+    async def persist(
+        self, call: Call[Any], patience: Patience, attempt: Callable[[], Awaitable[T]]
+    ) -> T:
+        """
+        Repeat *attempt* for as long as the policy has *patience*.
+
+        Args:
+            call: What it is about, for the events.
+            patience: New for each use; *attempt* keeps the count in it.
+            attempt: Raises what went wrong.
+        """
         try:
-            return await self._attempt(call, body, patience)
+            return await attempt()
         except TalkJSError as error:
-            if not self.retry.allows(error, idempotent=call.idempotent):
+            if not patience.policy.allows(error, idempotent=patience.idempotent):
                 raise
             failure: TalkJSError | None = error
 
-        async def attempt() -> bytes:
+        async def again() -> T:
             nonlocal failure
             if failure is not None:
                 # The first attempt is over: tenacity, loaded only now, is told how it ended.
                 error, failure = failure, None
                 raise error
-            return await self._attempt(call, body, patience)
+            return await attempt()
 
         retrying = patience.retrying()
         if self.hooks:
             retrying.before_sleep = partial(self._announce_retry, call, patience)
-        answer: bytes = await retrying(attempt)
-        return answer
+        result: T = await retrying(again)
+        return result
 
-    async def _attempt(self, call: Call[Any], body: bytes, patience: Patience) -> bytes:
+    async def _attempt(self, call: Call[Any], url: str, body: bytes, patience: Patience) -> bytes:
         limiter = self.limiters[call.bucket]
         asked = self.clock.monotonic()
         epoch = await limiter.acquire(lane=self.lane, max_wait=self.max_wait)
@@ -111,13 +141,14 @@ class Pipeline:
         end_permit: Callable[[], None] = limiter.refund
         status: int | None = None
         failure: TalkJSError | None = None
+        chunks = None if call.upload is None else call.upload.open()
         try:
             patience.check_repeatable(call)
             engine = self.connections.engine
             async with self.connections.borrow() as http:
                 # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
                 # token lives 30 s.
-                request = self._request(call, body, engine)
+                request = self._request(call.method, url, body, engine)
                 end_permit = limiter.settle
                 try:
                     response = await http.send(request)
@@ -145,21 +176,33 @@ class Pipeline:
             raise failure
         finally:
             end_permit()
+            if chunks is not None:
+                with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
+                    await chunks.aclose()
             if failure is not None:
                 patience.failed(failure)
             if self.hooks:
                 self._announce(call, patience.attempts, status, failure, asked, granted)
 
-    def _request(self, call: Call[Any], body: bytes, engine: Engine) -> httpx.Request:
+    def _request(self, call: Call[Any], body: bytes | Chunks, engine: Engine) -> httpx.Request:
         url = self.root + call.path
         if call.query:
             url += "?" + urlencode(call.query)
-        bearer = self.auth.bearer(self.clock.time())
-        headers = [*self.headers, (b"Authorization", b"Bearer " + bearer.encode())]
-        if call.method != "GET":
+        headers = list(self.headers)
+        if self.auth is not None:
+            bearer = self.auth.bearer(self.clock.time())
+            headers.append((b"Authorization", b"Bearer " + bearer.encode()))
+        version = call.api_version or self.api_version
+        if version is not None:
+            headers.append((b"TalkJS-REST-Version", version.encode()))
+        options: dict[str, Any] = {"content": body}
+        if call.upload is not None:
+            headers += _headers_of(call.upload)
+            options = {"stream": _stream(engine, body)}
+        elif call.method != "GET":
             headers.append((b"Content-Type", b"application/json"))
         return engine.Request(
-            call.method, url, headers=headers, content=body, extensions={"timeout": self.timeout}
+            call.method, url, headers=headers, extensions={"timeout": self.timeout}, **options
         )
 
     def _announce(
@@ -191,3 +234,19 @@ class Pipeline:
             error=type(state.outcome.exception()).__name__,
         )
         emit(self.hooks, event)
+
+
+def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:
+    size = (
+        (b"Transfer-Encoding", b"chunked")
+        if upload.length is None
+        else (b"Content-Length", str(upload.length).encode())
+    )
+    return [(b"Content-Type", upload.content_type.encode()), size]
+
+
+def _stream(engine: Engine, chunks: Any) -> Any:
+    # The libraries insist on a stream class of their own; what they make of an iterator is a
+    # generator, which trio complains of when a failed request leaves it half-way.
+    base = engine.library.AsyncByteStream
+    return type("UploadStream", (base,), {"__aiter__": lambda _self: chunks})()

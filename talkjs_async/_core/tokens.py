@@ -33,7 +33,7 @@ _DEBT: Final = 0.5
 _MARGIN: Final = 0.05
 """Part of the burst that 429s can teach us not to use."""
 
-_SUSPICIOUS: Final = 300.0
+_SUSPICIOUS: Final = 900.0
 """
 Seconds. The first 429 says that we were wrong about the level of the bucket (a restart, say). One
 more within this time says that somebody else draws on it, so that the rate is wrong too.

@@ -9,24 +9,32 @@ code: a second opinion on the API. It is not TalkJS, and what the documentation 
 named switch here (`Quirks`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
 """
 
+from talkjs_async.emulator.actors import Actor
 from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
 from talkjs_async.emulator.faults import Fault, Faults, Plan
+from talkjs_async.emulator.hooks import EVENT_TYPES, Delivery, Hooks
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.wire import Problem
 
 __all__ = [
+    "EVENT_TYPES",
+    "Actor",
     "Clock",
     "Commit",
     "Commits",
+    "Delivery",
     "Emulator",
     "Exchange",
     "Fault",
     "Faults",
+    "Hooks",
     "Journal",
     "Limits",
     "Plan",
+    "Problem",
     "Quirks",
     "SystemClock",
     "VirtualClock",

@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in options.fault:
             id_, _, probability = fault.partition("@")
             emulator.faults.add(id_, p=float(probability or 1))
+        for url in options.webhook:
+            emulator.hooks.to(url)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -79,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="ID[@P]", help="such as return-503@0.05"
+    )
+    parser.add_argument(
+        "--webhook", action="append", default=[], metavar="URL", help="where to send events"
     )
     return parser
 

@@ -8,7 +8,6 @@ delivers: `transport.py` in process, `asgi.py` over TCP.
 """
 
 import itertools
-import math
 import random
 import threading
 from collections.abc import Callable
@@ -16,30 +15,32 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from talkjs_async.emulator.actors import Actor
 from talkjs_async.emulator.asgi import AsgiApp
-from talkjs_async.emulator.auth import authorize
 from talkjs_async.emulator.clock import Clock, VirtualClock
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.faults import Fault, Faults
+from talkjs_async.emulator.door import Visit, admit
+from talkjs_async.emulator.faults import Faults
+from talkjs_async.emulator.files import FILES
+from talkjs_async.emulator.hooks import Hooks
 from talkjs_async.emulator.ids import Ids
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Budget, Limits
 from talkjs_async.emulator.quirks import Quirks
 from talkjs_async.emulator.routes import ROUTER
-from talkjs_async.emulator.routes.messages import idempotency_keys
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
 from talkjs_async.emulator.state import App
 from talkjs_async.emulator.wire import (
-    JSON_HEADERS,
     Problem,
     Request,
     Response,
     bad_request,
     encode,
     json_response,
+    not_found,
+    not_implemented,
+    problem_response,
 )
 
 if TYPE_CHECKING:
@@ -50,32 +51,6 @@ API_VERSIONS = ("2021-01-01", "2021-02-09", "2021-07-30", "2024-01-01")
 
 # Seconds that a request travels to the server, and the answer back.
 Latency = Callable[[random.Random], tuple[float, float]]
-
-FAULT_HEADER = b"x-emulator-fault"
-
-
-@attrs.define(eq=False)
-class Visit:
-    """One request on its way through the emulator."""
-
-    request: Request
-    exchange: Exchange
-    app: App | None = None
-    route: Route | None = None
-    ids: list[str] = attrs.field(factory=list)
-    fault: Fault | None = None
-    refused: Response | None = None
-    """The answer, when the request does not get any further than the door."""
-    wait: float = 0.0
-    """Seconds that the server holds the request before it does the work."""
-
-    @property
-    def never_handled(self) -> bool:
-        """Whether the work is not going to be done."""
-        fault = self.fault
-        return self.refused is not None or (
-            fault is not None and not fault.after_commit and fault.what != "latency"
-        )
 
 
 class Emulator:
@@ -94,7 +69,11 @@ class Emulator:
         faults: Plans for what goes wrong.
         requests: The journal: what was asked.
         commits: The commit log: what was done.
+        hooks: Where webhooks go.
+        apps: The data of this app, and of others made as anonymous test projects.
     """
+
+    router = ROUTER
 
     def __init__(
         self,
@@ -133,6 +112,7 @@ class Emulator:
         self.lock = threading.RLock()
         self._limits = Limits() if limits is None else limits
         self._date: tuple[int, bytes] = (0, b"")
+        self.hooks = Hooks(self)
         self._start()
 
     def __repr__(self) -> str:
@@ -142,13 +122,22 @@ class Emulator:
         self.ids = Ids(self.seed)
         self.random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
         self.faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
+        self.anonymous_accounts: dict[str, App] = {}
+        """Access token -> the app that belongs to it."""
+        self.anonymous_created_at: dict[str, float] = {}
+        """Client address -> monotonic time when it last got an anonymous app."""
         self._numbers = itertools.count(1)
         self.apps: dict[str, App] = {}
         self.add_app(self.app_id, self.secret_key)
 
     def reset(self) -> None:
-        """Forget all data, logs and faults, and fill the budget up. Time goes on."""
+        """
+        Forget all data, logs and faults, and fill the budget up.
+
+        Time goes on, and webhooks go where they went before.
+        """
         with self.lock:
+            self.hooks.clear()
             self.requests.clear()
             self.commits.clear()
             self._start()
@@ -197,6 +186,10 @@ class Emulator:
         """
         return Server(self, host=host, port=port)
 
+    def act_as(self, user_id: str) -> Actor:
+        """Act as a user who sits in front of the app's chat: be online, read, type, write."""
+        return Actor(self, user_id)
+
     def next_number(self) -> int:
         """Return a number higher than all before, for the order of arrival."""
         return next(self._numbers)
@@ -206,40 +199,9 @@ class Emulator:
         self.commits.append(Commit(number=self.commits.total + 1, kind=kind, **what))
 
     def admit(self, request: Request) -> Visit:
-        """
-        Let a request in, or refuse it at the door.
-
-        First come the faults that happen in front of the server, then the rate limit, then the
-        token. So a request with a bad token is charged (inferred; the harder one for callers).
-        """
+        """Let a request in, or refuse it at the door."""
         with self.lock:
-            now = self.clock.time()
-            app_id, path = _split(request.path)
-            exchange = Exchange(
-                number=self.requests.total + 1,
-                at=now,
-                method=request.method,
-                path=path,
-                query=request.query,
-                app_id=app_id,
-            )
-            self.requests.append(exchange)
-            visit = Visit(request, exchange)
-            try:
-                self._identify(visit)
-                visit.fault = self._fault(visit, at_the_door=True)
-                if visit.fault is None:
-                    self._enter(visit, now)
-                    if visit.refused is None:
-                        visit.fault = self._fault(visit, at_the_door=False)
-            except Problem as problem:
-                visit.refused = _problem_response(problem)
-            if visit.fault is not None:
-                exchange.fault = visit.fault.id
-                visit.wait += visit.fault.seconds
-            if visit.never_handled and exchange.operation == "messages.send":
-                self.requests.note_keys(exchange, idempotency_keys(request.body))
-            return visit
+            return admit(self, request)
 
     def handle(self, visit: Visit) -> Response:
         """Do the work, or not, and return the answer."""
@@ -264,66 +226,30 @@ class Emulator:
     ) -> Response:
         """Run one route's function. Used for requests and for the operations of a batch."""
         try:
-            version = self._version(exchange)
-            now = self.clock.time()
-            context = Context(self, app, request, exchange, version=version, now=now)
-            body = route.handler(context, *ids)
+            body = route.handler(self.context(app, request, exchange), *ids)
         except Problem as problem:
-            return _problem_response(problem)
-        return body if isinstance(body, Response) else Response(200, encode(body))
+            return problem_response(problem)
+        return Response(200, encode(body))
 
-    def _identify(self, visit: Visit) -> None:
-        exchange, request = visit.exchange, visit.request
-        version = request.headers.get(b"talkjs-rest-version")
-        if version is not None:
-            exchange.api_version = version.decode("latin-1")
-        found = ROUTER.find(request.method, exchange.path)
-        if found is not None:
-            visit.route, visit.ids = found
-            exchange.operation = visit.route.name
+    def context(self, app: App, request: Request, exchange: Exchange) -> Context:
+        """Return what a route's function works with."""
+        version = self._version(exchange)
+        return Context(self, app, request, exchange, version=version, now=self.clock.time())
 
-    def _enter(self, visit: Visit, now: float) -> None:
-        exchange, request = visit.exchange, visit.request
-        app = visit.app = self.apps.get(exchange.app_id)
-        if app is None:
-            raise Problem(401, "UNAUTHORIZED", [f"There is no app {exchange.app_id!r} here."])
-        visit.refused = self._charge(visit, app, now)
-        if visit.refused is not None:
-            return
-        authorize(
-            request.headers.get(b"authorization"),
-            app_id=app.id,
-            secret_keys=app.secret_keys,
-            quirks=self.quirks,
-            now=now,
-            user_tokens=visit.route is not None and visit.route.user_tokens,
-        )
-
-    def _charge(self, visit: Visit, app: App, now: float) -> Response | None:
-        """Take a token, or return the 429. The visit may have to wait for its token."""
-        limits = self._limits
-        if not limits.enabled:
-            return None
-        monotonic = self.clock.monotonic()
-        is_batch = visit.exchange.operation == "batch.run"
-        bucket = app.budget.batch if is_batch else app.budget.ordinary
-        wait = bucket.take(monotonic)
-        if wait is not None:
-            visit.wait = wait
-            return None
-        headers: tuple[tuple[bytes, bytes], ...] = ()
-        if limits.retry_after is not None:
-            seconds = math.ceil(bucket.time_until_token(monotonic))
-            value = str(seconds)
-            if limits.retry_after == "date":
-                value = formatdate(math.ceil(now) + seconds, usegmt=True)
-            headers = ((b"retry-after", value.encode()),)
-        return too_many_requests(self.quirks, headers)
+    def file(self, path: str) -> Response:
+        """Return an uploaded file: `/_emulator/files/<app>/<token>/<name>`."""
+        app_id, _, rest = path.removeprefix(FILES).partition("/")
+        app = self.apps.get(app_id)
+        file = app.files.get(rest.partition("/")[0]) if app else None
+        if file is None:
+            return problem_response(not_found("file", path))
+        return Response(200, file.content, ((b"content-type", file.content_type.encode()),))
 
     def _answer(self, visit: Visit) -> Response:
-        if visit.route is None or visit.app is None:
-            return _problem_response(not_implemented(visit.request.method, visit.exchange.path))
-        return self.dispatch(visit.app, visit.request, visit.exchange, visit.route, visit.ids)
+        if visit.route is None:
+            return problem_response(not_implemented(visit.request.method, visit.exchange.path))
+        app = visit.app or self.apps[self.app_id]
+        return self.dispatch(app, visit.request, visit.exchange, visit.route, visit.ids)
 
     def _version(self, exchange: Exchange) -> str:
         asked = exchange.api_version
@@ -335,51 +261,8 @@ class Emulator:
             raise bad_request([f"There is no API version {asked!r}."])
         return API_VERSIONS[-1]
 
-    def _fault(self, visit: Visit, *, at_the_door: bool) -> Fault | None:
-        wanted = visit.request.headers.get(FAULT_HEADER)
-        if wanted is not None:
-            try:
-                fault = Fault.parse(wanted.decode("latin-1"))
-            except ValueError:
-                return None
-            return fault if fault.at_the_door is at_the_door else None
-        return self.faults.pick(visit.request.method, visit.exchange.path, at_the_door=at_the_door)
-
     def _http_date(self, now: float) -> bytes:
         second = int(now)
         if self._date[0] != second:
             self._date = (second, formatdate(second, usegmt=True).encode())
         return self._date[1]
-
-
-def not_implemented(method: str, path: str) -> Problem:
-    """Return the answer for what the emulator does not have: never a silent 404."""
-    reason = f"The emulator has no {method} {path}. That says nothing about TalkJS."
-    return Problem(501, "NOT_IMPLEMENTED_BY_EMULATOR", [reason])
-
-
-def too_many_requests(quirks: Quirks, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:
-    """Return the 429. Only its status is documented."""
-    if quirks.rate_limit_body == "json":
-        response = _problem_response(Problem(429, "TOO_MANY_REQUESTS", ["Too many requests."]))
-    elif quirks.rate_limit_body == "text":
-        response = Response(429, b"Too many requests", ((b"content-type", b"text/plain"),))
-    else:
-        response = Response(429, b"", ())
-    response.headers = (*response.headers, *headers)
-    return response
-
-
-def _split(path: str) -> tuple[str, str]:
-    """Return the app ID and the path relative to it."""
-    prefix, _, rest = path.removeprefix("/").partition("/")
-    if prefix != "v1":
-        return "", path
-    app_id, _, rest = rest.partition("/")
-    return app_id, f"/{rest}"
-
-
-def _problem_response(problem: Problem) -> Response:
-    response = json_response(problem.status, problem.body)
-    response.headers = (*JSON_HEADERS, *problem.headers)
-    return response

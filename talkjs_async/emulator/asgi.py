@@ -9,6 +9,7 @@ end in that server's own error.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from talkjs_async.emulator.files import FILES
 from talkjs_async.emulator.wire import GARBAGE, Request, Response
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+AsgiCallable = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONNECTION = "talkjs_async.emulator.connection"
 
@@ -63,7 +65,11 @@ class AsgiApp:
             headers=headers,
             body=await _body(receive),
             origin=f"{scope.get('scheme', 'http')}://{host}",
+            client=(scope.get("client") or ("",))[0],
         )
+        if request.path.startswith(FILES):
+            await _send(emulator.file(request.path), send)
+            return
         visit = emulator.admit(request)
         if visit.wait:
             await emulator.clock.sleep(visit.wait)

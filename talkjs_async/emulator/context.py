@@ -2,7 +2,7 @@
 What a route's function gets to work with: one request, its app, and the emulator's services.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -99,6 +99,10 @@ class Context:
             idempotency_key=idempotency_key,
             detail=detail,
         )
+
+    def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
+        """Tell the webhooks, if there are any, with *data* of this moment."""
+        self.emulator.hooks.emit(event_type, data)
 
     def user(self, user_id: str) -> User:
         """Return a user, or raise the 404."""

@@ -274,6 +274,18 @@ class Faults:
                 return plan.fault
         return None
 
+    def pick_in_batch(self, method: str, path: str) -> Fault | None:
+        """
+        Return the fault that hits one operation of a batch.
+
+        Only errors can, and only those planned for a path: an operation is no request.
+        """
+        now = self._monotonic()
+        for plan in self._plans:
+            if plan.on and plan.fault.what == "return" and plan.fires(method, path, now):
+                return plan.fault
+        return None
+
 
 def request_pattern(on: str) -> re.Pattern[str]:
     """Compile `"POST /users/*"`, `"POST"` or `"/users/*"` to match `"POST /users/a"`."""

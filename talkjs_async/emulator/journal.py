@@ -85,6 +85,7 @@ class _Log(Generic[T]):
     """Entries in order, the oldest forgotten first when there is a limit."""
 
     def __init__(self, limit: int | None) -> None:
+        self.limit = limit
         self._entries: deque[T] = deque(maxlen=limit)
         self.total = 0
         """How many there have ever been, the forgotten ones included."""
@@ -122,11 +123,12 @@ class Journal(_Log[Exchange]):
         return [entry for entry in self if pattern.fullmatch(f"{entry.method} {entry.path}")]
 
     def attempts(self) -> dict[str, list[Exchange]]:
-        """Return the requests that carried each idempotency key."""
+        """Return the requests, or operations in batches, that carried each idempotency key."""
         groups: dict[str, list[Exchange]] = {}
-        for entry in self:
-            for key in entry.idempotency_keys:
-                groups.setdefault(key, []).append(entry)
+        for request in self:
+            for entry in (request, *request.operations):
+                for key in entry.idempotency_keys:
+                    groups.setdefault(key, []).append(entry)
         return groups
 
     def note_keys(self, exchange: Exchange, keys: tuple[str, ...]) -> None:

@@ -90,6 +90,18 @@ class Quirks:
     message_content: Literal["present", "absent"] = "present"
     """Whether messages have `content` blocks. Only newer documentation has them."""
 
+    reactions_shape: Literal["counts", "users", "absent"] = "counts"
+    """A message's `reactions`: emoji to a count and a time as in the JavaScript SDK, emoji to
+    user IDs, or not there. Only that newer messages have the field is known."""
+
+    presence_shape: Literal["full", "widgets"] = "full"
+    """What a presence holds: status, sessions with and without user interface; or only the
+    latter, as one sentence of the documentation has it."""
+
+    upload_key: Literal["both", "attachmentToken", "fileToken"] = "both"
+    """What the answer to an upload calls its token. Older clients read the one, the JavaScript
+    SDK reads the other."""
+
     user_conversation_fields: Literal["present", "absent"] = "present"
     """Whether a user's conversations show what they look like to that user. Newer documentation
     says so; the names are inferred."""
@@ -104,6 +116,32 @@ class Quirks:
 
     rate_limit_body: Literal["json", "text", "empty"] = "json"
     """The body of a 429. Nothing known."""
+
+    webhook_timestamp: Literal["milliseconds", "seconds"] = "milliseconds"
+    """The unit of a webhook's timestamp. Nothing known."""
+
+    # Endpoints that may look different, or not be there
+
+    mark_as_read: Literal["both", "read_by", "read_until"] = "both"
+    """How a conversation is marked as read: `POST .../readBy/{user}`, or PATCH of the user's
+    conversation with `readUntil`. Third parties claim the one and the other."""
+
+    old_sessions: Literal["served", "gone"] = "served"
+    """`GET /users/{id}/sessions`, which presences have superseded."""
+
+    import_rules: Literal["documented", "lenient"] = "documented"
+    """Imports: 10 messages with `timestamp` and `readBy`; or up to 1,000, with `createdAt` as
+    another name and `readBy` optional, as third parties have it."""
+
+    import_answer: Literal["empty", "ids"] = "empty"
+    """What an import answers. Nothing known."""
+
+    themes_method: Literal["both", "PUT", "PATCH"] = "both"
+    """The method that changes themes. Inferred."""
+
+    batch_charges: Literal["one", "each"] = "one"
+    """Whether the operations of a batch are charged to the ordinary rate limit, too. Nothing
+    known."""
 
     # Tokens and versions
 

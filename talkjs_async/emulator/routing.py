@@ -32,6 +32,8 @@ class Route:
     handler: Handler
     user_tokens: bool = False
     """Whether a user's token is good enough, too."""
+    open: bool = False
+    """Whether it belongs to no app and needs no token."""
 
 
 class Routes:
@@ -49,6 +51,7 @@ class Routes:
         mark: Mark,
         source: str,
         user_tokens: bool = False,
+        open: bool = False,
     ) -> Callable[[H], H]:
         """
         Register the decorated function for *method* and *path*.
@@ -58,7 +61,8 @@ class Routes:
         """
 
         def register(handler: H) -> H:
-            self.all.append(Route(name, method, path, mark, source, handler, user_tokens))
+            route = Route(name, method, path, mark, source, handler, user_tokens, open)
+            self.all.append(route)
             return handler
 
         return register

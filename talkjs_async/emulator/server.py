@@ -36,7 +36,7 @@ class Server:
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(INSTALL, name=error.name) from error
         self._socket = _listen(host, port)
-        self._server = EmulatorServer(emulator.asgi)
+        self._server = EmulatorServer(emulator)
         self._thread: threading.Thread | None = None
 
     @property

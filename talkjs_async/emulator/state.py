@@ -7,10 +7,11 @@ Plain records and ordered indexes, no rules: those are in `routes/`.
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
+from talkjs_async.emulator.files import File
 from talkjs_async.emulator.limits import Budget
 
 T = TypeVar("T")
@@ -64,12 +65,16 @@ class Message:
     order: Order
     origin: str = "rest"
     edited_at: int | None = None
-    attachment_token: str | None = None
+    nodes: list[Any] | None = None
+    """The text nodes, when the text was sent as nodes."""
+    file: File | None = None
     location: tuple[float, float] | None = None
     referenced_message_id: str | None = None
     custom: dict[str, str] | None = None
     read_by: tuple[str, ...] = ()
     """Who had read it when it was imported. Everybody else: see `Participant.read_until`."""
+    reactions: dict[str, dict[str, int]] | None = None
+    """Emoji -> user ID -> when, in milliseconds. In order of first use."""
 
 
 class Index(Generic[T]):
@@ -149,8 +154,14 @@ class Conversation:
     welcome_messages: list[str] | None = None
     custom: dict[str, str] = attrs.field(factory=dict)
     participants: dict[str, Participant] = attrs.field(factory=dict)
+    left: dict[str, Participant] = attrs.field(factory=dict)
+    """Users who left it by an API version that kept it in their list."""
     messages: Index[Message] = attrs.field(factory=Index[Message])
     message_by_id: dict[str, Message] = attrs.field(factory=dict)
+
+    def place_of(self, user_id: str) -> Participant:
+        """Return the place of somebody who is, or was, a participant."""
+        return self.participants.get(user_id) or self.left[user_id]
 
     def is_unread_by(self, user_id: str, participant: Participant) -> bool:
         """Tell whether there is a message of somebody else that this participant has not seen."""
@@ -169,7 +180,8 @@ class Session:
     """Whether it shows any TalkJS user interface."""
     selected_conversation_id: str | None = None
     has_focus: bool = False
-    is_typing: bool = False
+    typing_until: float = 0.0
+    """Unix time in seconds."""
     custom: dict[str, str] = attrs.field(factory=dict)
 
 
@@ -189,5 +201,10 @@ class App:
     )
     sessions: dict[str, list[Session]] = attrs.field(factory=dict)
     """User ID -> where the user is online."""
+    files: dict[str, File] = attrs.field(factory=dict)
+    custom: dict[str, str] = attrs.field(factory=dict)
+    default_locale: str | None = None
+    themes: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    is_anonymous: bool = False
     idempotency: dict[tuple[str, str], tuple[str, float]] = attrs.field(factory=dict)
     """(scope, key) -> (message ID, Unix time in seconds), oldest first."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anyio.lowlevel
 import httpx
 
+from talkjs_async.emulator.files import FILES
 from talkjs_async.emulator.wire import GARBAGE, Request, Response
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             query=query,
             headers={name.lower(): value for name, value in request.headers.raw},
             body=await request.aread(),
+            origin=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
         )
+        if target.startswith(FILES):
+            return library.response(request, emulator.file(target))
         waiting = _Waiting(self._emulator, library, request)
         up, down = emulator.latency(emulator.random) if emulator.latency else (0.0, 0.0)
         await waiting.spend(up)
@@ -56,8 +60,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
         await waiting.spend(down)
         if answer.cut is not None:
             await self._cut(answer, waiting)
-        response: httpx.Response = library.response(request, answer)
-        return response
+        return library.response(request, answer)
 
     async def _cut(self, answer: Response, waiting: "_Waiting") -> None:
         library, request = waiting.library, waiting.request
@@ -144,11 +147,14 @@ class _Library:
         error: Exception = getattr(self._module, name)(message, request=request)
         return error
 
-    def response(self, request: object, answer: Response) -> Any:
-        """Return the library's response."""
+    def response(self, request: object, answer: Response) -> httpx.Response:
+        """Return the library's response. httpx2 has a class of its own for it."""
         headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
         if answer.cut == "truncate":
             stream = self._cut_stream(answer.body, request)
         else:
             stream = self._module.ByteStream(answer.body)
-        return self._module.Response(answer.status, headers=headers, stream=stream, request=request)
+        response: httpx.Response = self._module.Response(
+            answer.status, headers=headers, stream=stream, request=request
+        )
+        return response

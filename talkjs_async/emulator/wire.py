@@ -11,6 +11,8 @@ from typing import Any, Literal, NoReturn
 
 import attrs
 
+from talkjs_async.emulator.quirks import Quirks
+
 # How the answer fails to arrive. None: it arrives.
 Cut = Literal["refuse", "drop", "reset", "stall", "truncate", "garbage"]
 
@@ -22,7 +24,15 @@ GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 
 @attrs.define(eq=False)
 class Request:
-    """One request as it came over the wire. *path* is still percent-encoded."""
+    """
+    One request as it came over the wire.
+
+    Attributes:
+        path: Still percent-encoded.
+        headers: Names in lower case.
+        origin: Scheme and host as the client sees them.
+        client: The client's address.
+    """
 
     method: str
     path: str
@@ -30,6 +40,7 @@ class Request:
     headers: Mapping[bytes, bytes] = attrs.field(factory=dict)
     body: bytes = b""
     origin: str = "http://emulator"
+    client: str = ""
 
 
 @attrs.define(eq=False)
@@ -74,6 +85,31 @@ def bad_request(reasons: Sequence[str] | Mapping[str, object]) -> Problem:
 def not_found(what: str, id_: str) -> Problem:
     """Return the 404 for a *what* that does not exist, such as `CONVERSATION_NOT_FOUND`."""
     return Problem(404, f"{what.upper()}_NOT_FOUND", [f"There is no {what} {id_!r}."])
+
+
+def not_implemented(method: str, path: str) -> Problem:
+    """Return the answer for what the emulator does not have: never a silent 404."""
+    reason = f"The emulator has no {method} {path}. That says nothing about TalkJS."
+    return Problem(501, "NOT_IMPLEMENTED_BY_EMULATOR", [reason])
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return the answer that a problem stands for."""
+    response = json_response(problem.status, problem.body)
+    response.headers = (*JSON_HEADERS, *problem.headers)
+    return response
+
+
+def too_many_requests(quirks: Quirks, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:
+    """Return the 429. Only its status is documented."""
+    if quirks.rate_limit_body == "json":
+        response = problem_response(Problem(429, "TOO_MANY_REQUESTS", ["Too many requests."]))
+    elif quirks.rate_limit_body == "text":
+        response = Response(429, b"Too many requests", ((b"content-type", b"text/plain"),))
+    else:
+        response = Response(429, b"", ())
+    response.headers = (*response.headers, *headers)
+    return response
 
 
 def json_response(status: int, body: Any) -> Response:

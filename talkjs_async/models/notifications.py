@@ -66,7 +66,11 @@ def _as_channels(value: Iterable[Channel]) -> tuple[Channel, ...]:
 
 
 def _are_channels(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) > 0 and set(value) <= {"email", "sms"}
+    return (
+        isinstance(value, tuple)
+        and len(value) > 0
+        and all(isinstance(channel, str) and channel in {"email", "sms"} for channel in value)
+    )
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)

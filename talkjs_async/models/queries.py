@@ -16,6 +16,7 @@ from talkjs_async._core import arguments as must_be
 from talkjs_async._core.pages import Activity
 from talkjs_async._core.wire import milliseconds
 from talkjs_async.models.conversations import Conversation, UserConversation
+from talkjs_async.models.filters import Filter
 
 Order = Literal["lastActivity", "createdAt"]
 Direction = Literal["ASC", "DESC"]
@@ -34,11 +35,16 @@ _MOMENT: Final = must_be.rule(
     _is_moment,
     null=True,
 )
+_FILTER: Final = must_be.rule(
+    "must be a Filter, for example Filter(custom={'state': 'open'}).",
+    lambda value: isinstance(value, Filter),
+    null=True,
+)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ConversationQuery:
-    """The query parameters that both lists of conversations share."""
+    """The query parameters of both lists of conversations."""
 
     order_by: Order = attrs.field(validator=must_be.one_of(("lastActivity", "createdAt")))
     order_direction: Direction = attrs.field(validator=must_be.one_of(("DESC", "ASC")))
@@ -46,6 +52,7 @@ class ConversationQuery:
     last_message_before: datetime | int | None = attrs.field(validator=_MOMENT)
     last_message_after: datetime | int | None = attrs.field(validator=_MOMENT)
     unreads_only: bool = attrs.field(default=False, validator=must_be.FLAG)
+    filter: Filter | None = attrs.field(default=None, validator=_FILTER)
 
     def to_wire(self) -> dict[str, str]:
         """
@@ -63,6 +70,8 @@ class ConversationQuery:
                 query[key] = str(milliseconds(value) if isinstance(value, datetime) else value)
         if self.unreads_only:
             query["unreadsOnly"] = "true"
+        if self.filter is not None:
+            query["filter"] = self.filter.to_wire()
         return query
 
 

@@ -113,12 +113,11 @@ class Conversations(Resource):
             offset=offset,
             last_message_before=last_message_before,
             last_message_after=last_message_after,
-        ).to_wire()
-        if filter is not None:
-            query["filter"] = filter.to_wire()
+            filter=filter,
+        )
         return Listing(
             path="/conversations",
-            query=query,
+            query=query.to_wire(),
             limit=page_limit(limit, most=MOST_CONVERSATIONS_PER_PAGE),
             starting_after=starting_after,
             item=Conversation.from_wire,

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from talkjs_async._core.call import Call
@@ -263,6 +263,10 @@ async def test_a_resumed_moving_list_does_not_repeat_what_was_read_before() -> N
     assert list("cba") == ids_of(records)
 
 
+@settings(max_examples=300)
+@example(count=3, limit=1, direction="ASC", moves=[(2, 0), (2, 1)])
+@example(count=8, limit=3, direction="ASC", moves=[(2, 2), (2, 3), (2, 0), (2, 1), (5, 2)])
+@example(count=10, limit=1, direction="ASC", moves=[(8, 6), (8, 0), (9, 6)])
 @given(
     count=st.integers(1, 25),
     limit=st.integers(1, 6),

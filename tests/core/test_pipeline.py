@@ -325,6 +325,13 @@ async def test_what_cannot_be_json_is_refused_before_a_token_is_taken(talkjs: As
     assert 0 == talkjs.budget.granted
 
 
+async def test_what_cannot_be_a_url_is_refused_before_a_token_is_taken(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match="params"):
+        await talkjs.request("GET", "/users", params={"filter": "\ud83d"})
+
+    assert 0 == talkjs.budget.granted
+
+
 async def test_hooks_see_every_attempt_and_every_retry(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:

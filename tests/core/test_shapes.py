@@ -95,8 +95,11 @@ def test_a_seldom_key_that_is_null_is_no_unknown_key() -> None:
         ({"theName": None}, "expected text, got null at $.theName"),
         ({"theName": 3}, "expected text, got a number at $.theName"),
         ({"theName": True}, "expected text, got true or false at $.theName"),
-        ({"theName": "", "height": {}}, "expected a number, got an object at $.height"),
-        ({"theName": "", "height": json.loads("NaN")}, "expected a number, got a number at $.height"),
+        ({"theName": "", "height": {}}, "expected a finite number, got an object at $.height"),
+        (
+            {"theName": "", "height": json.loads("NaN")},
+            "expected a finite number, got a number at $.height",
+        ),
         ([1], "expected an object, got an array at $"),
         ("text", "expected an object, got text at $"),
         (object(), "expected an object, got a Python object at $"),

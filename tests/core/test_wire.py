@@ -40,12 +40,9 @@ def test_no_moment_stays_none() -> None:
     assert moment(0) == moment_or_none(0)
 
 
-@given(st.integers())
-def test_a_number_is_a_moment_or_our_error(number: int) -> None:
-    try:
-        assert number == milliseconds(moment(number))
-    except DecodeError as error:
-        assert "$" == error.json_path
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
+def test_every_moment_of_the_calendar_is_exact(number: int) -> None:
+    assert number == milliseconds(moment(number))
 
 
 @pytest.mark.parametrize("number", [10**15, -(10**15), 10**400])

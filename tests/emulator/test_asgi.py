@@ -51,12 +51,11 @@ async def test_it_takes_part_in_the_lifespan_of_the_server(emulator: Emulator) -
 
 
 async def test_a_client_that_goes_away_while_it_sends_is_no_error(emulator: Emulator) -> None:
-    messages = iter(
-        [
-            {"type": "http.request", "body": b"{", "more_body": True},
-            {"type": "http.disconnect"},
-        ]
-    )
+    events: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    messages = iter(events)
     sent: list[int] = []
 
     async def receive() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from talkjs_async.errors import DecodeError
 from talkjs_async.models.app import AnonymousProject, App, Theme
 from talkjs_async.models.conversations import Conversation, UserConversation
 from talkjs_async.models.messages import Attachment, Location, Message, SentMessage
@@ -38,8 +39,25 @@ def objects(
 
 MANGLED = JSON | st.dictionaries(
     st.sampled_from(
-        ["id", "name", "type", "createdAt", "custom", "participants", "lastMessage", "content"]
-        + ["conversationId", "reactions", "readBy", "location", "attachment", "data", "emoji"]
+        [
+            "id",
+            "name",
+            "type",
+            "createdAt",
+            "custom",
+            "participants",
+            "lastMessage",
+            "content",
+            "conversationId",
+            "reactions",
+            "readBy",
+            "location",
+            "attachment",
+            "data",
+            "emoji",
+            "children",
+            "url",
+        ]
     ),
     JSON,
 )
@@ -139,3 +157,12 @@ MODELS: dict[Callable[[Any], Any], st.SearchStrategy[Any]] = {
     AnonymousProject.from_wire: objects({"appId": TEXT}, {"claimUrl": TEXT, "secretKey": TEXT}),
 }
 """The reader of each model, and JSON objects that it must accept."""
+
+
+def place_of_error(read: Callable[[Any], Any], wire: Any) -> str | None:
+    """Read; return the path that our error names, or None if there is no error."""
+    try:
+        read(wire)
+    except DecodeError as error:
+        return error.json_path
+    return None

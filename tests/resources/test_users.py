@@ -108,7 +108,19 @@ async def test_custom_data_and_push_tokens_are_merged_key_by_key(talkjs: AsyncTa
 
 @pytest.mark.parametrize(
     "user_id",
-    ["a/b", "50%", "%2F", "🙂", "ü@x.y?z#w&v=1", "a b+c", "...", "../bob", "ÿ\u0000", "\u202e", "a\\b"],
+    [
+        "a/b",
+        "50%",
+        "%2F",
+        "🙂",
+        "ü@x.y?z#w&v=1",
+        "a b+c",
+        "...",
+        "../bob",
+        "ÿ\u0000",
+        "\u202e",
+        "a\\b",
+    ],
     ids=ascii,
 )
 async def test_an_id_may_hold_anything(talkjs: AsyncTalkJS, user_id: str) -> None:

@@ -14,8 +14,12 @@ from talkjs_async.emulator.checks import (
 )
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.filters import conversation_filter
+from talkjs_async.emulator.routes.events import conversation_data
 from talkjs_async.emulator.routes.listing import choice, cursor, flag, moment, page, page_limit
-from talkjs_async.emulator.routes.messages import render_message
+from talkjs_async.emulator.routes.rendering import (
+    render_conversation,
+    render_conversation_for,
+)
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Index, Participant
 from talkjs_async.emulator.wire import not_found
@@ -126,8 +130,8 @@ def list_of_user(context: Context, user_id: str) -> Any:
         index.add(context.app.conversations[conversation_id])
     rows: Iterable[Conversation] = _rows(context, index, descending)
     if flag(context, "unreadsOnly"):
-        rows = (row for row in rows if row.is_unread_by(user_id, row.participants[user_id]))
-    return page(rows, limit, lambda row: _render_for_user(context, row, user_id))
+        rows = (row for row in rows if row.is_unread_by(user_id, row.place_of(user_id)))
+    return page(rows, limit, lambda row: render_conversation_for(context, row, user_id))
 
 
 @routes.add(
@@ -147,51 +151,25 @@ def delete(context: Context, conversation_id: str) -> Any:
         return {}
     app.conversations_by_creation.remove(conversation)
     app.conversations_by_activity.remove(conversation)
-    for user_id in conversation.participants:
+    for user_id in (*conversation.participants, *conversation.left):
         user = app.users.get(user_id)
         if user is not None:
             user.conversation_ids.discard(conversation_id)
     context.commit("conversation.deleted", conversation_id=conversation_id)
+    context.emit("conversation.deleted", lambda: conversation_data(context, conversation))
     return {}
 
 
 def join(context: Context, conversation: Conversation, user_id: str) -> Participant:
     """Make a user a participant. Access `ReadWrite` and notify `true` were seen in tests."""
     participant = Participant(joined_at=context.now_ms)
+    conversation.left.pop(user_id, None)
     conversation.participants[user_id] = participant
     user = context.app.users.get(user_id)
     if user is not None:
         user.conversation_ids.add(conversation.id)
     context.commit("participant.joined", conversation_id=conversation.id, user_id=user_id)
     return participant
-
-
-def render_conversation(context: Context, conversation: Conversation) -> dict[str, Any]:
-    """Return a conversation as the API shows it."""
-    last_message = conversation.messages.last()
-    participants: object = {
-        user_id: {
-            "access": participant.access,
-            "notify": participant.notify,
-            "isUnread": conversation.is_unread_by(user_id, participant),
-        }
-        for user_id, participant in conversation.participants.items()
-    }
-    if not participants and context.quirks.empty_participants == "list":
-        participants = []
-    return {
-        "id": conversation.id,
-        "subject": conversation.subject,
-        "topicId": None,
-        "photoUrl": conversation.photo_url,
-        "welcomeMessages": conversation.welcome_messages,
-        "custom": conversation.custom,
-        "lastMessage": (
-            None if last_message is None else render_message(context, conversation, last_message)
-        ),
-        "participants": participants,
-        "createdAt": conversation.created_at,
-    }
 
 
 def _create(context: Context, conversation_id: str) -> Conversation:
@@ -234,31 +212,3 @@ def _rows(context: Context, index: Index[Conversation], descending: bool) -> Ite
                 continue
         if matches(conversation):
             yield conversation
-
-
-def _render_for_user(context: Context, conversation: Conversation, user_id: str) -> dict[str, Any]:
-    """
-    Add what the conversation looks like to this user.
-
-    That there are such fields is documented; their names are those of the JavaScript SDK's view
-    of a conversation (inferred).
-    """
-    body = render_conversation(context, conversation)
-    if context.quirks.user_conversation_fields == "absent":
-        return body
-    participant = conversation.participants[user_id]
-    last = conversation.messages.last()
-    unread = sum(
-        message.sender_id != user_id
-        for message in conversation.messages.newer_than(participant.read_until)
-    )
-    body.update(
-        unreadMessageCount=unread,
-        isUnread=unread > 0,
-        readUntil=participant.read_until[0] if participant.read_until else 0,
-        joinedAt=participant.joined_at,
-        access=participant.access,
-        notify=participant.notify,
-        lastMessageAt=None if last is None else last.created_at,
-    )
-    return body

@@ -1,5 +1,6 @@
 """Participants. Source: the REST API page "Participation" of TalkJS's documentation."""
 
+from hashlib import sha256
 from typing import Any
 
 from talkjs_async.emulator.checks import Check, one_of, read
@@ -11,6 +12,10 @@ from talkjs_async.emulator.wire import not_found
 routes = Routes()
 
 PATH = "/conversations/{conversation}/participants/{user}"
+
+# Source: the documentation's "API changelog".
+LEAVING_REMOVES_SINCE = "2021-07-30"
+
 _NOTIFY = one_of(True, False, "MentionsOnly")
 _JOIN_FIELDS: dict[str, Check] = {"access": one_of("ReadWrite", "Read"), "notify": _NOTIFY}
 _CHANGE_FIELDS: dict[str, Check] = {
@@ -50,15 +55,28 @@ def patch(context: Context, conversation_id: str, user_id: str) -> Any:
 
 @routes.add("participants.remove", "DELETE", PATH, mark="documented", source="Participation")
 def remove(context: Context, conversation_id: str, user_id: str) -> Any:
-    """Leave the conversation."""
+    """Leave the conversation. Old API versions keep it in the user's list."""
     conversation = context.app.conversations.get(conversation_id)
     if conversation is None or user_id not in conversation.participants:
         if context.quirks.delete_unknown == "not_found":
             raise not_found("participant", user_id)
         return {}
-    del conversation.participants[user_id]
+    participant = conversation.participants.pop(user_id)
     user = context.app.users.get(user_id)
-    if user is not None:
+    if context.version < LEAVING_REMOVES_SINCE:
+        conversation.left[user_id] = participant
+    elif user is not None:
         user.conversation_ids.discard(conversation_id)
     context.commit("participant.left", conversation_id=conversation_id, user_id=user_id)
     return {}
+
+
+@routes.add(
+    "participants.get_email", "GET", PATH + "/email", mark="documented", source="Participation"
+)
+def get_email(context: Context, conversation_id: str, user_id: str) -> Any:
+    """Return the address whose mail is posted here in this user's name."""
+    if user_id not in context.conversation(conversation_id).participants:
+        raise not_found("participant", user_id)
+    digest = sha256(f"{context.app.id}/{conversation_id}/{user_id}".encode(errors="replace"))
+    return {"emailAddress": f"{digest.hexdigest()[:24]}@reply.emulator.invalid"}

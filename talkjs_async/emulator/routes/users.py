@@ -16,7 +16,9 @@ from talkjs_async.emulator.checks import (
     wrong_fields,
 )
 from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.routes.events import user_data
 from talkjs_async.emulator.routes.listing import cursor, flag, page, page_limit
+from talkjs_async.emulator.routes.rendering import render_user
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import User
 from talkjs_async.emulator.wire import Problem, bad_request
@@ -103,24 +105,25 @@ def list_(context: Context) -> Any:
     return page(rows, limit, lambda user: render_user(context, user))
 
 
-def render_user(context: Context, user: User) -> dict[str, Any]:
-    """Return a user as the API shows it."""
-    empty_phone: list[str] | None = [] if context.quirks.empty_phone == "list" else None
-    unset_role = "default" if context.quirks.unset_role == "default" else None
-    return {
-        "id": user.id,
-        "name": user.name,
-        "welcomeMessage": user.welcome_message,
-        "photoUrl": user.photo_url,
-        "role": unset_role if user.role is None else user.role,
-        "email": user.email,
-        "phone": empty_phone if user.phone is None else user.phone,
-        "custom": user.custom,
-        "availabilityText": user.availability_text,
-        "locale": user.locale,
-        "createdAt": user.created_at,
-        "pushTokens": user.push_tokens,
-    }
+@routes.add(
+    "users.list_sessions",
+    "GET",
+    "/users/{user}/sessions",
+    mark="documented",
+    source="User Presence, 2018",
+)
+def list_sessions(context: Context, user_id: str) -> Any:
+    """List where a user is online. Superseded by presences, perhaps still served."""
+    if context.quirks.old_sessions == "gone":
+        raise Problem(404, "NOT_FOUND", ["There is no such resource any more."])
+    context.user(user_id)
+    return [
+        {
+            "isTyping": session.typing_until > context.now,
+            "currentConversationId": session.selected_conversation_id,
+        }
+        for session in context.app.sessions.get(user_id, ())
+    ]
 
 
 def _wrong_user(context: Context, user_id: str, body: object) -> dict[str, str]:
@@ -158,6 +161,7 @@ def _apply(context: Context, user_id: str, body: Mapping[str, Any]) -> None:
     if "pushTokens" in body:
         user.push_tokens = _updated_push_tokens(user.push_tokens, body["pushTokens"])
     context.commit(kind, user_id=user_id)
+    context.emit(kind, lambda: user_data(context, user_id))
 
 
 def _updated_push_tokens(

@@ -75,7 +75,7 @@ async def test_pages_follow_each_other_without_gap_or_double(
         await send("POST", "/conversations/c/messages", message)
 
     seen: list[str] = []
-    query = {"limit": 4}
+    query: dict[str, int | str] = {"limit": 4}
     while page := (await send("GET", path, **query)).json()["data"]:
         seen.extend(record["id"] for record in page)
         query = {"limit": 4, "startingAfter": seen[-1]}

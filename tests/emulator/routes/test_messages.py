@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
-from talkjs_async.emulator.routes.messages import IDEMPOTENCY_WINDOW
+from talkjs_async.emulator.routes.posting import IDEMPOTENCY_WINDOW
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -15,7 +15,7 @@ Send = Callable[..., Awaitable[httpx.Response]]
 PATH = "/conversations/chat/messages"
 
 
-def hello(text: str = "hi", **fields: Any) -> dict[str, Any]:
+def hello(text: Any = "hi", **fields: Any) -> dict[str, Any]:
     return {"type": "UserMessage", "sender": "alice", "text": text, **fields}
 
 

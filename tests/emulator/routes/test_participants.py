@@ -73,6 +73,32 @@ async def test_leaving_without_having_joined(emulator: Emulator, send: Send) -> 
     assert (await send("DELETE", "/conversations/none/participants/bob")).status_code == 404
 
 
+async def test_old_versions_keep_a_left_conversation_in_the_list(
+    emulator: Emulator, send: Send
+) -> None:
+    await send("DELETE", BOB, headers={"TalkJS-REST-Version": "2021-02-09"})
+
+    assert await bob(send) is None
+    (kept,) = (await send("GET", "/users/bob/conversations")).json()["data"]
+    assert (kept["id"], kept["access"]) == ("chat", "ReadWrite")
+    await send("PUT", BOB)
+    await send("DELETE", BOB)
+    assert (await send("GET", "/users/bob/conversations")).json()["data"] == []
+    await send("DELETE", BOB, headers={"TalkJS-REST-Version": "2021-02-09"})
+    assert (await send("DELETE", "/conversations/chat")).status_code == 200
+
+
+async def test_a_participant_has_an_address_to_reply_to(send: Send) -> None:
+    address = (await send("GET", f"{BOB}/email")).json()["emailAddress"]
+
+    assert "@" in address
+    assert address == (await send("GET", f"{BOB}/email")).json()["emailAddress"]
+    alice = "/conversations/chat/participants/alice/email"
+    assert address != (await send("GET", alice)).json()["emailAddress"]
+    nobody = "/conversations/chat/participants/nobody/email"
+    assert (await send("GET", nobody)).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "body"),
     [

@@ -1,0 +1,165 @@
+"""
+What a job says of itself: `Progress` while it runs, `BulkReport` when it has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import attrs
+
+from talkjs_async.bulk.journal import Row, Scratch, State, read_records
+from talkjs_async.errors import ConfigurationError
+
+Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]
+"""
+What became of a record.
+
+- "done": this run stored it.
+- "unchanged": an earlier run of the same journal stored exactly this.
+- "failed": it was refused, or cannot be sent; the reason says why. Nothing of it is stored.
+- "unknown": it was sent and no answer came. Running the job again finds out.
+- "planned": a dry run would change it.
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """
+    A running job at one moment.
+
+    Attributes:
+        done, unchanged, failed, planned: Records so far; see `Outcome`.
+        waiting: Records that were read from the source and are not through yet.
+        total: How many records there are. None when the source does not say.
+        requests: Requests that were answered so far.
+        rate: Records per second, on average since the job began.
+        budget_wait: Seconds until the app's budget lets the next request of this job go.
+        elapsed: Seconds since the job began.
+        eta: Seconds that are left, computed from the budget. None when *total* is.
+        finished: Whether this is the last one.
+    """
+
+    done: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    planned: int = 0
+    waiting: int = 0
+    total: int | None = None
+    requests: int = 0
+    rate: float = 0.0
+    budget_wait: float = 0.0
+    elapsed: float = 0.0
+    eta: float | None = None
+    finished: bool = False
+
+    @property
+    def through(self) -> int:
+        """Records that need no more work."""
+        return self.done + self.unchanged + self.failed + self.planned
+
+
+@attrs.frozen(kw_only=True)
+class RecordReport:
+    """
+    What became of one record.
+
+    Attributes:
+        id: The record's ID in the job: a user or conversation ID, or that of a message in the
+            source.
+        number: Its place in the source, from 1.
+        outcome: See `Outcome`.
+        reason: Why it failed, or why its outcome is unknown. None otherwise.
+        result: The ID that TalkJS gave to a message. None when it gave none.
+    """
+
+    id: str
+    number: int
+    outcome: Outcome
+    reason: str | None
+    result: str | None
+
+
+@attrs.frozen(kw_only=True)
+class BulkReport:
+    """
+    What a job has done.
+
+    Attributes:
+        kind: The job, such as "upsert_users".
+        job_id: What idempotency keys were derived from.
+        complete: Whether the whole source was worked through. If not, run the job again with the
+            same journal.
+        done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
+        requests: Requests that were answered. A retried request counts once.
+        seconds: How long it took.
+        journal: The file that has all records. None: it was a temporary one, kept as long as this
+            report is.
+    """
+
+    kind: str
+    job_id: str
+    complete: bool
+    done: int
+    unchanged: int
+    failed: int
+    unknown: int
+    planned: int
+    requests: int
+    seconds: float
+    journal: Path | None
+    _file: Path
+    _first_pass: int
+    _scratch: Scratch | None = attrs.field(repr=False, eq=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record of the source is stored."""
+        return self.complete and not self.failed and not self.unknown
+
+    def records(self, outcome: Outcome | None = None) -> Iterator[RecordReport]:
+        """
+        Go through the records in the order of the source, read from the journal.
+
+        Args:
+            outcome: Only these. None: all.
+
+        Raises:
+            ConfigurationError: There is no such outcome, or the journal is in use by a job.
+            JournalError: It cannot be read.
+        """
+        if outcome is not None and outcome not in get_args(Outcome):
+            raise ConfigurationError("outcome", f"must be one of {get_args(Outcome)}.")
+        states = tuple(State) if outcome is None else _STATES[outcome]
+        marks = ", ".join("?" * len(states))
+        wanted = f"seen >= ? AND state IN ({marks})"
+        for row in read_records(self._file, wanted, (self._first_pass, *states)):
+            became = self._outcome(row)
+            if outcome is None or outcome == became:
+                yield RecordReport(
+                    id=row.id, number=row.number, outcome=became, reason=row.reason,
+                    result=row.result,
+                )  # fmt: skip
+
+    def _outcome(self, row: Row) -> Outcome:
+        if row.state is State.DONE and row.made_in < self._first_pass:
+            return "unchanged"
+        return _OUTCOMES[row.state]
+
+
+_OUTCOMES: Final[dict[State, Outcome]] = {
+    State.SENT: "unknown",
+    State.DONE: "done",
+    State.FAILED: "failed",
+    State.PLANNED: "planned",
+    State.CHANGED: "failed",
+}
+_STATES: Final[dict[Outcome, tuple[State, ...]]] = {
+    "done": (State.DONE,),
+    "unchanged": (State.DONE,),
+    "failed": (State.FAILED, State.CHANGED),
+    "unknown": (State.SENT,),
+    "planned": (State.PLANNED,),
+}

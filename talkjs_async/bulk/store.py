@@ -1,0 +1,374 @@
+"""
+The step that stores the records of a source: users, conversations, messages, imports.
+
+Reads the source no faster than the budget lets records go, keeps the order inside a group, sends
+groups side by side, notes every answer. What is special about a noun is in its `Noun`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Generic, Protocol, TypeVar
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from talkjs_async.bulk.apart import TakingApart, reason_of
+from talkjs_async.bulk.job import Work
+from talkjs_async.bulk.journal import Ending, Row, Sending, State
+from talkjs_async.bulk.records import BadRecord, Blocks, Record, Source
+from talkjs_async.bulk.window import Window
+from talkjs_async.errors import APIError, ConfigurationError
+
+V = TypeVar("V")
+
+SIDE_BY_SIDE: Final = 40
+"""
+Requests of a job that are sent or wait for the budget at a time.
+
+More than the budget ever has in flight, so that a client that fills batch requests from its queue
+always finds a queue.
+"""
+
+
+class Noun(Protocol[V]):
+    """
+    What is special about storing users, conversations, messages or imports.
+
+    Attributes:
+        kind: Name of the job.
+        per_request: The most records in one request.
+        window: Records to read ahead, so that requests can be filled.
+        once: Whether storing a record a second time would make a second one. If so, records keep
+            their order, sending is noted before it happens, and a changed record is not sent again.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def per_request(self) -> int: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def once(self) -> bool: ...
+
+    def read(self, thing: object, number: int) -> Record[V] | BadRecord:
+        """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""
+        ...
+
+    async def send(self, work: Work, records: Sequence[Record[V]]) -> Sequence[str | None]:
+        """Store the records of one group with one request; return what TalkJS made of each."""
+        ...
+
+    def is_refusal(self, error: APIError) -> bool:
+        """Whether an answer is the fault of some record."""
+        ...
+
+    def sinks_group(self, error: APIError) -> bool:
+        """Whether a refusal holds for every other record of the group, too."""
+        ...
+
+    def already_stored(self, error: APIError) -> bool:
+        """Whether the refusal of a single record says that it is stored."""
+        ...
+
+    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:
+        """
+        Find out which records of a group, sent by an earlier pass, are stored.
+
+        Returns:
+            The IDs of those that are, with what TalkJS made of each. The others are sent again.
+        """
+        ...
+
+
+@attrs.define
+class StoreRecords(Generic[V]):
+    """
+    Stores all records of a source.
+
+    Attributes:
+        prefix: In front of every ID in the journal, for jobs that store several nouns.
+        total: How many things the source has. None: unknown.
+    """
+
+    noun: Noun[V]
+    source: Source[object]
+    prefix: str = ""
+    total: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """Name of the job."""
+        return self.noun.kind
+
+    async def run(self, work: Work) -> None:
+        """Store them all."""
+        await _Storing(self, work).run()
+
+
+class _Storing(Generic[V]):
+    """One run through the source."""
+
+    def __init__(self, step: StoreRecords[V], work: Work) -> None:
+        noun = step.noun
+        self._noun = noun
+        self._work = work
+        self._tally = work.tally
+        self._prefix = step.prefix
+        self._blocks: Blocks[object] = Blocks(step.source)
+        self._window: Window[V] = Window(
+            per_request=noun.per_request, most=noun.window, in_order=noun.once
+        )
+        self._number = 0
+        # ID in the journal -> place in the source, of records that are read and not through.
+        self._pending: dict[str, int] = {}
+        self._sending = 0
+        self._room = anyio.Event()
+        self._tasks: TaskGroup | None = None
+        self._failure: Exception | None = None
+        work.tally.per_request = noun.per_request
+        if step.total is not None:
+            work.tally.total = (work.tally.total or 0) + step.total
+
+    async def run(self) -> None:
+        """Store all, or stop at the first error that is not a record's fault."""
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                try:
+                    await self._feed()
+                except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                    self._fail(error)
+        finally:
+            await self._blocks.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _feed(self) -> None:
+        while block := await self._blocks.next():
+            await self._sift(block)
+            self._start_requests()
+            while self._window.full and not self._work.stopping:
+                self._room = anyio.Event()
+                await self._room.wait()
+            if self._work.stopping:
+                return
+        self._window.exhausted = True
+        self._start_requests()
+
+    async def _sift(self, block: Sequence[object]) -> None:
+        """Put what has to be sent into the window, and note the rest."""
+        read = [self._read(thing) for thing in block]
+        names = [self._prefix + record.id for record in read if record.id is not None]
+        rows = await self._work.journal.look(names)
+        taken: dict[str, int] = {}
+        endings = []
+        for number, record in enumerate(read, self._number - len(read) + 1):
+            name = None if record.id is None else self._prefix + record.id
+            row = None if name is None else rows.get(name)
+            earlier = None if name is None else taken.get(name) or self._earlier(name, row)
+            if name is None or earlier is not None:
+                ending = self._outcast(record, number, earlier)
+            else:
+                taken[name] = number
+                ending = self._judge(name, record, number, row)
+            if ending is not None:
+                endings.append(ending)
+        if endings:
+            await self._work.journal.note(endings)
+        self._report()
+
+    def _read(self, thing: object) -> Record[V] | BadRecord:
+        self._number += 1
+        if isinstance(thing, BadRecord):
+            return thing
+        try:
+            return self._noun.read(thing, self._number)
+        except ConfigurationError as error:
+            return BadRecord(reason=str(error), id=_id_in(thing))
+
+    def _earlier(self, name: str, row: Row | None) -> int | None:
+        """Return where this pass through the source has had the ID before."""
+        if row is not None and row.seen == self._work.journal.number_of_pass:
+            return row.number
+        return self._pending.get(name)
+
+    def _outcast(
+        self, record: Record[V] | BadRecord, number: int, earlier: int | None
+    ) -> Ending:
+        """Note, under a name of its own, a record whose ID is taken or unknown."""
+        reason = f"the ID {record.id!r} came before, as record {earlier}."
+        if isinstance(record, BadRecord) and earlier is None:
+            reason = record.reason
+        self._tally.failed += 1
+        return Ending(f"{self._prefix}#{number}", number, State.FAILED, reason=reason)
+
+    def _judge(
+        self, name: str, record: Record[V] | BadRecord, number: int, row: Row | None
+    ) -> Ending | None:
+        """Decide about a record: send it (None), note something of it, or only count it (None)."""
+        stored = row is not None and row.state in (State.DONE, State.CHANGED)
+        if isinstance(record, BadRecord):
+            self._tally.failed += 1
+            state = State.CHANGED if stored and self._noun.once else State.FAILED
+            return Ending(name, number, state, reason=record.reason)
+        if row is not None:
+            same = row.digest == record.digest
+            this_run = row.made_in >= self._work.journal.first_pass
+            if stored:
+                if same:
+                    return self._keep(name, row, number, this_run)
+                if self._noun.once:
+                    self._tally.failed += 1
+                    return Ending(name, number, State.CHANGED, reason=_CHANGED)
+            elif row.state is State.FAILED and same and this_run:
+                self._tally.failed += 1
+                return None
+            elif row.state is State.SENT and self._noun.once:
+                if not same:
+                    return Ending(name, number, State.SENT, reason=_CHANGED_IN_DOUBT)
+                record = attrs.evolve(record, sent_at=row.sent_at)
+        self._pending[name] = number
+        self._window.add(record)
+        return None
+
+    def _keep(self, name: str, row: Row, number: int, this_run: bool) -> Ending | None:
+        """Count a record that is stored as it is."""
+        if row.state is State.CHANGED:
+            # It had changed, and has changed back.
+            self._tally.done += 1
+            return Ending(name, number, State.DONE)
+        if this_run:
+            self._tally.done += 1
+        else:
+            self._tally.unchanged += 1
+        return None
+
+    def _start_requests(self) -> None:
+        tasks = self._tasks
+        while tasks and self._sending < SIDE_BY_SIDE and not self._work.stopping:
+            records = self._window.take()
+            if records is None:
+                break
+            self._sending += 1
+            tasks.start_soon(self._carry, records)
+        if not self._window.full or self._work.stopping:
+            self._room.set()
+
+    async def _carry(self, records: Sequence[Record[V]]) -> None:
+        try:
+            await self._store(records)
+        except Exception as error:  # noqa: BLE001 - raised by run(), out of the group
+            self._fail(error)
+        else:
+            self._sending -= 1
+            self._window.release(records[0].group)
+            self._start_requests()
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+
+    async def _store(self, records: Sequence[Record[V]]) -> None:
+        if any(record.sent_at is not None for record in records):
+            records = await self._without_stored(records)
+        if records:
+            apart: TakingApart[Record[V]] = TakingApart(
+                send=self._send,
+                refuse=self._refuse,
+                is_refusal=self._noun.is_refusal,
+                named=_named,
+            )
+            await apart.store(records)
+
+    async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
+        """Note the records that turn out to be stored; return the others."""
+        doubtful = [record for record in records if record.sent_at is not None]
+        found = await self._noun.find(self._work, doubtful)
+        stored = [record for record in doubtful if record.id in found]
+        await self._done(stored, [found[record.id] for record in stored])
+        return [record for record in records if record.id not in found]
+
+    async def _send(self, records: Sequence[Record[V]]) -> None:
+        if self._noun.once:
+            await self._work.journal.sent(
+                [Sending(self._prefix + r.id, r.number, r.digest, r.mark) for r in records],
+                at=self._work.clock.time(),
+                to=records[0].group,
+            )
+        results: Sequence[str | None]
+        try:
+            results = await self._noun.send(self._work, records)
+        except APIError as error:
+            self._tally.requests += 1
+            if len(records) == 1 and self._noun.already_stored(error):
+                results = [None]
+            elif self._noun.sinks_group(error):
+                others = self._window.drop(records[0].group)
+                await self._refuse_all([*records, *others], reason_of(error))
+                return
+            else:
+                raise
+        else:
+            self._tally.requests += 1
+        await self._done(records, results)
+
+    async def _done(self, records: Sequence[Record[V]], results: Sequence[str | None]) -> None:
+        await self._note(
+            [
+                Ending(self._prefix + record.id, record.number, State.DONE, record.digest, result)
+                for record, result in zip(records, results, strict=True)
+            ]
+        )
+        self._tally.done += len(records)
+        self._report()
+
+    async def _refuse(self, record: Record[V], reason: str) -> None:
+        await self._refuse_all([record], reason)
+
+    async def _refuse_all(self, records: Sequence[Record[V]], reason: str) -> None:
+        await self._note(
+            [
+                Ending(self._prefix + r.id, r.number, State.FAILED, r.digest, reason=reason)
+                for r in records
+            ]
+        )
+        self._tally.failed += len(records)
+        self._report()
+
+    async def _note(self, endings: Sequence[Ending]) -> None:
+        await self._work.journal.note(endings)
+        for ending in endings:
+            # From now on the journal knows it.
+            self._pending.pop(ending.id, None)
+
+    def _report(self) -> None:
+        self._tally.waiting = len(self._pending)
+        self._tally.changed()
+
+
+_CHANGED: Final = "it was stored before with other content; the change is not sent."
+_CHANGED_IN_DOUBT: Final = (
+    "it was sent before with other content, without an answer; neither is sent again."
+)
+
+
+def _named(error: APIError, records: Sequence[Record[V]]) -> dict[int, str]:
+    """Return the places of the records whose IDs an answer names, with what it says of each."""
+    named = {}
+    for place, record in enumerate(records):
+        reasons = error.reasons_by_key.get(record.id)
+        if reasons is not None:
+            named[place] = f"refused with {error.status}: {'; '.join(reasons) or 'no reason given'}"
+    return named
+
+
+def _id_in(thing: object) -> str | None:
+    """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
+    if isinstance(thing, Mapping):
+        id_ = thing.get("id")
+        return str(id_) if isinstance(id_, str | int) and id_ != "" else None
+    return None

@@ -1,0 +1,136 @@
+"""Users in bulk: 100 with one request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from talkjs_async._core.waiting import Lane
+from talkjs_async._core.wire import UNSET
+from talkjs_async.bulk.files import RecordFile
+from talkjs_async.bulk.job import Job, Work
+from talkjs_async.bulk.records import BadRecord, Fields, Record, Source, as_id, make_record, take_id
+from talkjs_async.bulk.store import StoreRecords
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import APIError, BadRequest, ConfigurationError
+from talkjs_async.models.users import User, UserInput
+from talkjs_async.resources.users import MOST_USERS_PER_PUT
+
+UserRecord: TypeAlias = Mapping[str, Any] | tuple[str, UserInput] | User | BadRecord
+
+
+def upsert_users(
+    talkjs: AsyncTalkJS,
+    source: Source[UserRecord] | Mapping[str, UserInput],
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    job_id: str | None = None,
+    lane: Lane = "background",
+    total: int | None = None,
+) -> Job:
+    """
+    Create or change any number of users, 100 with one request.
+
+    Args:
+        talkjs: The client.
+        source: Users, each as a mapping with "id" and the fields of `UserInput` (in Python's or
+            TalkJS's spelling), as a pair of ID and `UserInput`, or as a `User`. Fields that are not
+            given stay as they are at TalkJS.
+        journal: A file to note in what was done. With it, a job that was interrupted in any way
+            goes on where it was, and the next run over a newer source sends only what has changed.
+            None: a temporary one.
+        job_id: A name for the job, kept in the journal. None: a random one.
+        lane: Which calls of the app go first, those of others ("background") or these.
+        total: How many users the source has. None: unknown, unless the source has a length.
+
+    Returns:
+        The job; await it.
+
+    Raises:
+        ConfigurationError: *source* is no iterable, or an argument breaks its rule.
+    """
+    step = StoreRecords(UserNoun(), source, total=total_of(source, total))
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+
+
+@attrs.frozen
+class UserNoun:
+    """What is special about users: they have no order, and 100 fit into a request."""
+
+    kind = "upsert_users"
+    per_request = MOST_USERS_PER_PUT
+    window = 10 * MOST_USERS_PER_PUT
+    once = False
+
+    def read(self, thing: object, number: int) -> Record[UserInput] | BadRecord:
+        """Make a record of a user."""
+        if isinstance(thing, Mapping):
+            fields = _FIELDS.of(thing)
+            user_id, user = take_id(fields), UserInput(**fields)
+        elif isinstance(thing, User):
+            user_id, user = thing.id, _input_of(thing)
+        elif isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], UserInput):
+            user_id, user = as_id(thing[0]), thing[1]
+        else:
+            raise ConfigurationError(
+                "source", f"holds a {type(thing).__name__} where a user should be."
+            )
+        return make_record(user_id, number, user, user.to_wire())
+
+    async def send(self, work: Work, records: Sequence[Record[UserInput]]) -> Sequence[str | None]:
+        """Store up to 100 users."""
+        await work.talkjs.users.upsert_many({record.id: record.value for record in records})
+        return [None] * len(records)
+
+    def is_refusal(self, error: APIError) -> bool:
+        """400: some user is not valid."""
+        return isinstance(error, BadRequest)
+
+    def sinks_group(self, _error: APIError) -> bool:
+        """Users are no group."""
+        return False
+
+    def already_stored(self, _error: APIError) -> bool:
+        """Storing a user twice is no error."""
+        return False
+
+    async def find(
+        self, _work: Work, _records: Sequence[Record[UserInput]]
+    ) -> dict[str, str | None]:
+        """Sending a user again is harmless, so nobody needs to know."""
+        return {}
+
+
+_FIELDS = Fields(UserInput, "id")
+
+
+def _input_of(user: User) -> UserInput:
+    """Keep what a user has; what it has not stays as it is where it goes to."""
+    return UserInput(
+        name=user.name,
+        email=user.email or UNSET,
+        phone=user.phone or UNSET,
+        photo_url=_given(user.photo_url),
+        welcome_message=_given(user.welcome_message),
+        locale=_given(user.locale),
+        # What TalkJS answers for users without a role (documented sample).
+        role=UNSET if user.role == "default" else _given(user.role),
+        availability_text=_given(user.availability_text),
+        custom=user.custom or UNSET,
+    )
+
+
+def _given(value: str | None) -> Any:
+    return UNSET if value is None else value
+
+
+def total_of(source: object, total: int | None) -> int | None:
+    """Return how many records a source has, where anybody knows."""
+    if total is not None and total < 0:
+        raise ConfigurationError("total", f"must not be negative, unlike {total!r}.")
+    if total is None and hasattr(source, "__len__"):
+        return len(source)
+    return total

@@ -1,0 +1,119 @@
+"""
+Records that have been read and not been sent: which of them go next, and together.
+
+Knows counts and groups, nothing of time or I/O.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, Generic, TypeVar
+
+from talkjs_async.bulk.records import Record
+
+V = TypeVar("V")
+
+MOST_BYTES: Final = 16_000_000
+"""A window of long texts is closed before it holds as many records as one of short texts."""
+
+
+class Window(Generic[V]):
+    """
+    Fills requests as well as it can, since the budget counts requests.
+
+    A group that has enough records for a whole request goes at once. Only when the window is full,
+    or the source is used up, less will do: then the fullest group goes.
+    """
+
+    def __init__(self, *, per_request: int, most: int, in_order: bool) -> None:
+        """
+        Make an empty window.
+
+        Args:
+            per_request: The most records in one request.
+            most: Records to hold, at about 1 kB each; above that it is full.
+            in_order: Whether a group has one request at a time. If not, all records are one group.
+        """
+        self._per_request = per_request
+        self._most = most
+        self._in_order = in_order
+        self._groups: dict[str, deque[Record[V]]] = {}
+        self._busy: set[str] = set()
+        # Groups that wait and have that many records, the last place for a whole request or more.
+        self._by_count: list[dict[str, None]] = [{} for _ in range(per_request + 1)]
+        self._bytes = 0
+        self._count = 0
+        self.exhausted = False
+        """Whether no more records will come."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def full(self) -> bool:
+        """Whether to stop reading."""
+        return self._count >= self._most or self._bytes >= MOST_BYTES
+
+    def add(self, record: Record[V]) -> None:
+        """Put a record behind those of its group."""
+        group = record.group
+        queue = self._groups.get(group)
+        if queue is None:
+            queue = self._groups[group] = deque()
+        self._forget(group, len(queue))
+        queue.append(record)
+        self._bytes += record.size
+        self._count += 1
+        self._remember(group, len(queue))
+
+    def take(self) -> list[Record[V]] | None:
+        """Return the records of the next request. None: there are none to send now."""
+        group = self._next()
+        if group is None:
+            return None
+        queue = self._groups[group]
+        self._forget(group, len(queue))
+        records = [queue.popleft() for _ in range(min(len(queue), self._per_request))]
+        self._removed(records)
+        if self._in_order:
+            self._busy.add(group)
+        self._settle(group, queue)
+        return records
+
+    def release(self, group: str) -> None:
+        """End the request of a group."""
+        if group in self._busy:
+            self._busy.remove(group)
+            self._settle(group, self._groups.get(group, deque()))
+
+    def drop(self, group: str) -> list[Record[V]]:
+        """Take out all records of a group."""
+        queue = self._groups.pop(group, deque())
+        self._forget(group, len(queue))
+        self._removed(list(queue))
+        return list(queue)
+
+    def _next(self) -> str | None:
+        whole = self._per_request
+        partial_will_do = self.exhausted or self.full
+        for count in range(whole, 0 if partial_will_do else whole - 1, -1):
+            if self._by_count[count]:
+                return next(iter(self._by_count[count]))
+        return None
+
+    def _removed(self, records: list[Record[V]]) -> None:
+        self._count -= len(records)
+        self._bytes -= sum(record.size for record in records)
+
+    def _settle(self, group: str, queue: deque[Record[V]]) -> None:
+        if queue:
+            self._remember(group, len(queue))
+        elif group not in self._busy:
+            self._groups.pop(group, None)
+
+    def _remember(self, group: str, count: int) -> None:
+        if group not in self._busy:
+            self._by_count[min(count, self._per_request)][group] = None
+
+    def _forget(self, group: str, count: int) -> None:
+        self._by_count[min(count, self._per_request)].pop(group, None)

@@ -1,0 +1,105 @@
+"""
+What people do in front of a chat, for which the REST API has no call: be online, type, read.
+
+Written messages go the same way as those of the API, only that they come from the web.
+"""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.routes.posting import post, read_item
+from talkjs_async.emulator.routes.reading import mark_read
+from talkjs_async.emulator.state import Session
+from talkjs_async.emulator.wire import Request
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+# Documented for the JavaScript SDK: a sign of typing lasts 10 seconds.
+TYPING_SECONDS = 10.0
+
+
+@attrs.frozen
+class Actor:
+    """One user of the emulator's app. Raises `Problem` (404, 403) for what cannot be."""
+
+    _emulator: "Emulator"
+    user_id: str
+
+    def come_online(
+        self,
+        *,
+        conversation: str | None = None,
+        visible: bool = True,
+        has_focus: bool = False,
+        custom: dict[str, str] | None = None,
+    ) -> str:
+        """
+        Open a tab, and return its session ID.
+
+        Args:
+            conversation: The one that is selected.
+            visible: Whether the tab shows any chat at all.
+            has_focus: Whether it is the one in front.
+            custom: The session's custom data.
+        """
+        with self._emulator.lock:
+            context = self._context()
+            context.user(self.user_id)
+            session = Session(
+                id=self._emulator.ids.make("ses_"),
+                visible=visible,
+                selected_conversation_id=conversation,
+                has_focus=has_focus,
+                custom=custom or {},
+            )
+            context.app.sessions.setdefault(self.user_id, []).append(session)
+            return session.id
+
+    def go_offline(self) -> None:
+        """Close all tabs."""
+        with self._emulator.lock:
+            self._context().app.sessions.pop(self.user_id, None)
+
+    def type_in(self, conversation: str) -> None:
+        """Start typing, in a tab that is opened if there is none."""
+        with self._emulator.lock:
+            context = self._context()
+            session = self._session_in(context, conversation)
+            session.typing_until = context.now + TYPING_SECONDS
+
+    def read(self, conversation: str) -> None:
+        """See everything in a conversation."""
+        with self._emulator.lock:
+            context = self._context()
+            mark_read(context, context.conversation(conversation), self.user_id)
+
+    def say(self, conversation: str, text: str) -> str:
+        """Write a message, and return its ID."""
+        with self._emulator.lock:
+            context = self._context()
+            item = {"type": "UserMessage", "sender": self.user_id, "text": text}
+            target = context.conversation(conversation)
+            content = read_item(context, target, 0, item)
+            message_id = post(context, target, item, content, origin="web")
+            for session in context.app.sessions.get(self.user_id, ()):
+                session.typing_until = 0.0
+            return message_id
+
+    def _session_in(self, context: Context, conversation: str) -> Session:
+        context.conversation(conversation)
+        for session in context.app.sessions.get(self.user_id, ()):
+            if session.selected_conversation_id == conversation:
+                return session
+        session_id = self.come_online(conversation=conversation, has_focus=True)
+        sessions = context.app.sessions[self.user_id]
+        return next(session for session in sessions if session.id == session_id)
+
+    def _context(self) -> Context:
+        emulator = self._emulator
+        app = emulator.apps[emulator.app_id]
+        nothing = Exchange(number=0, at=0.0, method="", path="")
+        return emulator.context(app, Request("", ""), nothing)

@@ -1,0 +1,166 @@
+"""
+Who gets in: the part of the server in front of the work.
+
+In this order: faults that happen before the server sees a request, the rate limit, the token, all
+other faults. So a request with a bad token is charged (inferred; the harder one for callers).
+"""
+
+import math
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import attrs
+
+from talkjs_async.emulator.auth import authorize
+from talkjs_async.emulator.faults import Fault
+from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.routes import ROUTER
+from talkjs_async.emulator.routes.messages import idempotency_keys
+from talkjs_async.emulator.routing import Route
+from talkjs_async.emulator.state import App
+from talkjs_async.emulator.wire import (
+    Problem,
+    Request,
+    Response,
+    problem_response,
+    too_many_requests,
+)
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+FAULT_HEADER = b"x-emulator-fault"
+
+# The one resource that belongs to no app stands where app IDs do.
+ANONYMOUS_ACCOUNTS = "anonymousAccounts"
+
+
+@attrs.define(eq=False)
+class Visit:
+    """One request on its way through the emulator."""
+
+    request: Request
+    exchange: Exchange
+    app: App | None = None
+    route: Route | None = None
+    ids: list[str] = attrs.field(factory=list)
+    fault: Fault | None = None
+    refused: Response | None = None
+    """The answer, when the request does not get any further than the door."""
+    wait: float = 0.0
+    """Seconds that the server holds the request before it does the work."""
+
+    @property
+    def never_handled(self) -> bool:
+        """Whether the work is not going to be done."""
+        fault = self.fault
+        return self.refused is not None or (
+            fault is not None and not fault.after_commit and fault.what != "latency"
+        )
+
+
+def admit(emulator: "Emulator", request: Request) -> Visit:
+    """Let a request in, or refuse it."""
+    now = emulator.clock.time()
+    app_id, path = _split(request.path)
+    exchange = Exchange(
+        number=emulator.requests.total + 1,
+        at=now,
+        method=request.method,
+        path=path,
+        query=request.query,
+        app_id=app_id,
+    )
+    emulator.requests.append(exchange)
+    visit = Visit(request, exchange)
+    try:
+        _identify(visit)
+        visit.fault = _fault(emulator, visit, at_the_door=True)
+        if visit.fault is None:
+            _enter(emulator, visit, now)
+            if visit.refused is None:
+                visit.fault = _fault(emulator, visit, at_the_door=False)
+    except Problem as problem:
+        visit.refused = problem_response(problem)
+    if visit.fault is not None:
+        exchange.fault = visit.fault.id
+        visit.wait += visit.fault.seconds
+    if visit.never_handled and exchange.operation == "messages.send":
+        emulator.requests.note_keys(exchange, idempotency_keys(request.body))
+    return visit
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the app ID and the path relative to it."""
+    prefix, _, rest = path.removeprefix("/").partition("/")
+    if prefix != "v1":
+        return "", path
+    app_id, _, below = rest.partition("/")
+    if app_id == ANONYMOUS_ACCOUNTS:
+        return "", f"/{rest}"
+    return app_id, f"/{below}"
+
+
+def _identify(visit: Visit) -> None:
+    exchange, request = visit.exchange, visit.request
+    version = request.headers.get(b"talkjs-rest-version")
+    if version is not None:
+        exchange.api_version = version.decode("latin-1")
+    found = ROUTER.find(request.method, exchange.path)
+    if found is not None and found[0].open == (not exchange.app_id):
+        visit.route, visit.ids = found
+        exchange.operation = visit.route.name
+
+
+def _enter(emulator: "Emulator", visit: Visit, now: float) -> None:
+    exchange, route = visit.exchange, visit.route
+    if route is not None and route.open:
+        return
+    app = visit.app = emulator.apps.get(exchange.app_id)
+    if app is None:
+        raise Problem(401, "UNAUTHORIZED", [f"There is no app {exchange.app_id!r} here."])
+    visit.refused = _charge(emulator, visit, app, now)
+    if visit.refused is not None:
+        return
+    authorize(
+        visit.request.headers.get(b"authorization"),
+        app_id=app.id,
+        secret_keys=app.secret_keys,
+        quirks=emulator.quirks,
+        now=now,
+        user_tokens=route is not None and route.user_tokens,
+    )
+
+
+def _charge(emulator: "Emulator", visit: Visit, app: App, now: float) -> Response | None:
+    """Take a token, or return the 429. The visit may have to wait for its token."""
+    limits = emulator.limits
+    if not limits.enabled:
+        return None
+    monotonic = emulator.clock.monotonic()
+    is_batch = visit.exchange.operation == "batch.run"
+    bucket = app.budget.batch if is_batch else app.budget.ordinary
+    wait = bucket.take(monotonic)
+    if wait is not None:
+        visit.wait = wait
+        return None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if limits.retry_after is not None:
+        seconds = math.ceil(bucket.time_until_token(monotonic))
+        value = str(seconds)
+        if limits.retry_after == "date":
+            value = formatdate(math.ceil(now) + seconds, usegmt=True)
+        headers = ((b"retry-after", value.encode()),)
+    return too_many_requests(emulator.quirks, headers)
+
+
+def _fault(emulator: "Emulator", visit: Visit, *, at_the_door: bool) -> Fault | None:
+    wanted = visit.request.headers.get(FAULT_HEADER)
+    if wanted is not None:
+        try:
+            fault = Fault.parse(wanted.decode("latin-1"))
+        except ValueError:
+            return None
+        return fault if fault.at_the_door is at_the_door else None
+    exchange = visit.exchange
+    return emulator.faults.pick(exchange.method, exchange.path, at_the_door=at_the_door)

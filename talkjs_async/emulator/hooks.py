@@ -1,0 +1,262 @@
+"""
+Webhooks: signed, delivered, and delivered once more if the receiver does not answer 200.
+
+Documented: a POST of `{"id", "type", "createdAt", "data"}`; `X-TalkJS-Timestamp`, and in
+`X-TalkJS-Signature` the uppercase hex HMAC-SHA256 of timestamp, "." and the raw body under the
+secret key; 5 seconds to answer; a single retry. Not documented, so settings here: the unit of the
+timestamp (a quirk), and when the retry comes.
+
+Nothing is sent by itself in process: events wait until `settle()`. An emulator on a port delivers
+as they come.
+"""
+
+import copy
+import hmac
+import random
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from talkjs_async.emulator.asgi import AsgiCallable
+from talkjs_async.emulator.receivers import call_asgi, call_url
+from talkjs_async.emulator.wire import encode
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+# Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
+EVENT_TYPES = (
+    "user.created",
+    "user.updated",
+    "message.sent",
+    "message.read",
+    "message.updated",
+    "message.deleted",
+    "conversation.deleted",
+    "notification.triggered",
+    "notification.sent",
+    "notification.delivered",
+    "notification.bounced",
+    "notification.opened",
+    "notification.link.clicked",
+)
+TIMEOUT = 5.0
+RETRY_DELAY = 1.0
+
+Tampering = Literal["body", "signature", "timestamp"]
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """
+    One attempt to deliver one event.
+
+    Attributes:
+        event_id, event_type: What was delivered.
+        target: The URL, or a description of the application.
+        attempt: 1, or 2 for the retry.
+        at: Unix time in seconds.
+        status: What the receiver answered. None: nothing, or too late.
+        error: Why there is no status.
+        headers, body: What was sent.
+    """
+
+    event_id: str
+    event_type: str
+    target: str
+    attempt: int
+    at: float
+    status: int | None
+    error: str | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@attrs.define(eq=False, kw_only=True)
+class Receiver:
+    """Where events go: a URL, or an ASGI application in this process."""
+
+    target: str | AsgiCallable
+    path: str
+    events: frozenset[str] | None
+
+    @property
+    def name(self) -> str:
+        """Return what to call it in the log."""
+        return self.target if isinstance(self.target, str) else f"asgi:{self.path}"
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Pending:
+    event: dict[str, Any]
+    receiver: Receiver
+    tampering: Tampering | None = None
+
+
+class Hooks:
+    """
+    The webhooks of one emulator.
+
+    Attributes:
+        secret_key: What signs them: the key "marked for webhooks" (documented).
+        timeout: Seconds that a receiver has.
+        retry_delay: Seconds until the only retry, on the emulator's clock.
+        deliveries: Every attempt so far.
+    """
+
+    def __init__(self, emulator: "Emulator") -> None:
+        self._emulator = emulator
+        self.secret_key = emulator.secret_key
+        self.timeout = TIMEOUT
+        self.retry_delay = RETRY_DELAY
+        self.deliveries: deque[Delivery] = deque(maxlen=emulator.requests.limit)
+        self.on_event: Callable[[], object] | None = None
+        """Called whenever an event starts to wait, from whatever thread."""
+        self._receivers: list[Receiver] = []
+        self._pending: deque[_Pending] = deque()
+        self._random = random.Random(f"hooks:{emulator.seed}")  # noqa: S311  # repeatable
+
+    def to(
+        self,
+        target: str | AsgiCallable,
+        *,
+        path: str = "/",
+        events: Collection[str] | None = None,
+    ) -> Receiver:
+        """
+        Send events to a URL, or to an ASGI application in this process.
+
+        Args:
+            target: The URL or the application.
+            path: Where in the application. A URL has its own.
+            events: Only these types. None: all of them.
+        """
+        unknown = set(events or ()) - set(EVENT_TYPES)
+        if unknown:
+            raise ValueError(f"There are no events {sorted(unknown)}; see EVENT_TYPES.")
+        wanted = None if events is None else frozenset(events)
+        receiver = Receiver(target=target, path=path, events=wanted)
+        self._receivers.append(receiver)
+        return receiver
+
+    def remove(self, receiver: Receiver) -> None:
+        """Send nothing more there."""
+        self._receivers.remove(receiver)
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Where events go."""
+        return tuple(self._receivers)
+
+    @property
+    def pending(self) -> tuple[dict[str, Any], ...]:
+        """Events that wait to be delivered, once per receiver."""
+        return tuple(entry.event for entry in self._pending)
+
+    def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
+        """Note that something happened. *data* is only called if anybody wants to know."""
+        receivers = [
+            receiver
+            for receiver in self._receivers
+            if receiver.events is None or event_type in receiver.events
+        ]
+        if not receivers:
+            return
+        emulator = self._emulator
+        event = {
+            "id": emulator.ids.make("evt_"),
+            "type": event_type,
+            "createdAt": int(emulator.clock.time() * 1000),
+            # What it looks like now: the records behind it go on changing.
+            "data": copy.deepcopy(data()),
+        }
+        self._pending.extend(_Pending(event=event, receiver=receiver) for receiver in receivers)
+        if self.on_event is not None:
+            self.on_event()
+
+    def trigger(self, event_type: str, data: Mapping[str, Any]) -> None:
+        """Send an event whose cause is outside of the emulator, such as an opened e-mail."""
+        self.emit(event_type, lambda: dict(data))
+
+    def duplicate(self) -> None:
+        """Have everything that waits delivered twice."""
+        self._pending.extend([attrs.evolve(entry) for entry in self._pending])
+
+    def reorder(self) -> None:
+        """Shuffle what waits. No order is promised (nothing found)."""
+        self._random.shuffle(self._pending)
+
+    def tamper(self, what: Tampering) -> None:
+        """Spoil the body, the signature or the timestamp of everything that waits."""
+        for entry in self._pending:
+            entry.tampering = what
+
+    async def settle(self) -> list[Delivery]:
+        """Deliver everything that waits, retries included; return the attempts made."""
+        attempts: list[Delivery] = []
+        while self._pending:
+            entry = self._pending.popleft()
+            attempts.append(await self._deliver(entry, attempt=1))
+            if attempts[-1].status != 200:
+                await self._emulator.clock.sleep(self.retry_delay)
+                attempts.append(await self._deliver(entry, attempt=2))
+        return attempts
+
+    def clear(self) -> None:
+        """Forget what waits and what was delivered, but not where it goes."""
+        self._pending.clear()
+        self.deliveries.clear()
+
+    def signature(self, timestamp: str, body: bytes) -> str:
+        """Return the signature that proves that a body came from here."""
+        signed = timestamp.encode() + b"." + body
+        return hmac.digest(self.secret_key.encode(), signed, "sha256").hex().upper()
+
+    async def _deliver(self, entry: _Pending, *, attempt: int) -> Delivery:
+        at = self._emulator.clock.time()
+        headers, body = self._signed(entry, at)
+        status, error = None, None
+        try:
+            status = await self._call(entry.receiver, headers, body)
+        except Exception as failure:  # noqa: BLE001  # whatever a receiver does, TalkJS lives on
+            error = f"{type(failure).__name__}: {failure}"
+        delivery = Delivery(
+            event_id=entry.event["id"],
+            event_type=entry.event["type"],
+            target=entry.receiver.name,
+            attempt=attempt,
+            at=at,
+            status=status,
+            error=error,
+            headers=headers,
+            body=body,
+        )
+        self.deliveries.append(delivery)
+        return delivery
+
+    async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> int:
+        target, limit = receiver.target, self.timeout
+        if isinstance(target, str):
+            return await call_url(target, headers, body, limit=limit)
+        clock = self._emulator.clock
+        return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=clock)
+
+    def _signed(self, entry: _Pending, at: float) -> tuple[dict[str, str], bytes]:
+        body = encode(entry.event)
+        seconds = self._emulator.quirks.webhook_timestamp == "seconds"
+        timestamp = str(int(at if seconds else at * 1000))
+        signature = self.signature(timestamp, body)
+        if entry.tampering == "body":
+            body = body.replace(b'"id"', b'"ID"', 1)
+        elif entry.tampering == "signature":
+            signature = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+        elif entry.tampering == "timestamp":
+            timestamp = str(int(timestamp) + 1)
+        headers = {
+            "content-type": "application/json",
+            "x-talkjs-timestamp": timestamp,
+            "x-talkjs-signature": signature,
+        }
+        return headers, body

@@ -1,0 +1,63 @@
+"""
+Anonymous test projects: an app without an account. Documented in TalkJS's own instructions of
+2026 for coding tools.
+"""
+
+from typing import Any
+
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator.state import App
+from talkjs_async.emulator.wire import Problem, not_found
+
+routes = Routes()
+
+# Documented: one project per IP address in so many seconds.
+CREATE_EVERY = 30.0
+
+
+@routes.add(
+    "anonymous.create",
+    "POST",
+    "/anonymousAccounts",
+    mark="documented",
+    source="TalkJS skills",
+    open=True,
+)
+def create(context: Context) -> Any:
+    """Make an app that belongs to nobody yet."""
+    emulator = context.emulator
+    now = emulator.clock.monotonic()
+    before = emulator.anonymous_created_at.get(context.request.client)
+    if before is not None and now - before < CREATE_EVERY:
+        reason = f"One project per {CREATE_EVERY:.0f} seconds."
+        raise Problem(429, "TOO_MANY_REQUESTS", [reason])
+    emulator.anonymous_created_at[context.request.client] = now
+    # App IDs are short (documented sample: eight characters).
+    app_id = emulator.ids.make("")[:8]
+    app = emulator.add_app(app_id, emulator.ids.make("sk_test_"))
+    app.is_anonymous = True
+    access_token = emulator.ids.make("")
+    emulator.anonymous_accounts[access_token] = app
+    context.commit("app.created", detail={"appId": app_id})
+    return {"appId": app_id, "accessToken": access_token, "claimUrl": _claim_url(app)}
+
+
+@routes.add(
+    "anonymous.get",
+    "GET",
+    "/anonymousAccounts/{token}",
+    mark="documented",
+    source="TalkJS skills",
+    open=True,
+)
+def get(context: Context, access_token: str) -> Any:
+    """Return the app's secret key, until somebody has claimed the app."""
+    app = context.emulator.anonymous_accounts.get(access_token)
+    if app is None:
+        raise not_found("account", "anonymous")
+    return {"appId": app.id, "secretKey": app.secret_keys[0], "claimUrl": _claim_url(app)}
+
+
+def _claim_url(app: App) -> str:
+    return f"https://emulator.invalid/claim/{app.id}"

@@ -1,0 +1,139 @@
+"""Participants: every method, against the emulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, Participation
+from talkjs_async.emulator import Emulator
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
+
+
+async def settings(talkjs: AsyncTalkJS, user_id: str) -> tuple[object, object] | None:
+    """What a user may do in the conversation "chat". None: does not take part."""
+    conversation = await talkjs.conversations.get("chat")
+    participant: Participation | None = conversation.participants.get(user_id)
+    return None if participant is None else (participant.access, participant.notify)
+
+
+async def test_put_lets_a_user_join_with_everything(talkjs: AsyncTalkJS) -> None:
+    await talkjs.users.upsert("carol", name="Carol")
+
+    await talkjs.participants.put("chat", "carol")
+
+    assert ("ReadWrite", True) == await settings(talkjs, "carol")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"access": "Read"}, ("Read", True)),
+        ({"notify": False}, ("ReadWrite", False)),
+        ({"notify": "MentionsOnly", "access": "Read"}, ("Read", "MentionsOnly")),
+        ({}, ("ReadWrite", True)),
+    ],
+    ids=str,
+)
+async def test_put_overwrites_what_was_set_before(
+    talkjs: AsyncTalkJS, options: dict[str, Any], expected: object
+) -> None:
+    await talkjs.participants.patch("chat", "alice", access="None", notify=False)
+
+    await talkjs.participants.put("chat", "alice", **options)
+
+    assert expected == await settings(talkjs, "alice")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"access": "None"}, ("None", "MentionsOnly")),
+        ({"access": "Read"}, ("Read", "MentionsOnly")),
+        ({"notify": False}, ("ReadWrite", False)),
+    ],
+    ids=str,
+)
+async def test_patch_changes_only_what_is_given(
+    talkjs: AsyncTalkJS, options: dict[str, Any], expected: object
+) -> None:
+    await talkjs.participants.put("chat", "alice", notify="MentionsOnly")
+
+    await talkjs.participants.patch("chat", "alice", **options)
+
+    assert expected == await settings(talkjs, "alice")
+
+
+async def test_patching_somebody_who_does_not_take_part_is_an_error(talkjs: AsyncTalkJS) -> None:
+    await talkjs.users.upsert("carol", name="Carol")
+
+    with pytest.raises(APIError):
+        await talkjs.participants.patch("chat", "carol", access="Read")
+
+
+async def test_a_removed_user_is_out_of_the_conversation_and_their_list(
+    talkjs: AsyncTalkJS,
+) -> None:
+    await talkjs.participants.remove("chat", "alice")
+
+    assert await settings(talkjs, "alice") is None
+    assert [] == await talkjs.users.list_conversations("alice").collect()
+
+
+async def test_a_conversation_may_lose_its_last_participant(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    await talkjs.participants.remove("chat", "alice")
+    await talkjs.participants.remove("chat", "bob")
+
+    assert {} == (await talkjs.conversations.get("chat")).participants
+
+
+async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
+    await talkjs.users.upsert("ü/%🙂", name="Odd")
+    await talkjs.conversations.upsert("c/?#")
+
+    await talkjs.participants.put("c/?#", "ü/%🙂")
+    await talkjs.participants.patch("c/?#", "ü/%🙂", notify=False)
+    joined = await talkjs.conversations.get("c/?#")
+    await talkjs.participants.remove("c/?#", "ü/%🙂")
+    left = await talkjs.conversations.get("c/?#")
+
+    assert (["ü/%🙂"], []) == (list(joined.participants), list(left.participants))
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "options", "argument"),
+    [
+        ("put", ["", "alice"], {}, "conversation_id"),
+        ("put", ["chat", ""], {}, "user_id"),
+        ("put", ["chat", "."], {}, "user_id"),
+        ("put", ["chat", "alice"], {"access": "None"}, "access"),
+        ("put", ["chat", "alice"], {"access": None}, "access"),
+        ("put", ["chat", "alice"], {"access": []}, "access"),
+        ("put", ["chat", "alice"], {"notify": "Never"}, "notify"),
+        ("put", ["chat", "alice"], {"notify": 1}, "notify"),
+        ("patch", ["..", "alice"], {"notify": True}, "conversation_id"),
+        ("patch", ["chat", 7], {"notify": True}, "user_id"),
+        ("patch", ["chat", "alice"], {"access": "Write"}, "access"),
+        ("patch", ["chat", "alice"], {}, "access"),
+        ("remove", ["chat", ""], {}, "user_id"),
+    ],
+)
+async def test_a_wrong_argument_is_named_and_nothing_is_sent(
+    talkjs: AsyncTalkJS,
+    emulator: Emulator,
+    method: str,
+    args: list[Any],
+    options: dict[str, Any],
+    argument: str,
+) -> None:
+    sent_before = talkjs.budget.granted
+
+    with pytest.raises(ConfigurationError) as caught:
+        await getattr(talkjs.participants, method)(*args, **options)
+
+    assert argument == caught.value.argument
+    assert sent_before == talkjs.budget.granted

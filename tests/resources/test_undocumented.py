@@ -1,0 +1,128 @@
+"""Whatever TalkJS does where its documentation is silent, the doors work: one life per setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from talkjs_async import (
+    APIError,
+    AsyncTalkJS,
+    BadRequest,
+    Filter,
+    SystemMessage,
+    UserInput,
+    UserMessage,
+    exists,
+)
+from talkjs_async.emulator import Emulator, Quirks
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+T = TypeVar("T")
+
+SETTINGS = [
+    pytest.param({name: choice}, id=f"{name}={choice}")
+    for name, choices in Quirks.choices().items()
+    for choice in choices
+]
+SETTINGS += [
+    pytest.param({name: choices[-1] for name, choices in Quirks.choices().items()}, id="all last")
+]
+
+
+@pytest.fixture
+def engine() -> str:
+    """One library is enough: what TalkJS answers does not depend on who asks."""
+    return "httpx"
+
+
+async def either_way(call: Coroutine[Any, Any, T]) -> T | APIError:
+    """Both an answer and a refusal by TalkJS are fine; anything else is not."""
+    try:
+        return await call
+    except APIError as error:
+        return error
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+async def test_the_doors_work_under_every_setting(
+    make_talkjs: MakeTalkJS, emulator: Emulator, settings: dict[str, Any]
+) -> None:
+    for name, choice in settings.items():
+        setattr(emulator.quirks, name, choice)
+    talkjs = make_talkjs()
+
+    await talkjs.users.upsert_many({name: UserInput(name=name.title()) for name in ("ann", "bo")})
+    with pytest.raises(BadRequest):
+        await talkjs.users.upsert_many({"nameless": UserInput(role="none")})
+    await talkjs.users.upsert("ann", custom={"a": "1"}, role=None, phone=None)
+    ann = await talkjs.users.get("ann")
+    assert ((), {"a": "1"}) == (ann.phone, ann.custom)
+    assert ["bo", "ann"] == [user.id async for user in talkjs.users.list(limit=1)]
+
+    await talkjs.conversations.upsert("chat", participants=["ann", "bo"], custom={"open": "yes"})
+    await either_way(talkjs.conversations.upsert("odd", participants=["nobody"]))
+    await either_way(talkjs.conversations.delete("odd"))
+    sent = await talkjs.messages.send("chat", sender="ann", text="one", idempotency_key="k")
+    repeated = await either_way(
+        talkjs.messages.send("chat", sender="ann", text="one", idempotency_key="k")
+    )
+    assert isinstance(repeated, APIError) or repeated.id == sent.id
+    await talkjs.messages.send_many(
+        "chat", [SystemMessage(text="two"), UserMessage(sender="bo", text="three")]
+    )
+    assert isinstance(
+        await either_way(talkjs.messages.send("chat", sender="nobody", text="no")), APIError
+    )
+    listed = [message async for message in talkjs.messages.list("chat", limit=1)]
+    assert {"one", "two", "three"} == {message.text for message in listed}
+    assert {"one", "two", "three"} == {message.plain_text() for message in listed}
+
+    open_ones = talkjs.conversations.list(filter=Filter(custom={"open": exists()}))
+    assert ["chat"] == [conversation.id async for conversation in open_ones]
+    assert ["chat"] == [found.id async for found in talkjs.users.list_conversations("ann", limit=1)]
+
+    await talkjs.messages.edit("chat", sent.id, custom={"a": "1"})
+    await talkjs.messages.delete("chat", sent.id)
+    await either_way(talkjs.messages.delete("chat", sent.id))
+    await either_way(talkjs.messages.list("chat", starting_after=sent.id).collect())
+    await either_way(talkjs.messages.list("nowhere").collect())
+    assert 2 == len(await talkjs.messages.list("chat").collect())
+
+    for user_id in ("ann", "bo"):
+        await talkjs.participants.remove("chat", user_id)
+    await either_way(talkjs.participants.remove("chat", "ann"))
+    assert {} == (await talkjs.conversations.get("chat")).participants
+    await talkjs.conversations.delete("chat")
+    assert [] == await talkjs.conversations.list().collect()
+
+
+async def test_a_custom_update_may_replace_all_keys(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.quirks.custom_update = "replace"
+    talkjs = make_talkjs()
+
+    await talkjs.users.upsert("ann", name="Ann", custom={"a": "1"})
+    await talkjs.users.upsert("ann", custom={"b": "2"})
+
+    assert {"b": "2"} == (await talkjs.users.get("ann")).custom
+
+
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [("reasons", {"bad": ("name: is required.",)}), ("bare", {"bad": ("name: is required.",)})],
+)
+async def test_bad_users_are_named_wherever_talkjs_names_them(
+    make_talkjs: MakeTalkJS, emulator: Emulator, where: Any, named: object
+) -> None:
+    emulator.quirks.users_batch_errors = where
+
+    with pytest.raises(BadRequest) as caught:
+        await make_talkjs().users.upsert_many({"bad": UserInput(role="nameless")})
+
+    assert named == caught.value.reasons_by_key

@@ -1,0 +1,386 @@
+"""A webhook is genuine, fresh and readable, or it is one error."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import wsgiref.headers
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkjs_async.errors import ConfigurationError, WebhookError
+from talkjs_async.models.events import MessageSent, UnknownEvent
+from talkjs_async.webhooks import RecentEvents, Webhooks
+from tests import forge
+from tests.models.shapes_of_everything import JSON
+
+NOW = 1_750_000_000.0
+KEY = "sk_test_key"
+BODY = json.dumps({"id": "evt_1", "type": "app.new", "createdAt": 5, "data": {"a": 1}}).encode()
+EVENT = UnknownEvent(id="evt_1", type="app.new", created_at_ms=5, data={"a": 1})
+
+
+class FixedClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """The clock of the webhooks."""
+    return FixedClock()
+
+
+@pytest.fixture
+def webhooks(clock: FixedClock) -> Webhooks:
+    """A receiver at a known moment."""
+    return Webhooks(KEY, clock=clock)
+
+
+def test_a_genuine_webhook_is_an_event(webhooks: Webhooks) -> None:
+    event = webhooks.parse(webhooks.sign(BODY), BODY)
+
+    assert EVENT == event
+
+
+def test_a_genuine_webhook_of_a_known_type_is_typed(webhooks: Webhooks) -> None:
+    message = {"id": "m", "conversationId": "c", "type": "SystemMessage", "createdAt": 5}
+    body = json.dumps({"id": "e", "type": "message.sent", "data": {"message": message}}).encode()
+
+    event = webhooks.parse(webhooks.sign(body), body)
+
+    assert isinstance(event, MessageSent)
+    assert ("m", None, None) == (event.message.id, event.sender, event.created_at)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda headers: {name.lower(): value for name, value in headers.items()},
+        lambda headers: {name.upper(): value.lower() for name, value in headers.items()},
+        lambda headers: list(headers.items()),
+        lambda headers: [(name.encode(), value.encode()) for name, value in headers.items()],
+        lambda headers: {name.encode(): value for name, value in headers.items()},
+        lambda headers: {f"HTTP_{k.upper().replace('-', '_')}": v for k, v in headers.items()},
+        lambda headers: {name: f" {value}\t" for name, value in headers.items()},
+        lambda headers: iter([*headers.items(), ("X-Other", "1"), (b"\xff", b"\xff"), (1, 2)]),
+        httpx.Headers,
+        lambda headers: wsgiref.headers.Headers(list(headers.items())),
+    ],
+    ids=[
+        "lower",
+        "upper",
+        "pairs",
+        "bytes",
+        "mixed",
+        "wsgi",
+        "spaces",
+        "others",
+        "httpx",
+        "wsgiref",
+    ],
+)
+def test_headers_may_come_in_any_form(webhooks: Webhooks, change: Callable[[Any], Any]) -> None:
+    headers = change(webhooks.sign(BODY))
+
+    assert EVENT == webhooks.parse(headers, BODY)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_the_body_may_be_any_kind_of_bytes(
+    webhooks: Webhooks, kind: Callable[[bytes], Any]
+) -> None:
+    assert EVENT == webhooks.parse(webhooks.sign(BODY), kind(BODY))
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+@pytest.mark.parametrize("age", [-300, 0, 300])
+def test_a_timestamp_within_the_tolerance_is_fresh_in_either_unit(
+    webhooks: Webhooks, unit: int, age: int
+) -> None:
+    headers = webhooks.sign(BODY, timestamp=(int(NOW) - age) * unit)
+
+    assert EVENT == webhooks.parse(headers, BODY)
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+@pytest.mark.parametrize("age", [-301, 301, 10**9, -(10**9)])
+def test_a_timestamp_beyond_the_tolerance_is_refused(
+    webhooks: Webhooks, unit: int, age: int
+) -> None:
+    headers = webhooks.sign(BODY, timestamp=(int(NOW) - age) * unit)
+
+    with pytest.raises(WebhookError, match="too far away"):
+        webhooks.parse(headers, BODY)
+
+
+def test_a_webhook_that_is_replayed_later_is_refused(webhooks: Webhooks, clock: FixedClock) -> None:
+    headers = webhooks.sign(BODY)
+
+    clock.now += 301
+
+    with pytest.raises(WebhookError):
+        webhooks.parse(headers, BODY)
+
+
+@pytest.mark.parametrize(
+    "timestamp", ["", "now", "-1", "+1750000000", "1750000000.0", "1_750_000_000", "0x1", "9" * 17]
+)
+def test_a_timestamp_that_is_no_plain_number_is_refused(webhooks: Webhooks, timestamp: str) -> None:
+    headers = webhooks.sign(BODY, timestamp=timestamp)  # type: ignore[arg-type]
+
+    with pytest.raises(WebhookError):
+        webhooks.parse(headers, BODY)
+
+
+def test_during_a_rotation_both_keys_are_good(clock: FixedClock) -> None:
+    new, old, other = (Webhooks(key, clock=clock) for key in ("new", "old", "other"))
+    both = Webhooks(["new", "old"], clock=clock)
+
+    assert EVENT == both.parse(new.sign(BODY), BODY)
+    assert EVENT == both.parse(old.sign(BODY), BODY)
+    assert new.sign(BODY) == both.sign(BODY)
+    with pytest.raises(WebhookError):
+        both.parse(other.sign(BODY), BODY)
+
+
+def without(name: str) -> Callable[[dict[str, str]], Any]:
+    """All headers but one."""
+    return lambda headers: {key: value for key, value in headers.items() if key != name}
+
+
+SIGNATURE, TIMESTAMP = "X-TalkJS-Signature", "X-TalkJS-Timestamp"
+
+
+WRONG_HEADERS: dict[str, Callable[[dict[str, str]], Any]] = {
+    "none": lambda headers: {},
+    "no pairs": lambda headers: [],
+    "no signature": without(SIGNATURE),
+    "no timestamp": without(TIMESTAMP),
+    "empty signature": lambda headers: headers | {SIGNATURE: ""},
+    "short signature": lambda headers: headers | {SIGNATURE: headers[SIGNATURE][:-1]},
+    "long signature": lambda headers: headers | {SIGNATURE: headers[SIGNATURE] + "0"},
+    "letter beyond ASCII": lambda headers: headers | {SIGNATURE: "ß" + headers[SIGNATURE][1:]},
+    "bytes beyond ASCII": lambda headers: headers | {SIGNATURE: b"\xff" * 64},
+    "null": lambda headers: headers | {SIGNATURE: None},
+    "number": lambda headers: headers | {TIMESTAMP: 1_750_000_000},
+    "other timestamp": lambda headers: headers | {TIMESTAMP: "1750000001000"},
+    "arabic digits": lambda headers: headers | {TIMESTAMP: "١٧٥٠٠٠٠٠٠٠٠٠٠"},
+    "double": lambda headers: [*headers.items(), (SIGNATURE, headers[SIGNATURE])],
+    "double in two cases": lambda headers: headers | {SIGNATURE.lower(): headers[SIGNATURE]},
+    "double as in WSGI": lambda headers: headers | {"HTTP_X_TALKJS_TIMESTAMP": headers[TIMESTAMP]},
+    "double in httpx": lambda headers: httpx.Headers([*headers.items(), *headers.items()]),
+}
+
+
+@pytest.mark.parametrize("change", WRONG_HEADERS.values(), ids=WRONG_HEADERS.keys())
+def test_headers_that_are_missing_wrong_or_double_are_refused(
+    webhooks: Webhooks, change: Callable[[dict[str, str]], Any]
+) -> None:
+    headers = change(webhooks.sign(BODY))
+
+    with pytest.raises(WebhookError):
+        webhooks.parse(headers, BODY)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"[1]",
+        b'"text"',
+        b"{}",
+        b'{"id": "e"}',
+        b'{"type": "t"}',
+        b'{"id": 1, "type": "t"}',
+        b'{"id": "e", "type": "t", "data": 3}',
+        b'{"id": "e", "type": "t", "data": {"n": NaN}}',
+        b'{"id": "e", "type": "t", "data": {"n": -Infinity}}',
+        b'{"id": "e", "type": "t", "data": {"n": 1e999}}',
+        b'{"id": "e", "type": "t", "data": {"n": ' + b"9" * 5000 + b"}}",
+        b'{"id": "e", "type": "t", "data": {"n": "\\ud800"}}',
+        b'{"id": "e\\udfff", "type": "t"}',
+        b'{"id": "e", "type": "t", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"id": "e", "type": "t"} {}',
+        b'\xff{"id": "e", "type": "t"}',
+        b'\xef\xbb\xbf{"id": "e", "type": "t"}',
+        '{"id": "e", "type": "t"}'.encode("utf-16"),
+        b'{"id": "e", "type": "\xed\xa0\x80"}',
+    ],
+    ids=range(23),
+)
+def test_a_genuine_body_that_is_no_event_is_refused(webhooks: Webhooks, body: bytes) -> None:
+    with pytest.raises(WebhookError, match="not the JSON of an event") as caught:
+        webhooks.parse(webhooks.sign(body), body)
+
+    assert caught.value.__suppress_context__
+
+
+def test_a_pair_of_escaped_surrogates_is_an_emoji(webhooks: Webhooks) -> None:
+    body = b'{"id": "e", "type": "t", "data": {"text": "\\ud83d\\ude00"}}'
+
+    event = webhooks.parse(webhooks.sign(body), body)
+
+    assert {"text": "😀"} == event.data
+
+
+def test_a_body_of_ten_megabytes_is_refused_before_it_is_looked_at(webhooks: Webhooks) -> None:
+    body = b" " * 10_000_000
+
+    with pytest.raises(WebhookError, match="larger"):
+        webhooks.parse({}, body)
+
+
+def test_the_largest_body_can_be_chosen(clock: FixedClock) -> None:
+    exact = Webhooks(KEY, clock=clock, largest_body=len(BODY))
+    short = Webhooks(KEY, clock=clock, largest_body=len(BODY) - 1)
+
+    assert EVENT == exact.parse(exact.sign(BODY), BODY)
+    with pytest.raises(WebhookError):
+        short.parse(short.sign(BODY), BODY)
+
+
+@pytest.mark.parametrize("body", [BODY.decode(), json.loads(BODY), None])
+def test_a_body_that_somebody_has_parsed_is_a_mistake_in_the_code(
+    webhooks: Webhooks, body: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match="raw_body"):
+        webhooks.parse(webhooks.sign(BODY), body)
+
+
+@pytest.mark.parametrize("headers", [None, 3])
+def test_headers_that_are_none_are_a_mistake_in_the_code(webhooks: Webhooks, headers: Any) -> None:
+    with pytest.raises(ConfigurationError, match="headers"):
+        webhooks.parse(headers, BODY)
+
+
+@pytest.mark.parametrize(
+    ("argument", "arguments"),
+    [
+        ("secret_key", {"secret_key": ""}),
+        ("secret_key", {"secret_key": []}),
+        ("secret_key", {"secret_key": ["good", ""]}),
+        ("secret_key", {"secret_key": None}),
+        ("secret_key", {"secret_key": b"bytes"}),
+        ("secret_key", {"secret_key": "\ud800"}),
+        ("tolerance", {"secret_key": KEY, "tolerance": -1}),
+        ("tolerance", {"secret_key": KEY, "tolerance": float("nan")}),
+        ("tolerance", {"secret_key": KEY, "tolerance": float("inf")}),
+        ("largest_body", {"secret_key": KEY, "largest_body": 0}),
+    ],
+)
+def test_a_wrong_setting_is_named(argument: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Webhooks(**arguments)
+
+    assert argument == caught.value.argument
+
+
+def test_the_key_shows_nowhere(webhooks: Webhooks) -> None:
+    assert KEY not in repr(webhooks)
+    assert KEY not in repr(vars(webhooks))
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(webhooks)
+    with pytest.raises(WebhookError) as caught:
+        webhooks.parse({}, BODY)
+    assert KEY not in str(caught.value)
+    assert caught.value.args == pickle.loads(pickle.dumps(caught.value)).args
+
+
+def test_a_repeated_event_is_noticed(webhooks: Webhooks) -> None:
+    assert not webhooks.is_repeat(EVENT)
+    assert webhooks.is_repeat(EVENT)
+
+
+def test_events_are_remembered_where_the_caller_wants(clock: FixedClock) -> None:
+    seen = RecentEvents()
+    one, other = (Webhooks(KEY, clock=clock, seen=seen) for _ in range(2))
+
+    one.is_repeat(EVENT)
+
+    assert other.is_repeat(EVENT)
+
+
+def test_only_the_latest_events_are_remembered() -> None:
+    seen = RecentEvents(size=2)
+
+    news = [seen.add(event_id) for event_id in ("a", "b", "a", "c", "b", "a")]
+
+    assert [True, True, False, True, False, True] == news
+    assert 2 == len(seen)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True])
+def test_a_memory_of_no_size_is_refused(size: Any) -> None:
+    with pytest.raises(ConfigurationError, match="size"):
+        RecentEvents(size)
+
+
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from([SIGNATURE, TIMESTAMP.lower(), b"x-talkjs-signature", "Other"])
+        | st.text()
+        | st.binary(),
+        st.text() | st.binary() | st.none() | st.integers(),
+    )
+)
+
+
+@given(HEADERS, st.binary())
+def test_whatever_is_not_signed_is_one_error(headers: Any, body: bytes) -> None:
+    with pytest.raises(WebhookError):
+        Webhooks(KEY).parse(headers, body)
+
+
+@given(st.binary() | JSON.map(lambda data: json.dumps(data).encode()))
+def test_whatever_is_signed_is_an_event_or_one_error(body: bytes) -> None:
+    webhooks = Webhooks(KEY)
+
+    assert forge.accepts(webhooks, webhooks.sign(body), body) in {True, False}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
+@pytest.mark.parametrize("body", [b"", BODY, bytes(range(256)) * 40])
+def test_the_signature_is_what_openssl_computes(webhooks: Webhooks, body: bytes) -> None:
+    openssl = subprocess.run(
+        ["openssl", "dgst", "-sha256", "-hmac", KEY],
+        input=b"1750000000000." + body,
+        capture_output=True,
+        check=True,
+    )
+
+    signature = webhooks.sign(body)[SIGNATURE]
+
+    assert openssl.stdout.decode().rpartition("= ")[2].strip().upper() == signature
+
+
+def test_every_flipped_bit_cut_and_replay_is_refused() -> None:
+    forgeries = forge.run(limit=20_000)
+
+    assert 20_000 == forgeries.tried
+    assert [] == forgeries.accepted
+
+
+def test_a_genuine_corpus_is_accepted() -> None:
+    assert [] == forge.refused_genuine(1000)
