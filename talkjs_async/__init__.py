@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from talkjs_async._core.pages import Page, Pages
     from talkjs_async._core.retry import RetryPolicy
     from talkjs_async._core.wire import UNSET, Unset
+    from talkjs_async.anonymous import AnonymousProjects
     from talkjs_async.auth import AppTokenAuth, Auth, SecretKeyAuth
     from talkjs_async.client import AsyncTalkJS
     from talkjs_async.errors import (
@@ -40,8 +41,17 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from talkjs_async.limits import Budget, Limiter, TokenBucket
+    from talkjs_async.models.app import AnonymousProject, App, Theme
+    from talkjs_async.models.content import (
+        ContentBlock,
+        FileBlock,
+        LocationBlock,
+        TextBlock,
+        UnknownBlock,
+    )
     from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
     from talkjs_async.models.filters import Filter, equals, exists, one_of
+    from talkjs_async.models.imports import ImportedMessage
     from talkjs_async.models.markup import escape_markup
     from talkjs_async.models.messages import (
         Attachment,
@@ -52,12 +62,16 @@ if TYPE_CHECKING:
         UserMessage,
         new_idempotency_key,
     )
+    from talkjs_async.models.notifications import EmailSettings, SmsSettings
     from talkjs_async.models.participants import Participation
+    from talkjs_async.models.presences import Presence, PresenceSession, UserSession
+    from talkjs_async.models.reactions import Reaction
     from talkjs_async.models.users import User, UserInput
 
 __all__ = [
     # the client
     "AsyncTalkJS",
+    "AnonymousProjects",
     "AppTokenAuth",
     "Auth",
     "Budget",
@@ -74,19 +88,34 @@ __all__ = [
     "__version__",
     "call_of",
     # what it speaks of
+    "AnonymousProject",
+    "App",
     "Attachment",
+    "ContentBlock",
     "Conversation",
     "ConversationInput",
+    "EmailSettings",
+    "FileBlock",
     "Filter",
+    "ImportedMessage",
     "Location",
+    "LocationBlock",
     "Message",
     "Participation",
+    "Presence",
+    "PresenceSession",
+    "Reaction",
     "SentMessage",
+    "SmsSettings",
     "SystemMessage",
+    "TextBlock",
+    "Theme",
+    "UnknownBlock",
     "User",
     "UserConversation",
     "UserInput",
     "UserMessage",
+    "UserSession",
     "equals",
     "escape_markup",
     "exists",
@@ -118,12 +147,16 @@ _MODULES = {
     "_core.pages": ["Page", "Pages"],
     "_core.retry": ["RetryPolicy"],
     "_core.wire": ["UNSET", "Unset"],
+    "anonymous": ["AnonymousProjects"],
     "auth": ["AppTokenAuth", "Auth", "SecretKeyAuth"],
     "client": ["AsyncTalkJS"],
     "errors": __all__[__all__.index("APIError") :],
     "limits": ["Budget", "Limiter", "TokenBucket"],
+    "models.app": ["AnonymousProject", "App", "Theme"],
+    "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
     "models.filters": ["Filter", "equals", "exists", "one_of"],
+    "models.imports": ["ImportedMessage"],
     "models.markup": ["escape_markup"],
     "models.messages": [
         "Attachment",
@@ -134,7 +167,10 @@ _MODULES = {
         "UserMessage",
         "new_idempotency_key",
     ],
+    "models.notifications": ["EmailSettings", "SmsSettings"],
     "models.participants": ["Participation"],
+    "models.presences": ["Presence", "PresenceSession", "UserSession"],
+    "models.reactions": ["Reaction"],
     "models.users": ["User", "UserInput"],
 }
 """Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""

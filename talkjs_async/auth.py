@@ -52,6 +52,8 @@ class Signer:
         refused = ""
         try:
             self._key = self._algorithm.prepare_key(secret_key)
+        except UnicodeEncodeError:
+            refused = "it holds half of a surrogate pair."
         except (InvalidKeyError, TypeError) as error:
             refused = str(error)
         # Neither chained nor raised inside the handler: the original's frames hold the key.

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import attrs
 
-from talkjs_async import __version__
 from talkjs_async._core.call import Bucket, Call, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.options import (
+    DEFAULT_BASE_URL,
+    DEFAULT_TIMEOUT,
+    HEADERS,
+    checked_lane,
+    checked_url,
+    checked_version,
+    checked_wait,
+    timeouts,
+)
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.slots import connections_for
 from talkjs_async._core.waiting import Lane
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.auth import AppTokenAuth, Auth
+from talkjs_async.batch import Batch
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
+from talkjs_async.overflow import Dispatcher, Overflow
+from talkjs_async.resources.app import AppSettings
 from talkjs_async.resources.conversations import Conversations
+from talkjs_async.resources.files import Files
+from talkjs_async.resources.imports import Imports
 from talkjs_async.resources.messages import Messages
+from talkjs_async.resources.notifications import Notifications
 from talkjs_async.resources.participants import Participants
+from talkjs_async.resources.presences import Presences
+from talkjs_async.resources.reactions import Reactions
+from talkjs_async.resources.themes import Themes
 from talkjs_async.resources.users import Users
 from talkjs_async.telemetry import Hook
 
 if TYPE_CHECKING:
     import httpx
-
-DEFAULT_BASE_URL = "https://api.talkjs.com"
-DEFAULT_TIMEOUT = 30.0
-CONNECT_TIMEOUT = 10.0
-"""Seconds. A server that takes longer to shake hands is not going to answer."""
 
 
 _METHODS = get_args(Method)
@@ -64,6 +76,8 @@ class AsyncTalkJS:
             per second).
         batch_limiter: The budget for batch requests. None: the app's shared one (500 at once, then
             1 per second).
+        overflow_to_batch: Let batches take along the calls that wait for the ordinary budget; works
+            inside `async with` only. See `docs/explanation/overflow.md`.
         retry: How persistent to be.
         timeout: Seconds that each read or write of an attempt may take; connecting takes at most
             10. None: for ever.
@@ -92,6 +106,7 @@ class AsyncTalkJS:
         api_version: str | None = None,
         limiter: Limiter | None = None,
         batch_limiter: Limiter | None = None,
+        overflow_to_batch: bool = False,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         timeout: float | None = DEFAULT_TIMEOUT,
         lane: Lane = "interactive",
@@ -111,12 +126,13 @@ class AsyncTalkJS:
             )
         # From here on no frame of ours holds it: a traceback with local variables is a log too.
         del secret_key
-        base_url = _checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+        base_url = checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
         clock = clock or SYSTEM_CLOCK
         self._pipeline = Pipeline(
             root=f"{base_url}/v1/{quote(app_id, safe='')}",
-            headers=_headers(api_version),
+            headers=HEADERS,
             auth=auth,
+            api_version=checked_version(api_version),
             limiters=_limiters(
                 limiter,
                 batch_limiter,
@@ -133,20 +149,32 @@ class AsyncTalkJS:
             ),
             clock=clock,
             retry=retry,
-            timeout=_timeouts(timeout),
-            lane=_checked_lane(lane),
-            max_wait=_checked_wait(max_wait),
+            timeout=timeouts(timeout),
+            lane=checked_lane(lane),
+            max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
+        self._dispatcher = Dispatcher(self._pipeline) if overflow_to_batch else None
         self.app_id = app_id
         self._open_doors()
 
     def _open_doors(self) -> None:
         run = self._pipeline.run
-        self.users = Users(run)
-        self.conversations = Conversations(run)
-        self.participants = Participants(run)
-        self.messages = Messages(run)
+        if self._dispatcher is not None:
+            run = Overflow(self._pipeline, self._dispatcher).run
+        door = run, self._pipeline.api_version
+        self.users = Users(*door)
+        self.conversations = Conversations(*door)
+        self.participants = Participants(*door)
+        self.messages = Messages(*door)
+        self.reactions = Reactions(*door)
+        self.files = Files(*door)
+        self.notifications = Notifications(*door)
+        self.presences = Presences(*door)
+        self.imports = Imports(*door)
+        self.app = AppSettings(*door)
+        self.themes = Themes(*door)
+        self.batch = Batch(self._pipeline)
 
     def with_options(
         self,
@@ -166,20 +194,21 @@ class AsyncTalkJS:
         """
         changes: dict[str, Any] = {}
         if api_version is not UNSET:
-            changes["headers"] = _headers(api_version)
+            changes["api_version"] = checked_version(api_version)
         if retry is not UNSET:
             changes["retry"] = retry
         if timeout is not UNSET:
-            changes["timeout"] = _timeouts(timeout)
+            changes["timeout"] = timeouts(timeout)
         if lane is not UNSET:
-            changes["lane"] = _checked_lane(lane)
+            changes["lane"] = checked_lane(lane)
         if max_wait is not UNSET:
-            changes["max_wait"] = _checked_wait(max_wait)
+            changes["max_wait"] = checked_wait(max_wait)
         if hooks is not UNSET:
             changes["hooks"] = tuple(hooks)
         derived = object.__new__(type(self))
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
         derived.app_id = self.app_id
+        derived._dispatcher = self._dispatcher
         derived._open_doors()
         return derived
 
@@ -233,6 +262,8 @@ class AsyncTalkJS:
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:
+        if self._dispatcher is not None:
+            await self._dispatcher.start()
         return self
 
     async def __aexit__(
@@ -241,6 +272,8 @@ class AsyncTalkJS:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._dispatcher is not None:
+            await self._dispatcher.stop()
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -256,54 +289,6 @@ def _missing(argument: str, variable: str) -> NoReturn:
     raise ConfigurationError(
         argument, f"is missing: pass it or set {variable} (TalkJS dashboard, Settings)."
     )
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        raise ConfigurationError("base_url", "must not hold a user name or a password.")
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
-        raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
-    return url.rstrip("/")
-
-
-def _checked_lane(lane: Lane) -> Lane:
-    if lane not in {"interactive", "background"}:
-        raise ConfigurationError("lane", f"must be 'interactive' or 'background', not {lane!r}.")
-    return lane
-
-
-def _checked_wait(max_wait: float | None) -> float | None:
-    if max_wait is not None and not max_wait >= 0:
-        raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
-    return max_wait
-
-
-def _timeouts(seconds: float | None) -> dict[str, float | None]:
-    if seconds is None:
-        return dict.fromkeys(("connect", "read", "write", "pool"))
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise ConfigurationError("timeout", f"must be above 0 seconds, not {seconds!r}.")
-    return {
-        "connect": min(seconds, CONNECT_TIMEOUT),
-        "read": seconds,
-        "write": seconds,
-        # Waiting for a connection is the slots' business, not the library's pool's.
-        "pool": None,
-    }
-
-
-def _headers(api_version: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    headers = [
-        (b"Accept", b"application/json"),
-        (b"Accept-Encoding", b"gzip, deflate"),
-        (b"User-Agent", f"talkjs-async/{__version__}".encode()),
-    ]
-    if api_version is not None:
-        if not (api_version.isascii() and api_version.isprintable()):
-            raise ConfigurationError("api_version", "must be a date such as '2024-01-01'.")
-        headers.append((b"TalkJS-REST-Version", api_version.encode()))
-    return tuple(headers)
 
 
 def _limiters(

@@ -47,17 +47,18 @@ try:
     from starlette.background import BackgroundTask
     from starlette.requests import ClientDisconnect, HTTPConnection, Request
     from starlette.responses import JSONResponse, Response
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         "talkjs_async.fastapi needs FastAPI. Install it with: pip install 'talkjs-async[fastapi]'",
-        name=missing.name,
-    ) from missing
+        name=_missing.name,
+    ) from _missing
 
 _logger: Final = logging.getLogger("talkjs_async")
 
 E = TypeVar("E", bound=BaseEvent)
 
 Lifespan: TypeAlias = Callable[[Starlette], AbstractAsyncContextManager[None]]
+"""What FastAPI runs around the life of an app."""
 
 Handler: TypeAlias = Callable[[E, AsyncTalkJS], Awaitable[object]]
 """What runs when an event comes: an async function of the event and the app's client."""
@@ -270,8 +271,8 @@ async def talkjs_exception_handler(request: Request, error: Exception) -> Respon
 
     - 404: `NotFound`, since the ID is nearly always the caller's.
     - 503 with `Retry-After` in seconds: `RateLimitWaitTimeout`, `RateLimited`,
-      `LimiterUnavailable`, `ConnectFailed`. Nothing happened, so trying again is safe.
-    - 504: `OutcomeUnknown`. Trying again may do it twice.
+      `LimiterUnavailable`, `ConnectFailed`. Too busy or out of reach, for now.
+    - 504: `OutcomeUnknown`. It may have been done; trying again may do it twice.
     - 502: `ServerError`, `DecodeError`.
     - 400 without a body: `WebhookError`.
     - All others are bugs or wrong settings of this app. They are raised again, and become the

@@ -100,6 +100,7 @@ class Budget:
         waiting_interactive, waiting_background: Calls that queue, per lane.
         estimated_wait: Seconds until a new interactive call would be granted.
         estimated_wait_background: The same for a new background call.
+        paused_for: Seconds in which nobody is granted anything, after a 429. Mostly 0.
         granted: Attempts that were let through so far.
         throttled: 429s seen so far.
     """
@@ -114,13 +115,15 @@ class Budget:
     waiting_background: int
     estimated_wait: float
     estimated_wait_background: float
+    paused_for: float
     granted: int
     throttled: int
 
     def __repr__(self) -> str:
         cap = "" if self.max_in_flight is None else f" of {self.max_in_flight}"
+        pause = f"paused for {self.paused_for:.1f} s; " if self.paused_for else ""
         return (
-            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; "
+            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; {pause}"
             f"{self.in_flight}{cap} in flight; waiting {self.waiting_interactive} interactive "
             f"({self.estimated_wait:.2f} s), {self.waiting_background} background "
             f"({self.estimated_wait_background:.2f} s); "
@@ -371,6 +374,7 @@ class TokenBucket:
                 waiting_background=line.waiting_in("background"),
                 estimated_wait=line.estimate("interactive", now),
                 estimated_wait_background=line.estimate("background", now),
+                paused_for=max(tokens.resume_at - now, 0.0),
                 granted=tokens.granted,
                 throttled=self._throttled,
             )

@@ -63,7 +63,9 @@ def test_a_key_that_cannot_be_a_header_is_refused(key: str) -> None:
 PEM = "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"
 
 
-@pytest.mark.parametrize("key", ["", '{"kty": "oct"}', PEM], ids=["empty", "JWK", "PEM"])
+@pytest.mark.parametrize(
+    "key", ["", '{"kty": "oct"}', PEM, "\ud83d"], ids=["empty", "JWK", "PEM", "half a pair"]
+)
 def test_a_key_that_cannot_sign_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(ConfigurationError, match="secret_key: cannot sign") as caught:
         Signer(key)

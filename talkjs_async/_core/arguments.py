@@ -152,6 +152,15 @@ def one_of(words: Collection[Any]) -> Validator:
     )
 
 
+def instance_of(kind: type[object]) -> Validator:
+    """An object of one class."""
+    return rule(
+        f"must be an object of {kind.__name__}.",
+        lambda value: isinstance(value, kind),
+        null=False,
+    )
+
+
 _TEXT_RULE = "must be text (str) of valid Unicode."
 _TEXTS_RULE = "must be a collection of texts (str), not one text."
 _MAP_RULE = "must map texts to texts; None as a value removes that key."

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, DecodeError
 
 T = TypeVar("T")
 
@@ -84,6 +84,19 @@ class Call(Generic[T]):
     bucket: Bucket = "ordinary"
     batchable: bool = True
     api_version: str | None = None
+
+    def result(self, data: Any) -> T:
+        """
+        Decode parsed JSON.
+
+        Raises:
+            DecodeError: It is not what the API promises of this call.
+        """
+        try:
+            return self.decode(data)
+        except DecodeError as error:
+            error.method, error.path = self.method, self.path
+            raise
 
 
 def target(call: Call[Any]) -> str:

@@ -23,7 +23,7 @@ class Clock(Protocol):
         """Seconds since some fixed point; never goes back."""
         ...
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, /) -> None:
         """Return when *seconds* of this clock's time have passed."""
         ...
 

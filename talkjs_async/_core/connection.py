@@ -89,7 +89,7 @@ class OneConnection:
                 request.method,
                 target,
                 headers=request.headers.raw,
-                content=_Body(request.content),
+                content=self._content(request),
                 extensions=request.extensions,
             )
         )
@@ -100,6 +100,12 @@ class OneConnection:
         return self._engine.Response(
             answer.status, headers=answer.headers, content=body, extensions=answer.extensions
         )
+
+    def _content(self, request: httpx.Request) -> Any:
+        # Uploads come as a stream of ours, everything else as bytes.
+        if isinstance(request.stream, self._engine.library.ByteStream):
+            return _Body(request.content)
+        return request.stream
 
     async def connect_tcp(self, host: str, port: int, **options: Any) -> Any:
         """Connect for httpcore, as its network back end, and remember the socket."""

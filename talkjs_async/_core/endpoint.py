@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+import attrs
 
 from talkjs_async._core.call import Call, Run
 from talkjs_async._core.pages import Listing, Page, Pages
@@ -22,12 +24,20 @@ R = TypeVar("R", bound="Resource")
 
 
 class Resource:
-    """Base of the doors: a noun of the API that can send."""
+    """
+    Base of the doors: a noun of the API that can send.
 
-    __slots__ = ("_run",)
+    Args:
+        run: Sends the calls.
+        api_version: Of the client behind *run*; `call_of` writes it into the calls it makes, since
+            they may leave by another client's batch.
+    """
 
-    def __init__(self, run: Run) -> None:
+    __slots__ = ("_api_version", "_run")
+
+    def __init__(self, run: Run, api_version: str | None = None) -> None:
         self._run = run
+        self._api_version = api_version
 
 
 def endpoint(
@@ -86,14 +96,14 @@ def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> C
     """
     build = getattr(method, "__build__", None)
     resource = getattr(method, "__self__", None)
-    if build is None or resource is None:
+    if build is None or not isinstance(resource, Resource):
         raise ConfigurationError(
             "method", f"{method!r} is not an endpoint: pass a method such as talkjs.users.get."
         )
     built = build(resource, *args, **kwargs)
-    if isinstance(built, Listing):
-        return built.call(built.starting_after)
-    return cast("Call[Any]", built)
+    call: Call[Any] = built.call(built.starting_after) if isinstance(built, Listing) else built
+    version = resource._api_version  # noqa: SLF001 - of the class above
+    return call if version is None else attrs.evolve(call, api_version=version)
 
 
 def _result_of(build: Callable[..., object]) -> str:

@@ -69,9 +69,10 @@ class Engine:
         library, core: The modules httpx and httpcore, or httpx2 and httpcore2.
         Request, URL, Timeout, Response, AsyncClient: Its classes, typed as httpx's: httpx2 has the
             same ones.
-        exceptions: Everything that `AsyncClient.send` raises when no whole answer came.
+        exceptions: Everything that `AsyncClient.send` raises when no whole answer came. Empty
+            until the library is loaded, so that `except engine.exceptions` is always right.
 
-    All but `name` exist once the library is loaded, which the first loan of a connection sees to.
+    All but `name` and `exceptions` exist once the library is loaded, which the first loan of a connection sees to.
     """
 
     library: Any
@@ -81,7 +82,6 @@ class Engine:
     URL: type[httpx.URL]
     Timeout: type[httpx.Timeout]
     AsyncClient: type[httpx.AsyncClient]
-    exceptions: tuple[type[Exception], ...]
 
     def __init__(self, name: str) -> None:
         if name not in _LIBRARY:
@@ -93,6 +93,7 @@ class Engine:
             )
         self.name = name
         self.loaded = False
+        self.exceptions: tuple[type[Exception], ...] = ()
 
     def __repr__(self) -> str:
         return f"Engine({self.name!r})"

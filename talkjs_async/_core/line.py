@@ -244,8 +244,13 @@ class Line:
         self.waiting += 1
         if deadline < math.inf:
             self._deadlines.add(waiter, deadline, waiting=self.waiting)
-        # Whoever comes after others of its lane changes nothing.
-        if queue.waiting == 1 or deadline < self.due:
+        # Whoever comes after others of its lane changes nothing, unless nobody is left to wake us.
+        leader = self._leader
+        if (
+            queue.waiting == 1
+            or deadline < self.due
+            or (leader is not None and leader.is_lost())
+        ):
             self.pump(now)
         return waiter
 
@@ -353,13 +358,14 @@ class Line:
             return True
         if not head.has_alarm:
             # If it sleeps until a later moment, or does not watch yet, it has to look again.
-            if (head is not before or due < dozing_until) and not head.wake():
+            looks = head is before and due >= dozing_until and not head.is_lost()
+            if not looks and not head.wake():
                 self._end(head, GONE)
                 return False
             return True
         alarm = self._alarm
         if alarm is not None:
-            if self._alarm_at <= due and alarm.serves(head):
+            if self._alarm_at <= due and alarm.serves(head) and not head.is_lost():
                 return True
             alarm.cancel()
         try:

@@ -99,6 +99,8 @@ class Listing(Generic[T]):
             raise DecodeError(json_path="$.data", expected="a list", got=type(records).__name__)
         items = []
         for index, record in enumerate(records):
+            # Let go of each raw record at once: a page of them alive wakes the garbage collector.
+            records[index] = None
             try:
                 items.append(self.item(record))
             except DecodeError as error:

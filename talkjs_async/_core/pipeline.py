@@ -15,7 +15,7 @@ import anyio
 import attrs
 
 from talkjs_async._core import codec
-from talkjs_async._core.call import Bucket, Call, Method, nothing, target
+from talkjs_async._core.call import Bucket, Call, Chunks, Upload, nothing, target
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.engine import Engine
 from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
@@ -72,12 +72,24 @@ class Pipeline:
         Raises:
             TalkJSError: Whatever goes wrong; see the tree in `talkjs_async.errors`.
         """
-        # Encoded once, so that every attempt sends the same bytes.
-        body = b"" if call.body is None else codec.encode(call.body)
         patience = Patience(self._policy(call), self.clock, call.idempotent)
-        answer = await self.persist(call, patience, partial(self.attempt, call, body, patience))
+        answer = await self.persist(call, patience, self.sender(call, patience))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
         return self.read(call, answer)
+
+    def sender(self, call: Call[Any], patience: Patience) -> Callable[[], Awaitable[bytes]]:
+        """
+        Make the function that sends *call* once: limit, sign, send, classify.
+
+        It returns the body of the success. *patience* is told how each use of it ended.
+
+        Raises:
+            ConfigurationError: The call cannot be sent at all.
+        """
+        # Encoded once, so that every attempt sends the same bytes.
+        url = self.root + target(call)
+        body = b"" if call.body is None else codec.encode(call.body)
+        return partial(self._attempt, call, url, body, patience)
 
     def _policy(self, call: Call[Any]) -> RetryPolicy:
         if call.upload is None or call.upload.replayable:
@@ -94,10 +106,11 @@ class Pipeline:
         if call.decode is nothing:
             return call.decode(None)
         try:
-            return call.decode(codec.decode(answer))
+            data = codec.decode(answer)
         except DecodeError as error:
             error.method, error.path = call.method, call.path
             raise
+        return call.result(data)
 
     async def persist(
         self, call: Call[Any], patience: Patience, attempt: Callable[[], Awaitable[T]]
@@ -148,7 +161,7 @@ class Pipeline:
             async with self.connections.borrow() as http:
                 # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
                 # token lives 30 s.
-                request = self._request(call.method, url, body, engine)
+                request = self._request(call, url, chunks or body, engine)
                 end_permit = limiter.settle
                 try:
                     response = await http.send(request)
@@ -184,10 +197,9 @@ class Pipeline:
             if self.hooks:
                 self._announce(call, patience.attempts, status, failure, asked, granted)
 
-    def _request(self, call: Call[Any], body: bytes | Chunks, engine: Engine) -> httpx.Request:
-        url = self.root + call.path
-        if call.query:
-            url += "?" + urlencode(call.query)
+    def _request(
+        self, call: Call[Any], url: str, body: bytes | Chunks, engine: Engine
+    ) -> httpx.Request:
         headers = list(self.headers)
         if self.auth is not None:
             bearer = self.auth.bearer(self.clock.time())
@@ -195,15 +207,16 @@ class Pipeline:
         version = call.api_version or self.api_version
         if version is not None:
             headers.append((b"TalkJS-REST-Version", version.encode()))
-        options: dict[str, Any] = {"content": body}
         if call.upload is not None:
             headers += _headers_of(call.upload)
-            options = {"stream": _stream(engine, body)}
         elif call.method != "GET":
             headers.append((b"Content-Type", b"application/json"))
-        return engine.Request(
-            call.method, url, headers=headers, extensions={"timeout": self.timeout}, **options
+        request = engine.Request(
+            call.method, url, headers=headers, content=body, extensions={"timeout": self.timeout}
         )
+        if call.upload is not None:
+            request.stream = _stream(engine, body)
+        return request
 
     def _announce(
         self,
@@ -237,16 +250,15 @@ class Pipeline:
 
 
 def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:
-    size = (
-        (b"Transfer-Encoding", b"chunked")
-        if upload.length is None
-        else (b"Content-Length", str(upload.length).encode())
-    )
-    return [(b"Content-Type", upload.content_type.encode()), size]
+    headers = [(b"Content-Type", upload.content_type.encode())]
+    if upload.length is not None:
+        # Without it, both libraries send chunks.
+        headers.append((b"Content-Length", str(upload.length).encode()))
+    return headers
 
 
 def _stream(engine: Engine, chunks: Any) -> Any:
-    # The libraries insist on a stream class of their own; what they make of an iterator is a
-    # generator, which trio complains of when a failed request leaves it half-way.
+    # What the libraries make of an iterator is a generator, which trio complains of when a failed
+    # request leaves it half-way. A stream must be of their own class.
     base = engine.library.AsyncByteStream
     return type("UploadStream", (base,), {"__aiter__": lambda _self: chunks})()

@@ -65,6 +65,10 @@ class Waiter(ABC):
     def wake(self) -> bool:
         """Let the caller look at its state. False when its event loop has ended."""
 
+    @abstractmethod
+    def is_lost(self) -> bool:
+        """Whether its event loop was closed without ending its tasks."""
+
     def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
         """
         Have *ring* called in this waiter's event loop after *seconds*.

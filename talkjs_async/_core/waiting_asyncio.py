@@ -44,6 +44,9 @@ class AlarmWaiter(Waiter):
             pass
         return True
 
+    def is_lost(self) -> bool:
+        return self.future.get_loop().is_closed()
+
     def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
         loop = self.future.get_loop()
         if get_ident() != self._thread:
@@ -78,6 +81,9 @@ class AsyncioWaiter(Dozer):
         except RuntimeError:  # the loop is closed
             return False
         return True
+
+    def is_lost(self) -> bool:
+        return self._loop.is_closed()
 
     def _unpark(self) -> None:
         if self._future is not None:

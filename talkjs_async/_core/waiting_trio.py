@@ -40,6 +40,9 @@ class TrioWaiter(Dozer):
             return False
         return True
 
+    def is_lost(self) -> bool:
+        return False  # no trio run ends before its tasks
+
     def _unpark(self) -> None:
         if self._task is not None:
             task, self._task = self._task, None

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import anyio
 import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.waiting import Lane
 from talkjs_async.bulk.journal import Identity, Journal
 from talkjs_async.bulk.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits import Budget
 
 
 @attrs.define
@@ -73,30 +76,45 @@ class Work:
 
     Attributes:
         talkjs: The client, with the job's lane.
+        retry: The client's, for steps that decide themselves when to repeat.
         stopping: Whether to take up nothing new.
     """
 
     talkjs: AsyncTalkJS
     clock: Clock
+    retry: RetryPolicy
+    lane: Lane
     journal: Journal
     tally: Tally
     stopping: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
 
+    def budget_wait(self) -> float:
+        """Seconds until the budget lets the next request of the job go."""
+        return _wait(self.talkjs.budget, self.lane)
 
-class Step(Protocol):
+
+class Step(ABC):
     """
     The work of a job.
 
     Attributes:
         kind: Name of the job, kept in its journal.
+        has_records: Whether the journal has a row for each record, to be read from the report.
     """
 
     kind: str
+    has_records: bool = True
 
+    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what comes before the journal is opened."""
+
+    @abstractmethod
     async def run(self, work: Work) -> None:
         """Do it all, or return early when `work.stopping`. Errors raised here stop the job."""
-        ...
+
+    async def conclude(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what comes after the journal of a complete run is closed."""
 
 
 class Job:
@@ -129,7 +147,9 @@ class Job:
         self._step = step
         self._talkjs = talkjs.with_options(lane=lane)
         self._lane = lane
-        self._clock: Clock = talkjs._pipeline.clock  # noqa: SLF001 - the client has no public one
+        # The client has no public face for these two.
+        self._clock: Clock = talkjs._pipeline.clock  # noqa: SLF001
+        self._retry: RetryPolicy = talkjs._pipeline.retry  # noqa: SLF001
         self._path = None if journal is None else Path(journal)
         self._identity = Identity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()
@@ -194,9 +214,7 @@ class Job:
         budget = self._talkjs.budget
         now = self._ended if tally.finished else self._clock.monotonic()
         elapsed = now - self._began if self._started else 0.0
-        wait = budget.estimated_wait_background
-        if self._lane == "interactive":
-            wait = budget.estimated_wait
+        wait = _wait(budget, self._lane)
         return Progress(
             done=tally.done,
             unchanged=tally.unchanged,
@@ -250,9 +268,16 @@ class Job:
         self._started = True
         self._began = self._clock.monotonic()
         try:
+            await self._step.prepare()
             journal = await Journal.open(self._path, self._identity)
             self._work = work = Work(
-                self._talkjs, self._clock, journal, self._tally, stopping=self._stopped
+                self._talkjs,
+                self._clock,
+                self._retry,
+                self._lane,
+                journal,
+                self._tally,
+                stopping=self._stopped,
             )
             complete = False
             try:
@@ -262,6 +287,8 @@ class Job:
                     await journal.finish()
             finally:
                 await self._close(journal, complete=complete)
+            if complete:
+                await self._step.conclude()
         finally:
             self._ended = self._clock.monotonic()
             self._tally.finished = True
@@ -284,11 +311,16 @@ class Job:
             planned=tally.planned,
             requests=tally.requests,
             seconds=self._clock.monotonic() - self._began,
-            journal=self._path,
-            file=journal.path,
+            journal=self._path if self._step.has_records else None,
+            file=journal.path if self._step.has_records else None,
             first_pass=journal.first_pass,
             scratch=journal.scratch,
         )
+
+
+def _wait(budget: Budget, lane: Lane) -> float:
+    interactive = lane == "interactive"
+    return budget.estimated_wait if interactive else budget.estimated_wait_background
 
 
 class ProgressIterator:

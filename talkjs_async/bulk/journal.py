@@ -2,7 +2,8 @@
 What a job remembers on disk: which record was sent, and how it ended.
 
 One SQLite file per job. Knows records as IDs and digests, nothing of TalkJS. A change is one small
-transaction, made in a worker thread; it is on disk when the call returns. Jobs call it.
+transaction, made in a worker thread; when the call returns, it survives the end of the process.
+Jobs call it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from talkjs_async.bulk.storage import StorageError
 from talkjs_async.errors import ConfigurationError, TalkJSError
 
 T = TypeVar("T")
@@ -43,26 +45,6 @@ CREATE TABLE record (
 ) WITHOUT ROWID;
 CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
 """
-
-
-class JournalError(TalkJSError):
-    """
-    The journal cannot be read or written: the disk is full, or the file was damaged.
-
-    The job has stopped. What was sent before is not lost: make room and run the job again.
-
-    Attributes:
-        path: The journal.
-        reason: What SQLite says.
-    """
-
-    def __init__(self, *, path: str, reason: str) -> None:
-        super().__init__(
-            f"The journal {path} cannot be used: {reason}. Nothing is lost: put that right and "
-            "run the job again with the same journal."
-        )
-        self.path = path
-        self.reason = reason
 
 
 class State(IntEnum):
@@ -194,13 +176,13 @@ class Journal:
         Raises:
             ConfigurationError: It is the journal of another job, of a newer version of this
                 library, in use, or no journal at all.
-            JournalError: It cannot be read or written.
+            StorageError: It cannot be read or written.
         """
         scratch = None
         if path is None:
             scratch = Scratch()
             path = scratch.path / "journal"
-        database, facts = await anyio.to_thread.run_sync(_open, path, identity, scratch is None)
+        database, facts = await anyio.to_thread.run_sync(_open, path, identity)
         return cls(path, scratch, database, facts)
 
     async def look(self, ids: Sequence[str]) -> dict[str, Row]:
@@ -230,7 +212,7 @@ class Journal:
         """
         here = self.number_of_pass
         rows = [(s.id, s.number, here, here, State.SENT, s.digest, at, to, s.mark) for s in records]
-        await self._change(lambda database: database.executemany(_SENT, rows))
+        await self._change(lambda database: database.executemany(_SENT, rows), flush=True)
 
     async def note(self, endings: Iterable[Ending]) -> None:
         """Note how records ended."""
@@ -266,10 +248,8 @@ class Journal:
         def work(database: sqlite3.Connection) -> dict[bytes, int]:
             counts: dict[bytes, int] = {}
             for mark in set(marks):
-                (counts[mark],) = database.execute(
-                    "SELECT count(*) FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)",
-                    (conversation_id, mark, State.DONE, State.CHANGED),
-                ).fetchone()
+                arguments = (conversation_id, mark, State.DONE, State.CHANGED)
+                (counts[mark],) = database.execute(_STORED, arguments).fetchone()
             return counts
 
         return await self._change(work)
@@ -292,12 +272,26 @@ class Journal:
             async with self._lock:
                 await anyio.to_thread.run_sync(self._database.close)
 
-    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _change(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
+        """
+        Make one transaction.
+
+        Args:
+            flush: Whether it must survive a power cut, and not only the end of the process. An
+                answer need not: if it is forgotten, the record is asked about or sent again.
+        """
+        level = "FULL" if flush and self.scratch is None else "NORMAL"
+        result: list[T] = []
         # Shielded: what the server has acknowledged must not be forgotten because the job is being
         # cancelled. A transaction takes about a millisecond.
         with anyio.CancelScope(shield=True):
             async with self._lock:
-                return await anyio.to_thread.run_sync(_transaction, self.path, self._database, work)
+                result.append(
+                    await anyio.to_thread.run_sync(
+                        _transaction, self.path, self._database, work, level
+                    )
+                )
+        return result[0]
 
 
 def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[Row]:
@@ -322,6 +316,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
 
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
+_STORED: Final = "SELECT count(*) FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
 _SENT: Final = """
 INSERT INTO record (id, number, seen, pass, state, digest, sent_at, sent_to, mark)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -355,9 +350,10 @@ def _row(row: tuple[Any, ...]) -> Row:
 
 
 def _transaction(
-    path: Path, database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
+    path: Path, database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], level: str
 ) -> T:
     try:
+        database.execute(f"PRAGMA synchronous = {level}")
         database.execute("BEGIN IMMEDIATE")
         try:
             result = work(database)
@@ -371,7 +367,7 @@ def _transaction(
     return result
 
 
-def _open(path: Path, identity: Identity, keep: bool) -> tuple[sqlite3.Connection, _Facts]:
+def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:
     if path.is_dir():
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
     if not path.parent.is_dir():
@@ -383,7 +379,7 @@ def _open(path: Path, identity: Identity, keep: bool) -> tuple[sqlite3.Connectio
     except sqlite3.Error as error:
         raise _journal_error(path, error) from error
     try:
-        return database, _prepare(path, database, identity, keep)
+        return database, _prepare(path, database, identity)
     except BaseException as error:
         database.close()
         if isinstance(error, sqlite3.Error):
@@ -391,7 +387,7 @@ def _open(path: Path, identity: Identity, keep: bool) -> tuple[sqlite3.Connectio
         raise
 
 
-def _prepare(path: Path, database: sqlite3.Connection, identity: Identity, keep: bool) -> _Facts:
+def _prepare(path: Path, database: sqlite3.Connection, identity: Identity) -> _Facts:
     # Looked at before anything is written: it may be somebody else's database.
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (schema,) = database.execute("PRAGMA user_version").fetchone()
@@ -407,8 +403,6 @@ def _prepare(path: Path, database: sqlite3.Connection, identity: Identity, keep:
     # Held until it is closed or the process is gone, so that two processes never share a job.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA journal_mode = WAL")
-    # FULL: an import that was noted as sent must still be noted after a power cut.
-    database.execute(f"PRAGMA synchronous = {'FULL' if keep else 'OFF'}")
     database.execute("BEGIN IMMEDIATE")
     if tables:
         _check_identity(path, database, identity)
@@ -454,4 +448,4 @@ def _journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
         return ConfigurationError("journal", f"{path} is in use by another job.")
     if code.startswith("SQLITE_NOTADB"):
         return ConfigurationError("journal", f"{path} is not a journal.")
-    return JournalError(path=str(path), reason=str(error))
+    return StorageError(path=str(path), reason=str(error))

@@ -7,7 +7,16 @@ A source may hold our models, or plain mappings with Python's or TalkJS's names.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sized,
+)
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
@@ -124,9 +133,9 @@ class Fields:
             fields[field] = value
         return fields
 
-    def knows(self, name: str) -> bool:
-        """Tell whether *name* is a field in either spelling."""
-        return name in self._known
+    def field(self, name: str) -> str | None:
+        """Return the Python name of a field in either spelling. None: it is no field."""
+        return self._known.get(name)
 
 
 def camel(name: str) -> str:
@@ -187,8 +196,17 @@ class Blocks(Generic[T]):
 
     async def close(self) -> None:
         """Let a generator clean up."""
-        if hasattr(self._async, "aclose"):
+        if isinstance(self._async, AsyncGenerator):
             with anyio.CancelScope(shield=True):
                 await self._async.aclose()
-        elif hasattr(self._sync, "close"):
+        elif isinstance(self._sync, Generator):
             self._sync.close()
+
+
+def total_of(source: object, total: int | None) -> int | None:
+    """Return how many records a source has, where anybody knows."""
+    if total is not None and total < 0:
+        raise ConfigurationError("total", f"must not be negative, unlike {total!r}.")
+    if total is None and isinstance(source, Sized):
+        return len(source)
+    return total

@@ -110,9 +110,9 @@ class BulkReport:
     requests: int
     seconds: float
     journal: Path | None
-    _file: Path
-    _first_pass: int
-    _scratch: Scratch | None = attrs.field(repr=False, eq=False)
+    _file: Path | None = attrs.field(alias="file", repr=False)
+    _first_pass: int = attrs.field(alias="first_pass", repr=False)
+    _scratch: Scratch | None = attrs.field(alias="scratch", repr=False, eq=False)
 
     @property
     def ok(self) -> bool:
@@ -123,15 +123,19 @@ class BulkReport:
         """
         Go through the records in the order of the source, read from the journal.
 
+        An export has only counts: its records are what it has written.
+
         Args:
             outcome: Only these. None: all.
 
         Raises:
             ConfigurationError: There is no such outcome, or the journal is in use by a job.
-            JournalError: It cannot be read.
+            StorageError: It cannot be read.
         """
         if outcome is not None and outcome not in get_args(Outcome):
             raise ConfigurationError("outcome", f"must be one of {get_args(Outcome)}.")
+        if self._file is None:
+            return
         states = tuple(State) if outcome is None else _STATES[outcome]
         marks = ", ".join("?" * len(states))
         wanted = f"seen >= ? AND state IN ({marks})"

@@ -7,19 +7,21 @@ groups side by side, notes every answer. What is special about a noun is in its 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import anyio
+import anyio.to_thread
 import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.bulk.apart import TakingApart, reason_of
-from talkjs_async.bulk.job import Work
+from talkjs_async.bulk.job import Step, Work
 from talkjs_async.bulk.journal import Ending, Row, Sending, State
-from talkjs_async.bulk.records import BadRecord, Blocks, Record, Source
+from talkjs_async.bulk.records import BadRecord, Blocks, Record, Source, total_of
 from talkjs_async.bulk.window import Window
-from talkjs_async.errors import APIError, ConfigurationError
+from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
 
 V = TypeVar("V")
 
@@ -32,7 +34,7 @@ always finds a queue.
 """
 
 
-class Noun(Protocol[V]):
+class Noun(ABC, Generic[V]):
     """
     What is special about storing users, conversations, messages or imports.
 
@@ -44,80 +46,96 @@ class Noun(Protocol[V]):
             their order, sending is noted before it happens, and a changed record is not sent again.
     """
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def per_request(self) -> int: ...
-    @property
-    def window(self) -> int: ...
-    @property
-    def once(self) -> bool: ...
+    kind: ClassVar[str]
+    per_request: ClassVar[int]
+    window: ClassVar[int]
+    once: ClassVar[bool] = False
 
+    @abstractmethod
     def read(self, thing: object, number: int) -> Record[V] | BadRecord:
         """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""
-        ...
 
+    @abstractmethod
     async def send(self, work: Work, records: Sequence[Record[V]]) -> Sequence[str | None]:
         """Store the records of one group with one request; return what TalkJS made of each."""
-        ...
 
     def is_refusal(self, error: APIError) -> bool:
         """Whether an answer is the fault of some record."""
-        ...
+        return isinstance(error, BadRequest | NotFound)
 
-    def sinks_group(self, error: APIError) -> bool:
+    def sinks_group(self, error: APIError) -> bool:  # noqa: ARG002
         """Whether a refusal holds for every other record of the group, too."""
-        ...
+        return False
 
-    def already_stored(self, error: APIError) -> bool:
+    def already_stored(self, error: APIError) -> bool:  # noqa: ARG002
         """Whether the refusal of a single record says that it is stored."""
-        ...
+        return False
 
-    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:
+    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:  # noqa: ARG002
         """
         Find out which records of a group, sent by an earlier pass, are stored.
 
         Returns:
             The IDs of those that are, with what TalkJS made of each. The others are sent again.
         """
+        return {}
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A source that can tell beforehand whether it is whole."""
+
+    def check(self) -> int:
+        """Return how many records there are. ConfigurationError: something is wrong."""
         ...
 
 
-@attrs.define
-class StoreRecords(Generic[V]):
-    """
-    Stores all records of a source.
+class StoreRecords(Step):
+    """The step of a job that stores the records of one source."""
 
-    Attributes:
-        prefix: In front of every ID in the journal, for jobs that store several nouns.
-        total: How many things the source has. None: unknown.
-    """
+    def __init__(self, noun: Noun[Any], source: Source[Any], *, total: int | None) -> None:
+        """
+        Say what to store.
 
-    noun: Noun[V]
-    source: Source[object]
-    prefix: str = ""
-    total: int | None = None
+        Args:
+            total: How many things the source has. None: unknown, unless the source knows.
+        """
+        self.kind = noun.kind
+        self._noun = noun
+        self._source = source
+        self._blocks: Blocks[object] = Blocks(source)
+        self._total = total_of(source, total)
 
-    @property
-    def kind(self) -> str:
-        """Name of the job."""
-        return self.noun.kind
+    async def prepare(self) -> None:
+        """Look a file through before anything of it is sent."""
+        if isinstance(self._source, Checkable):
+            self._total = await anyio.to_thread.run_sync(self._source.check)
 
     async def run(self, work: Work) -> None:
         """Store them all."""
-        await _Storing(self, work).run()
+        work.tally.total = self._total
+        await store(work, self._noun, self._blocks)
+
+
+async def store(work: Work, noun: Noun[V], blocks: Blocks[object], *, prefix: str = "") -> None:
+    """
+    Store the records of a source.
+
+    Args:
+        prefix: In front of every ID in the journal, for jobs that store several nouns.
+    """
+    await _Storing(work, noun, blocks, prefix).run()
 
 
 class _Storing(Generic[V]):
     """One run through the source."""
 
-    def __init__(self, step: StoreRecords[V], work: Work) -> None:
-        noun = step.noun
+    def __init__(self, work: Work, noun: Noun[V], blocks: Blocks[object], prefix: str) -> None:
         self._noun = noun
         self._work = work
         self._tally = work.tally
-        self._prefix = step.prefix
-        self._blocks: Blocks[object] = Blocks(step.source)
+        self._prefix = prefix
+        self._blocks = blocks
         self._window: Window[V] = Window(
             per_request=noun.per_request, most=noun.window, in_order=noun.once
         )
@@ -129,8 +147,6 @@ class _Storing(Generic[V]):
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
         work.tally.per_request = noun.per_request
-        if step.total is not None:
-            work.tally.total = (work.tally.total or 0) + step.total
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
@@ -169,7 +185,7 @@ class _Storing(Generic[V]):
             row = None if name is None else rows.get(name)
             earlier = None if name is None else taken.get(name) or self._earlier(name, row)
             if name is None or earlier is not None:
-                ending = self._outcast(record, number, earlier)
+                ending: Ending | None = self._outcast(record, number, earlier)
             else:
                 taken[name] = number
                 ending = self._judge(name, record, number, row)
@@ -194,9 +210,7 @@ class _Storing(Generic[V]):
             return row.number
         return self._pending.get(name)
 
-    def _outcast(
-        self, record: Record[V] | BadRecord, number: int, earlier: int | None
-    ) -> Ending:
+    def _outcast(self, record: Record[V] | BadRecord, number: int, earlier: int | None) -> Ending:
         """Note, under a name of its own, a record whose ID is taken or unknown."""
         reason = f"the ID {record.id!r} came before, as record {earlier}."
         if isinstance(record, BadRecord) and earlier is None:

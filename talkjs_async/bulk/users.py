@@ -6,16 +6,21 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import attrs
-
 from talkjs_async._core.waiting import Lane
 from talkjs_async._core.wire import UNSET
-from talkjs_async.bulk.files import RecordFile
 from talkjs_async.bulk.job import Job, Work
-from talkjs_async.bulk.records import BadRecord, Fields, Record, Source, as_id, make_record, take_id
-from talkjs_async.bulk.store import StoreRecords
+from talkjs_async.bulk.records import (
+    BadRecord,
+    Fields,
+    Record,
+    Source,
+    as_id,
+    make_record,
+    take_id,
+)
+from talkjs_async.bulk.store import Noun, StoreRecords
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import APIError, BadRequest, ConfigurationError
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.users import User, UserInput
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
 
@@ -52,12 +57,11 @@ def upsert_users(
     Raises:
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
-    step = StoreRecords(UserNoun(), source, total=total_of(source, total))
+    step = StoreRecords(UserNoun(), source, total=total)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
-@attrs.frozen
-class UserNoun:
+class UserNoun(Noun[UserInput]):
     """What is special about users: they have no order, and 100 fit into a request."""
 
     kind = "upsert_users"
@@ -68,7 +72,7 @@ class UserNoun:
     def read(self, thing: object, number: int) -> Record[UserInput] | BadRecord:
         """Make a record of a user."""
         if isinstance(thing, Mapping):
-            fields = _FIELDS.of(thing)
+            fields = USER_FIELDS.of(thing)
             user_id, user = take_id(fields), UserInput(**fields)
         elif isinstance(thing, User):
             user_id, user = thing.id, _input_of(thing)
@@ -85,26 +89,8 @@ class UserNoun:
         await work.talkjs.users.upsert_many({record.id: record.value for record in records})
         return [None] * len(records)
 
-    def is_refusal(self, error: APIError) -> bool:
-        """400: some user is not valid."""
-        return isinstance(error, BadRequest)
 
-    def sinks_group(self, _error: APIError) -> bool:
-        """Users are no group."""
-        return False
-
-    def already_stored(self, _error: APIError) -> bool:
-        """Storing a user twice is no error."""
-        return False
-
-    async def find(
-        self, _work: Work, _records: Sequence[Record[UserInput]]
-    ) -> dict[str, str | None]:
-        """Sending a user again is harmless, so nobody needs to know."""
-        return {}
-
-
-_FIELDS = Fields(UserInput, "id")
+USER_FIELDS = Fields(UserInput, "id")
 
 
 def _input_of(user: User) -> UserInput:
@@ -125,12 +111,3 @@ def _input_of(user: User) -> UserInput:
 
 def _given(value: str | None) -> Any:
     return UNSET if value is None else value
-
-
-def total_of(source: object, total: int | None) -> int | None:
-    """Return how many records a source has, where anybody knows."""
-    if total is not None and total < 0:
-        raise ConfigurationError("total", f"must not be negative, unlike {total!r}.")
-    if total is None and hasattr(source, "__len__"):
-        return len(source)
-    return total

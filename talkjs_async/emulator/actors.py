@@ -100,6 +100,5 @@ class Actor:
 
     def _context(self) -> Context:
         emulator = self._emulator
-        app = emulator.apps[emulator.app_id]
         nothing = Exchange(number=0, at=0.0, method="", path="")
-        return emulator.context(app, Request("", ""), nothing)
+        return emulator.context(emulator.main_app, Request("", ""), nothing)

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
 # Source: the documentation's "API changelog". A request without the header uses the latest.
 API_VERSIONS = ("2021-01-01", "2021-02-09", "2021-07-30", "2024-01-01")
 
+# An uploaded page must not act as the inspection page, which has the same origin.
+_HARMLESS = (
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
 # Seconds that a request travels to the server, and the answer back.
 Latency = Callable[[random.Random], tuple[float, float]]
 
@@ -113,6 +119,8 @@ class Emulator:
         self._limits = Limits() if limits is None else limits
         self._date: tuple[int, bytes] = (0, b"")
         self.hooks = Hooks(self)
+        self.changes = 0
+        """How often somebody did something to the emulator from outside of the API."""
         self._start()
 
     def __repr__(self) -> str:
@@ -161,9 +169,14 @@ class Emulator:
                 app.budget.apply(limits, self.clock.monotonic())
 
     @property
+    def main_app(self) -> App:
+        """The app with this emulator's own ID."""
+        return self.apps[self.app_id]
+
+    @property
     def budget(self) -> Budget:
         """The two token buckets of the app."""
-        return self.apps[self.app_id].budget
+        return self.main_app.budget
 
     @cached_property
     def transport(self) -> "EmulatorTransport":
@@ -185,6 +198,13 @@ class Emulator:
         Needs uvicorn. Port 0 picks a free one; see `Server.base_url`.
         """
         return Server(self, host=host, port=port)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on; `ValueError` if it is one that cannot be moved."""
+        move = getattr(self.clock, "advance", None)
+        if move is None:
+            raise ValueError("This emulator's clock cannot be moved.")
+        move(seconds)
 
     def act_as(self, user_id: str) -> Actor:
         """Act as a user who sits in front of the app's chat: be online, read, type, write."""
@@ -243,12 +263,12 @@ class Emulator:
         file = app.files.get(rest.partition("/")[0]) if app else None
         if file is None:
             return problem_response(not_found("file", path))
-        return Response(200, file.content, ((b"content-type", file.content_type.encode()),))
+        return Response(200, file.content, (*_HARMLESS, (b"content-type", file.media_type)))
 
     def _answer(self, visit: Visit) -> Response:
         if visit.route is None:
             return problem_response(not_implemented(visit.request.method, visit.exchange.path))
-        app = visit.app or self.apps[self.app_id]
+        app = visit.app or self.main_app
         return self.dispatch(app, visit.request, visit.exchange, visit.route, visit.ids)
 
     def _version(self, exchange: Exchange) -> str:

@@ -7,6 +7,7 @@ end in that server's own error.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from talkjs_async.emulator.files import FILES
@@ -21,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiCallable = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+INSPECTION = "/_emulator/"
 CONNECTION = "talkjs_async.emulator.connection"
 
 
@@ -51,8 +53,17 @@ class AsgiApp:
         """Answer one connection's scope."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
+        elif scope["type"] == "http" and _is_inspection(scope):
+            await self._inspector(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
+
+    @cached_property
+    def _inspector(self) -> AsgiCallable:
+        # Not at the top: only few emulators are ever looked at.
+        from talkjs_async.emulator.page import Inspector  # noqa: PLC0415
+
+        return Inspector(self._emulator)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         emulator = self._emulator
@@ -63,21 +74,27 @@ class AsgiApp:
             path=_raw_path(scope),
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
-            body=await _body(receive),
+            body=await read_body(receive),
             origin=f"{scope.get('scheme', 'http')}://{host}",
             client=(scope.get("client") or ("",))[0],
         )
         if request.path.startswith(FILES):
-            await _send(emulator.file(request.path), send)
+            await send_response(emulator.file(request.path), send)
             return
         visit = emulator.admit(request)
         if visit.wait:
             await emulator.clock.sleep(visit.wait)
         answer = emulator.handle(visit)
         if answer.cut is None:
-            await _send(answer, send)
+            await send_response(answer, send)
         else:
             await _cut(answer, scope, receive, send)
+
+
+def _is_inspection(scope: Scope) -> bool:
+    # Uploaded files are there as well, and have nothing to do with the page.
+    path = _raw_path(scope)
+    return path.startswith(INSPECTION) and not path.startswith(FILES)
 
 
 def _raw_path(scope: Scope) -> str:
@@ -87,7 +104,8 @@ def _raw_path(scope: Scope) -> str:
     return raw.partition(b"?")[0].decode("latin-1")
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """Return a request's whole body, or what had come of it when the client went away."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -99,7 +117,8 @@ async def _body(receive: Receive) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _send(answer: Response, send: Send, *, cut_at: int | None = None) -> None:
+async def send_response(answer: Response, send: Send, *, cut_at: int | None = None) -> None:
+    """Send an answer, or the first *cut_at* bytes of its body."""
     length = (b"content-length", str(len(answer.body)).encode())
     await send(
         {
@@ -119,7 +138,7 @@ async def _cut(answer: Response, scope: Scope, receive: Receive, send: Send) -> 
     if connection is not None:
         match answer.cut:
             case "truncate":
-                await _send(answer, send, cut_at=len(answer.body) // 2)
+                await send_response(answer, send, cut_at=len(answer.body) // 2)
                 connection.close()
             case "garbage":
                 connection.write(GARBAGE)

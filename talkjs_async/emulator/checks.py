@@ -24,13 +24,6 @@ def boolean(value: object) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
-def number(value: object) -> str | None:
-    """Accept a number."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return None
-    return "must be a number"
-
-
 def moment(value: object) -> str | None:
     """Accept a moment in whole Unix milliseconds."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

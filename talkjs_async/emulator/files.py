@@ -4,6 +4,7 @@ Uploaded files: reading a multipart body by hand, and what is remembered of a fi
 Source of the multipart form: RFC 7578 and RFC 2046, section 5.1.
 """
 
+import re
 from email.message import Message as EmailMessage
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ FILES = "/_emulator/files/"
 
 # What browsers and httpx escape in a filename. Source: the HTML standard, "Multipart form data".
 _ESCAPES = (("%22", '"'), ("%0D", "\r"), ("%0A", "\n"))
+
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +40,12 @@ class File:
     def size(self) -> int:
         """Return its size in bytes."""
         return len(self.content)
+
+    @property
+    def media_type(self) -> bytes:
+        """Return its type, as far as it may stand in a header."""
+        known = _MEDIA_TYPE.fullmatch(self.content_type)
+        return known[0].encode() if known else b"application/octet-stream"
 
     def url(self, origin: str) -> str:
         """Return the absolute URL to get it from."""

@@ -112,6 +112,8 @@ class Hooks:
         self.timeout = TIMEOUT
         self.retry_delay = RETRY_DELAY
         self.deliveries: deque[Delivery] = deque(maxlen=emulator.requests.limit)
+        self.delivered = 0
+        """How many attempts there have been, the forgotten ones included."""
         self.on_event: Callable[[], object] | None = None
         """Called whenever an event starts to wait, from whatever thread."""
         self._receivers: list[Receiver] = []
@@ -234,6 +236,7 @@ class Hooks:
             body=body,
         )
         self.deliveries.append(delivery)
+        self.delivered += 1
         return delivery
 
     async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> int:

@@ -96,8 +96,26 @@ def _file_name(block: FileBlock) -> str:
     """The last segment of the URL, as in the SDK. Names are percent-encoded, some of them twice."""
     if block.url is None:
         return block.filename or ""
-    path = block.url.replace("%2F", "/").partition("?")[0]
-    return unquote(unquote(path.rpartition("/")[2]))
+    url = block.url.replace("%2F", "/")
+    segment = _LAST_SEGMENT.fullmatch(url)
+    name = _decoded(segment[1] if segment else url)
+    return _decoded(name.replace("+", "%20"), name) if _ESCAPE.search(name) else name
+
+
+_LAST_SEGMENT: Final = re.compile(r".*?/([^/]+?)(?:\?.*)?")
+_ESCAPE: Final = re.compile("%[0-9A-Fa-f]{2}")
+_BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def _decoded(text: str, otherwise: str | None = None) -> str:
+    """Decode percent-encoding; what is not well encoded stays as it is."""
+    fallback = text if otherwise is None else otherwise
+    if _BROKEN_ESCAPE.search(text):
+        return fallback
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return fallback
 
 
 _JOINER: Final = "\u2060"

@@ -22,7 +22,7 @@ from talkjs_async.models.content import (
     read_block,
 )
 from talkjs_async.models.markup import plain_text
-from talkjs_async.models.reactions import REACTIONS, Reaction
+from talkjs_async.models.reactions import Reaction, read_reactions
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -72,10 +72,10 @@ class Location:
     @classmethod
     def from_wire(cls, data: Any) -> Location:
         """Read TalkJS's pair of numbers. Raises DecodeError."""
-        if isinstance(data, list) and len(data) == 2:
-            latitude, longitude = _read_numbers(data)
-            return cls(latitude=latitude, longitude=longitude)
-        raise mismatch("a pair of numbers", data)
+        if not isinstance(data, list) or len(data) != 2:
+            raise mismatch("a pair of numbers", data)
+        latitude, longitude = _read_numbers(data)
+        return cls(latitude=latitude, longitude=longitude)
 
     def to_wire(self) -> list[float]:
         """Write TalkJS's pair of numbers."""
@@ -103,7 +103,8 @@ class Message:
         origin: "web", "rest", "email" or "import"; other words are kept. None: TalkJS does not say.
         referenced_message_id: The message that this one answers.
         custom: Your own data, texts only.
-        reactions: In order of first use. Their form in this API is inferred, see `Reaction`.
+        reactions_json: The reactions as they came; `reactions` reads them. None when TalkJS says
+            nothing of them.
         created_at_ms, edited_at_ms: In Unix milliseconds. edited_at_ms is None if it never was.
         extra: Keys that this version of the library does not know.
 
@@ -122,7 +123,7 @@ class Message:
     origin: Literal["web", "rest", "email", "import"] | str | None = None
     referenced_message_id: str | None = None
     custom: Mapping[str, str] = EMPTY
-    reactions: tuple[Reaction, ...] = ()
+    reactions_json: Any = attrs.field(default=None, hash=False)
     created_at_ms: int
     edited_at_ms: int | None = None
     extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
@@ -146,6 +147,15 @@ class Message:
         the time that reading a message takes.
         """
         return tuple(map(read_block, self.content_json))
+
+    @property
+    def reactions(self) -> tuple[Reaction, ...]:
+        """
+        The reactions, in order of first use. Their form in this API is inferred, see `Reaction`.
+
+        Read from `reactions_json` at each use.
+        """
+        return read_reactions(self.reactions_json)
 
     def plain_text(self) -> str:
         """
@@ -179,7 +189,7 @@ _MESSAGE = Shape(
     origin=("origin", kinds.MAYBE_TEXT),
     referenced_message_id=("referencedMessageId", kinds.MAYBE_TEXT),
     custom=("custom", kinds.TEXT_MAP),
-    reactions=("reactions", REACTIONS.if_any()),
+    reactions_json=("reactions", kinds.JSON.if_any()),
     created_at_ms=("createdAt", kinds.MOMENT),
     edited_at_ms=("editedAt", kinds.MAYBE_MOMENT),
 )

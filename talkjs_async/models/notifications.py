@@ -96,8 +96,12 @@ class NotificationInput:
     recipients: tuple[str, ...] | Unset = attrs.field(
         default=UNSET, converter=must_be.as_texts, validator=must_be.IDS
     )
-    sms_settings: SmsSettings | Unset = UNSET
-    email_settings: EmailSettings | Unset = UNSET
+    sms_settings: SmsSettings | Unset = attrs.field(
+        default=UNSET, validator=must_be.instance_of(SmsSettings)
+    )
+    email_settings: EmailSettings | Unset = attrs.field(
+        default=UNSET, validator=must_be.instance_of(EmailSettings)
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """Write the given fields as TalkJS's JSON object."""

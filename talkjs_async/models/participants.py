@@ -71,7 +71,7 @@ def _read_notify(value: Any) -> bool | str:
     raise mismatch("true, false or text", value)
 
 
-NOTIFY: Final = Kind(_read_notify, absent=True, fast="v if type(v) is bool else {read}(v)")
+NOTIFY: Final = Kind(_read_notify, absent=True, fast="v if v.__class__ is bool else {read}(v)")
 
 _PARTICIPATION = Shape(
     Participation,

@@ -11,7 +11,7 @@ import attrs
 from talkjs_async._core import kinds
 from talkjs_async._core.arguments import is_id
 from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.kinds import mapping, under
+from talkjs_async._core.kinds import mapping
 from talkjs_async._core.shapes import Shape
 from talkjs_async._core.wire import moment_or_none
 from talkjs_async.errors import ConfigurationError, DecodeError
@@ -72,19 +72,30 @@ _REACTION = Shape(
 )
 
 
-def _read_reactions(data: Any) -> tuple[Reaction, ...]:
+def read_reactions(data: Any) -> tuple[Reaction, ...]:
+    """
+    Read a message's reactions, in order of first use.
+
+    It never fails, because no message should get lost for them: what cannot be read is in `extra`
+    under "value".
+    """
     if isinstance(data, list):
-        return _read_list(data)
-    reactions = []
-    for emoji, value in mapping(data).items():
-        try:
-            reactions.append(Reaction.from_wire({**_details(value), "emoji": emoji}))
-        except DecodeError as error:
-            raise under(f".{emoji}", error) from None
-    return tuple(reactions)
+        return tuple(_read(_emoji_in(item), item) for item in data)
+    if isinstance(data, dict):
+        return tuple(_read(emoji, value) for emoji, value in data.items())
+    return ()
 
 
-_read_list = kinds.array_of(Reaction.from_wire)
+def _emoji_in(item: Any) -> str:
+    emoji = item.get("emoji") if isinstance(item, dict) else None
+    return emoji if isinstance(emoji, str) else ""
+
+
+def _read(emoji: str, value: Any) -> Reaction:
+    try:
+        return _REACTION.read({**_details(value), "emoji": emoji})
+    except DecodeError:
+        return Reaction(emoji=emoji, extra={"value": value})
 
 
 def _details(value: Any) -> Mapping[str, Any]:
@@ -93,19 +104,6 @@ def _details(value: Any) -> Mapping[str, Any]:
     if isinstance(value, list):
         return {"count": len(value), "userIds": value}
     return mapping(value)
-
-
-def _write_reactions(reactions: tuple[Reaction, ...]) -> dict[str, Any]:
-    return {reaction.emoji: reaction.to_wire() for reaction in reactions}
-
-
-REACTIONS: Final = kinds.Kind(
-    _read_reactions,
-    _write_reactions,
-    absent=(),
-    fast="{absent} if type(v) is dict and not v else {read}(v)",
-)
-"""A message's reactions: a map from emoji, in order of first use."""
 
 
 def check_emoji(emoji: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.pages import Listing, page_limit
-from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._core.wire import UNSET, Unset, milliseconds
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
 from talkjs_async.models.queries import ConversationQuery, Direction, Order, activity
@@ -135,3 +137,74 @@ class Conversations(Resource):
         """
         url = path("conversations", conversation_id=conversation_id)
         return Call(method="DELETE", path=url, decode=nothing)
+
+    @endpoint
+    def mark_as_read(
+        self,
+        conversation_id: str,
+        user_id: str,
+        *,
+        until: datetime | int | Literal["sent"] | Unset = UNSET,
+    ) -> Call[None]:
+        """
+        Mark a conversation as read by a user.
+
+        Neither form of this call is in the documentation that could be read. Without *until* it is
+        `POST .../readBy/{userId}`, from the code of a PHP library; with *until* it is
+        `PATCH /users/{userId}/conversations/{conversationId}`, from a third party's description of
+        2026. If TalkJS answers one of them with an error, try the other.
+
+        Args:
+            conversation_id, user_id: The user must take part.
+            until: The moment up to which everything counts as read: an aware datetime, Unix
+                milliseconds, or "sent" for all that was sent. Left out: everything.
+
+        Raises:
+            NotFound: There is no such conversation or participant, or no such call (all inferred).
+        """
+        if until is UNSET:
+            conversation = path("conversations", conversation_id=conversation_id)
+            url = conversation + path("readBy", user_id=user_id)
+            return Call(method="POST", path=url, decode=nothing)
+        moment: int | str = "sent" if until == "sent" else _moment("until", until)
+        return _read_until(conversation_id, user_id, moment)
+
+    @endpoint
+    def mark_as_unread(
+        self, conversation_id: str, user_id: str, *, after: datetime | int = 0
+    ) -> Call[None]:
+        """
+        Mark a conversation as unread by a user.
+
+        Known from a third party's description of 2026 only:
+        `PATCH /users/{userId}/conversations/{conversationId}`.
+
+        Args:
+            conversation_id, user_id: The user must take part.
+            after: What was sent after this moment becomes unread: an aware datetime or Unix
+                milliseconds. Left out: everything.
+
+        Raises:
+            NotFound: There is no such conversation or participant, or no such call (all inferred).
+        """
+        return _read_until(conversation_id, user_id, _moment("after", after))
+
+
+def _moment(argument: str, value: datetime | int | str) -> int:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        value = milliseconds(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ConfigurationError(
+        argument, "must be an aware datetime or whole Unix milliseconds, not before 1970."
+    )
+
+
+def _read_until(conversation_id: str, user_id: str, moment: int | str) -> Call[None]:
+    conversation = path("conversations", conversation_id=conversation_id)
+    return Call(
+        method="PATCH",
+        path=path("users", user_id=user_id) + conversation,
+        body={"readUntil": moment},
+        decode=nothing,
+    )

@@ -14,7 +14,12 @@ from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models.participants import Access, Notify, ParticipationInput
+from talkjs_async.models.participants import (
+    Access,
+    Notify,
+    ParticipationInput,
+    read_email_address,
+)
 
 
 class Participants(Resource):
@@ -91,6 +96,20 @@ class Participants(Resource):
         messages). To let them keep what they have read, use `patch(..., access="None")`.
         """
         return Call(method="DELETE", path=_path(conversation_id, user_id), decode=nothing)
+
+    @endpoint
+    def get_email(self, conversation_id: str, user_id: str) -> Call[str]:
+        """
+        Read the e-mail address that posts to the conversation in the name of the user.
+
+        Whoever knows it can write as that user: keep it as secret as a password. Only the newest
+        documentation has this call.
+
+        Raises:
+            NotFound: The user does not take part (status inferred).
+        """
+        url = _path(conversation_id, user_id) + "/email"
+        return Call(method="GET", path=url, decode=read_email_address)
 
 
 def _path(conversation_id: str, user_id: str) -> str:

@@ -16,6 +16,7 @@ from talkjs_async._core.pages import Listing, page_limit
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.conversations import UserConversation
+from talkjs_async.models.presences import UserSession, read_user_sessions
 from talkjs_async.models.queries import ConversationQuery, Direction, Order, activity
 from talkjs_async.models.users import User, UserInput
 
@@ -204,3 +205,16 @@ class Users(Resource):
             key=lambda conversation: conversation.id,
             activity=activity(order_by, order_direction),
         )
+
+    @endpoint
+    def list_sessions(self, user_id: str) -> Call[tuple[UserSession, ...]]:
+        """
+        List the open chats of a user; none when the user is offline.
+
+        The older form of presence, documented in 2018 and no longer: prefer `presences.query`.
+
+        Raises:
+            NotFound: There is no such user, or no such call any more (both inferred).
+        """
+        url = path("users", user_id=user_id) + "/sessions"
+        return Call(method="GET", path=url, decode=read_user_sessions)

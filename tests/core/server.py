@@ -110,6 +110,9 @@ class Server:
         self._ready.set()
         await self._stop.wait()
         listener.close()
+        # Connections that were accepted in this very moment get a chance to be known.
+        for _ in range(5):
+            await asyncio.sleep(0)
         self._hang_up()
         await self.until(lambda: not self.connections)
 

@@ -91,6 +91,39 @@ async def test_a_cancelled_sleeper_leaves_no_alarm_behind() -> None:
     assert clock.monotonic() == 2
 
 
+async def test_nobody_jumps_to_an_alarm_that_was_cancelled() -> None:
+    clock = VirtualClock()
+    for _ in range(2):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await clock.sleep(5)
+
+    await clock.sleep(10)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await clock.sleep(5)
+    clock.advance(10)
+
+    assert clock.monotonic() == 20
+    assert repr(clock) == "<VirtualClock at 1767225620.000, 0 alarms>"
+
+
+async def test_who_is_cancelled_at_the_very_moment_of_waking_was_awake() -> None:
+    clock = VirtualClock()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def sleeper(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+            task_status.started()
+            await clock.sleep(5)
+
+        await tasks.start(sleeper)
+        clock.advance(5)
+        tasks.cancel_scope.cancel()
+
+    assert len(clock._alarms) == 0
+
+
 async def test_cancelled_sleepers_are_not_kept_until_their_time() -> None:
     clock = VirtualClock()
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Self
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
@@ -348,6 +349,7 @@ class Listener:
 
     def __init__(self) -> None:
         received: list[tuple[dict[str, str], bytes]] = []
+        arrived = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
@@ -355,11 +357,13 @@ class Listener:
                 received.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(200)
                 self.end_headers()
+                arrived.set()
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
         self.received = received
+        self.arrived = arrived
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
 
@@ -423,9 +427,7 @@ async def test_an_emulator_on_a_port_delivers_by_itself() -> None:
                 json={"name": "Alice"},
                 headers={"authorization": f"Bearer {emulator.secret_key}"},
             )
-        with anyio.fail_after(5):
-            while not listener.received:
-                await anyio.sleep(0.005)
+            await anyio.to_thread.run_sync(listener.arrived.wait, 5)
 
     assert len(listener.received) == 1
 

@@ -143,6 +143,19 @@ def test_content_of_any_depth_is_read_without_an_error(kind: str, levels: int) -
     assert "" == plain_text([block])
 
 
+def test_content_that_is_deeper_than_python_can_follow_is_kept_unread() -> None:
+    node: Any = "deep"
+    for _ in range(5000):
+        node = {"type": "bold", "children": [node]}
+    wire = {"type": "text", "children": [node]}
+
+    block = read_block(wire)
+
+    assert isinstance(block, UnknownBlock)
+    assert block.data is wire
+    assert "" == plain_text([block])
+
+
 @given(JSON | MANGLED)
 def test_anything_is_a_block_with_a_plain_text(wire: Any) -> None:
     block = read_block(wire)

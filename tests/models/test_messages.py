@@ -22,6 +22,7 @@ from talkjs_async.models.messages import (
     Attachment,
     Location,
     Message,
+    MessageEdit,
     SentMessage,
     SystemMessage,
     UserMessage,
@@ -176,6 +177,18 @@ def test_a_system_message_has_no_sender() -> None:
         "text": "Order shipped",
         "custom": {"k": "v"},
     } == message.to_wire()
+
+
+def test_an_edit_is_written_with_what_was_given() -> None:
+    assert {"text": "hi"} == MessageEdit(text="hi").to_wire()
+    assert {"custom": None} == MessageEdit(custom=None).to_wire()
+    assert {"custom": {"k": None}} == MessageEdit(custom={"k": None}).to_wire()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"text": None}, {"text": 5}])
+def test_an_edit_that_changes_nothing_is_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="text"):
+        MessageEdit(**arguments)
 
 
 NAN = float("nan")

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
 
-from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.models.reactions import REACTIONS, Reaction, check_emoji
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.models.reactions import Reaction, check_emoji, read_reactions
+from tests.models.shapes_of_everything import JSON
 
 
 @pytest.mark.parametrize(
@@ -25,17 +27,31 @@ from talkjs_async.models.reactions import REACTIONS, Reaction, check_emoji
     ],
 )
 def test_a_reaction_is_understood_in_any_form(wire: Any, reaction: Reaction) -> None:
-    assert (reaction,) == REACTIONS.read(wire)
+    assert (reaction,) == read_reactions(wire)
 
 
-def test_no_reactions_are_an_empty_tuple() -> None:
-    assert () == REACTIONS.read({}) == REACTIONS.read([]) == REACTIONS.or_absent(None)
+@pytest.mark.parametrize("wire", [{}, [], None, "👍", 3])
+def test_no_reactions_are_an_empty_tuple(wire: Any) -> None:
+    assert () == read_reactions(wire)
 
 
-@pytest.mark.parametrize("wire", ["👍", 1, {"👍": "two"}, {"👍": [1]}, [{"count": 1}], ["👍"]])
-def test_any_other_form_is_our_error(wire: Any) -> None:
-    with pytest.raises(DecodeError):
-        REACTIONS.read(wire)
+@pytest.mark.parametrize(
+    ("wire", "reaction"),
+    [
+        ({"👍": "two"}, Reaction(emoji="👍", extra={"value": "two"})),
+        ({"👍": [1]}, Reaction(emoji="👍", extra={"value": [1]})),
+        ({"👍": {"count": "2"}}, Reaction(emoji="👍", extra={"value": {"count": "2"}})),
+        ([{"count": "2"}], Reaction(emoji="", extra={"value": {"count": "2"}})),
+        (["👍"], Reaction(emoji="", extra={"value": "👍"})),
+    ],
+)
+def test_a_reaction_in_any_other_form_is_kept_as_it_came(wire: Any, reaction: Reaction) -> None:
+    assert (reaction,) == read_reactions(wire)
+
+
+@given(JSON)
+def test_any_json_gives_reactions(wire: Any) -> None:
+    assert all(isinstance(reaction, Reaction) for reaction in read_reactions(wire))
 
 
 def test_the_time_of_first_use_is_in_utc() -> None:

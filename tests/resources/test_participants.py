@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, Participation
+from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, NotFound, Participation
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -120,6 +120,7 @@ async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, emulator: Emulator) ->
         ("patch", ["chat", "alice"], {"access": "Write"}, "access"),
         ("patch", ["chat", "alice"], {}, "access"),
         ("remove", ["chat", ""], {}, "user_id"),
+        ("get_email", ["chat", ".."], {}, "user_id"),
     ],
 )
 async def test_a_wrong_argument_is_named_and_nothing_is_sent(
@@ -137,3 +138,16 @@ async def test_a_wrong_argument_is_named_and_nothing_is_sent(
 
     assert argument == caught.value.argument
     assert sent_before == talkjs.budget.granted
+
+
+async def test_the_address_that_writes_as_a_user_is_read(talkjs: AsyncTalkJS) -> None:
+    of_alice = await talkjs.participants.get_email("chat", "alice")
+    of_bob = await talkjs.participants.get_email("chat", "bob")
+
+    assert of_alice.partition("@")[2] == of_bob.partition("@")[2]
+    assert of_alice != of_bob
+
+
+async def test_who_does_not_take_part_has_no_such_address(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(NotFound):
+        await talkjs.participants.get_email("chat", "carol")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -12,9 +13,12 @@ from talkjs_async import (
     AsyncTalkJS,
     BadRequest,
     Filter,
+    ImportedMessage,
     SystemMessage,
+    Theme,
     UserInput,
     UserMessage,
+    call_of,
     exists,
 )
 from talkjs_async.emulator import Emulator, Quirks
@@ -23,6 +27,8 @@ pytestmark = pytest.mark.anyio
 
 MakeTalkJS = Callable[..., AsyncTalkJS]
 T = TypeVar("T")
+
+MAY = datetime(2019, 5, 1, tzinfo=UTC)
 
 SETTINGS = [
     pytest.param({name: choice}, id=f"{name}={choice}")
@@ -92,6 +98,35 @@ async def test_the_doors_work_under_every_setting(
     await either_way(talkjs.messages.list("chat", starting_after=sent.id).collect())
     await either_way(talkjs.messages.list("nowhere").collect())
     assert 2 == len(await talkjs.messages.list("chat").collect())
+
+    token = await talkjs.files.upload(b"x", filename="x.txt")
+    [receipt] = await talkjs.batch(
+        call_of(talkjs.messages.send, "chat", sender="bo", attachment_token=token)
+    )
+    await talkjs.reactions.add("chat", receipt.id, "🎉", "ann")
+    with_file = await talkjs.messages.get("chat", receipt.id)
+    assert with_file.attachment is not None
+    assert {reaction.emoji for reaction in with_file.reactions} <= {"🎉"}
+    await talkjs.reactions.remove("chat", receipt.id, "🎉", "ann")
+    read = [
+        await either_way(talkjs.conversations.mark_as_read("chat", "ann")),
+        await either_way(talkjs.conversations.mark_as_read("chat", "ann", until="sent")),
+    ]
+    assert None in read
+    await talkjs.notifications.send("chat", channels=["email"])
+    await talkjs.imports.messages("chat", [ImportedMessage(sender="bo", text="4", sent_at=MAY)])
+    emulator.act_as("ann").come_online(conversation="chat")
+    assert ["ann"] == list(await talkjs.presences.query())
+    await either_way(talkjs.users.list_sessions("ann"))
+    methods: tuple[Literal["PUT", "PATCH"], ...] = ("PUT", "PATCH")
+    themed = [
+        await either_way(talkjs.themes.update({"blue": Theme()}, method=method))
+        for method in methods
+    ]
+    assert None in themed
+    assert "blue" in await talkjs.themes.get()
+    await talkjs.app.update(custom={"a": "1"})
+    assert {"a": "1"} == (await talkjs.app.get()).custom
 
     for user_id in ("ann", "bo"):
         await talkjs.participants.remove("chat", user_id)

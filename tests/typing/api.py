@@ -6,22 +6,31 @@ A coroutine that gives None is stated as such, because checkers refuse to use it
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias, assert_type
 
 from talkjs_async import (
+    AnonymousProject,
+    AnonymousProjects,
+    App,
     AsyncTalkJS,
     Budget,
     Call,
     Conversation,
+    ImportedMessage,
     Message,
     Page,
     Pages,
+    Presence,
     SentMessage,
+    TalkJSError,
+    Theme,
     User,
     UserConversation,
     UserInput,
     UserMessage,
+    UserSession,
     call_of,
 )
 
@@ -43,6 +52,7 @@ async def users(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.users.get("a"), User)
     assert_type(talkjs.users.list(limit=10), Pages[User])
     assert_type(talkjs.users.list_conversations("a"), Pages[UserConversation])
+    assert_type(await talkjs.users.list_sessions("a"), tuple[UserSession, ...])
 
 
 async def conversations(talkjs: AsyncTalkJS) -> None:
@@ -50,12 +60,15 @@ async def conversations(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.conversations.get("c"), Conversation)
     assert_type(talkjs.conversations.list(order_by="createdAt"), Pages[Conversation])
     await assert_type(talkjs.conversations.delete("c"), NoResult)
+    await assert_type(talkjs.conversations.mark_as_read("c", "a", until="sent"), NoResult)
+    await assert_type(talkjs.conversations.mark_as_unread("c", "a", after=0), NoResult)
 
 
 async def participants(talkjs: AsyncTalkJS) -> None:
     await assert_type(talkjs.participants.put("c", "a", access="Read"), NoResult)
     await assert_type(talkjs.participants.patch("c", "a", notify="MentionsOnly"), NoResult)
     await assert_type(talkjs.participants.remove("c", "a"), NoResult)
+    assert_type(await talkjs.participants.get_email("c", "a"), str)
 
 
 async def messages(talkjs: AsyncTalkJS) -> None:
@@ -68,6 +81,77 @@ async def messages(talkjs: AsyncTalkJS) -> None:
     assert_type(talkjs.messages.list("c"), Pages[Message])
     await assert_type(talkjs.messages.edit("c", "m", text="new"), NoResult)
     await assert_type(talkjs.messages.delete("c", "m"), NoResult)
+
+
+async def reactions(talkjs: AsyncTalkJS) -> None:
+    await assert_type(talkjs.reactions.add("c", "m", ":party:", "a"), NoResult)
+    await assert_type(talkjs.reactions.remove("c", "m", ":party:", "a"), NoResult)
+
+
+async def files(talkjs: AsyncTalkJS, stream: AsyncIterator[bytes]) -> None:
+    assert_type(await talkjs.files.upload(b"", filename="a"), str)
+    assert_type(await talkjs.files.upload("a.png", subtype="image"), str)
+    assert_type(await talkjs.files.upload(Path("a.png")), str)
+    assert_type(await talkjs.files.upload(stream, filename="a", size=5), str)
+
+
+async def notifications(talkjs: AsyncTalkJS) -> None:
+    await assert_type(talkjs.notifications.send("c", channels=["email", "sms"]), NoResult)
+
+
+async def presences(talkjs: AsyncTalkJS) -> None:
+    assert_type(await talkjs.presences.query(selected_conversation_id=None), Mapping[str, Presence])
+
+
+async def imports(talkjs: AsyncTalkJS, old: ImportedMessage) -> None:
+    await assert_type(talkjs.imports.messages("c", [old]), NoResult)
+
+
+async def app(talkjs: AsyncTalkJS) -> None:
+    assert_type(await talkjs.app.get(), App)
+    await assert_type(talkjs.app.update(custom=None), NoResult)
+
+
+async def themes(talkjs: AsyncTalkJS) -> None:
+    assert_type(await talkjs.themes.get(), Mapping[str, Theme])
+    await assert_type(talkjs.themes.update({"a": None, "b": Theme()}), NoResult)
+
+
+async def anonymous_projects() -> None:
+    async with AnonymousProjects() as anonymous:
+        assert_type(anonymous, AnonymousProjects)
+        assert_type(await anonymous.create(), AnonymousProject)
+        assert_type(await anonymous.get("token"), AnonymousProject)
+    await anonymous.aclose()
+
+
+async def batch(talkjs: AsyncTalkJS) -> None:
+    get = call_of(talkjs.users.get, "a")
+    send = call_of(talkjs.messages.send, "c", sender="a", text="hi")
+    put = call_of(talkjs.users.upsert, "a", name="A")
+    page = call_of(talkjs.users.list)
+    assert_type(await talkjs.batch(), tuple[()])
+    assert_type(await talkjs.batch(get), tuple[User])
+    assert_type(await talkjs.batch(get, send), tuple[User, SentMessage])
+    assert_type(await talkjs.batch(get, put, page), tuple[User, None, Page[User]])
+    assert_type(
+        await talkjs.batch(get, send, put, page), tuple[User, SentMessage, None, Page[User]]
+    )
+    assert_type(
+        await talkjs.batch(get, send, put, page, get),
+        tuple[User, SentMessage, None, Page[User], User],
+    )
+    assert_type(
+        await talkjs.batch(get, send, put, page, get, send),
+        tuple[User, SentMessage, None, Page[User], User, SentMessage],
+    )
+    assert_type(await talkjs.batch(get, get, get, get, get, get, get), tuple[User, ...])
+    assert_type(await talkjs.batch(*[get]), tuple[User, ...])
+    assert_type(
+        await talkjs.batch(get, send, return_exceptions=True),
+        tuple[User | TalkJSError, SentMessage | TalkJSError],
+    )
+    assert_type(await talkjs.batch(*[get], return_exceptions=True), tuple[User | TalkJSError, ...])
 
 
 async def pages(pages: Pages[User]) -> None:

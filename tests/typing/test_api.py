@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, Pages
+from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages
 from talkjs_async._core.endpoint import Resource
 
 FILE = Path(__file__).with_name("api.py")
@@ -36,6 +36,7 @@ def test_every_public_method_is_in_the_typing_file() -> None:
         f"talkjs.{door}.{name}" for door in doors for name in public(getattr(talkjs, door))
     }
     expected |= {f"pages.{name}" for name in public(Pages)}
+    expected |= {f"anonymous.{name}" for name in public(AnonymousProjects)}
 
     assert set() == expected - stated()
 

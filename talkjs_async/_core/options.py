@@ -1,0 +1,78 @@
+"""
+The options that clients share: their defaults, and their rules.
+
+Each rule raises a ConfigurationError that names the option.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+from urllib.parse import urlsplit
+
+from talkjs_async import __version__
+from talkjs_async._core.waiting import Lane
+from talkjs_async.errors import ConfigurationError
+
+DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
+DEFAULT_TIMEOUT: Final = 30.0
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds. A server that takes longer to shake hands is not going to answer."""
+
+HEADERS: Final = (
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", b"gzip, deflate"),
+    (b"User-Agent", f"talkjs-async/{__version__}".encode()),
+)
+"""What every request carries."""
+
+
+def checked_url(url: str) -> str:
+    """Return *url* without a slash at its end."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError("base_url", "must not hold a user name or a password.")
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
+    return url.rstrip("/")
+
+
+def checked_lane(lane: Lane) -> Lane:
+    """Return *lane*."""
+    if lane not in {"interactive", "background"}:
+        raise ConfigurationError("lane", f"must be 'interactive' or 'background', not {lane!r}.")
+    return lane
+
+
+def checked_wait(max_wait: float | None) -> float | None:
+    """Return *max_wait*, in seconds."""
+    if max_wait is not None and not max_wait >= 0:
+        raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
+    return max_wait
+
+
+def timeouts(seconds: float | None) -> dict[str, float | None]:
+    """Write one timeout as httpx's four."""
+    if seconds is None:
+        return dict.fromkeys(("connect", "read", "write", "pool"))
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ConfigurationError("timeout", f"must be above 0 seconds, not {seconds!r}.")
+    return {
+        "connect": min(seconds, CONNECT_TIMEOUT),
+        "read": seconds,
+        "write": seconds,
+        # Waiting for a connection is the slots' business, not the library's pool's.
+        "pool": None,
+    }
+
+
+def checked_version(api_version: str | None) -> str | None:
+    """Return *api_version*. Only what a header can hold is checked: new versions may come."""
+    if api_version is None or (
+        isinstance(api_version, str)
+        and api_version != ""
+        and api_version.isascii()
+        and api_version.isprintable()
+    ):
+        return api_version
+    raise ConfigurationError("api_version", "must be a date such as '2024-01-01'.")

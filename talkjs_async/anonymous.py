@@ -1,0 +1,110 @@
+"""`AnonymousProjects`: the one part of the API that belongs to no app, and so to no client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.options import (
+    DEFAULT_BASE_URL,
+    DEFAULT_TIMEOUT,
+    HEADERS,
+    checked_url,
+    checked_wait,
+    timeouts,
+)
+from talkjs_async._core.pipeline import Pipeline
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async._core.slots import connections_for
+from talkjs_async.limits import TokenBucket
+from talkjs_async.resources.anonymous import Anonymous
+from talkjs_async.telemetry import Hook
+
+if TYPE_CHECKING:
+    import httpx
+
+SECONDS_PER_PROJECT: Final = 30.0
+"""Documented, per IP address."""
+
+
+class AnonymousProjects(Anonymous):
+    """
+    Makes TalkJS apps without an account, for trying things out.
+
+        async with AnonymousProjects() as anonymous:
+            made = await anonymous.create()
+            project = await anonymous.get(made.access_token)
+        talkjs = AsyncTalkJS(project.app_id, project.secret_key)
+
+    In such an app the REST API works, files are limited to 1 MB, and nothing that reaches outside
+    (e-mail, SMS) is sent.
+
+    Args:
+        engine, base_url, retry, timeout, max_wait, http_client, transport, clock, hooks: As for
+            `AsyncTalkJS`.
+
+    Raises:
+        ConfigurationError: An argument breaks a rule.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: str = "httpx",
+        base_url: str | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        timeout: float | None = DEFAULT_TIMEOUT,
+        max_wait: float | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        base_url = checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+        clock = clock or SYSTEM_CLOCK
+        self._connections = connections_for(
+            engine,
+            tls=base_url.startswith("https:"),
+            http_client=http_client,
+            transport=transport,
+        )
+        pipeline = Pipeline(
+            root=f"{base_url}/v1",
+            headers=HEADERS,
+            auth=None,
+            api_version=None,
+            limiters={
+                # No limit is documented for reading a project.
+                "ordinary": TokenBucket(clock=clock),
+                "anonymous": TokenBucket(rate=1 / SECONDS_PER_PROJECT, burst=1, clock=clock),
+            },
+            connections=self._connections,
+            clock=clock,
+            retry=retry,
+            timeout=timeouts(timeout),
+            lane="interactive",
+            max_wait=checked_wait(max_wait),
+            hooks=tuple(hooks),
+        )
+        super().__init__(pipeline.run)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop. A given *http_client* stays open."""
+        await self._connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return "<AnonymousProjects>"

@@ -1,0 +1,49 @@
+"""
+Jobs over many records: sync, send, import, export, anonymise.
+
+    report = await bulk.upsert_users(talkjs, bulk.read_users("users.csv"), journal="users.journal")
+
+Each function returns a `Job`: await it, or watch it with `async with`. Jobs use every request of
+the budget, say what became of every record, and go on where they were after any interruption.
+"""
+
+from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
+from talkjs_async.bulk.export import export
+from talkjs_async.bulk.files import (
+    RecordFile,
+    read_conversations,
+    read_messages,
+    read_old_messages,
+    read_users,
+)
+from talkjs_async.bulk.imports import ImportRecord, import_messages
+from talkjs_async.bulk.job import Job
+from talkjs_async.bulk.messages import MessageRecord, send_messages
+from talkjs_async.bulk.records import BadRecord
+from talkjs_async.bulk.report import BulkReport, Outcome, Progress, RecordReport
+from talkjs_async.bulk.storage import StorageError
+from talkjs_async.bulk.users import UserRecord, upsert_users
+
+__all__ = [
+    "BadRecord",
+    "BulkReport",
+    "ConversationRecord",
+    "ImportRecord",
+    "Job",
+    "MessageRecord",
+    "Outcome",
+    "Progress",
+    "RecordFile",
+    "RecordReport",
+    "StorageError",
+    "UserRecord",
+    "export",
+    "import_messages",
+    "read_conversations",
+    "read_messages",
+    "read_old_messages",
+    "read_users",
+    "send_messages",
+    "upsert_conversations",
+    "upsert_users",
+]

@@ -1,0 +1,288 @@
+"""Everything that an app has, as files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from talkjs_async._core.waiting import Lane
+from talkjs_async.bulk import target as directory
+from talkjs_async.bulk.job import Job, Step, Work
+from talkjs_async.bulk.reader import AHEAD, Fetch, RawPage, Reader
+from talkjs_async.bulk.target import JOURNAL, NAMES, Lines, file_of
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import NotFound
+
+_BLOCK: Final = 1 << 16
+"""Bytes of the list of conversations that are read at a time."""
+_FLUSH: Final = 1_000
+"""Messages from which on they are written without waiting for more."""
+
+
+def export(
+    talkjs: AsyncTalkJS, target: str | os.PathLike[str], *, lane: Lane = "background"
+) -> Job:
+    """
+    Write all users, conversations, participants and messages of the app into files.
+
+    *target* gets `users.jsonl`, `conversations.jsonl`, `participants.jsonl` and `messages.jsonl`,
+    with a line per record as TalkJS gives it (participants and last message are taken out of the
+    conversations), and last of all `export.json`, which says that all is there. Messages stand
+    together by conversation, the newest first, conversations in the order of their creation. The
+    messages are read through both budgets, that of ordinary and that of batch requests.
+
+    Run it again with the same *target* to go on after an interruption. What changes at TalkJS while
+    the export runs may or may not be in it. Files that messages carry are not downloaded.
+
+    Args:
+        talkjs: The client.
+        target: A directory that is empty or does not exist yet, or one to go on with.
+        lane: Which calls of the app go first, those of others ("background") or these.
+
+    Returns:
+        The job; await it. It counts users, conversations and messages as records.
+
+    Raises:
+        ConfigurationError: The job raises it when *target* holds something else.
+        StorageError: The job raises it when the disk is full.
+    """
+    path = Path(target)
+    return Job(_Export(path), talkjs, journal=path / JOURNAL, job_id=None, lane=lane)
+
+
+class _Export(Step):
+    kind = "export"
+    has_records = False
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    async def prepare(self) -> None:
+        await anyio.to_thread.run_sync(directory.prepare, self._target)
+
+    async def run(self, work: Work) -> None:
+        place = work.journal.place or {name: {"bytes": 0, "lines": 0} for name in NAMES}
+        files: dict[str, Lines] = {}
+        try:
+            for name in NAMES:
+                path = file_of(self._target, name)
+                files[name] = await anyio.to_thread.run_sync(Lines, path, place[name])
+            await _Exporting(work, place, files).run()
+        finally:
+            with anyio.CancelScope(shield=True):
+                for file in files.values():
+                    await anyio.to_thread.run_sync(file.close)
+        if not work.stopping:
+            lines = {name: file.lines for name, file in files.items()}
+            await anyio.to_thread.run_sync(
+                directory.write_manifest, self._target, work.talkjs.app_id, lines
+            )
+
+    async def conclude(self) -> None:
+        await anyio.to_thread.run_sync(directory.conclude, self._target)
+
+
+@attrs.define(eq=False)
+class _Conversation:
+    """
+    A conversation whose messages are being read.
+
+    Attributes:
+        end: Where its line ends in the list of conversations.
+    """
+
+    id: str
+    end: int
+    first_page: Fetch
+
+
+class _Exporting:
+    """
+    One pass of an export.
+
+    Three streams run side by side: users, conversations with their participants, and messages,
+    which follows the list of conversations on the disk.
+    """
+
+    def __init__(self, work: Work, place: dict[str, Any], files: Mapping[str, Lines]) -> None:
+        self._work = work
+        self._talkjs = work.talkjs
+        self._place = place
+        self._files = files
+        self._scope = anyio.CancelScope()
+        self._failure: Exception | None = None
+        self._listed = anyio.Event()
+
+    async def run(self) -> None:
+        self._count()
+        with self._scope:
+            async with anyio.create_task_group() as workers:
+                self._reader = Reader(self._work, workers)
+                workers.start_soon(self._stop_when_told)
+                async with anyio.create_task_group() as streams:
+                    for stream in (self._users, self._conversations, self._messages):
+                        streams.start_soon(self._guarded, stream)
+                workers.cancel_scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _stop_when_told(self) -> None:
+        await self._work.on_stop.wait()
+        # Whatever is being read is read again by the next pass.
+        self._scope.cancel()
+
+    async def _guarded(self, stream: Any) -> None:
+        try:
+            await stream()
+        except Exception as error:  # noqa: BLE001 - raised by run(), out of the groups
+            self._failure = self._failure or error
+            self._scope.cancel()
+
+    async def _users(self) -> None:
+        place = self._place["users"]
+        while not place.get("complete"):
+            page = await self._reader.page(
+                self._talkjs.users.list, starting_after=place.get("after")
+            )
+            await self._write(users=page.records)
+            place.update(_behind(page))
+            await self._note()
+
+    async def _conversations(self) -> None:
+        place = self._place["conversations"]
+        while not place.get("complete"):
+            # In this order, what is new comes at the end.
+            page = await self._reader.page(
+                self._talkjs.conversations.list,
+                order_by="createdAt",
+                order_direction="ASC",
+                starting_after=place.get("after"),
+            )
+            participants = []
+            for conversation in page.records:
+                conversation.pop("lastMessage", None)
+                # Without any it is an empty object, or an empty list (seen in code).
+                for user_id, settings in dict(conversation.pop("participants", {})).items():
+                    key = {"conversationId": conversation["id"], "userId": user_id}
+                    participants.append({**key, **settings})
+            await self._write(conversations=page.records, participants=participants)
+            place.update(_behind(page))
+            await self._note()
+            self._listed.set()
+            self._listed = anyio.Event()
+
+    async def _messages(self) -> None:
+        place = self._place["messages"]
+        listed = self._place["conversations"]
+        ids = _Ids(self._files["conversations"].path, place.get("read_to", 0))
+        after = place.get("after")
+        reading: deque[_Conversation] = deque()
+        while True:
+            news = self._listed
+            while len(reading) < AHEAD and (found := await ids.next(listed["bytes"])):
+                conversation_id, end = found
+                fetch = self._fetch(conversation_id, after)
+                reading.append(_Conversation(conversation_id, end, fetch))
+                after = None
+            if reading:
+                await self._take_over(reading)
+            elif listed.get("complete"):
+                return
+            else:
+                await news.wait()
+
+    async def _take_over(self, reading: deque[_Conversation]) -> None:
+        """Write the messages of the first conversation, and of those behind it that are there."""
+        place = self._place["messages"]
+        records: list[dict[str, Any]] = []
+        while True:
+            conversation = reading.popleft()
+            page = await _messages_of(conversation.first_page)
+            records += page.records
+            while page.more:
+                await self._write(messages=records)
+                place["after"] = page.records[-1]["id"]
+                await self._note()
+                page = await _messages_of(self._fetch(conversation.id, place["after"]))
+                records = page.records
+            if not reading or not reading[0].first_page.ended or len(records) >= _FLUSH:
+                break
+        await self._write(messages=records)
+        place["read_to"], place["after"] = conversation.end, None
+        await self._note()
+
+    def _fetch(self, conversation_id: str, after: str | None) -> Fetch:
+        return self._reader.fetch(self._talkjs.messages.list, conversation_id, starting_after=after)
+
+    async def _write(self, **records: list[dict[str, Any]]) -> None:
+        """
+        Write records into their files.
+
+        The places move together and after all of it is written: another stream may note them at
+        any time.
+        """
+        for name, some in records.items():
+            await anyio.to_thread.run_sync(self._files[name].append, some)
+        for name in records:
+            self._place[name].update(self._files[name].place)
+
+    async def _note(self) -> None:
+        await self._work.journal.move(self._place)
+        self._count()
+
+    def _count(self) -> None:
+        tally = self._work.tally
+        tally.done = sum(
+            self._place[name]["lines"] for name in ("users", "conversations", "messages")
+        )
+        tally.changed()
+
+
+async def _messages_of(fetch: Fetch) -> RawPage:
+    try:
+        return await fetch.result()
+    except NotFound:
+        # The conversation was deleted after it was listed.
+        return RawPage(records=[], more=False)
+
+
+def _behind(page: RawPage) -> dict[str, Any]:
+    """Say where the next page of a list begins."""
+    if page.more:
+        return {"after": page.records[-1]["id"]}
+    return {"complete": True}
+
+
+class _Ids:
+    """The IDs in the list of conversations, read from the disk while it grows."""
+
+    def __init__(self, path: Path, place: int) -> None:
+        self._path = path
+        self._read_to = place
+        self._ready: deque[tuple[str, int]] = deque()
+
+    async def next(self, length: int) -> tuple[str, int] | None:
+        """
+        Return an ID and where its line ends. None: there are no more for now.
+
+        Args:
+            length: Bytes of the list that may be read.
+        """
+        if not self._ready and self._read_to < length:
+            await anyio.to_thread.run_sync(self._read, length)
+        return self._ready.popleft() if self._ready else None
+
+    def _read(self, length: int) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._read_to)
+            for line in file.readlines(min(_BLOCK, length - self._read_to)):
+                self._read_to += len(line)
+                self._ready.append((json.loads(line)["id"], self._read_to))

@@ -1,0 +1,10 @@
+"""
+The inspection page: what the emulator knows, live, in a browser.
+
+One document, rendered here; the script in `page.js` only fetches it again when something happened.
+Not loaded until somebody opens it.
+"""
+
+from talkjs_async.emulator.page.inspector import Inspector
+
+__all__ = ["Inspector"]

@@ -1,0 +1,87 @@
+"""
+What can be done from the inspection page, and by programs in other languages.
+
+An action is an object with the key `do`:
+
+| do | with | |
+|---|---|---|
+| `say` | `user`, `conversation`, `text` | write a message as this participant |
+| `read`, `type` | `user`, `conversation` | see everything; start typing |
+| `fault` | `id`, optionally `on`, `p`, `first`, `nth`, `seconds` | plan a fault |
+| `clear_faults` | | forget all plans |
+| `advance` | `seconds` | move the clock on |
+| `demo` | | two people, a conversation and some messages |
+| `reset` | | forget everything |
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from talkjs_async.emulator.page.demo import fill_with_demo
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+_FAULT_ARGUMENTS = ("on", "p", "first", "nth", "seconds")
+
+
+def act(emulator: "Emulator", action: Any) -> dict[str, Any]:
+    """Do one action and return what there is to say; `ValueError` or `Problem` if it cannot be."""
+    do = action.get("do") if isinstance(action, dict) else None
+    if not isinstance(do, str) or do not in _ACTIONS:
+        raise ValueError(f"An action is an object whose do is one of {', '.join(_ACTIONS)}.")
+    try:
+        answer = _ACTIONS[do](emulator, action)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{do} needs other arguments: {error}.") from error
+    emulator.changes += 1
+    return answer or {}
+
+
+def _say(emulator: "Emulator", action: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(action["text"], str) or not action["text"]:
+        raise ValueError("text must not be empty.")
+    message_id = emulator.act_as(action["user"]).say(action["conversation"], action["text"])
+    return {"id": message_id}
+
+
+def _read(emulator: "Emulator", action: dict[str, Any]) -> None:
+    emulator.act_as(action["user"]).read(action["conversation"])
+
+
+def _type(emulator: "Emulator", action: dict[str, Any]) -> None:
+    emulator.act_as(action["user"]).type_in(action["conversation"])
+
+
+def _fault(emulator: "Emulator", action: dict[str, Any]) -> None:
+    arguments = {name: action[name] for name in _FAULT_ARGUMENTS if name in action}
+    emulator.faults.add(action["id"], **arguments)
+
+
+def _clear_faults(emulator: "Emulator", _: dict[str, Any]) -> None:
+    emulator.faults.clear()
+
+
+def _advance(emulator: "Emulator", action: dict[str, Any]) -> dict[str, Any]:
+    emulator.advance(action["seconds"])
+    return {"now": emulator.clock.time()}
+
+
+def _demo(emulator: "Emulator", _: dict[str, Any]) -> None:
+    fill_with_demo(emulator)
+
+
+def _reset(emulator: "Emulator", _: dict[str, Any]) -> None:
+    emulator.reset()
+
+
+_ACTIONS: dict[str, Callable[["Emulator", dict[str, Any]], dict[str, Any] | None]] = {
+    "say": _say,
+    "read": _read,
+    "type": _type,
+    "fault": _fault,
+    "clear_faults": _clear_faults,
+    "advance": _advance,
+    "demo": _demo,
+    "reset": _reset,
+}

@@ -1,0 +1,40 @@
+"""A conversation to look at, for somebody who has just started the emulator."""
+
+import json
+from typing import TYPE_CHECKING
+
+from talkjs_async.emulator.wire import Request
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+
+_USERS = {
+    "alice": {"name": "Alice", "email": ["alice@example.com"], "role": "buyer"},
+    "sebastian": {"name": "Sebastian", "email": ["sebastian@example.com"], "role": "seller"},
+}
+_CONVERSATION = {"participants": ["alice", "sebastian"], "subject": "The red bicycle"}
+_MESSAGES = [
+    {"type": "SystemMessage", "text": "Alice asked about *The red bicycle*"},
+    {"type": "UserMessage", "sender": "alice", "text": "Hi! Is it still for sale?"},
+    {"type": "UserMessage", "sender": "sebastian", "text": "It is. Come and _see_ it today?"},
+]
+_PATH = "/conversations/red-bicycle"
+
+
+def fill_with_demo(emulator: "Emulator") -> None:
+    """Send what the page's example consists of, through the emulator's own front door."""
+    for method, path, body in (
+        ("PUT", "/users", _USERS),
+        ("PUT", _PATH, _CONVERSATION),
+        ("POST", f"{_PATH}/messages", _MESSAGES),
+    ):
+        request = Request(
+            method=method,
+            path=f"/v1/{emulator.app_id}{path}",
+            headers={
+                b"authorization": f"Bearer {emulator.secret_key}".encode(),
+                b"content-type": b"application/json",
+            },
+            body=json.dumps(body).encode(),
+        )
+        emulator.handle(emulator.admit(request))

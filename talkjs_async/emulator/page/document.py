@@ -1,0 +1,168 @@
+"""The page itself, rendered from what the emulator knows at this moment."""
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from talkjs_async.emulator.page.markup import Html, fill, join
+from talkjs_async.emulator.page.thread import composer, short_time, thread, title
+from talkjs_async.emulator.page.traffic import deliveries, planned_faults, requests
+
+if TYPE_CHECKING:
+    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator.limits import Bucket
+    from talkjs_async.emulator.state import Conversation
+
+MAX_CONVERSATIONS = 100
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{app_id} · TalkJS emulator</title>
+<link rel="stylesheet" href="/_emulator/page.css">
+<script src="/_emulator/page.js" defer></script>
+</head>
+<body>
+<header>
+  <h1>TalkJS emulator</h1>
+  <p class="app">app <code>{app_id}</code> key <code>{secret_key}</code></p>
+  <p id="live" class="live" title="Follows the emulator">not live</p>
+</header>
+<section id="status" class="status" data-live>{status}</section>
+<main>
+  <nav id="conversations" aria-label="Conversations" data-live>{conversations}</nav>
+  <article aria-label="Conversation">
+    <div id="thread" class="thread" data-live>{thread}</div>
+    <div id="composer" data-live>{composer}</div>
+  </article>
+  <aside>
+    <section>
+      <h2>Next request</h2>
+      <p class="buttons">{fault_buttons}</p>
+      <div id="faults" data-live>{faults}</div>
+    </section>
+    <section id="requests" data-live>{requests}</section>
+    <section id="webhooks" data-live>{webhooks}</section>
+  </aside>
+</main>
+<footer>This is a stand-in that runs on your machine, made from TalkJS's documentation. It is not
+TalkJS, and nothing here leaves this machine but webhooks.</footer>
+</body>
+</html>
+"""
+
+_FAULTS = (
+    ("answers 503", "return-503"),
+    ("answers 429", "return-429-retry-after-2"),
+    ("is dropped before the commit", "drop-before-commit"),
+    ("is dropped after the commit", "drop-after-commit"),
+    ("never answers", "stall-after-commit"),
+    ("is 1 s late", "latency-1"),
+)
+_CLOCK = (("+10 s", 10), ("+1 min", 60), ("+1 h", 3_600), ("+1 day", 86_400))
+
+
+def document(emulator: "Emulator", chosen: str | None) -> Html:
+    """Return the page, showing the conversation *chosen*, or else the latest."""
+    app = emulator.main_app
+    latest = next(iter(app.conversations_by_activity.walk(descending=True)), None)
+    conversation = app.conversations.get(chosen) if chosen is not None else latest
+    return fill(
+        _PAGE,
+        app_id=emulator.app_id,
+        secret_key=emulator.secret_key,
+        status=_status(emulator),
+        conversations=_conversations(emulator, conversation),
+        thread=thread(emulator, conversation),
+        composer=composer(emulator, conversation),
+        fault_buttons=_buttons(
+            (label, {"do": "fault", "id": id_, "first": 1}) for label, id_ in _FAULTS
+        ),
+        faults=planned_faults(emulator.faults),
+        requests=requests(emulator.requests),
+        webhooks=deliveries(emulator.hooks),
+    )
+
+
+def _buttons(buttons: Iterable[tuple[str, dict[str, object]]]) -> Html:
+    return join(
+        fill('<button data-do="{action}">{label}</button> ', action=json.dumps(action), label=label)
+        for label, action in buttons
+    )
+
+
+def _status(emulator: "Emulator") -> Html:
+    app = emulator.main_app
+    clock = [(label, {"do": "advance", "seconds": seconds}) for label, seconds in _CLOCK]
+    return fill(
+        '{ordinary}{batch}<div class="clock"><h2>Clock</h2><p><time>{now}</time> UTC</p>'
+        '<p class="buttons">{clock}</p></div><div><h2>Data</h2><p>{users} users, '
+        '{conversations} conversations, {commits} changes</p><p class="buttons">{data}</p></div>',
+        ordinary=_gauge(emulator, "Requests", app.budget.ordinary),
+        batch=_gauge(emulator, "Batches", app.budget.batch),
+        now=short_time(int(emulator.clock.time() * 1000), date=True),
+        clock=_buttons(clock),
+        users=len(app.users),
+        conversations=len(app.conversations),
+        commits=emulator.commits.total,
+        data=_buttons([("Example", {"do": "demo"}), ("Forget everything", {"do": "reset"})]),
+    )
+
+
+def _gauge(emulator: "Emulator", name: str, bucket: "Bucket") -> Html:
+    if not emulator.limits.enabled:
+        return fill("<div><h2>{name}</h2><p>no limit</p></div>", name=name)
+    tokens = bucket.tokens(emulator.clock.monotonic())
+    return fill(
+        '<div class="gauge"><h2>{name}</h2><meter min="0" max="{burst}" low="{low}" '
+        'optimum="{burst}" value="{tokens:.1f}" data-rate="{rate}"></meter>'
+        "<p><b>{tokens:.0f}</b> of {burst} left, {rate:g} per second</p></div>",
+        name=name,
+        burst=bucket.burst,
+        low=bucket.burst / 5,
+        tokens=tokens,
+        rate=bucket.rate,
+    )
+
+
+def _conversations(emulator: "Emulator", shown: "Conversation | None") -> Html:
+    app = emulator.main_app
+    rows = islice(app.conversations_by_activity.walk(descending=True), MAX_CONVERSATIONS)
+    items = [
+        fill(
+            '<li><a href="/_emulator/?conversation={link}"{current}><b>{title}</b>'
+            "<time>{time}</time><span>{last}</span>{unread}</a></li>",
+            link=quote(conversation.id, safe="", errors="replace"),
+            current=Html(' aria-current="true"') if conversation is shown else "",
+            title=title(conversation),
+            time=short_time(conversation.activity[0]),
+            last=_last_text(conversation),
+            unread=_unread(conversation),
+        )
+        for conversation in rows
+    ]
+    if not items:
+        return Html('<p class="empty">No conversations yet.</p>')
+    return fill("<ul>{items}</ul>", items=join(items))
+
+
+def _last_text(conversation: "Conversation") -> str:
+    last = conversation.messages.last()
+    if last is None:
+        return "No messages yet"
+    return (last.text or ("a file" if last.file else "a location"))[:80]
+
+
+def _unread(conversation: "Conversation") -> Html:
+    readers = [
+        user_id
+        for user_id, participant in islice(conversation.participants.items(), 20)
+        if conversation.is_unread_by(user_id, participant)
+    ]
+    if not readers:
+        return Html("")
+    return fill('<em title="unread by">{names}</em>', names=", ".join(readers))

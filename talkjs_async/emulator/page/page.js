@@ -1,0 +1,86 @@
+// Follows the emulator: fetches the page again when something has happened, and swaps the parts
+// that differ. All HTML comes from the server, which escapes it; nothing is put together here.
+"use strict";
+
+let waiting = false;
+
+async function refresh() {
+  if (waiting) return;
+  waiting = true;
+  await new Promise((resume) => setTimeout(resume, 120)); // Many changes, one fetch.
+  waiting = false;
+  const answer = await fetch(location.href, { cache: "no-store" });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const successor = fresh.getElementById(part.id);
+    if (!successor || part.innerHTML === successor.innerHTML) continue;
+    if (part.id === "composer" && sameWriters(part, successor)) continue; // Keep what was typed.
+    const open = [...part.querySelectorAll("details[open]")].length;
+    if (open && part.id === "webhooks") continue; // Somebody is reading.
+    part.replaceChildren(...document.adoptNode(successor).childNodes);
+  }
+  follow();
+}
+
+function sameWriters(part, successor) {
+  const writers = (form) => [...form.querySelectorAll("option, form")].map((one) => one.outerHTML.split(">")[0]);
+  return writers(part).join() === writers(successor).join();
+}
+
+function follow() {
+  const list = document.querySelector("[data-follow]");
+  if (list) list.scrollTop = list.scrollHeight;
+}
+
+async function act(action) {
+  const answer = await fetch("/_emulator/do", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Emulator": "1" },
+    body: JSON.stringify(action),
+  });
+  if (!answer.ok) alert(((await answer.json()).reasons || ["It did not work."]).join("\n"));
+  return answer.ok;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.do) act(JSON.parse(button.dataset.do));
+  if (button.name === "read") {
+    const form = button.form;
+    act({ do: "read", user: form.user.value, conversation: form.dataset.conversation });
+  }
+});
+
+document.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const text = form.text.value.trim();
+  if (!text) return;
+  const sent = await act({ do: "say", user: form.user.value, conversation: form.dataset.conversation, text });
+  if (sent) form.text.value = "";
+});
+
+let lastTyped = 0;
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form || event.target.name !== "text" || Date.now() - lastTyped < 5000) return;
+  lastTyped = Date.now();
+  act({ do: "type", user: form.user.value, conversation: form.dataset.conversation });
+});
+
+// The budget fills up by itself, without anything happening.
+setInterval(() => {
+  for (const meter of document.querySelectorAll("meter[data-rate]")) {
+    meter.value = Math.min(meter.max, meter.value + Number(meter.dataset.rate));
+    const shown = meter.parentElement.querySelector("b");
+    if (shown) shown.textContent = String(Math.floor(meter.value));
+  }
+}, 1000);
+
+const live = document.getElementById("live");
+const events = new EventSource("/_emulator/events");
+events.onmessage = refresh;
+events.onopen = () => { live.textContent = "live"; live.classList.add("on"); };
+events.onerror = () => { live.textContent = "not live"; live.classList.remove("on"); };
+follow();

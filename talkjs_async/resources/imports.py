@@ -1,0 +1,62 @@
+"""
+Imports: messages that were written elsewhere.
+
+Source: TalkJS documentation, Importing messages (read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.endpoint import Resource, endpoint
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.models.imports import ImportedMessage
+
+MOST_MESSAGES_PER_POST = 10
+
+
+class Imports(Resource):
+    """Messages that were written elsewhere."""
+
+    __slots__ = ()
+
+    @endpoint
+    def messages(self, conversation_id: str, messages: Sequence[ImportedMessage]) -> Call[None]:
+        """
+        Import up to ten messages with the times at which they were written.
+
+        Import users and conversations first, with `users.upsert_many` and `conversations.upsert`.
+        Nobody is notified and open chats do not show the messages before they are loaded anew.
+        TalkJS keeps duplicates, so this is not repeated when its outcome is unknown.
+
+        Args:
+            conversation_id: Where to.
+            messages: Of participants only; the documentation advises to try it in test mode.
+
+        Raises:
+            BadRequest: A sender does not take part, or a field that TalkJS refuses.
+            OutcomeUnknown: The request left and no answer came. List the conversation's messages to
+                see whether they are there.
+        """
+        body = [message.to_wire() for message in _checked(messages)]
+        return Call(
+            method="POST",
+            path="/import" + path("conversations", conversation_id=conversation_id) + "/messages",
+            body=body,
+            decode=nothing,
+            idempotent=False,
+        )
+
+
+def _checked(messages: Sequence[ImportedMessage]) -> Sequence[ImportedMessage]:
+    if not isinstance(messages, Sequence) or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
+        raise ConfigurationError(
+            "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
+        )
+    for index, message in enumerate(messages):
+        if not isinstance(message, ImportedMessage):
+            raise ConfigurationError(
+                f"messages[{index}]", f"must be an ImportedMessage, not {type(message).__name__}."
+            )
+    return messages

@@ -1,0 +1,156 @@
+"""What is on the page, and that nothing on it can break it."""
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.emulator.page.demo import fill_with_demo
+from talkjs_async.emulator.page.document import document
+from talkjs_async.emulator.page.markup import Html, fill, join
+from talkjs_async.emulator.page.thread import short_time
+from talkjs_async.emulator.wire import Request, encode
+
+HOSTILE = "\"'><script>alert(1)</script>&amp;{braces}"
+
+
+class Tags(HTMLParser):
+    """Counts elements and collects text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def call(emulator: Emulator, method: str, path: str, body: object) -> None:
+    headers = {
+        b"authorization": f"Bearer {emulator.secret_key}".encode(),
+        b"content-type": b"application/json",
+    }
+    request = Request(method, f"/v1/{emulator.app_id}{path}", "", headers, encode(body))
+    emulator.handle(emulator.admit(request))
+
+
+@pytest.fixture
+def example() -> Emulator:
+    """An emulator with the page's own example."""
+    emulator = Emulator(clock=VirtualClock())
+    fill_with_demo(emulator)
+    return emulator
+
+
+def test_an_empty_emulator_has_a_page() -> None:
+    page = Tags(document(Emulator(), None))
+
+    assert "Nothing here yet" in page.text
+    assert "No conversations yet" in page.text
+    assert "No requests yet" in page.text
+    assert "600 of 600 left, 9 per second" in page.text
+
+
+def test_the_latest_conversation_is_shown_unless_another_is_asked_for(example: Emulator) -> None:
+    call(example, "PUT", "/conversations/empty", {})
+
+    assert "Nobody here to write as" in document(example, None)
+    assert "Hi! Is it still for sale?" in document(example, "red-bicycle")
+    assert "Nothing here yet" in document(example, "none")
+
+
+def test_messages_are_shown_with_all_there_is_to_say(example: Emulator) -> None:
+    conversation = example.main_app.conversations["red-bicycle"]
+    (last,) = list(conversation.messages.walk(descending=True))[:1]
+    message = f"/conversations/red-bicycle/messages/{last.id}"
+    call(example, "PUT", message, {"text": "*No*, _sorry_\n- one\n- two `x` <https://a.b|link>"})
+    call(example, "PUT", f"{message}/reactions/%F0%9F%91%8D/alice", {})
+    where = {"type": "UserMessage", "sender": "alice", "location": [1, 2]}
+    call(example, "POST", "/conversations/red-bicycle/messages", [where])
+    example.act_as("alice").read("red-bicycle")
+    example.act_as("alice").type_in("red-bicycle")
+
+    page = Tags(document(example, None))
+
+    assert "edited" in page.text
+    assert "read by alice" in page.text
+    assert "👍 1" in page.text
+    assert "📍 1, 2" in page.text
+    assert "Alice typing…" in page.text
+    assert {"b", "i", "ul", "li", "code", "u"} <= set(page.tags)
+
+
+def test_only_the_latest_of_many_are_shown(example: Emulator) -> None:
+    example.limits = Limits.off()
+    for number in range(120):
+        example.act_as("alice").say("red-bicycle", f"message {number}.")
+
+    page = document(example, None)
+
+    assert "23 older messages" in page
+    assert "message 119." in page
+    assert "message 5." not in page
+    assert "no limit" in page
+
+
+def test_requests_faults_and_webhooks_are_shown(example: Emulator) -> None:
+    example.faults.add("return-503", on="GET /users", first=2)
+    example.faults.add("latency-1", p=0.5)
+    example.hooks.to("http://nowhere")
+    call(example, "GET", "/users", None)
+    call(example, "POST", "/batch", [[1, "GET", "/users/none"]])
+
+    page = Tags(document(example, None))
+
+    assert "1 fired, 1 to go" in page.text
+    assert "POST /batch" in page.text
+    assert "GET /users/none 404" in page.text
+    assert "Nothing delivered yet" in page.text
+
+
+@given(text=st.one_of(st.just(HOSTILE), st.text(min_size=1)))
+@settings(max_examples=50, deadline=None)
+def test_no_text_whatsoever_changes_the_page_s_structure(text: str) -> None:
+    def shown(value: str) -> Tags:
+        emulator = Emulator(limits=Limits.off(), app_id="a")
+        app = emulator.main_app
+        call(emulator, "PUT", "/users/u", {"name": value})
+        call(emulator, "PUT", "/conversations/c", {"participants": ["u"], "subject": value})
+        emulator.act_as("u").type_in("c")
+        item = {
+            "type": "UserMessage",
+            "sender": "u",
+            "content": [{"type": "text", "children": [value]}],
+        }
+        call(emulator, "POST", "/conversations/c/messages", [item])
+        assert len(app.conversations["c"].messages) == 1
+        return Tags(document(emulator, "c"))
+
+    plain, hostile = shown("x"), shown(text)
+
+    assert plain.tags == hostile.tags
+    assert plain.attributes == hostile.attributes
+
+
+def test_fill_escapes_everything_but_html() -> None:
+    filled = fill("<a href='{url}'>{inside}</a>{{}}", url=HOSTILE, inside=Html("<b>"))
+
+    assert "<script>" not in filled
+    assert filled.endswith("><b></a>{}")
+    assert join([filled, filled]) == filled + filled
+    assert fill("{number:.1f} {number:>5}", number=2) == "2.0     2"
+
+
+def test_a_time_beyond_all_calendars_is_shown_as_such() -> None:
+    assert short_time(0, date=True) == "1970-01-01 00:00:00"
+    assert short_time(10**18) == "long ago or far away"

@@ -1,0 +1,192 @@
+"""The bucket of one process keeps the contract, and what only it can promise."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from talkjs_async._core.clock import Clock
+from talkjs_async.emulator.clock import VirtualClock
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits import Drained, LimiterEvent, Paused, TokenBucket, Waited
+from tests.limits.contract import INSTANT, INTERVAL, RATE, Callers, LimiterContract, MakeLimiter, about, use_up
+from tests.limits.jumping_loop import JumpingLoop, LoopClock
+
+pytestmark = pytest.mark.anyio
+
+
+def maker(clock: Clock) -> MakeLimiter:
+    def make(
+        *,
+        rate: float = RATE,
+        burst: int = 4,
+        max_in_flight: int | None = None,
+        background_floor: int | None = 0,
+        tokens: float | None = None,
+    ) -> TokenBucket:
+        return TokenBucket(
+            rate,
+            burst,
+            max_in_flight=max_in_flight,
+            background_floor=background_floor,
+            tokens=tokens,
+            clock=clock,
+        )
+
+    return make
+
+
+class TestTokenBucket(LimiterContract):
+    """On a clock of somebody else, where the leader sleeps."""
+
+    @pytest.fixture
+    def make_limiter(self, clock: VirtualClock) -> MakeLimiter:
+        return maker(clock)
+
+
+class TestTokenBucketOnTheMachinesClock(LimiterContract):
+    """On asyncio with the system clock, where the leader leaves an alarm with the event loop."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> tuple[str, dict[str, Any]]:
+        return "asyncio", {"loop_factory": JumpingLoop}
+
+    @pytest.fixture
+    def clock(self) -> VirtualClock:
+        return cast("VirtualClock", LoopClock())
+
+    @pytest.fixture
+    async def make_limiter(self, clock: VirtualClock) -> MakeLimiter:
+        return maker(cast("LoopClock", clock).as_system_clock())
+
+
+class TestSettlement:
+    async def test_tokens_refill_from_the_answer_on(self) -> None:
+        clock = VirtualClock()
+        limiter = TokenBucket(RATE, 4, clock=clock)
+        for _ in range(4):
+            await limiter.acquire()
+
+        await clock.sleep(100.0)
+        limiter.settle()
+        start = clock.monotonic()
+        await limiter.acquire()
+
+        assert about(INTERVAL) == clock.monotonic() - start
+
+    async def test_waiters_behind_a_stall_get_all_that_the_burst_allows(self) -> None:
+        clock = VirtualClock()
+        limiter = TokenBucket(RATE, 10, max_in_flight=5, clock=clock)
+
+        async with anyio.create_task_group() as tasks:
+            callers = Callers(tasks, limiter, clock)
+            await callers.ask(*"abcdefghij")
+            await clock.sleep(3.0)
+            before = len(callers.granted)
+            for _ in range(5):
+                limiter.settle()
+            await clock.sleep(INSTANT)
+            after = len(callers.granted)
+            tasks.cancel_scope.cancel()
+
+        assert (5, 10) == (before, after)
+
+
+class TestArguments:
+    @pytest.mark.parametrize("rate", [0, 0.0, -1.0, float("nan"), float("inf"), -float("inf")])
+    def test_a_rate_that_is_none_is_refused(self, rate: float) -> None:
+        with pytest.raises(ConfigurationError, match=r"^rate: "):
+            TokenBucket(rate, 600)
+
+    @pytest.mark.parametrize("burst", [0, -1, 0.5, 1.5, float("nan"), float("inf")])
+    def test_a_burst_that_is_no_number_of_requests_is_refused(self, burst: int) -> None:
+        with pytest.raises(ConfigurationError, match=r"^burst: "):
+            TokenBucket(9.0, burst)
+
+    @pytest.mark.parametrize("cap", [0, -1, 0.5, float("nan")])
+    def test_a_cap_below_one_is_refused(self, cap: int) -> None:
+        with pytest.raises(ConfigurationError, match=r"^max_in_flight: "):
+            TokenBucket(max_in_flight=cap)
+
+    @pytest.mark.parametrize("floor", [-1, 600, 601, float("nan")])
+    def test_a_floor_outside_the_bucket_is_refused(self, floor: int) -> None:
+        with pytest.raises(ConfigurationError, match=r"^background_floor: "):
+            TokenBucket(background_floor=floor)
+
+    @pytest.mark.parametrize("tokens", [601, float("nan"), float("inf"), -float("inf")])
+    def test_more_tokens_than_fit_are_refused(self, tokens: float) -> None:
+        with pytest.raises(ConfigurationError, match=r"^tokens: "):
+            TokenBucket(tokens=tokens)
+
+
+class TestEvents:
+    async def test_who_waited_and_why_is_told(self) -> None:
+        clock = VirtualClock()
+        limiter = TokenBucket(RATE, 4, max_in_flight=None, clock=clock)
+        events: list[LimiterEvent] = []
+        limiter.listen(events.append)
+        epoch = await limiter.acquire()
+        limiter.throttled(epoch, retry_after=2.0)
+        limiter.throttled(epoch, retry_after=1.0)
+
+        await limiter.acquire(lane="background")
+
+        drained, paused, waited = events
+        assert isinstance(drained, Drained)
+        assert (1, 3.0, 0) == (drained.epoch, drained.tokens, drained.in_flight)
+        assert Paused(seconds=2.0, retry_after=2.0) == paused
+        assert Waited(lane="background", seconds=pytest.approx(2.0)) == waited
+
+    async def test_nobody_is_told_of_calls_that_did_not_wait(self) -> None:
+        limiter = TokenBucket()
+        events: list[LimiterEvent] = []
+        limiter.listen(events.append)
+
+        await use_up(limiter, 10)
+
+        assert [] == events
+
+    async def test_whoever_stops_listening_hears_nothing_more(self) -> None:
+        limiter = TokenBucket()
+        first: list[LimiterEvent] = []
+        second: list[LimiterEvent] = []
+        stop = limiter.listen(first.append)
+        limiter.listen(second.append)
+
+        stop()
+        stop()
+        limiter.throttled(await limiter.acquire())
+
+        assert [] == first
+        assert 2 == len(second)
+
+    async def test_a_listener_that_fails_is_passed_over(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = VirtualClock()
+        limiter = TokenBucket(RATE, 1, clock=clock)
+        events: list[LimiterEvent] = []
+
+        def fail(_: LimiterEvent) -> None:
+            raise RuntimeError("no disk")
+
+        limiter.listen(fail)
+        limiter.listen(events.append)
+        await use_up(limiter, 1)
+
+        await limiter.acquire()
+
+        assert 1 == len(events)
+        assert "A listener failed on Waited" in caplog.text
+
+
+async def test_the_repr_tells_the_state() -> None:
+    limiter = TokenBucket(clock=VirtualClock())
+    limiter.throttled(await limiter.acquire(), retry_after=3.0)
+
+    assert (
+        "<TokenBucket <Budget -26.0 of 600 tokens, +9.00/s; paused for 3.0 s; 0 of 20 in flight; "
+        "waiting 0 interactive (3.00 s), 0 background (6.34 s); 1 granted, 1 throttled>>"
+    ) == repr(limiter)

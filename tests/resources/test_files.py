@@ -1,0 +1,358 @@
+"""Uploads: every source, every failure, flat memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from talkjs_async import (
+    AsyncTalkJS,
+    BadRequest,
+    ConfigurationError,
+    ConnectFailed,
+    DecodeError,
+    OutcomeUnknown,
+    ServerError,
+    TokenBucket,
+    call_of,
+)
+from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator.files import File
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+AnsweredWith = Callable[..., AsyncTalkJS]
+
+
+def stored(emulator: Emulator, token: str) -> File:
+    return emulator.apps[emulator.app_id].files[token]
+
+
+async def stream(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def test_bytes_are_uploaded_with_all_details(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
+    token = await talkjs.files.upload(
+        b"not really a film",
+        filename="my film.mp4",
+        subtype="video",
+        width=640,
+        height=480.5,
+        duration=3.25,
+    )
+
+    file = stored(emulator, token)
+    assert (b"not really a film", "my film.mp4", "video/mp4") == (
+        file.content,
+        file.filename,
+        file.content_type,
+    )
+    assert ("video", 640, 480.5, 3.25) == (file.subtype, file.width, file.height, file.duration)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_a_path_says_name_and_type_by_itself(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path, kind: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "grüße 🙂.txt"
+    path.write_text("hi")
+
+    token = await talkjs.files.upload(kind(path))
+
+    file = stored(emulator, token)
+    assert (b"hi", "grüße 🙂.txt", "text/plain") == (
+        file.content,
+        file.filename,
+        file.content_type,
+    )
+
+
+@pytest.mark.parametrize("size", [{}, {"size": 4}], ids=["size unknown", "size known"])
+async def test_a_stream_is_uploaded(
+    talkjs: AsyncTalkJS, emulator: Emulator, size: dict[str, Any]
+) -> None:
+    token = await talkjs.files.upload(
+        stream(b"ab", b"", b"cd"), filename="a.bin", content_type="application/x-abcd", **size
+    )
+
+    file = stored(emulator, token)
+    assert (b"abcd", "application/x-abcd") == (file.content, file.content_type)
+
+
+async def test_a_token_may_be_sent_more_than_once(talkjs: AsyncTalkJS, chat: None) -> None:
+    token = await talkjs.files.upload(b"%PDF", filename="offer.pdf")
+
+    for sender in ("alice", "bob"):
+        await talkjs.messages.send("chat", sender=sender, attachment_token=token)
+
+    messages = await talkjs.messages.list("chat").collect()
+    assert [4, 4] == [message.attachment.size for message in messages if message.attachment]
+
+
+@pytest.mark.parametrize("key", ["attachmentToken", "fileToken"])
+async def test_the_token_is_read_under_either_name(
+    talkjs: AsyncTalkJS, emulator: Emulator, key: Any
+) -> None:
+    emulator.quirks.upload_key = key
+
+    token = await talkjs.files.upload(b"x", filename="x")
+
+    assert b"x" == stored(emulator, token).content
+
+
+async def test_an_answer_without_a_token_is_an_error(answered_with: AnsweredWith) -> None:
+    with pytest.raises(DecodeError) as caught:
+        await answered_with({}).files.upload(b"x", filename="x")
+
+    assert "$.attachmentToken" == caught.value.json_path
+
+
+@pytest.mark.parametrize(
+    "fault", ["return-503", "return-429-retry-after-1", "refuse", "drop-after-commit"]
+)
+async def test_what_can_be_read_again_is_uploaded_again(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path, fault: str
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a file")
+    emulator.faults.add(fault, first=2)
+
+    token = await talkjs.files.upload(path)
+
+    assert b"a file" == stored(emulator, token).content
+    assert 3 == len(emulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("return-503", ServerError),
+        ("refuse", ConnectFailed),
+        ("drop-after-commit", OutcomeUnknown),
+    ],
+)
+async def test_what_can_be_read_once_has_one_attempt(
+    talkjs: AsyncTalkJS, emulator: Emulator, fault: str, error: type[Exception]
+) -> None:
+    emulator.faults.add(fault)
+
+    with pytest.raises(error):
+        await talkjs.files.upload(stream(b"once"), filename="a")
+
+    assert 1 == len(emulator.requests)
+    assert 0 == talkjs.budget.in_flight
+
+
+async def test_an_error_of_the_stream_is_the_callers_own(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"ab"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await talkjs.files.upload(broken(), filename="a")
+    token = await talkjs.files.upload(b"fine", filename="b")
+
+    assert b"fine" == stored(emulator, token).content
+    assert 0 == talkjs.budget.in_flight
+
+
+async def test_a_file_that_changes_meanwhile_is_named(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"long enough")
+    call = call_of(talkjs.files.upload, path)
+    path.write_bytes(b"short")
+
+    with pytest.raises(ConfigurationError, match="changed its size"):
+        await talkjs._pipeline.run(call)
+
+    assert 0 == talkjs.budget.in_flight
+
+
+async def test_a_file_that_talkjs_refuses_is_a_bad_request(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.apps[emulator.app_id].is_anonymous = True
+
+    with pytest.raises(BadRequest, match="1 MB"):
+        await talkjs.files.upload(bytes(1_000_001), filename="large.bin")
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "argument"),
+    [
+        (["missing.txt"], {}, "file"),
+        (["."], {}, "file"),
+        ([None], {}, "file"),
+        ([[b"a"]], {}, "file"),
+        ([b"a"], {}, "filename"),
+        ([b"a"], {"filename": ""}, "filename"),
+        ([b"a"], {"filename": None}, "filename"),
+        ([b"a"], {"filename": "\ud83d"}, "filename"),
+        ([b"a"], {"filename": "a", "content_type": "text/plain\r\nX-Evil: 1"}, "content_type"),
+        ([b"a"], {"filename": "a", "content_type": "tëxt"}, "content_type"),
+        ([b"a"], {"filename": "a", "size": 1}, "size"),
+        ([b"a"], {"filename": "a", "subtype": "film"}, "subtype"),
+        ([b"a"], {"filename": "a", "width": -1}, "width"),
+        ([b"a"], {"filename": "a", "height": float("nan")}, "height"),
+        ([b"a"], {"filename": "a", "duration": float("inf")}, "duration"),
+        ([b"a"], {"filename": "a", "duration": "3"}, "duration"),
+    ],
+)
+async def test_a_wrong_argument_is_named_and_nothing_is_sent(
+    talkjs: AsyncTalkJS, args: list[Any], options: dict[str, Any], argument: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.files.upload(*args, **options)
+
+    assert argument == caught.value.argument
+    assert 0 == talkjs.budget.granted
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, True, "4"])
+async def test_the_size_of_a_stream_is_a_whole_number(talkjs: AsyncTalkJS, size: Any) -> None:
+    source = stream(b"ab")
+
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.files.upload(source, filename="a", size=size)
+    await source.aclose()  # type: ignore[attr-defined]
+
+    assert "size" == caught.value.argument
+
+
+class Counter(httpx.AsyncBaseTransport):
+    """Takes a body without keeping it."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.headers = httpx.Headers()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.headers = request.headers
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for piece in request.stream:
+            self.received += len(piece)
+        return httpx.Response(200, json={"attachmentToken": "tok_1"})
+
+
+async def test_memory_stays_flat(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    counter = Counter()
+    async with AsyncTalkJS("app", "sk_test_files", transport=counter) as talkjs:
+        await talkjs.files.upload(b"what is loaded once is loaded now", filename="a")
+        counter.received = 0
+
+        tracemalloc.start()
+        await talkjs.files.upload(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert int(counter.headers["content-length"]) == counter.received > 100_000_000
+    assert peak < 4_000_000
+
+
+class Stuck(httpx.AsyncBaseTransport):
+    """Reads the first piece of a body and then nothing more."""
+
+    def __init__(self) -> None:
+        self.heard = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        pieces = aiter(request.stream)
+        for _ in range(2):
+            await anext(pieces)
+        self.heard.set()
+        await anyio.sleep_forever()
+        raise AssertionError("never reached")
+
+
+@pytest.mark.parametrize("kind", ["stream", "path"])
+async def test_a_cancelled_upload_lets_go_of_its_source(kind: str, tmp_path: Path) -> None:
+    closed = []
+
+    async def source() -> AsyncIterator[bytes]:
+        try:
+            yield b"ab"
+            yield b"cd"
+        finally:
+            closed.append(True)
+
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a file")
+    stuck = Stuck()
+    async with (
+        AsyncTalkJS("app", "sk_test_files", transport=stuck) as talkjs,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def upload() -> None:
+            await talkjs.files.upload(source() if kind == "stream" else path, filename="a")
+
+        tasks.start_soon(upload)
+        await stuck.heard.wait()
+        tasks.cancel_scope.cancel()
+
+    assert closed == ([True] if kind == "stream" else [])
+    assert 0 == talkjs.budget.in_flight
+
+
+@pytest.mark.parametrize("kind", ["path", "stream"])
+async def test_uploads_travel_over_real_connections(engine: str, tmp_path: Path, kind: str) -> None:
+    content = bytes(range(256)) * 8_000
+    path = tmp_path / "a.bin"
+    path.write_bytes(content)
+    emulator = Emulator(clock=SystemClock())
+    emulator.faults.add("return-503", on="POST /files", nth=1)
+    with emulator.serve() as server:
+        async with AsyncTalkJS(
+            emulator.app_id,
+            emulator.secret_key,
+            engine=engine,
+            base_url=server.base_url,
+            limiter=TokenBucket(),
+        ) as talkjs:
+            if kind == "stream":
+                with pytest.raises(ServerError):
+                    await talkjs.files.upload(stream(content), filename="a.bin")
+                token = await talkjs.files.upload(stream(content), filename="a.bin")
+            else:
+                token = await talkjs.files.upload(path)
+            user_works = await talkjs.users.list().collect()
+
+    assert content == stored(emulator, token).content
+    assert [] == user_works
+
+
+async def test_an_injected_client_of_either_library_uploads(
+    emulator: Emulator, engine: str
+) -> None:
+    library = import_module(engine)
+    async with (
+        library.AsyncClient(transport=emulator.transport) as http_client,
+        AsyncTalkJS(
+            emulator.app_id,
+            emulator.secret_key,
+            http_client=http_client,
+            limiter=TokenBucket(clock=emulator.clock),
+            clock=emulator.clock,
+        ) as talkjs,
+    ):
+        token = await talkjs.files.upload(stream(b"ab", b"cd"), filename="a.bin")
+
+    assert b"abcd" == stored(emulator, token).content

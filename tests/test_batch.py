@@ -1,0 +1,473 @@
+"""Batches: many calls, few requests, each call its own fate."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkjs_async import (
+    AsyncTalkJS,
+    BadRequest,
+    Call,
+    ConfigurationError,
+    DecodeError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    RateLimitWaitTimeout,
+    RetryPolicy,
+    ServerError,
+    TalkJSError,
+    TokenBucket,
+    User,
+    call_of,
+)
+from talkjs_async.anonymous import AnonymousProjects
+from talkjs_async.batch import MOST_OPERATIONS, Reply, encode, failure_of
+from talkjs_async.emulator import Emulator, Limits
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+AnsweredWith = Callable[..., AsyncTalkJS]
+
+
+@pytest.fixture
+async def chat(talkjs: AsyncTalkJS) -> None:
+    """Alice and Bob, in the conversation "chat"."""
+    await talkjs.users.upsert("alice", name="Alice")
+    await talkjs.users.upsert("bob", name="Bob")
+    await talkjs.conversations.upsert("chat", participants=["alice", "bob"])
+
+
+def batches(emulator: Emulator) -> list[int]:
+    """How many operations each batch request had."""
+    return [len(exchange.operations) for exchange in emulator.requests.find("POST /batch")]
+
+
+async def test_each_call_has_its_own_result_in_its_own_place(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    user, sent, nothing, page, conversation = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.messages.send, "chat", sender="bob", text="hi"),
+        call_of(talkjs.conversations.upsert, "chat", subject="Cars"),
+        call_of(talkjs.users.list, limit=1),
+        call_of(talkjs.conversations.get, "chat"),
+    )
+
+    assert "Alice" == user.name
+    assert [sent.id] == [commit.message_id for commit in emulator.commits.of("message.sent")]
+    assert nothing is None
+    assert (["bob"], "bob") == ([one.id for one in page], page.cursor)
+    assert {"alice", "bob"} == set(conversation.participants)
+    assert [5] == batches(emulator)
+
+
+async def test_calls_are_cut_into_tens_and_stay_in_order(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    names = [f"user {number}" for number in range(203)]
+    await talkjs.batch(*[call_of(talkjs.users.upsert, name, name=name) for name in names])
+
+    users = await talkjs.batch(*[call_of(talkjs.users.get, name) for name in names])
+
+    assert names == [user.id for user in users]
+    assert [10] * 20 + [3] == sorted(batches(emulator)[:21], reverse=True)
+
+
+async def test_no_calls_are_no_request(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
+    assert () == await talkjs.batch()
+    assert 0 == len(emulator.requests)
+
+
+async def test_errors_stand_in_the_place_of_their_calls(talkjs: AsyncTalkJS, chat: None) -> None:
+    results = await talkjs.batch(
+        call_of(talkjs.users.get, "nobody"),
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.users.upsert, "new", role="nameless"),
+        return_exceptions=True,
+    )
+
+    unknown, alice, refused = results
+    assert isinstance(unknown, NotFound)
+    assert ("GET", "/users/nobody", "USER_NOT_FOUND") == (
+        unknown.method,
+        unknown.path,
+        unknown.code,
+    )
+    assert isinstance(alice, User)
+    assert isinstance(refused, BadRequest)
+
+
+async def test_the_first_error_is_raised_when_all_calls_are_done(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    calls: list[Call[Any]] = [call_of(talkjs.users.upsert, f"u{n}", name="U") for n in range(30)]
+    calls[7] = call_of(talkjs.users.get, "nobody")
+    calls[20] = call_of(talkjs.users.upsert, "new", role="nameless")
+
+    with pytest.raises(NotFound):
+        await talkjs.batch(*calls)
+
+    assert 2 + 28 == len(emulator.commits.of("user.created"))
+
+
+async def test_a_failed_call_is_repeated_without_the_others(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    emulator.faults.add("return-503", on="GET /users/bob", first=2)
+
+    alice, bob = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"), call_of(talkjs.users.get, "bob")
+    )
+
+    assert ("alice", "bob") == (alice.id, bob.id)
+    assert [2, 1, 1] == batches(emulator)
+
+
+async def test_the_attempts_of_a_call_are_bounded_and_counted(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=3))
+    emulator.faults.add("return-503", on="GET /users/bob")
+
+    alice, bob = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.users.get, "bob"),
+        return_exceptions=True,
+    )
+
+    assert isinstance(alice, User)
+    assert isinstance(bob, ServerError)
+    assert (3, "/users/bob") == (bob.attempts, bob.path)
+    assert [2, 1, 1] == batches(emulator)
+
+
+@pytest.mark.parametrize(
+    "fault", ["return-503", "return-429-retry-after-2", "refuse", "drop-before-commit"]
+)
+async def test_a_batch_that_failed_as_a_whole_is_repeated(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None, fault: str
+) -> None:
+    emulator.faults.add(fault, on="POST /batch", first=1)
+
+    users = await talkjs.batch(call_of(talkjs.users.get, "alice"), call_of(talkjs.users.get, "bob"))
+
+    assert ["alice", "bob"] == [user.id for user in users]
+
+
+async def test_after_an_unknown_outcome_only_harmless_calls_are_repeated(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    await talkjs.messages.send("chat", sender="alice", text="answer me")
+    emulator.faults.add("drop-after-commit", on="POST /batch", first=1)
+
+    sent, notified = await talkjs.batch(
+        call_of(talkjs.messages.send, "chat", sender="alice", text="once"),
+        call_of(talkjs.notifications.send, "chat", channels=["email"]),
+        return_exceptions=True,
+    )
+
+    assert not isinstance(sent, TalkJSError)
+    assert isinstance(notified, OutcomeUnknown)
+    assert "/conversations/chat/notifications" == notified.path
+    assert 2 == len(emulator.commits.of("message.sent"))
+    assert 1 == len(emulator.commits.of("notification.triggered"))
+    assert [2, 1] == [
+        len(exchange.operations) for exchange in emulator.requests.find("POST /batch")
+    ]
+
+
+async def test_nothing_is_lost_or_sent_twice_on_a_bad_day(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=50, max_elapsed=100_000.0))
+    emulator.faults.add("return-503", on="POST /batch", p=0.1)
+    emulator.faults.add("drop-after-commit", on="POST /batch", p=0.1)
+    emulator.faults.add("return-429-retry-after-1", on="POST /batch", p=0.02)
+    emulator.faults.add("return-500-after-commit", on="POST /conversations/*/messages", p=0.1)
+    texts = [f"message {number}" for number in range(300)]
+
+    receipts = await talkjs.batch(
+        *[call_of(talkjs.messages.send, "chat", sender="bob", text=text) for text in texts]
+    )
+
+    stored = {commit.message_id: commit.text for commit in emulator.commits.of("message.sent")}
+    assert sorted(texts) == sorted(str(text) for text in stored.values())
+    assert texts == [stored[receipt.id] for receipt in receipts]
+
+
+async def test_batches_have_a_budget_of_their_own(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    spent_before = talkjs.budget.granted
+
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice") for _ in range(15)])
+
+    assert spent_before == talkjs.budget.granted
+    assert 2 == talkjs._pipeline.limiters["batch"].statistics().granted
+
+
+async def test_six_thousand_calls_never_meet_a_429(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    talkjs = make_talkjs()
+    began = emulator.clock.monotonic()
+
+    users = await talkjs.batch(*[call_of(talkjs.users.get, "bob") for _ in range(6_000)])
+
+    assert 6_000 == len(users)
+    assert {200} == {exchange.status for exchange in emulator.requests}
+    # 600 requests: 500 at once, then 1 per second.
+    assert 99.0 <= emulator.clock.monotonic() - began <= 102.0
+
+
+async def test_a_wait_beyond_max_wait_is_the_error_of_those_who_would_wait(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    bucket = TokenBucket(rate=1.0, burst=1, clock=emulator.clock)
+    talkjs = make_talkjs(batch_limiter=bucket, max_wait=0.5)
+
+    results = await talkjs.batch(
+        *[call_of(talkjs.users.get, "bob") for _ in range(20)], return_exceptions=True
+    )
+
+    assert [User] * 10 + [RateLimitWaitTimeout] * 10 == [type(result) for result in results]
+
+
+async def test_every_operation_says_its_api_version(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(api_version="2024-01-01")
+    older = talkjs.with_options(api_version="2021-07-30")
+
+    results = await talkjs.batch(
+        call_of(talkjs.users.list_conversations, "nobody"),
+        call_of(older.users.list_conversations, "nobody"),
+        return_exceptions=True,
+    )
+
+    assert isinstance(results[0], NotFound)
+    assert not isinstance(results[1], TalkJSError)
+    assert 0 == len(results[1])
+    assert {"2024-01-01", "2021-07-30"} == {
+        operation.api_version for operation in emulator.requests[0].operations
+    }
+
+
+async def test_a_call_keeps_the_version_of_the_client_that_made_it(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs()
+    older = talkjs.with_options(api_version="2021-07-30")
+
+    [page] = await talkjs.batch(call_of(older.users.list_conversations, "nobody"))
+
+    assert () == page.items
+
+
+def one_of_each_refused(talkjs: AsyncTalkJS) -> dict[str, Any]:
+    get = call_of(talkjs.users.get, "alice")
+    return {
+        "upload": call_of(talkjs.files.upload, b"x", filename="x"),
+        "nested": encode([get]),
+        "account": call_of(AnonymousProjects().create),
+        "query of a PUT": Call(method="PUT", path="/x", query={"a": "b"}, decode=lambda data: data),
+        "no call": talkjs.users.get,
+        "a string": "/users/alice",
+    }
+
+
+@pytest.mark.parametrize(
+    "refused", ["upload", "nested", "account", "query of a PUT", "no call", "a string"]
+)
+async def test_what_no_batch_can_carry_is_refused_before_anything_is_sent(
+    talkjs: AsyncTalkJS, emulator: Emulator, refused: str
+) -> None:
+    calls = [call_of(talkjs.users.upsert, "alice", name="Alice")] * 11
+    bad = one_of_each_refused(talkjs)[refused]
+
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.batch(*calls, bad)
+
+    assert "calls[11]" == caught.value.argument
+    assert 0 == len(emulator.requests)
+
+
+@pytest.mark.parametrize("charges", ["one", "each"])
+async def test_operations_may_be_charged_to_the_ordinary_budget_too(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None, charges: Any
+) -> None:
+    emulator.quirks.batch_charges = charges
+    emulator.limits = Limits(burst=5, rate=9.0)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=30))
+
+    users = await talkjs.batch(*[call_of(talkjs.users.get, "bob") for _ in range(30)])
+
+    assert 30 == len(users)
+
+
+class Stuck(httpx.AsyncBaseTransport):
+    """Takes requests and never answers."""
+
+    def __init__(self) -> None:
+        self.heard = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.heard.set()
+        await anyio.sleep_forever()
+        raise AssertionError("never reached")
+
+
+async def test_a_cancelled_batch_gives_its_places_back() -> None:
+    stuck = Stuck()
+
+    async with (
+        AsyncTalkJS("app", "sk_test_batch", transport=stuck) as talkjs,
+        anyio.create_task_group() as tasks,
+    ):
+        calls = [call_of(talkjs.users.get, "bob") for _ in range(300)]
+        tasks.start_soon(partial(talkjs.batch, *calls, return_exceptions=True))
+        await stuck.heard.wait()
+        tasks.cancel_scope.cancel()
+
+    assert 0 == talkjs._pipeline.limiters["batch"].statistics().in_flight
+
+
+@pytest.fixture
+async def answering(make_talkjs: MakeTalkJS, engine: str) -> AnsweredWith:
+    """Build a client whose every batch gets the same answer."""
+    library = import_module(engine)
+
+    def make(body: Any) -> AsyncTalkJS:
+        transport = library.MockTransport(lambda request: library.Response(200, json=body))
+        return make_talkjs(transport=transport, retry=RetryPolicy(attempts=1))
+
+    return make
+
+
+USER = {"id": "alice", "name": "Alice", "createdAt": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        ([[1, 200, USER], [0, 200, USER]], [User, User]),
+        ([[1.0, 200, USER], [0, 404, {}]], [NotFound, User]),
+        ([[0, 200, USER], [1, 200, ["odd"]]], [User, DecodeError]),
+        ([[0, 200, USER]], [User, OutcomeUnknown]),
+        ([[0, 200, USER], None, [1], ["1", 200, USER], [7, 200, USER]], [User, OutcomeUnknown]),
+        ([[0, 429, None], [1, 404, "<html>"]], [RateLimited, NotFound]),
+        ([[0, 200], [1, 500, {"errorCode": "X"}]], [DecodeError, ServerError]),
+        ({}, [DecodeError, DecodeError]),
+        (None, [DecodeError, DecodeError]),
+    ],
+    ids=str,
+)
+async def test_whatever_talkjs_answers_each_call_ends_in_a_value_or_our_error(
+    answering: AnsweredWith, answer: Any, kinds: list[type]
+) -> None:
+    talkjs = answering(answer)
+
+    results = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.users.get, "bob"),
+        return_exceptions=True,
+    )
+
+    assert kinds == [type(result) for result in results]
+
+
+async def test_a_result_that_reads_oddly_is_not_asked_for_again(
+    make_talkjs: MakeTalkJS, engine: str
+) -> None:
+    library = import_module(engine)
+    asked = []
+
+    def answer(request: Any) -> Any:
+        asked.append(request)
+        return library.Response(200, json=[[0, 200, {"id": 7}]])
+
+    talkjs = make_talkjs(transport=library.MockTransport(answer))
+
+    with pytest.raises(DecodeError) as caught:
+        await talkjs.batch(call_of(talkjs.users.get, "alice"))
+
+    assert 1 == len(asked)
+    assert ("/users/alice", "$.id") == (caught.value.path, caught.value.json_path)
+
+
+def test_operations_are_written_as_the_documentation_has_them() -> None:
+    talkjs = AsyncTalkJS("app", "sk_test_batch")
+    older = talkjs.with_options(api_version="2021-01-01")
+
+    call = encode(
+        [
+            call_of(talkjs.users.get, "a/b"),
+            call_of(talkjs.users.upsert, "a", name="A"),
+            call_of(talkjs.users.list, limit=5, starting_after="x"),
+            call_of(talkjs.conversations.delete, "c"),
+            call_of(talkjs.app.get),
+            call_of(older.users.get, "a"),
+            call_of(older.users.upsert, "a", name="A"),
+        ]
+    )
+
+    assert ("POST", "/batch", "batch") == (call.method, call.path, call.bucket)
+    assert call.body == [
+        [0, "GET", "/users/a%2Fb"],
+        [1, "PUT", "/users/a", {"name": "A"}],
+        [2, "GET", "/users", {"limit": "5", "startingAfter": "x"}],
+        [3, "DELETE", "/conversations/c"],
+        [4, "GET", "/"],
+        [5, "GET", "/users/a", {}, {"api_version": "2021-01-01"}],
+        [6, "PUT", "/users/a", {"name": "A"}, {"api_version": "2021-01-01"}],
+    ]
+
+
+def test_a_batch_is_harmless_to_repeat_if_all_its_calls_are() -> None:
+    talkjs = AsyncTalkJS("app", "sk_test_batch")
+    get = call_of(talkjs.users.get, "a")
+    send = call_of(talkjs.messages.send, "c", sender="a", text="hi")
+    notify = call_of(talkjs.notifications.send, "c", channels=["sms"])
+
+    assert (True, send.repeatable_for) == (
+        encode([get, send]).idempotent,
+        encode([get, send]).repeatable_for,
+    )
+    assert not encode([get, notify]).idempotent
+
+
+@given(
+    statuses=st.lists(st.integers(200, 599), min_size=1, max_size=MOST_OPERATIONS),
+    seed=st.integers(),
+)
+def test_replies_find_their_calls_in_whatever_order_they_come(
+    statuses: list[int], seed: int
+) -> None:
+    calls = [
+        Call(method="GET", path=f"/{n}", decode=lambda data: data) for n in range(len(statuses))
+    ]
+    answer = [[number, status, {"of": number}] for number, status in enumerate(statuses)]
+    random.Random(seed).shuffle(answer)
+
+    replies = encode(calls).result(json.loads(json.dumps(answer)))
+
+    assert [Reply(status, {"of": number}) for number, status in enumerate(statuses)] == list(
+        replies
+    )
+    for call, reply, status in zip(calls, replies, statuses, strict=True):
+        failure = failure_of(call, reply)
+        assert (failure is None) == (status == 200)
+        assert failure is None or getattr(failure, "path", None) == call.path

@@ -1,0 +1,186 @@
+"""Calls that wait, taken along by batches: faster, and otherwise as if nothing had happened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound, SentMessage, TalkJSError, User
+from talkjs_async.emulator import Emulator
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+
+
+@pytest.fixture
+async def overflowing(make_talkjs: MakeTalkJS) -> AsyncIterator[AsyncTalkJS]:
+    """A client whose calls may overflow, with two people and a conversation."""
+    async with make_talkjs(overflow_to_batch=True) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await talkjs.users.upsert("bob", name="Bob")
+        await talkjs.conversations.upsert("c1", participants=["alice", "bob"])
+        yield talkjs
+
+
+def batches(emulator: Emulator) -> list[Any]:
+    return emulator.requests.find("POST /batch")
+
+
+async def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Start *work* for each number and return what each made of it, in order."""
+    results: list[Any] = [None] * count
+
+    async def one(number: int) -> None:
+        try:
+            results[number] = await work(number)
+        except TalkJSError as error:
+            results[number] = error
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(count):
+            tasks.start_soon(one, number)
+    return results
+
+
+@pytest.mark.parametrize("engine", ["httpx"])
+async def test_ten_thousand_calls_use_both_budgets_to_the_full(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    began = emulator.clock.monotonic()
+
+    users = await at_once(10_000, lambda number: overflowing.users.get("alice"))
+
+    took = emulator.clock.monotonic() - began
+    assert {User} == {type(user) for user in users}
+    assert pytest.approx((10_000 - 5_600) / 19, rel=0.02) == took
+    assert {200} == {exchange.status for exchange in emulator.requests}
+
+
+async def test_no_batch_is_sent_while_tokens_are_left(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    await at_once(500, lambda number: overflowing.users.get("alice"))
+
+    assert [] == batches(emulator)
+
+
+async def test_a_batch_takes_no_more_than_what_waits_for_tokens(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    await at_once(697, lambda number: overflowing.users.get("alice"))
+
+    assert 10 == len(batches(emulator))
+
+
+async def test_each_call_keeps_its_own_result_and_error(overflowing: AsyncTalkJS) -> None:
+    people = ["alice", "bob", "nobody"]
+
+    results = await at_once(900, lambda number: overflowing.users.get(people[number % 3]))
+
+    for number, result in enumerate(results):
+        if people[number % 3] == "nobody":
+            assert isinstance(result, NotFound)
+            assert "/users/nobody" == result.path
+        else:
+            assert people[number % 3] == result.id
+
+
+async def test_no_batch_writes_twice_to_one_conversation(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    sent = await at_once(
+        650, lambda number: overflowing.messages.send("c1", sender="alice", text=str(number))
+    )
+
+    assert {SentMessage} == {type(result) for result in sent}
+    assert 650 == len(emulator.commits.of("message.sent"))
+    assert batches(emulator)
+    for batch in batches(emulator):
+        assert 1 == len(batch.operations)
+
+
+async def test_a_lost_answer_to_a_batch_loses_and_doubles_nothing(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    for number in range(20):
+        await overflowing.conversations.upsert(f"r{number}", participants=["alice"])
+    emulator.faults.add("drop-after-commit", on="POST /batch", first=3)
+
+    sent = await at_once(
+        800,
+        lambda number: overflowing.messages.send(
+            f"r{number % 20}", sender="alice", text=str(number)
+        ),
+    )
+
+    stored = [commit.text for commit in emulator.commits.of("message.sent")]
+    assert {SentMessage} == {type(result) for result in sent}
+    assert sorted(map(str, range(800))) == sorted(map(str, stored))
+
+
+async def test_a_cancelled_call_does_not_disturb_the_others_of_its_batch(
+    overflowing: AsyncTalkJS,
+) -> None:
+    async def one(number: int) -> Any:
+        if number % 7:
+            return await overflowing.users.get("alice")
+        with anyio.move_on_after(0) as scope:
+            await overflowing.users.get("alice")
+        return scope
+
+    results = await at_once(900, one)
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert 0 == overflowing.budget.in_flight
+    assert 0 == overflowing.budget.waiting_interactive
+
+
+async def test_background_calls_overflow_too(overflowing: AsyncTalkJS, emulator: Emulator) -> None:
+    background = overflowing.with_options(lane="background")
+
+    await at_once(800, lambda number: background.users.get("alice"))
+
+    assert batches(emulator)
+    # What background leaves alone is still there.
+    assert overflowing.budget.tokens >= 29.0
+
+
+@pytest.mark.parametrize("engine", ["httpx"])
+async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
+    overflowing: AsyncTalkJS, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator.quirks.batch_charges = "each"
+    caplog.set_level(logging.WARNING)
+
+    users = await at_once(1_500, lambda number: overflowing.users.get("alice"))
+    before = len(batches(emulator))
+    await at_once(100, lambda number: overflowing.users.get("alice"))
+
+    assert {User} == {type(user) for user in users}
+    assert before == len(batches(emulator))
+    assert "No more calls are taken into batches" in caplog.text
+
+
+async def test_outside_async_with_it_is_refused(make_talkjs: MakeTalkJS) -> None:
+    talkjs = make_talkjs(overflow_to_batch=True)
+
+    with pytest.raises(ConfigurationError, match="overflow_to_batch"):
+        await talkjs.users.get("alice")
+
+
+async def test_the_api_version_of_a_call_travels_with_its_operation(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    old = overflowing.with_options(api_version="2021-02-09")
+
+    await at_once(700, lambda number: old.users.get("alice"))
+
+    versions = {
+        operation.api_version for batch in batches(emulator) for operation in batch.operations
+    }
+    assert {"2021-02-09"} == versions
