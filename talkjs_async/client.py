@@ -45,6 +45,7 @@ from talkjs_async.resources.reactions import Reactions
 from talkjs_async.resources.themes import Themes
 from talkjs_async.resources.users import Users
 from talkjs_async.telemetry import Hook
+from talkjs_async.tokens import Tokens
 
 if TYPE_CHECKING:
     import httpx
@@ -117,17 +118,14 @@ class AsyncTalkJS:
         hooks: Sequence[Hook] = (),
     ) -> None:
         app_id = app_id or os.environ.get("TALKJS_APP_ID") or _missing("app_id", "TALKJS_APP_ID")
+        secret_key = secret_key or os.environ.get("TALKJS_SECRET_KEY")
         if auth is None:
-            auth = AppTokenAuth(
-                app_id,
-                secret_key
-                or os.environ.get("TALKJS_SECRET_KEY")
-                or _missing("secret_key", "TALKJS_SECRET_KEY"),
-            )
+            auth = AppTokenAuth(app_id, secret_key or _missing("secret_key", "TALKJS_SECRET_KEY"))
+        clock = clock or SYSTEM_CLOCK
+        self._tokens = Tokens(app_id, secret_key, clock=clock) if secret_key else None
         # From here on no frame of ours holds it: a traceback with local variables is a log too.
         del secret_key
         base_url = checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
-        clock = clock or SYSTEM_CLOCK
         self._pipeline = Pipeline(
             root=f"{base_url}/v1/{quote(app_id, safe='')}",
             headers=HEADERS,
@@ -209,6 +207,7 @@ class AsyncTalkJS:
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
         derived.app_id = self.app_id
         derived._dispatcher = self._dispatcher
+        derived._tokens = self._tokens
         derived._open_doors()
         return derived
 
@@ -251,6 +250,20 @@ class AsyncTalkJS:
             idempotent=verb != "POST",
         )
         return await self._pipeline.run(call)
+
+    @property
+    def tokens(self) -> Tokens:
+        """
+        Tokens and signatures for front ends.
+
+        Raises:
+            ConfigurationError: The client has no secret key, only an *auth* of yours.
+        """
+        if self._tokens is None:
+            raise ConfigurationError(
+                "secret_key", "is needed to make tokens: pass it beside *auth*."
+            )
+        return self._tokens
 
     @property
     def budget(self) -> Budget:

@@ -25,6 +25,19 @@ from talkjs_async._core.tokens import Tokens, pause_of
 from talkjs_async._core.waiting import GRANTED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
 
+__all__ = [
+    "Budget",
+    "Drained",
+    "Lane",
+    "Limiter",
+    "LimiterEvent",
+    "Listener",
+    "Paused",
+    "TokenBucket",
+    "Waited",
+    "shared_bucket",
+]
+
 _logger: Final = logging.getLogger("talkjs_async")
 
 
@@ -123,10 +136,10 @@ class Budget:
         cap = "" if self.max_in_flight is None else f" of {self.max_in_flight}"
         pause = f"paused for {self.paused_for:.1f} s; " if self.paused_for else ""
         return (
-            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; {pause}"
-            f"{self.in_flight}{cap} in flight; waiting {self.waiting_interactive} interactive "
-            f"({self.estimated_wait:.2f} s), {self.waiting_background} background "
-            f"({self.estimated_wait_background:.2f} s); "
+            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; "
+            f"{pause}{self.in_flight}{cap} in flight; "
+            f"waiting {self.waiting_interactive} interactive ({self.estimated_wait:.2f} s), "
+            f"{self.waiting_background} background ({self.estimated_wait_background:.2f} s); "
             f"{self.granted} granted, {self.throttled} throttled>"
         )
 

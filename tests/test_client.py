@@ -271,3 +271,16 @@ def test_a_failed_construction_shows_no_key() -> None:
     own = [frame for frame in frames if "talkjs_async" in frame.filename]
     assert own
     assert SECRET not in str([frame.locals for frame in own])
+
+
+async def test_a_client_makes_tokens_for_front_ends(talkjs: AsyncTalkJS) -> None:
+    token = talkjs.with_options(lane="background").tokens.user("alice")
+
+    assert 3 == len(token.split("."))
+
+
+def test_without_a_secret_key_there_are_no_tokens() -> None:
+    talkjs = AsyncTalkJS("app", auth=SecretKeyAuth(SECRET))
+
+    with pytest.raises(ConfigurationError, match="secret_key"):
+        _ = talkjs.tokens

@@ -246,11 +246,7 @@ class Line:
             self._deadlines.add(waiter, deadline, waiting=self.waiting)
         # Whoever comes after others of its lane changes nothing, unless nobody is left to wake us.
         leader = self._leader
-        if (
-            queue.waiting == 1
-            or deadline < self.due
-            or (leader is not None and leader.is_lost())
-        ):
+        if queue.waiting == 1 or deadline < self.due or (leader is not None and leader.is_lost()):
             self.pump(now)
         return waiter
 

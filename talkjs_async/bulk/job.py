@@ -146,7 +146,7 @@ class Job:
             raise ConfigurationError("job_id", "must not be empty.")
         self._step = step
         self._talkjs = talkjs.with_options(lane=lane)
-        self._lane = lane
+        self._lane: Lane = lane
         # The client has no public face for these two.
         self._clock: Clock = talkjs._pipeline.clock  # noqa: SLF001
         self._retry: RetryPolicy = talkjs._pipeline.retry  # noqa: SLF001

@@ -31,7 +31,7 @@ from talkjs_async.resources.messages import KEY_LIFETIME, MOST_MESSAGES_PER_POST
 Outgoing: TypeAlias = UserMessage | SystemMessage
 MessageRecord: TypeAlias = Mapping[str, Any] | tuple[str, Outgoing] | BadRecord
 
-READ_AHEAD: Final = 10_000
+READ_AHEAD: Final = 20_000
 """
 Messages to read ahead, so that requests can be filled with ten of a conversation even where the
 source goes through all conversations side by side.

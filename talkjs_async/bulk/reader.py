@@ -24,11 +24,14 @@ from talkjs_async.errors import DecodeError, TalkJSError
 
 ORDINARY: Final = 20
 """Pages that are fetched, or wait for the budget, with a request of their own."""
-BATCHES: Final = 3
+BATCHES: Final = 2
 """Batches of ten pages that are fetched or wait for theirs."""
 
-AHEAD: Final = ORDINARY + BATCHES * MOST_OPERATIONS
-"""Pages to ask for at a time to keep both busy."""
+AHEAD: Final = 100
+"""
+Pages to ask for at a time. A batch may wait two seconds for its budget, and the pages behind it,
+which come at nine per second, must not wait for it.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,12 +121,7 @@ class Reader:
     async def _fetch_ordinary(self) -> None:
         while True:
             async with self._next_token:
-                while not self._line or (wait := self._work.budget_wait()) > 0:
-                    if self._line:
-                        await self._work.clock.sleep(wait)
-                    else:
-                        await self._news()
-                fetch = self._line.popleft()
+                fetch = await self._when_there_is_a_token()
             try:
                 call = fetch.call
                 data = await self._talkjs.request("GET", call.path, params=call.query)
@@ -131,6 +129,16 @@ class Reader:
             except TalkJSError as error:
                 fetch.end(error)
             self._work.tally.requests += 1
+
+    async def _when_there_is_a_token(self) -> Fetch:
+        while True:
+            wait = self._work.budget_wait()
+            if not self._line:
+                await self._news()
+            elif wait > 0:
+                await self._work.clock.sleep(wait)
+            else:
+                return self._line.popleft()
 
     async def _fetch_batches(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from talkjs_async.bulk.records import Record
 
 V = TypeVar("V")
 
-MOST_BYTES: Final = 16_000_000
+MOST_BYTES: Final = 24_000_000
 """A window of long texts is closed before it holds as many records as one of short texts."""
 
 

@@ -24,7 +24,8 @@ A fault is named by a string:
 | `latency-0.5` | the answer is that many seconds late |
 
 The work is done before `truncate...`, `truncated-json`, `empty-200`, `bad-gzip` and `garbage`;
-append `-before-commit` to have it not done.
+append `-before-commit` to have it not done. Over TCP a connection cannot be refused any more when
+the request is here, so there `refuse` resets it.
 """
 
 import math

@@ -73,16 +73,28 @@ class _Threads:
 
     def __init__(self) -> None:
         self._limiter = anyio.to_thread.current_default_thread_limiter()
-        self._busy_since: float | None = None
+        self._stuck_since: float | None = None
+        self._calls: tuple[object, ...] = ()
 
     def hold_the_clock(self) -> bool:
-        """Tell whether to wait for a thread. Not for ever: it may be waiting for the clock."""
+        """
+        Tell whether to wait for a thread.
+
+        Not for ever, because the thread may be waiting for the clock: only until there has been no
+        progress for a while.
+        """
         if not self._limiter.borrowed_tokens:
-            self._busy_since = None
+            self._stuck_since = None
             return False
-        if self._busy_since is None:
-            self._busy_since = time.monotonic()
-        return time.monotonic() - self._busy_since < _THREAD_PATIENCE
+        # Each call of a thread has another borrower on trio, another future on asyncio.
+        calls = tuple(
+            getattr(borrower, "_fut_waiter", None) or borrower
+            for borrower in self._limiter.statistics().borrowers
+        )
+        if self._stuck_since is None or calls != self._calls:
+            self._stuck_since = time.monotonic()
+            self._calls = calls
+        return time.monotonic() - self._stuck_since < _THREAD_PATIENCE
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -8,7 +8,7 @@ whether something was lost or done twice. Neither ever holds a token or a secret
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -96,8 +96,12 @@ class _Log(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._entries))
 
-    def __getitem__(self, index: int) -> T:
-        return self._entries[index]
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return list(self._entries)[index] if isinstance(index, slice) else self._entries[index]
 
     def append(self, entry: T) -> None:
         """Add an entry."""

@@ -27,7 +27,8 @@ class Limits:
         queue: Ordinary requests beyond the burst that are held instead of refused. Zero: none.
         batch_rate: `POST /batch` requests per second, sustained.
         batch_burst: `POST /batch` requests at once after a rest.
-        batch_queue: As *queue*, for `POST /batch`.
+        batch_queue: As *queue*, for `POST /batch`. Documented: 100. None of them are held here
+            unless asked for, because that is harder on a caller.
         tick: The server refills once per so many seconds. Zero: continuously.
         retry_after: What the `Retry-After` header of a 429 holds. None: it is not sent.
         initial_tokens: What the ordinary burst holds at the start. None: all of it.

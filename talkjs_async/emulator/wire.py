@@ -37,7 +37,8 @@ class Request:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[bytes, bytes] = attrs.field(factory=dict)
+    # Not in the repr: there is a token in it.
+    headers: Mapping[bytes, bytes] = attrs.field(factory=dict, repr=False)
     body: bytes = b""
     origin: str = "http://emulator"
     client: str = ""

@@ -7,13 +7,14 @@ import time
 
 import anyio
 import anyio.abc
+import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async.emulator import SystemClock, VirtualClock
+from talkjs_async.emulator import SystemClock, VirtualClock, idle
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +78,37 @@ async def test_time_stands_still_while_a_worker_thread_runs() -> None:
         await clock.sleep(5)
 
     assert [0.0] == seen
+
+
+async def test_a_thread_that_waits_for_the_clock_does_not_hold_it_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idle, "_THREAD_PATIENCE", 0.02)
+    clock = VirtualClock()
+
+    await anyio.to_thread.run_sync(anyio.from_thread.run, clock.sleep, 5)
+
+    assert clock.monotonic() == 5
+
+
+async def test_threads_hold_the_clock_as_long_as_they_get_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idle, "_THREAD_PATIENCE", 0.05)
+    clock = VirtualClock()
+    seen: list[float] = []
+
+    async def busy() -> None:
+        for _ in range(60):
+            await anyio.to_thread.run_sync(time.sleep, 0.002)
+            seen.append(clock.monotonic())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(busy)
+        await anyio.lowlevel.checkpoint()
+        await clock.sleep(5)
+
+    assert [0.0] * 60 == seen
 
 
 async def test_a_cancelled_sleeper_leaves_no_alarm_behind() -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
+from talkjs_async.emulator.wire import Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -65,6 +66,8 @@ async def test_the_logs_hold_no_secret(emulator: Emulator, send: Send) -> None:
     logs = [*map(repr, emulator.requests), *map(repr, emulator.commits), repr(emulator)]
     assert all(emulator.secret_key not in entry for entry in logs)
     assert emulator.secret_key not in repr(emulator.apps)
+    request = Request("GET", "/", headers={b"authorization": emulator.secret_key.encode()})
+    assert emulator.secret_key not in repr(request)
 
 
 async def test_a_journal_may_have_a_limit() -> None:
@@ -74,6 +77,7 @@ async def test_a_journal_may_have_a_limit() -> None:
             await client.get("http://emulator/v1/emulator/users")
 
     assert [3, 4, 5] == [entry.number for entry in emulator.requests]
+    assert [4, 5] == [entry.number for entry in emulator.requests[1:]]
     assert (3, 5) == (len(emulator.requests), emulator.requests.total)
 
 

@@ -14,58 +14,13 @@ from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.wire import Request
 
 # Words that mean something somewhere, so that the random bodies get behind the first check.
-WORDS = [
-    "alice",
-    "bob",
-    "chat",
-    "id",
-    "name",
-    "email",
-    "custom",
-    "participants",
-    "subject",
-    "type",
-    "sender",
-    "text",
-    "UserMessage",
-    "SystemMessage",
-    "location",
-    "content",
-    "children",
-    "file",
-    "fileToken",
-    "latitude",
-    "longitude",
-    "idempotencyKey",
-    "access",
-    "notify",
-    "ReadWrite",
-    "None",
-    "MentionsOnly",
-    "timestamp",
-    "readBy",
-    "readUntil",
-    "sent",
-    "channels",
-    "sms",
-    "recipients",
-    "userIds",
-    "expandUser",
-    "GET",
-    "PUT",
-    "/users",
-    "/batch",
-    "api_version",
-    "base",
-    "files",
-    "bold",
-    "mention",
-    "referencedMessageId",
-    "attachmentToken",
-    "pushTokens",
-    "welcomeMessages",
-    "defaultLocale",
-]
+WORDS = (  # noqa: SIM905  # sixty lines otherwise
+    "alice bob chat id name email custom participants subject type sender text UserMessage "
+    "SystemMessage location content children file fileToken latitude longitude idempotencyKey "
+    "access notify ReadWrite None MentionsOnly timestamp readBy readUntil sent channels sms "
+    "recipients userIds expandUser GET PUT /users /batch api_version base files bold mention "
+    "referencedMessageId attachmentToken pushTokens welcomeMessages defaultLocale"
+).split()
 
 texts = st.sampled_from(WORDS) | st.text(max_size=5)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts

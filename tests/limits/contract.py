@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import anyio
 import pytest
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskStatus
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable, RateLimitWaitTimeout
@@ -51,20 +52,34 @@ class Callers:
     """
     Tasks that ask a limiter for tokens, and write down what they get.
 
+    The end of the `async with` block waits for all of them.
+
     Attributes:
         granted: When each was granted its token, in the order in which it was.
         refused: Errors by name.
         epochs: What `acquire` returned.
     """
 
-    def __init__(self, tasks: TaskGroup, limiter: Limiter, clock: VirtualClock) -> None:
-        self._tasks = tasks
+    def __init__(self, limiter: Limiter, clock: VirtualClock) -> None:
+        self._tasks = anyio.create_task_group()
         self._limiter = limiter
         self._clock = clock
         self._scopes: dict[str, anyio.CancelScope] = {}
         self.granted: dict[str, float] = {}
         self.refused: dict[str, Exception] = {}
         self.epochs: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, traceback)
 
     async def ask(
         self, *names: str, lane: Lane = "interactive", max_wait: float | None = None
@@ -78,6 +93,10 @@ class Callers:
         """Cancel one of them and let it leave."""
         self._scopes[name].cancel()
         await self._clock.sleep(INSTANT)
+
+    def dismiss(self) -> None:
+        """Cancel all who still wait."""
+        self._tasks.cancel_scope.cancel()
 
     async def _ask(
         self,
@@ -155,8 +174,7 @@ class LimiterContract:
         await use_up(limiter, 1)
         names = [str(n) for n in range(20)]
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*names)
             await self.answer_everybody(limiter, callers, clock, len(names))
 
@@ -169,8 +187,7 @@ class LimiterContract:
         limiter = make_limiter(burst=2)
         await use_up(limiter, 2)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("early")
             clock.advance(INTERVAL * 0.999)
             await callers.ask("late")
@@ -184,8 +201,7 @@ class LimiterContract:
         limiter = make_limiter(burst=1)
         await use_up(limiter, 1)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("b1", "b2", lane="background")
             await callers.ask("i1", "i2")
             await self.answer_everybody(limiter, callers, clock, 4)
@@ -197,15 +213,14 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=10, background_floor=6)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcd", lane="background")
             for _ in "abcd":
                 limiter.settle()
             await callers.ask("bulk", lane="background")
             waiting = limiter.statistics().waiting_background
             await use_up(limiter, 6)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert list("abcd") == list(callers.granted)
         assert 1 == waiting
@@ -216,12 +231,11 @@ class LimiterContract:
         limiter = make_limiter(burst=10, background_floor=6, tokens=0.0)
         demand = [f"i{n}" for n in range(60)]
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*(f"b{n}" for n in range(8)), lane="background")
             await callers.ask(*demand)
             await self.answer_everybody(limiter, callers, clock, 50)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         served = sum(name.startswith("b") for name in list(callers.granted)[:50])
         assert 4 <= served <= 5
@@ -232,8 +246,7 @@ class LimiterContract:
         limiter = make_limiter(burst=1)
         await use_up(limiter, 1)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcde")
             for name in "abd":
                 await callers.cancel(name)
@@ -249,10 +262,9 @@ class LimiterContract:
         limiter = make_limiter(burst=1)
         await use_up(limiter, 1)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*(str(n) for n in range(100)), max_wait=1e6)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
         await clock.sleep(10.0)
 
         budget = limiter.statistics()
@@ -270,8 +282,7 @@ class LimiterContract:
         await use_up(limiter, 1)
         start = clock.monotonic()
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"abc")
             await callers.ask("d", max_wait=3.5 * INTERVAL)
             await callers.ask("e", max_wait=4.5 * INTERVAL)
@@ -300,8 +311,7 @@ class LimiterContract:
         epoch = await limiter.acquire()
         await use_up(limiter, 3)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("patient")
             await callers.ask("hasty", max_wait=1.0)
             limiter.throttled(epoch, retry_after=30.0)
@@ -322,14 +332,13 @@ class LimiterContract:
         await limiter.acquire()
         await limiter.acquire()
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("next")
             assert {} == callers.granted
             limiter.refund()
             await clock.sleep(INTERVAL)
             granted = list(callers.granted)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert ["next"] == granted
 
@@ -339,8 +348,7 @@ class LimiterContract:
         limiter = make_limiter(rate=0.001, burst=1)
         await limiter.acquire()
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("cancelled", "next")
             limiter.refund()
             await callers.cancel("cancelled")
@@ -348,7 +356,7 @@ class LimiterContract:
             if "cancelled" in callers.granted:
                 limiter.refund()
             await clock.sleep(INTERVAL)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert "next" in callers.granted
         assert 1 == limiter.statistics().in_flight
@@ -358,15 +366,14 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=10, max_in_flight=3)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcde")
             await clock.sleep(10.0)
             before = list(callers.granted)
             limiter.settle()
             await clock.sleep(INSTANT)
             after = list(callers.granted)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert list("abc") == before
         assert list("abcd") == after
@@ -377,8 +384,7 @@ class LimiterContract:
         limiter = make_limiter(burst=10, max_in_flight=1)
         await limiter.acquire()
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask("patient")
             await callers.ask("hasty", max_wait=1.0)
             await clock.sleep(0.9)
@@ -394,12 +400,11 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=100, max_in_flight=10)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*(f"b{n}" for n in range(12)), lane="background")
             in_flight = limiter.statistics().in_flight
             await callers.ask("i", max_wait=0)
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert 8 == in_flight
         assert "i" in callers.granted
@@ -478,8 +483,7 @@ class LimiterContract:
         limiter = make_limiter(burst=1)
         await use_up(limiter, 1)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"ab", max_wait=100.0)
             await callers.ask("c", lane="background")
             await limiter.aclose()
@@ -537,13 +541,12 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=4, max_in_flight=9)
 
-        async with anyio.create_task_group() as tasks:
-            callers = Callers(tasks, limiter, clock)
+        async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcd")
             await callers.ask(*"ef", lane="background")
             await callers.ask("g")
             budget = limiter.statistics()
-            tasks.cancel_scope.cancel()
+            callers.dismiss()
 
         assert (4, 9, 4, 4) == (
             budget.burst,

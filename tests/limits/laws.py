@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 import anyio
@@ -89,22 +90,25 @@ _TROUBLED_CALLS = st.builds(
     retry_after=st.none() | st.floats(0, 100),
     max_wait=st.none() | st.none() | st.floats(0, 20),
 )
-_SIZES: dict[str, int] = {"min_size": 10, "max_size": 120}
-"""Short programs never make anybody wait."""
+
+
+def _programs(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
+    # Short programs never make anybody wait.
+    return st.lists(steps, min_size=10, max_size=120)
+
 
 _PAUSES = st.builds(PassTime, st.sampled_from([0.0, 0.01, 0.1, 1.0, 10.0]) | st.floats(0, 30))
 
-HONEST_PROGRAMS = st.lists(_CALLS | _CALLS | _CALLS | _PAUSES, **_SIZES)
+HONEST_PROGRAMS = _programs(_CALLS | _CALLS | _CALLS | _PAUSES)
 """Calls and pauses, with any delays: nothing that could surprise a correct limiter."""
 
-ANY_PROGRAMS = st.lists(
+ANY_PROGRAMS = _programs(
     _TROUBLED_CALLS
     | _TROUBLED_CALLS
     | _TROUBLED_CALLS
     | st.builds(CancelCall, st.integers(0, 60))
     | _PAUSES
     | st.builds(JumpBack, st.floats(0, 1000)),
-    **_SIZES,
 )
 
 
@@ -267,7 +271,9 @@ def _nothing_is_forgotten(history: History) -> None:
 
 
 def _no_window_holds_too_much(history: History, *, rate: float, burst: int) -> None:
-    sent = sorted(each.granted for each in history.stories if each.sent and each.granted is not None)
+    sent = sorted(
+        each.granted for each in history.stories if each.sent and each.granted is not None
+    )
     for first, start in enumerate(sent):
         for last in range(first, len(sent)):
             allowed = burst + rate * (sent[last] - start)
@@ -276,7 +282,7 @@ def _no_window_holds_too_much(history: History, *, rate: float, burst: int) -> N
 
 def _a_lane_is_in_order(lane: list[Story]) -> None:
     granted = [each for each in lane if each.granted is not None]
-    for earlier, later in zip(granted, granted[1:], strict=False):
+    for earlier, later in pairwise(granted):
         assert earlier.granted is not None
         assert later.granted is not None
         assert earlier.granted <= later.granted

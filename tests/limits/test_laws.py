@@ -43,9 +43,7 @@ def test_whatever_the_network_does_the_server_never_refuses(
     backend: str, program: list[Step], rate: float, burst: int, cap: int | None
 ) -> None:
     history = run(
-        lambda clock: TokenBucket(
-            rate, burst, max_in_flight=cap, background_floor=0, clock=clock
-        ),
+        lambda clock: TokenBucket(rate, burst, max_in_flight=cap, background_floor=0, clock=clock),
         program,
         rate=rate,
         burst=burst,

@@ -111,7 +111,9 @@ class TestReserves:
 
         assert 1 + floor == need
 
-    @pytest.mark.parametrize(("cap", "places"), [(20, 16), (5, 4), (4, 4), (1, 1), (None, math.inf)])
+    @pytest.mark.parametrize(
+        ("cap", "places"), [(20, 16), (5, 4), (4, 4), (1, 1), (None, math.inf)]
+    )
     def test_background_leaves_a_fifth_of_the_places(self, cap: int | None, places: float) -> None:
         tokens = bucket(max_in_flight=cap)
 
@@ -120,7 +122,8 @@ class TestReserves:
         assert places == most
 
     @pytest.mark.parametrize(
-        ("lane", "owed", "left"), [("interactive", False, 0), ("background", False, 3), ("background", True, 0)]
+        ("lane", "owed", "left"),
+        [("interactive", False, 0), ("background", False, 3), ("background", True, 0)],
     )
     def test_no_reserve_counts_for_whoever_is_owed(self, lane: Lane, owed: bool, left: int) -> None:
         tokens = bucket(burst=10, floor=3)
@@ -214,7 +217,15 @@ class TestAfterA429:
 
     @pytest.mark.parametrize(
         ("asked", "pause"),
-        [(None, 0.0), (3.0, 3.0), (0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (1e9, 60.0), (math.inf, 60.0)],
+        [
+            (None, 0.0),
+            (3.0, 3.0),
+            (0.0, 0.0),
+            (-1.0, 0.0),
+            (math.nan, 0.0),
+            (1e9, 60.0),
+            (math.inf, 60.0),
+        ],
     )
     def test_a_retry_after_is_obeyed_within_reason(self, asked: float | None, pause: float) -> None:
         assert pause == pause_of(asked)
