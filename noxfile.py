@@ -42,7 +42,9 @@ def floors(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on everything, pyright on the public face."""
-    session.install("-e", ".[emulator]", *groups("types"))
+    session.install(
+        "-e", ".[aiohttp,cli,emulator,fastapi,httpx2,otel,redis,speed]", *groups("types")
+    )
     session.run("mypy", "talkjs_async", "tests", "examples", "benchmarks", "noxfile.py")
     session.run("pyright", "talkjs_async", "tests/typing", "examples")
     session.run("pyright", "--verifytypes", "talkjs_async", "--ignoreexternal")
@@ -58,6 +60,6 @@ def bare(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite on the wheel with everything; the newest Python measures coverage."""
-    session.install(".[httpx2,emulator]", *groups("test"))
+    session.install(".[aiohttp,cli,emulator,fastapi,httpx2,otel,redis,speed]", *groups("test"))
     coverage = ["--cov", "--cov-report=term"] if session.python == PYTHONS[-1] else []
     session.run("pytest", *coverage, *session.posargs)

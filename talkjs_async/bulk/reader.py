@@ -136,7 +136,8 @@ class Reader:
             if not self._line:
                 await self._news()
             elif wait > 0:
-                await self._work.clock.sleep(wait)
+                # An estimate may fall short by less than a float can tell.
+                await self._work.clock.sleep(max(wait, 0.001))
             else:
                 return self._line.popleft()
 
