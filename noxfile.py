@@ -10,10 +10,11 @@ import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "floors", "types", "bare", "tests"]
+nox.options.sessions = ["lint", "floors", "types", "contract", "bare", "tests"]
 # A missing Python is passed over at home and an error where the variable CI is set (nox's default);
 # it is never downloaded.
 nox.options.download_python = "never"
@@ -42,12 +43,18 @@ def floors(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on everything, pyright on the public face."""
-    session.install(
-        "-e", ".[aiohttp,cli,emulator,fastapi,httpx2,otel,redis,speed]", *groups("types")
-    )
+    session.install(f".[{EXTRAS}]", *groups("types"))
     session.run("mypy", "talkjs_async", "tests", "examples", "benchmarks", "noxfile.py")
     session.run("pyright", "talkjs_async", "tests/typing", "examples")
     session.run("pyright", "--verifytypes", "talkjs_async", "--ignoreexternal")
+    session.run("pytest", "tests/typing")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """The emulator against our own description of the API."""
+    session.install(f".[{EXTRAS}]", *groups("test"), "schemathesis>=4")
+    session.run("pytest", "tests/contracts")
 
 
 @nox.session(python=PYTHONS)
@@ -60,6 +67,6 @@ def bare(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite on the wheel with everything; the newest Python measures coverage."""
-    session.install(".[aiohttp,cli,emulator,fastapi,httpx2,otel,redis,speed]", *groups("test"))
+    session.install(f".[{EXTRAS}]", *groups("test"))
     coverage = ["--cov", "--cov-report=term"] if session.python == PYTHONS[-1] else []
     session.run("pytest", *coverage, *session.posargs)

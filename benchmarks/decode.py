@@ -23,6 +23,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from statistics import median
@@ -160,11 +161,30 @@ def pydantic_json_with_content() -> Decode:
     return FullPage.model_validate_json
 
 
+def ours_with_orjson() -> Decode:
+    """Our models behind the extra `[speed]`."""
+    from talkjs_async.models.messages import Message
+
+    read = Message.from_wire
+    loads = import_module("orjson").loads
+    return lambda raw: [read(record) for record in loads(raw)["data"]]
+
+
+def cattrs_structured() -> Decode:
+    """Attrs classes read by cattrs."""
+    from benchmarks.cattrs_models import make_reader
+
+    read = make_reader()
+    return lambda raw: read(json.loads(raw)["data"])
+
+
 CONTENDERS: dict[str, tuple[str, Callable[[], Decode]]] = {
     BASELINE: ("json", json_only),
     OURS: ("talkjs_async", ours),
+    "talkjs-async [speed]": ("orjson", ours_with_orjson),
     "pydantic v2, validate_python": ("pydantic", pydantic_python),
     "pydantic v2, validate_json": ("pydantic", pydantic_json),
+    "cattrs": ("cattrs", cattrs_structured),
     "talkjs-async + content": ("talkjs_async", ours_with_content),
     "pydantic v2, validate_python + content": ("pydantic", pydantic_python_with_content),
     "pydantic v2, validate_json + content": ("pydantic", pydantic_json_with_content),

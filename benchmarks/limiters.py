@@ -123,7 +123,7 @@ def pyrate_limiter(rate: float, burst: int) -> Contender:
     """Its token bucket."""
     pyrate: Any = importlib.import_module("pyrate_limiter")
     per_second = pyrate.Rate(round(rate), pyrate.Duration.SECOND, burst=burst)
-    bucket = pyrate.StateBucket([per_second], pyrate.InMemoryStateStore(), pyrate.TokenBucket())
+    bucket = pyrate.StateBucket([per_second], algorithm=pyrate.TokenBucket())
     limiter = pyrate.Limiter(bucket)
 
     async def acquire() -> None:

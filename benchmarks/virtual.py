@@ -15,6 +15,9 @@ from typing import Any, Final
 
 _START: Final = 1_000_000.0
 
+_TURN: Final = 20e-6
+"""Seconds that one turn of the event loop takes."""
+
 
 class _Now:
     seconds = _START
@@ -39,6 +42,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         loop: Any = self
+        # Some limiters wake up a rounding error too early and count on time that passes by itself.
+        _Now.seconds += _TURN
         if not loop._ready and loop._scheduled:
             _Now.seconds = max(_Now.seconds, loop._scheduled[0]._when)
         run_once: Callable[[], None] = super()._run_once  # type: ignore[misc]

@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from talkjs_async.models.presences import Presence, PresenceSession, UserSession
     from talkjs_async.models.reactions import Reaction
     from talkjs_async.models.users import User, UserInput
+    from talkjs_async.tokens import one_on_one_id
+    from talkjs_async.webhooks import Webhooks
 
 __all__ = [
     # the client
@@ -85,6 +87,7 @@ __all__ = [
     "TokenBucket",
     "UNSET",
     "Unset",
+    "Webhooks",
     "__version__",
     "call_of",
     # what it speaks of
@@ -121,6 +124,7 @@ __all__ = [
     "exists",
     "new_idempotency_key",
     "one_of",
+    "one_on_one_id",
     # what can go wrong
     "APIError",
     "BadRequest",
@@ -172,6 +176,8 @@ _MODULES = {
     "models.presences": ["Presence", "PresenceSession", "UserSession"],
     "models.reactions": ["Reaction"],
     "models.users": ["User", "UserInput"],
+    "tokens": ["one_on_one_id"],
+    "webhooks": ["Webhooks"],
 }
 """Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""
 

@@ -236,15 +236,21 @@ class Batch:
     ) -> tuple[T, ...]: ...
     @overload
     async def __call__(
-        self, call1: Call[T1], /, *, return_exceptions: bool
+        self, call1: Call[T1], /, *, return_exceptions: Literal[True]
     ) -> tuple[T1 | TalkJSError]: ...
     @overload
     async def __call__(
-        self, call1: Call[T1], call2: Call[T2], /, *, return_exceptions: bool
+        self, call1: Call[T1], call2: Call[T2], /, *, return_exceptions: Literal[True]
     ) -> tuple[T1 | TalkJSError, T2 | TalkJSError]: ...
     @overload
     async def __call__(
-        self, call1: Call[T1], call2: Call[T2], call3: Call[T3], /, *, return_exceptions: bool
+        self,
+        call1: Call[T1],
+        call2: Call[T2],
+        call3: Call[T3],
+        /,
+        *,
+        return_exceptions: Literal[True],
     ) -> tuple[T1 | TalkJSError, T2 | TalkJSError, T3 | TalkJSError]: ...
     @overload
     async def __call__(
@@ -255,7 +261,7 @@ class Batch:
         call4: Call[T4],
         /,
         *,
-        return_exceptions: bool,
+        return_exceptions: Literal[True],
     ) -> tuple[T1 | TalkJSError, T2 | TalkJSError, T3 | TalkJSError, T4 | TalkJSError]: ...
     @overload
     async def __call__(

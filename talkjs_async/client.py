@@ -161,18 +161,18 @@ class AsyncTalkJS:
         if self._dispatcher is not None:
             run = Overflow(self._pipeline, self._dispatcher).run
         door = run, self._pipeline.api_version
-        self.users = Users(*door)
-        self.conversations = Conversations(*door)
-        self.participants = Participants(*door)
-        self.messages = Messages(*door)
-        self.reactions = Reactions(*door)
-        self.files = Files(*door)
-        self.notifications = Notifications(*door)
-        self.presences = Presences(*door)
-        self.imports = Imports(*door)
-        self.app = AppSettings(*door)
-        self.themes = Themes(*door)
-        self.batch = Batch(self._pipeline)
+        self.users: Users = Users(*door)
+        self.conversations: Conversations = Conversations(*door)
+        self.participants: Participants = Participants(*door)
+        self.messages: Messages = Messages(*door)
+        self.reactions: Reactions = Reactions(*door)
+        self.files: Files = Files(*door)
+        self.notifications: Notifications = Notifications(*door)
+        self.presences: Presences = Presences(*door)
+        self.imports: Imports = Imports(*door)
+        self.app: AppSettings = AppSettings(*door)
+        self.themes: Themes = Themes(*door)
+        self.batch: Batch = Batch(self._pipeline)
 
     def with_options(
         self,

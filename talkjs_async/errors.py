@@ -149,7 +149,7 @@ class APIError(TalkJSError):
         self.status = status
         self.code = code
         self.reasons = reasons
-        self.reasons_by_key = reasons_by_key or {}
+        self.reasons_by_key: dict[str, tuple[str, ...]] = reasons_by_key or {}
         self.retry_after = retry_after
         self.method = method
         self.path = path

@@ -22,7 +22,7 @@ import attrs
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.line import Line
 from talkjs_async._core.tokens import Tokens, pause_of
-from talkjs_async._core.waiting import GRANTED, WAITING, Lane
+from talkjs_async._core.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
 
 __all__ = [
@@ -268,7 +268,7 @@ class TokenBucket:
             )
         if tokens is not None and not -math.inf < tokens <= burst:
             raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
-        self.clock = clock
+        self.clock: Clock = clock
         self._rate = rate
         self._max_in_flight = max_in_flight
         self._tokens = Tokens(
@@ -301,6 +301,7 @@ class TokenBucket:
             now = line.now()
             if (
                 not line.waiting
+                and (line.last is None or line.last.state != GRANTED)
                 and tokens.in_flight < most
                 and tokens.free(now) >= need
                 and now >= tokens.resume_at
@@ -317,6 +318,7 @@ class TokenBucket:
                 self._announce(Waited(lane=lane, seconds=line.now() - now))
         if waiter.state != GRANTED:
             raise line.refusal(waiter, now, max_wait)
+        waiter.state = SERVED
         return waiter.epoch
 
     def settle(self) -> None:

@@ -3,8 +3,8 @@ OpenTelemetry: a client span for every attempt. Needs the extra `[otel]`.
 
     AsyncTalkJS(hooks=[OpenTelemetryHook()])
 
-The attributes are those of OpenTelemetry's semantic conventions for HTTP clients. The time of a span
-is that of the exchange; the wait for the budget before it is an attribute of its own.
+The attributes are those of OpenTelemetry's semantic conventions for HTTP clients. The time of a
+span is that of the exchange; the wait for the budget before it is an attribute of its own.
 """
 
 from __future__ import annotations

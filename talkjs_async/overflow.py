@@ -52,8 +52,8 @@ class Ticket:
     def __init__(
         self, dispatcher: Dispatcher, limiter: Limiter, call: Call[Any], lane: Lane
     ) -> None:
-        self.call = call
-        self.lane = lane
+        self.call: Call[Any] = call
+        self.lane: Lane = lane
         self._dispatcher = dispatcher
         self._limiter = limiter
         self._scope: anyio.CancelScope | None = None
@@ -169,7 +169,7 @@ class Dispatcher:
         self._loop: object = None
         self._batches = 0
         self._leaving = 0
-        self.active = False
+        self.active: bool = False
 
     async def start(self) -> None:
         """Begin to take calls of this event loop."""

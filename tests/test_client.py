@@ -258,7 +258,9 @@ async def test_the_key_appears_in_no_log_error_or_traceback(
 
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     everything = "".join(shown.format()) + caplog.text + repr(talkjs) + repr(caught.value)
-    token = talkjs._pipeline.auth.bearer(emulator.clock.time())
+    auth = talkjs._pipeline.auth
+    assert auth is not None
+    token = auth.bearer(emulator.clock.time())
     assert SECRET not in everything
     assert token.split(".")[0] not in everything
 

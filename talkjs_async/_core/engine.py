@@ -72,7 +72,8 @@ class Engine:
         exceptions: Everything that `AsyncClient.send` raises when no whole answer came. Empty
             until the library is loaded, so that `except engine.exceptions` is always right.
 
-    All but `name` and `exceptions` exist once the library is loaded, which the first loan of a connection sees to.
+    All but `name` and `exceptions` exist once the library is loaded, which the first loan of a
+    connection sees to.
     """
 
     library: Any
@@ -92,7 +93,7 @@ class Engine:
                 "engine", f"{name!r} is not installed: pip install 'talkjs-async[{name}]'"
             )
         self.name = name
-        self.loaded = False
+        self.loaded: bool = False
         self.exceptions: tuple[type[Exception], ...] = ()
 
     def __repr__(self) -> str:
@@ -110,6 +111,8 @@ class Engine:
         core: Any = import_module(_CORE[library.__name__])
         if self.name in _ADAPTER:
             import_module(_ADAPTER[self.name])
+        # What signs comes next. Loaded here, it is a thread that waits and not the event loop.
+        import_module("jwt.algorithms")
         self.library = library
         self.core = core
         self.Request = library.Request

@@ -143,6 +143,8 @@ class Line:
         blocked: Whether callers wait for the end of a request in flight, so that whoever ends one
             has to call `pump`.
         closed: Whether everybody is refused.
+        last: Who was the last to be granted a token after a wait. With the state GRANTED it has yet
+            to run.
     """
 
     __slots__ = (
@@ -165,6 +167,7 @@ class Line:
         "blocked",
         "closed",
         "due",
+        "last",
         "lock",
         "waiting",
     )
@@ -187,6 +190,7 @@ class Line:
         self._deadlines = Deadlines()
         self._owed = 0.0
         self.closed = False
+        self.last: Waiter | None = None
         self._pumping = False
         self._again = False
         self._leader: Waiter | None = None
@@ -247,7 +251,12 @@ class Line:
         # Whoever comes after others of its lane changes nothing, unless nobody is left to wake us.
         leader = self._leader
         if queue.waiting == 1 or deadline < self.due or (leader is not None and leader.is_lost()):
-            self.pump(now)
+            last = self.last
+            if last is not None and last.state == GRANTED and waiter.has_alarm:
+                # The one who came before has its token, but has yet to run. Do not overtake it.
+                waiter.ring_soon(self._ring)
+            else:
+                self.pump(now)
         return waiter
 
     def refusal(self, waiter: Waiter, since: float, max_wait: float | None) -> TalkJSError:
@@ -335,6 +344,7 @@ class Line:
                     self._owed += _OWED_PER_GRANT
             self.waiting -= 1
             head.epoch = source.take()
+            self.last = head
             if not head.wake():
                 head.state = GONE
                 source.untake()

@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 from anyio.lowlevel import current_token
 
+from talkjs_async._core.backend import load_backend
+
 
 class Closable(Protocol):
     """Something that can be closed, more than once."""
@@ -50,6 +52,8 @@ class PerLoop(Generic[T]):
 
     async def get(self) -> T:
         """The T of the running event loop, made if there is none."""
+        if not self._keepers:
+            await load_backend()
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:

@@ -85,8 +85,8 @@ class Connections:
     __slots__ = ("engine", "pools")
 
     def __init__(self, engine: Engine, make_pool: Callable[[], Pool]) -> None:
-        self.engine = engine
-        self.pools = PerLoop(make_pool)
+        self.engine: Engine = engine
+        self.pools: PerLoop[Pool] = PerLoop(make_pool)
 
     def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """

@@ -21,10 +21,13 @@ Lane = Literal["interactive", "background"]
 
 WAITING: Final = 0
 GRANTED: Final = 1
-LATE: Final = 2
+"""It has its token and is about to run."""
+SERVED: Final = 2
+"""It runs."""
+LATE: Final = 3
 """Its *max_wait* is over."""
-CLOSED: Final = 3
-GONE: Final = 4
+CLOSED: Final = 4
+GONE: Final = 5
 """Cancelled, or its event loop has ended."""
 
 
@@ -41,8 +44,9 @@ class Waiter(ABC):
     Attributes:
         lane: Where it stands.
         state: One of the constants above.
-        epoch: The epoch of its grant. Only with the state GRANTED.
-        has_alarm: Whether `set_alarm` works, so that this waiter need not be awake to watch.
+        epoch: The epoch of its grant, once it is granted.
+        has_alarm: Whether `set_alarm` works, so that this waiter need not be awake to watch. Such
+            a loop runs its tasks in the order in which they are woken.
     """
 
     __slots__ = ("epoch", "lane", "state")
@@ -80,6 +84,10 @@ class Waiter(ABC):
         Raises:
             RuntimeError: The event loop has ended.
         """
+        raise NotImplementedError
+
+    def ring_soon(self, ring: Callable[[], None]) -> None:
+        """Have *ring* called after everybody who was woken before. With alarm only."""
         raise NotImplementedError
 
     async def doze(self, clock: Clock, seconds: float) -> None:

@@ -54,6 +54,9 @@ class AlarmWaiter(Waiter):
             return None
         return _LoopAlarm(loop, seconds, ring)
 
+    def ring_soon(self, ring: Callable[[], None]) -> None:
+        self.future.get_loop().call_soon(ring)
+
 
 class AsyncioWaiter(Dozer):
     """A task of an asyncio event loop, with a limiter on some other clock."""

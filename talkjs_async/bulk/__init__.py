@@ -7,6 +7,7 @@ Each function returns a `Job`: await it, or watch it with `async with`. Jobs use
 the budget, say what became of every record, and go on where they were after any interruption.
 """
 
+from talkjs_async.bulk.anonymise import anonymise_user
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
 from talkjs_async.bulk.export import export
 from talkjs_async.bulk.files import (
@@ -21,6 +22,8 @@ from talkjs_async.bulk.job import Job
 from talkjs_async.bulk.messages import MessageRecord, send_messages
 from talkjs_async.bulk.records import BadRecord
 from talkjs_async.bulk.report import BulkReport, Outcome, Progress, RecordReport
+from talkjs_async.bulk.restore import restore
+from talkjs_async.bulk.sendbird import migrate_sendbird
 from talkjs_async.bulk.storage import StorageError
 from talkjs_async.bulk.users import UserRecord, upsert_users
 
@@ -37,12 +40,15 @@ __all__ = [
     "RecordReport",
     "StorageError",
     "UserRecord",
+    "anonymise_user",
     "export",
     "import_messages",
+    "migrate_sendbird",
     "read_conversations",
     "read_messages",
     "read_old_messages",
     "read_users",
+    "restore",
     "send_messages",
     "upsert_conversations",
     "upsert_users",

@@ -22,6 +22,7 @@ from anyio.abc import TaskGroup
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.waiting import Lane
+from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk.journal import Identity, Journal
 from talkjs_async.bulk.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
@@ -246,11 +247,23 @@ class Job:
         tally = self._tally
         if tally.total is None:
             return None
-        records = max(0, tally.total - tally.through)
-        requests = math.ceil(records / tally.per_request)
-        budget = self._talkjs.budget
-        beyond = max(0.0, requests - max(0.0, budget.tokens))
-        return 0.0 if not requests else max(wait, beyond / budget.effective_rate)
+        requests = math.ceil(max(0, tally.total - tally.through) / tally.per_request)
+        if not requests:
+            return 0.0
+        tokens, rate = self._pace()
+        return max(wait, (requests - tokens) / rate)
+
+    def _pace(self) -> tuple[float, float]:
+        """Return the requests of this job that could leave at once, and per second for good."""
+        ordinary = self._talkjs.budget
+        tokens, rate = max(0.0, ordinary.tokens), ordinary.effective_rate
+        # No public face either. Only single requests overflow, not `PUT /users`.
+        dispatcher = self._talkjs._dispatcher  # noqa: SLF001
+        if dispatcher is not None and dispatcher.active and self._tally.per_request < 100:
+            batch = self._talkjs._pipeline.limiters["batch"].statistics()  # noqa: SLF001
+            tokens += MOST_OPERATIONS * max(0.0, batch.tokens)
+            rate += MOST_OPERATIONS * batch.effective_rate
+        return tokens, rate
 
     async def _to_the_end(self) -> BulkReport:
         await self._run()

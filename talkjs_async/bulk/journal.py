@@ -212,7 +212,7 @@ class Journal:
         """
         here = self.number_of_pass
         rows = [(s.id, s.number, here, here, State.SENT, s.digest, at, to, s.mark) for s in records]
-        await self._change(lambda database: database.executemany(_SENT, rows), flush=True)
+        await self._change(_writing(_SENT, rows), flush=True)
 
     async def note(self, endings: Iterable[Ending]) -> None:
         """Note how records ended."""
@@ -220,17 +220,17 @@ class Journal:
         rows = [
             (e.id, e.number, here, here, e.state, e.digest, e.result, e.reason) for e in endings
         ]
-        await self._change(lambda database: database.executemany(_ENDED, rows))
+        await self._change(_writing(_ENDED, rows))
 
     async def move(self, place: Any) -> None:
         """Replace `place`."""
         text = json.dumps(place)
-        await self._change(lambda database: database.execute("UPDATE job SET place = ?", (text,)))
+        await self._change(_writing("UPDATE job SET place = ?", [(text,)]))
         self.place = place
 
     async def finish(self) -> None:
         """Note that the run is complete."""
-        await self._change(lambda database: database.execute("UPDATE job SET complete = 1"))
+        await self._change(_writing("UPDATE job SET complete = 1", [()]))
 
     async def unanswered(self) -> int:
         """Count the records of this run of which nobody knows whether they are stored."""
@@ -342,6 +342,15 @@ class _Facts:
     pass_: int
     first: int
     place: str
+
+
+def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], None]:
+    def work(database: sqlite3.Connection) -> None:
+        # The cursor must not leave the worker thread: whoever drops it resets its statement, which
+        # another thread may be using by then.
+        database.executemany(statement, rows)
+
+    return work
 
 
 def _row(row: tuple[Any, ...]) -> Row:

@@ -84,7 +84,7 @@ class Reader:
 
     Pages that nobody fetches yet stand in a line. An ordinary worker takes one of it when the
     ordinary budget has a token, so that it leaves the others to the batches while it has none. A
-    batch worker takes up to ten.
+    batch worker takes ten at a time and never less, since the budget counts batches.
     """
 
     def __init__(self, work: Work, tasks: TaskGroup) -> None:
@@ -92,7 +92,9 @@ class Reader:
         self._work = work
         self._talkjs = work.talkjs
         self._line: deque[Fetch] = deque()
+        # Workers that wait for pages to be asked for; ordinary ones, and batches.
         self._idle: deque[anyio.Event] = deque()
+        self._idle_batches: deque[anyio.Event] = deque()
         self._next_token = anyio.Lock()
         for _ in range(ORDINARY):
             tasks.start_soon(self._fetch_ordinary)
@@ -112,6 +114,8 @@ class Reader:
         self._line.append(fetch)
         if self._idle:
             self._idle.popleft().set()
+        elif self._idle_batches and len(self._line) >= MOST_OPERATIONS:
+            self._idle_batches.popleft().set()
         return fetch
 
     async def page(self, method: Callable[..., Pages[Any]], **arguments: Any) -> RawPage:
@@ -134,7 +138,7 @@ class Reader:
         while True:
             wait = self._work.budget_wait()
             if not self._line:
-                await self._news()
+                await _news(self._idle)
             elif wait > 0:
                 # An estimate may fall short by less than a float can tell.
                 await self._work.clock.sleep(max(wait, 0.001))
@@ -143,20 +147,21 @@ class Reader:
 
     async def _fetch_batches(self) -> None:
         while True:
-            while not self._line:
-                await self._news()
-            fetches = [self._line.popleft() for _ in range(min(MOST_OPERATIONS, len(self._line)))]
+            while len(self._line) < MOST_OPERATIONS:
+                await _news(self._idle_batches)
+            fetches = [self._line.popleft() for _ in range(MOST_OPERATIONS)]
             calls = [fetch.call for fetch in fetches]
             results = await self._talkjs.batch(*calls, return_exceptions=True)
             for fetch, result in zip(fetches, results, strict=True):
                 fetch.end(result)
             self._work.tally.requests += 1
 
-    async def _news(self) -> None:
-        """Wait for a page to be asked for."""
-        woken = anyio.Event()
-        self._idle.append(woken)
-        await woken.wait()
+
+async def _news(idle: deque[anyio.Event]) -> None:
+    """Wait for a page to be asked for."""
+    woken = anyio.Event()
+    idle.append(woken)
+    await woken.wait()
 
 
 def _raw(limit: int) -> Callable[[Any], RawPage]:

@@ -22,6 +22,7 @@ from itertools import islice
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import attrs
 
 from talkjs_async._core.call import path
@@ -168,12 +169,18 @@ def as_id(value: object, name: str = "id") -> str:
 class Blocks(Generic[T]):
     """Takes a source in blocks, whichever kind of iterable it is."""
 
-    def __init__(self, source: Source[T]) -> None:
-        """Begin with *source*; a mapping gives its items."""
+    def __init__(self, source: Source[T], *, in_thread: bool = False) -> None:
+        """
+        Begin with *source*; a mapping gives its items.
+
+        Args:
+            in_thread: Whether to read it in worker threads, because it reads files.
+        """
         if isinstance(source, str | bytes) or not isinstance(source, Iterable | AsyncIterable):
             raise ConfigurationError(
                 "source", "must be an iterable of records; bulk.read_users(path) reads a file."
             )
+        self._in_thread = in_thread
         self._async: AsyncIterator[T] | None = None
         self._sync: Iterator[T] = iter(())
         if isinstance(source, AsyncIterable):
@@ -186,13 +193,18 @@ class Blocks(Generic[T]):
     async def next(self) -> list[T]:
         """Return the next few things. An empty list: there are no more."""
         if self._async is None:
-            return list(islice(self._sync, _BLOCK))
+            if self._in_thread:
+                return await anyio.to_thread.run_sync(self._take)
+            return self._take()
         block: list[T] = []
         async for thing in self._async:
             block.append(thing)
             if len(block) == _BLOCK:
                 break
         return block
+
+    def _take(self) -> list[T]:
+        return list(islice(self._sync, _BLOCK))
 
     async def close(self) -> None:
         """Let a generator clean up."""

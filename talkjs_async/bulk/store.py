@@ -103,7 +103,7 @@ class StoreRecords(Step):
         self.kind = noun.kind
         self._noun = noun
         self._source = source
-        self._blocks: Blocks[object] = Blocks(source)
+        self._blocks: Blocks[object] = Blocks(source, in_thread=isinstance(source, Checkable))
         self._total = total_of(source, total)
 
     async def prepare(self) -> None:
@@ -117,21 +117,38 @@ class StoreRecords(Step):
         await store(work, self._noun, self._blocks)
 
 
-async def store(work: Work, noun: Noun[V], blocks: Blocks[object], *, prefix: str = "") -> None:
+async def store(
+    work: Work,
+    noun: Noun[V],
+    blocks: Blocks[object],
+    *,
+    prefix: str = "",
+    dry_run: bool = False,
+) -> None:
     """
     Store the records of a source.
 
     Args:
         prefix: In front of every ID in the journal, for jobs that store several nouns.
+        dry_run: Send nothing, and note what would be sent.
     """
-    await _Storing(work, noun, blocks, prefix).run()
+    await _Storing(work, noun, blocks, prefix=prefix, dry_run=dry_run).run()
 
 
 class _Storing(Generic[V]):
     """One run through the source."""
 
-    def __init__(self, work: Work, noun: Noun[V], blocks: Blocks[object], prefix: str) -> None:
+    def __init__(
+        self,
+        work: Work,
+        noun: Noun[V],
+        blocks: Blocks[object],
+        *,
+        prefix: str,
+        dry_run: bool,
+    ) -> None:
         self._noun = noun
+        self._dry_run = dry_run
         self._work = work
         self._tally = work.tally
         self._prefix = prefix
@@ -230,22 +247,28 @@ class _Storing(Generic[V]):
         if row is not None:
             same = row.digest == record.digest
             this_run = row.made_in >= self._work.journal.first_pass
-            if stored:
-                if same:
-                    return self._keep(name, row, number, this_run)
-                if self._noun.once:
-                    self._tally.failed += 1
-                    return Ending(name, number, State.CHANGED, reason=_CHANGED)
-            elif row.state is State.FAILED and same and this_run:
+            if stored and same:
+                return self._keep(name, row, number, this_run)
+            if row.state is State.FAILED and same and this_run:
                 self._tally.failed += 1
                 return None
-            elif row.state is State.SENT and self._noun.once:
-                if not same:
-                    return Ending(name, number, State.SENT, reason=_CHANGED_IN_DOUBT)
+            if self._noun.once and (stored or (row.state is State.SENT and not same)):
+                return self._changed(name, row, number)
+            if self._noun.once and row.state is State.SENT:
                 record = attrs.evolve(record, sent_at=row.sent_at)
+        if self._dry_run:
+            self._tally.planned += 1
+            return Ending(name, number, State.PLANNED)
         self._pending[name] = number
         self._window.add(record)
         return None
+
+    def _changed(self, name: str, row: Row, number: int) -> Ending:
+        """Note that a record has another content than what was sent and cannot be sent twice."""
+        if row.state is State.SENT:
+            return Ending(name, number, State.SENT, reason=_CHANGED_IN_DOUBT)
+        self._tally.failed += 1
+        return Ending(name, number, State.CHANGED, reason=_CHANGED)
 
     def _keep(self, name: str, row: Row, number: int, this_run: bool) -> Ending | None:
         """Count a record that is stored as it is."""

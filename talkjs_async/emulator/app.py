@@ -110,15 +110,15 @@ class Emulator:
         self.app_id = app_id
         self.secret_key = secret_key
         self.clock: Clock = VirtualClock() if clock is None else clock
-        self.quirks = Quirks() if quirks is None else quirks
+        self.quirks: Quirks = Quirks() if quirks is None else quirks
         self.seed = seed
         self.latency = latency
-        self.requests = Journal(journal_limit)
-        self.commits = Commits(journal_limit)
-        self.lock = threading.RLock()
+        self.requests: Journal = Journal(journal_limit)
+        self.commits: Commits = Commits(journal_limit)
+        self.lock: threading.RLock = threading.RLock()
         self._limits = Limits() if limits is None else limits
         self._date: tuple[int, bytes] = (0, b"")
-        self.hooks = Hooks(self)
+        self.hooks: Hooks = Hooks(self)
         self.changes = 0
         """How often somebody did something to the emulator from outside of the API."""
         self._start()
@@ -127,9 +127,9 @@ class Emulator:
         return f"<Emulator of app {self.app_id!r}, {self.requests.total} requests>"
 
     def _start(self) -> None:
-        self.ids = Ids(self.seed)
-        self.random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
-        self.faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
+        self.ids: Ids = Ids(self.seed)
+        self.random: random.Random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
+        self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
         self.anonymous_accounts: dict[str, App] = {}
         """Access token -> the app that belongs to it."""
         self.anonymous_created_at: dict[str, float] = {}

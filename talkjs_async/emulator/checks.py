@@ -80,7 +80,7 @@ def one_of(*choices: object) -> Check:
 
 
 # Documented: custom data maps strings to strings. Null for one key removes it (inferred).
-custom_data = nullable(map_of(nullable(text)))
+custom_data: Check = nullable(map_of(nullable(text)))
 
 
 def wrong_fields(

@@ -37,7 +37,7 @@ class Context:
         """The API version in force, `YYYY-MM-DD`: compare as text."""
         self.now = now
         """Unix time in seconds."""
-        self.now_ms = int(now * 1000)
+        self.now_ms: int = int(now * 1000)
 
     @property
     def quirks(self) -> Quirks:

@@ -108,11 +108,11 @@ class Hooks:
 
     def __init__(self, emulator: "Emulator") -> None:
         self._emulator = emulator
-        self.secret_key = emulator.secret_key
+        self.secret_key: str = emulator.secret_key
         self.timeout = TIMEOUT
         self.retry_delay = RETRY_DELAY
         self.deliveries: deque[Delivery] = deque(maxlen=emulator.requests.limit)
-        self.delivered = 0
+        self.delivered: int = 0
         """How many attempts there have been, the forgotten ones included."""
         self.on_event: Callable[[], object] | None = None
         """Called whenever an event starts to wait, from whatever thread."""

@@ -87,7 +87,7 @@ class _Log(Generic[T]):
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self._entries: deque[T] = deque(maxlen=limit)
-        self.total = 0
+        self.total: int = 0
         """How many there have ever been, the forgotten ones included."""
 
     def __len__(self) -> int:

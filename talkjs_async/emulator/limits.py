@@ -62,10 +62,10 @@ class Bucket:
     """
 
     def __init__(self, *, rate: float, burst: int, queue: int, tick: float, tokens: float) -> None:
-        self.rate = rate
-        self.burst = burst
-        self.queue = queue
-        self.tick = tick
+        self.rate: float = rate
+        self.burst: int = burst
+        self.queue: int = queue
+        self.tick: float = tick
         self._tokens = tokens
         self._refilled_at = math.nan  # Until the first look at the clock.
 
@@ -119,14 +119,14 @@ class Budget:
     """The two buckets of one app."""
 
     def __init__(self, limits: Limits) -> None:
-        self.ordinary = Bucket(
+        self.ordinary: Bucket = Bucket(
             rate=limits.rate,
             burst=limits.burst,
             queue=limits.queue,
             tick=limits.tick,
             tokens=limits.burst if limits.initial_tokens is None else limits.initial_tokens,
         )
-        self.batch = Bucket(
+        self.batch: Bucket = Bucket(
             rate=limits.batch_rate,
             burst=limits.batch_burst,
             queue=limits.batch_queue,

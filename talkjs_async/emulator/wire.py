@@ -75,7 +75,7 @@ class Problem(Exception):
         super().__init__(f"{status} {code}: {reasons}")
         self.status = status
         self.headers = headers
-        self.body = {"errorCode": code, "reasons": reasons} if body is None else body
+        self.body: Any = {"errorCode": code, "reasons": reasons} if body is None else body
 
 
 def bad_request(reasons: Sequence[str] | Mapping[str, object]) -> Problem:

@@ -88,7 +88,9 @@ async def connect(anyio_backend: str, which: str) -> AsyncIterator[Connect]:
         if which == "live":
             app_id = os.environ["TALKJS_LIVE_APP_ID"]
             secret_key = os.environ["TALKJS_LIVE_SECRET_KEY"]
-            options: dict[str, Any] = {"limiter": TokenBucket(rate=LIVE_RATE, burst=1)}
+            # One for both kinds of requests, and for all clients of a test.
+            slow = TokenBucket(rate=LIVE_RATE, burst=1)
+            options: dict[str, Any] = {"limiter": slow, "batch_limiter": slow}
         else:
             emulator = Emulator(clock=SystemClock() if which == "over TCP" else None)
             app_id, secret_key = emulator.app_id, emulator.secret_key

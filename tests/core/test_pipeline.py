@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from talkjs_async import (
+    AppTokenAuth,
     AsyncTalkJS,
     ConfigurationError,
     ConnectFailed,
@@ -361,8 +362,7 @@ async def test_the_token_is_a_fresh_app_jwt_for_each_attempt(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
     seen: list[str] = []
-    talkjs = make_talkjs()
-    auth = talkjs._pipeline.auth
+    auth = AppTokenAuth(emulator.app_id, emulator.secret_key)
 
     class Recorder:
         def bearer(self, now: float) -> str:

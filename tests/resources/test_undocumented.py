@@ -136,6 +136,22 @@ async def test_the_doors_work_under_every_setting(
     assert [] == await talkjs.conversations.list().collect()
 
 
+async def test_a_repeat_that_talkjs_refuses_has_stored_one_message(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.quirks.idempotent_repeat = "error"
+    emulator.faults.add("drop-after-commit", on="POST /conversations/*/messages", first=1)
+    talkjs = make_talkjs()
+    await talkjs.users.upsert("ann", name="Ann")
+    await talkjs.conversations.upsert("chat", participants=["ann"])
+
+    with pytest.raises(APIError) as caught:
+        await talkjs.messages.send("chat", sender="ann", text="once")
+
+    assert (409, 2) == (caught.value.status, caught.value.attempts)
+    assert 1 == len(emulator.commits.of("message.sent"))
+
+
 async def test_a_custom_update_may_replace_all_keys(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:

@@ -31,8 +31,12 @@ from talkjs_async import (
     UserInput,
     UserMessage,
     UserSession,
+    Webhooks,
     call_of,
+    one_on_one_id,
 )
+from talkjs_async.models.events import Event
+from talkjs_async.tokens import Tokens
 
 NoResult: TypeAlias = Coroutine[Any, Any, None]
 
@@ -41,6 +45,7 @@ async def client(talkjs: AsyncTalkJS) -> None:
     assert_type(talkjs.with_options(lane="background"), AsyncTalkJS)
     assert_type(await talkjs.request("GET", "/users"), Any)
     assert_type(talkjs.budget, Budget)
+    assert_type(talkjs.tokens, Tokens)
     await talkjs.aclose()
     async with talkjs as entered:
         assert_type(entered, AsyncTalkJS)
@@ -123,6 +128,19 @@ async def anonymous_projects() -> None:
         assert_type(await anonymous.create(), AnonymousProject)
         assert_type(await anonymous.get("token"), AnonymousProject)
     await anonymous.aclose()
+
+
+async def tokens(talkjs: AsyncTalkJS) -> None:
+    assert_type(talkjs.tokens.user("a", expires_in=3600.0), str)
+    assert_type(talkjs.tokens.app(), str)
+    assert_type(talkjs.tokens.signature("a"), str)
+    assert_type(one_on_one_id("a", "b"), str)
+
+
+def webhooks(webhooks: Webhooks, headers: Mapping[str, str], body: bytes) -> None:
+    assert_type(webhooks.parse(headers, body), Event)
+    assert_type(webhooks.is_repeat(webhooks.parse(headers, body)), bool)
+    assert_type(webhooks.sign(body, timestamp=1), dict[str, str])
 
 
 async def batch(talkjs: AsyncTalkJS) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages
+from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages, Webhooks
 from talkjs_async._core.endpoint import Resource
+from talkjs_async.tokens import Tokens
 
 FILE = Path(__file__).with_name("api.py")
 ROOT = FILE.parents[2]
@@ -35,6 +36,8 @@ def test_every_public_method_is_in_the_typing_file() -> None:
     expected |= {
         f"talkjs.{door}.{name}" for door in doors for name in public(getattr(talkjs, door))
     }
+    expected |= {f"talkjs.tokens.{name}" for name in public(Tokens)}
+    expected |= {f"webhooks.{name}" for name in public(Webhooks)}
     expected |= {f"pages.{name}" for name in public(Pages)}
     expected |= {f"anonymous.{name}" for name in public(AnonymousProjects)}
 

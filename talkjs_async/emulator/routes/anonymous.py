@@ -10,7 +10,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import App
 from talkjs_async.emulator.wire import Problem, not_found
 
-routes = Routes()
+routes: Routes = Routes()
 
 # Documented: one project per IP address in so many seconds.
 CREATE_EVERY = 30.0

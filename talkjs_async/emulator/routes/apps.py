@@ -16,7 +16,7 @@ from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.wire import Problem, bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 # The documentation's sample; which one is the latest is not said.
 LATEST_THEME_BASE = "default_v7"

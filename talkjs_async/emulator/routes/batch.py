@@ -26,7 +26,7 @@ from talkjs_async.emulator.wire import (
     too_many_requests,
 )
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_OPERATIONS = 10
 

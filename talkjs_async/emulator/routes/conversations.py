@@ -24,7 +24,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Index, Participant
 from talkjs_async.emulator.wire import not_found
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_CONVERSATIONS_PER_PAGE = 30
 

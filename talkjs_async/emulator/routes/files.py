@@ -10,7 +10,7 @@ from talkjs_async.emulator.files import File, Part, read_multipart
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.wire import bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 SUBTYPES = ("image", "video", "audio", "voice")
 

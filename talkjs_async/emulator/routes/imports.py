@@ -19,7 +19,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Message
 from talkjs_async.emulator.wire import bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_MESSAGES = 10
 # As one public program sends.

@@ -11,7 +11,7 @@ from talkjs_async.emulator.routes.rendering import render_message
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.wire import Problem, bad_request, decode, not_found
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_MESSAGES_PER_PAGE = 100
 MAX_MESSAGES_PER_POST = 10

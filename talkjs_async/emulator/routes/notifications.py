@@ -9,7 +9,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Message
 from talkjs_async.emulator.wire import bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def _channels(value: object) -> str | None:

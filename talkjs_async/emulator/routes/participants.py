@@ -9,7 +9,7 @@ from talkjs_async.emulator.routes.conversations import join
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.wire import not_found
 
-routes = Routes()
+routes: Routes = Routes()
 
 PATH = "/conversations/{conversation}/participants/{user}"
 

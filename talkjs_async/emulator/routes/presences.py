@@ -12,7 +12,7 @@ from talkjs_async.emulator.routes.rendering import render_user
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Session
 
-routes = Routes()
+routes: Routes = Routes()
 
 _FIELDS: dict[str, Check] = {
     "includeBackgroundSessions": boolean,

@@ -10,7 +10,7 @@ from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.wire import bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_DISTINCT_EMOJI = 50
 

@@ -16,7 +16,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Order
 from talkjs_async.emulator.wire import Problem, not_found
 
-routes = Routes()
+routes: Routes = Routes()
 
 # Documented: no read tracking beyond.
 MAX_TRACKED_PARTICIPANTS = 300

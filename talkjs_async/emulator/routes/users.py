@@ -23,7 +23,7 @@ from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import User
 from talkjs_async.emulator.wire import Problem, bad_request
 
-routes = Routes()
+routes: Routes = Routes()
 
 MAX_USERS_PER_PAGE = 100
 MAX_USERS_PER_PUT = 100

@@ -1,0 +1,160 @@
+"""One user's personal data, overwritten everywhere, as TalkJS's own script for it does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import attrs
+
+from talkjs_async._core.call import path
+from talkjs_async._core.waiting import Lane
+from talkjs_async.bulk.job import Job, Step, Work
+from talkjs_async.bulk.records import BadRecord, Blocks, Record, make_record
+from talkjs_async.bulk.store import Noun, store
+from talkjs_async.client import AsyncTalkJS
+
+DELETED: Final = "[DELETED]"
+"""What TalkJS's script writes in place of names and texts."""
+
+
+def anonymise_user(
+    talkjs: AsyncTalkJS,
+    user_id: str,
+    *,
+    conversations: bool = False,
+    everyones_messages: bool = False,
+    dry_run: bool = False,
+    journal: str | os.PathLike[str] | None = None,
+    job_id: str | None = None,
+    lane: Lane = "background",
+) -> Job:
+    """
+    Overwrite a user's personal data. There is no way back.
+
+    TalkJS cannot delete a user. The name becomes "[DELETED]" and all other fields are cleared;
+    in the conversations the user takes part in, the texts of the user's messages become "[DELETED]"
+    and their custom data is cleared. Conversations that the user has left are not found. The steps
+    are those of TalkJS's own example.
+
+    Args:
+        talkjs: The client.
+        user_id: The user.
+        conversations: Whether to overwrite the subject, picture, welcome messages and custom data
+            of the user's conversations, too.
+        everyones_messages: Whether to overwrite the messages of all others in these conversations.
+        dry_run: Change nothing. The records of the report have the outcome "planned" then:
+            "user alice", "conversation c1", "message c1 msg_1".
+        journal: A file to note in what was done. None: a temporary one; running the job again is
+            harmless in any case.
+        job_id, lane: As in `upsert_users`.
+
+    Returns:
+        The job; await it. It raises NotFound if there is no such user.
+
+    Raises:
+        ConfigurationError: *user_id* is no ID.
+    """
+    path("users", user_id=user_id)
+    step = _Anonymise(
+        user_id,
+        conversations=conversations,
+        everyones_messages=everyones_messages,
+        dry_run=dry_run,
+    )
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+
+
+@attrs.frozen
+class _Change:
+    """Something to overwrite: the user, a conversation, or a message in one."""
+
+    user_id: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self.user_id is not None:
+            return f"user {self.user_id}"
+        if self.message_id is not None:
+            return f"message {self.conversation_id} {self.message_id}"
+        return f"conversation {self.conversation_id}"
+
+
+class _ChangeNoun(Noun[_Change]):
+    kind = "anonymise_user"
+    per_request = 1
+    window = 200
+
+    def read(self, thing: object, number: int) -> Record[_Change] | BadRecord:
+        assert isinstance(thing, _Change)  # noqa: S101 - the source is our own
+        return make_record(thing.name, number, thing, thing.name)
+
+    async def send(self, work: Work, records: Sequence[Record[_Change]]) -> Sequence[str | None]:
+        change = records[0].value
+        talkjs = work.talkjs
+        if change.user_id is not None:
+            cleared: dict[str, Any] = dict.fromkeys(_CLEARED_OF_USER)
+            await talkjs.users.upsert(change.user_id, name=DELETED, **cleared)
+        elif change.conversation_id is not None and change.message_id is not None:
+            await talkjs.messages.edit(
+                change.conversation_id, change.message_id, text=DELETED, custom=None
+            )
+        elif change.conversation_id is not None:
+            await talkjs.conversations.upsert(
+                change.conversation_id,
+                subject=DELETED,
+                photo_url=None,
+                welcome_messages=None,
+                custom=None,
+            )
+        return [None]
+
+
+_CLEARED_OF_USER: Final = (
+    "email",
+    "phone",
+    "photo_url",
+    "welcome_message",
+    "locale",
+    "role",
+    "availability_text",
+    "custom",
+    "push_tokens",
+)
+
+
+class _Anonymise(Step):
+    kind = _ChangeNoun.kind
+
+    def __init__(
+        self, user_id: str, *, conversations: bool, everyones_messages: bool, dry_run: bool
+    ) -> None:
+        self._user_id = user_id
+        self._conversations = conversations
+        self._everyones_messages = everyones_messages
+        self._dry_run = dry_run
+
+    async def run(self, work: Work) -> None:
+        blocks: Blocks[object] = Blocks(self._changes(work))
+        await store(work, _ChangeNoun(), blocks, dry_run=self._dry_run)
+
+    async def _changes(self, work: Work) -> AsyncIterator[_Change]:
+        talkjs = work.talkjs
+        # A user who does not exist must not come into being by being overwritten.
+        await talkjs.users.get(self._user_id)
+        yield _Change(user_id=self._user_id)
+        # In this order, overwriting messages moves no conversation.
+        mine = talkjs.users.list_conversations(
+            self._user_id, order_by="createdAt", order_direction="ASC"
+        )
+        async for conversation in mine:
+            if self._conversations:
+                yield _Change(conversation_id=conversation.id)
+            async for message in talkjs.messages.list(conversation.id):
+                is_theirs = message.sender_id == self._user_id
+                is_clean = message.text == DELETED and not message.custom
+                if (is_theirs or self._everyones_messages) and not is_clean:
+                    yield _Change(conversation_id=conversation.id, message_id=message.id)

@@ -1,0 +1,115 @@
+"""
+Large JSON files, an item at a time.
+
+For files that are one object with long arrays in it: `{"messages": [...], "channel": {...}}`. Holds
+one item in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from talkjs_async.errors import ConfigurationError
+
+_BLOCK: Final = 1 << 16
+_MOST: Final = 1 << 24
+"""Characters of one item; what is longer is no record."""
+
+
+def items_of(path: Path) -> Iterator[tuple[str, Any]]:
+    """
+    Go through the arrays of the object in a file.
+
+    Yields:
+        The array's key and an item of it.
+
+    Raises:
+        ConfigurationError: The file is no such JSON, cut off, or not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from _arrays(_Text(path, file))
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("source", f"{path} is not UTF-8.") from error
+    except OSError as error:
+        raise ConfigurationError("source", f"{path} cannot be read: {error}.") from error
+
+
+def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
+    text.take("{")
+    while text.peek() != "}":
+        key = text.value()
+        text.take(":")
+        if text.peek() == "[":
+            text.take("[")
+            while text.peek() != "]":
+                yield key, text.value()
+                text.separate("]")
+            text.take("]")
+        else:
+            text.value()
+        text.separate("}")
+
+
+class _Text:
+    """JSON text that is read as far as it is needed."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
+        self._file = file
+        self._text = ""
+        self._place = 0
+        self._decode = json.JSONDecoder().raw_decode
+
+    def peek(self) -> str:
+        """Return the next character that is no white space."""
+        while True:
+            rest = self._text[self._place : self._place + 1]
+            if rest and not rest.isspace():
+                return rest
+            if rest:
+                self._place += 1
+            elif not self._read():
+                raise self._wrong("is cut off")
+
+    def take(self, character: str) -> None:
+        """Go behind a character that must come next."""
+        if self.peek() != character:
+            raise self._wrong(f"has {self.peek()!r} where {character!r} should be")
+        self._place += 1
+
+    def separate(self, end: str) -> None:
+        """Go behind the comma between two values. In front of *end* there is none."""
+        if self.peek() != end:
+            self.take(",")
+
+    def value(self) -> Any:
+        """Read a value."""
+        self.peek()
+        while True:
+            problem: Exception | None = None
+            value: Any = None
+            end = len(self._text)
+            try:
+                value, end = self._decode(self._text, self._place)
+            except (ValueError, RecursionError) as error:
+                problem = error
+            # A number at the end of what was read may go on behind it.
+            if end < len(self._text):
+                self._place = end
+                return value
+            if len(self._text) - self._place > _MOST or not self._read():
+                raise self._wrong("is cut off, or no JSON") from problem
+
+    def _read(self) -> bool:
+        """Read on, and forget what has been used. Returns False at the end of the file."""
+        block = self._file.read(_BLOCK)
+        self._text = self._text[self._place :] + block
+        self._place = 0
+        return block != ""
+
+    def _wrong(self, what: str) -> ConfigurationError:
+        return ConfigurationError("source", f"{self._path} {what}.")
