@@ -44,7 +44,7 @@ def floors(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy --strict on everything, pyright on the public face."""
     session.install(f".[{EXTRAS}]", *groups("types"))
-    session.run("mypy", "talkjs_async", "tests", "examples", "benchmarks", "noxfile.py")
+    session.run("mypy", "talkjs_async", "tests", "examples", "benchmarks", "docs", "noxfile.py")
     session.run("pyright", "talkjs_async", "tests/typing", "examples")
     session.run("pyright", "--verifytypes", "talkjs_async", "--ignoreexternal")
     session.run("pytest", "tests/typing")

@@ -35,19 +35,25 @@ class PerLoop(Generic[T]):
     `asyncio.run` and `trio.run` finalise the async generators that were started in them, so each T
     is kept by one. If a loop is closed by hand without `shutdown_asyncgens`, its T is not closed,
     only forgotten when the next loop asks.
+
+    Args:
+        make: Makes one.
+        ends_with_loop: Whether the end of the loop is to close it. It need not if a T holds nothing
+            of the loop's.
     """
 
-    __slots__ = ("_by_loop", "_keepers", "_lock", "_make")
+    __slots__ = ("_by_loop", "_ends_with_loop", "_keepers", "_lock", "_make")
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], T], *, ends_with_loop: bool = True) -> None:
         self._make = make
+        self._ends_with_loop = ends_with_loop
         self._lock = threading.Lock()
         # Weak: a closed T is forgotten with its loop. An open one has sockets, and so has its loop.
         self._by_loop: WeakKeyDictionary[object, T] = WeakKeyDictionary()
         self._keepers: dict[object, AsyncGenerator[None]] = {}
 
     def __len__(self) -> int:
-        """How many event loops have a T that is not closed."""
+        """How many event loops have a T that they are to close."""
         return len(self._keepers)
 
     async def get(self) -> T:
@@ -57,13 +63,18 @@ class PerLoop(Generic[T]):
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:
-            made = self._make()
-            keeper = self._keep(loop, made)
-            with self._lock:
-                for dead in [each for each in self._keepers if _is_closed(each)]:
-                    del self._keepers[dead], self._by_loop[dead]
-                self._by_loop[loop] = made
-                self._keepers[loop] = keeper
+            made = await self._start(loop)
+        return made
+
+    async def _start(self, loop: object) -> T:
+        made = self._make()
+        with self._lock:
+            for dead in [each for each in self._by_loop if _is_closed(each)]:
+                self._by_loop.pop(dead)
+                self._keepers.pop(dead, None)
+            self._by_loop[loop] = made
+        if self._ends_with_loop:
+            keeper = self._keepers[loop] = self._keep(loop, made)
             await anext(keeper)
         return made
 

@@ -84,9 +84,11 @@ class Connections:
 
     __slots__ = ("engine", "pools")
 
-    def __init__(self, engine: Engine, make_pool: Callable[[], Pool]) -> None:
+    def __init__(
+        self, engine: Engine, make_pool: Callable[[], Pool], *, ends_with_loop: bool
+    ) -> None:
         self.engine: Engine = engine
-        self.pools: PerLoop[Pool] = PerLoop(make_pool)
+        self.pools: PerLoop[Pool] = PerLoop(make_pool, ends_with_loop=ends_with_loop)
 
     def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """
@@ -124,7 +126,8 @@ def connections_for(
             httpx2.
         tls: Whether the base URL is https://.
         http_client: A client of the user's, used as it is and never closed.
-        transport: A transport of the user's; the client around it, ours, closes it.
+        transport: A transport of the user's. `aclose` closes it, the end of an event loop does not:
+            it may hold nothing, as the emulator's, and then nobody need close anything.
         size: Calls in flight per event loop. None: INJECTED with an *http_client*, else SLOTS.
     """
     places = size or (SLOTS if http_client is None else INJECTED)
@@ -133,7 +136,9 @@ def connections_for(
     if http_client is not None:
         given = http_client
         library = engine_of(http_client, argument="http_client", base="AsyncClient")
-        return Connections(library, lambda: Gate(given, owned=False, size=places))
+        return Connections(
+            library, lambda: Gate(given, owned=False, size=places), ends_with_loop=False
+        )
     if transport is not None:
         library = engine_of(transport, argument="transport", base="AsyncBaseTransport")
         if engine == "httpx2":
@@ -145,9 +150,10 @@ def connections_for(
             lambda: Gate(
                 library.AsyncClient(transport=transport, trust_env=False), owned=True, size=places
             ),
+            ends_with_loop=False,
         )
     chosen = Engine(engine)
-    return Connections(chosen, lambda: Slots(chosen, tls=tls, size=places))
+    return Connections(chosen, lambda: Slots(chosen, tls=tls, size=places), ends_with_loop=True)
 
 
 @final
@@ -207,7 +213,7 @@ class Slots:
         # Idle clients and since when, the one used last at the end: taken first, it is the one
         # whose connection is most likely still open.
         self._warm: deque[tuple[httpx.AsyncClient, float]] = deque()
-        # The first calls of a process must not all send a thread to load the library.
+        # The first calls of a process must not send a thread each to load the library.
         self._opening = anyio.Lock(fast_acquire=True)
 
     async def take(self) -> httpx.AsyncClient:

@@ -124,6 +124,7 @@ def test_no_answer_is_an_error_of_the_server_or_a_shape_that_is_not_described(
             *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
             *("--max-examples", "5", "--seed", "1", "--warnings", "off", *choice),
         ],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from random import Random
 
 import anyio
 import pytest
 
-from talkjs_async._core.slots import Connections, connections_for
+from talkjs_async._core.slots import Connections
 from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
+from tests.core.conftest import Connect
 from tests.core.server import Server
 
 pytestmark = pytest.mark.anyio
@@ -19,12 +19,6 @@ aiohttp_only = pytest.mark.skipif(
     find_spec("httpx_aiohttp") is None, reason="needs the extra [aiohttp]"
 )
 on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
 
 
 @pytest.fixture(params=["httpx", "httpx2"])
@@ -47,9 +41,9 @@ async def end_of(connections: Connections, url: str) -> int | TransportError:
 
 class TestDirect:
     async def test_a_body_is_sent_and_an_answer_is_read_whole(
-        self, library: str, server: Server
+        self, connect: Connect, library: str, server: Server
     ) -> None:
-        connections = connections_for(library, tls=False)
+        connections = connect(library)
         content = b"x" * 300_000
 
         async with connections.borrow() as client:
@@ -61,49 +55,49 @@ class TestDirect:
 
 class TestProxies:
     async def test_the_proxy_that_the_environment_names_is_used(
-        self, library: str, server: Server, monkeypatch: pytest.MonkeyPatch
+        self, connect: Connect, library: str, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", server.url)
         monkeypatch.delenv("NO_PROXY", raising=False)
 
-        status = await end_of(connections_for(library, tls=False), "http://talkjs.test/ok")
+        status = await end_of(connect(library), "http://talkjs.test/ok")
 
         assert 200 == status
         assert ["http://talkjs.test/ok"] == server.seen
 
     async def test_hosts_that_the_environment_exempts_are_called_directly(
-        self, library: str, server: Server, monkeypatch: pytest.MonkeyPatch
+        self, connect: Connect, library: str, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://nobody.test:1")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-        assert 200 == await end_of(connections_for(library, tls=False), f"{server.url}/ok")
+        assert 200 == await end_of(connect(library), f"{server.url}/ok")
 
     async def test_a_proxy_that_refuses_the_tunnel_never_saw_the_request(
-        self, library: str, monkeypatch: pytest.MonkeyPatch
+        self, connect: Connect, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refusal = b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n"
         with Server(answers={"talkjs.test:443": refusal}) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.url)
-            end = await end_of(connections_for(library, tls=True), "https://talkjs.test/ok")
+            end = await end_of(connect(library, tls=True), "https://talkjs.test/ok")
 
         assert isinstance(end, ConnectFailed)
         assert "ProxyError" in str(end)
 
     async def test_a_proxy_of_an_unknown_kind_is_a_mistake_in_the_settings(
-        self, library: str, monkeypatch: pytest.MonkeyPatch
+        self, connect: Connect, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "gopher://nobody.test:1")
 
         with pytest.raises(ConfigurationError, match="HTTPS_PROXY: "):
-            await end_of(connections_for(library, tls=True), "https://talkjs.test/ok")
+            await end_of(connect(library, tls=True), "https://talkjs.test/ok")
 
 
 @aiohttp_only
 class TestOverAiohttp:
     @on_asyncio
-    async def test_calls_share_a_connection(self, server: Server) -> None:
-        connections = connections_for("aiohttp", tls=False)
+    async def test_calls_share_a_connection(self, connect: Connect, server: Server) -> None:
+        connections = connect("aiohttp")
 
         ends = [await end_of(connections, f"{server.url}/ok") for _ in range(5)]
 
@@ -112,10 +106,10 @@ class TestOverAiohttp:
 
     @on_asyncio
     async def test_all_calls_succeed_after_200_that_were_cancelled_at_random(
-        self, server: Server
+        self, connect: Connect, server: Server
     ) -> None:
         chance = Random(1)
-        connections = connections_for("aiohttp", tls=False, size=10)
+        connections = connect("aiohttp", size=10)
 
         async def be_impatient() -> None:
             for _ in range(10):
@@ -132,8 +126,10 @@ class TestOverAiohttp:
         await server.until(lambda: server.open == 0)
 
     @on_asyncio
-    async def test_a_server_that_hangs_up_leaves_the_outcome_unknown(self, server: Server) -> None:
-        connections = connections_for("aiohttp", tls=False)
+    async def test_a_server_that_hangs_up_leaves_the_outcome_unknown(
+        self, connect: Connect, server: Server
+    ) -> None:
+        connections = connect("aiohttp")
 
         async with connections.borrow() as client:
             request = connections.engine.Request("POST", f"{server.url}/drop")
@@ -143,22 +139,24 @@ class TestOverAiohttp:
         assert "unknown" == connections.engine.outcome(caught.value)
 
     @on_asyncio
-    async def test_nobody_listening_is_a_failed_connection(self) -> None:
+    async def test_nobody_listening_is_a_failed_connection(self, connect: Connect) -> None:
         with Server() as server:
             nobody = server.url
 
-        end = await end_of(connections_for("aiohttp", tls=False), nobody)
+        end = await end_of(connect("aiohttp"), nobody)
 
         assert isinstance(end, ConnectFailed)
 
     @on_asyncio
-    async def test_an_answer_that_is_not_http_leaves_the_outcome_unknown(self) -> None:
+    async def test_an_answer_that_is_not_http_leaves_the_outcome_unknown(
+        self, connect: Connect
+    ) -> None:
         with Server(answers={"/x": b"\x16\x03\x01 hello\r\n\r\n"}) as server:
-            end = await end_of(connections_for("aiohttp", tls=False), f"{server.url}/x")
+            end = await end_of(connect("aiohttp"), f"{server.url}/x")
 
         assert isinstance(end, OutcomeUnknown)
 
     @pytest.mark.parametrize("anyio_backend", ["trio"], indirect=True)
-    async def test_on_trio_it_is_refused(self) -> None:
+    async def test_on_trio_it_is_refused(self, connect: Connect) -> None:
         with pytest.raises(ConfigurationError, match="engine: 'aiohttp' needs asyncio"):
-            await end_of(connections_for("aiohttp", tls=False), "http://any/")
+            await end_of(connect("aiohttp"), "http://any/")

@@ -14,13 +14,14 @@ import pytest
 
 from talkjs_async._core import engine as engine_module
 from talkjs_async._core.engine import Engine, engine_of
-from talkjs_async._core.slots import Connections, connections_for
+from talkjs_async._core.slots import Connections
 from talkjs_async.errors import (
     ConfigurationError,
     ConnectFailed,
     OutcomeUnknown,
     TransportError,
 )
+from tests.core.conftest import Connect
 from tests.core.server import Server
 
 LIBRARIES = ("httpx", "httpx2")
@@ -168,16 +169,20 @@ class TestTranslate:
 
 @pytest.mark.anyio
 class TestWire:
-    async def test_nobody_listening_is_a_failed_connection(self, library: str) -> None:
+    async def test_nobody_listening_is_a_failed_connection(
+        self, connect: Connect, library: str
+    ) -> None:
         with Server() as server:
             nobody = server.url
 
-        failure = await failure_of(connections_for(library, tls=False), f"{nobody}/ok")
+        failure = await failure_of(connect(library), f"{nobody}/ok")
 
         assert isinstance(failure, ConnectFailed)
 
-    async def test_a_server_without_tls_is_a_failed_connection(self, library: str) -> None:
-        connections = connections_for(library, tls=True)
+    async def test_a_server_without_tls_is_a_failed_connection(
+        self, connect: Connect, library: str
+    ) -> None:
+        connections = connect(library, tls=True)
         with Server() as server:
             server.answer_everything_with(b"HTTP/1.1 400 Speak HTTP\r\n\r\n")
 
@@ -185,27 +190,31 @@ class TestWire:
 
         assert isinstance(failure, ConnectFailed)
 
-    async def test_a_name_that_cannot_be_one_is_a_failed_connection(self, library: str) -> None:
-        connections = connections_for(library, tls=False)
+    async def test_a_name_that_cannot_be_one_is_a_failed_connection(
+        self, connect: Connect, library: str
+    ) -> None:
+        connections = connect(library)
 
         failure = await failure_of(connections, f"http://{'a' * 64}.test/")
 
         assert isinstance(failure, ConnectFailed)
 
     @pytest.mark.parametrize("path", ["/drop", "/silence", *RUBBISH])
-    async def test_no_usable_answer_is_an_unknown_outcome(self, library: str, path: str) -> None:
+    async def test_no_usable_answer_is_an_unknown_outcome(
+        self, connect: Connect, library: str, path: str
+    ) -> None:
         with Server(answers=RUBBISH) as server:
-            failure = await failure_of(connections_for(library, tls=False), server.url + path)
+            failure = await failure_of(connect(library), server.url + path)
 
         assert isinstance(failure, OutcomeUnknown)
         assert "GET /it: " in str(failure)
 
     @pytest.mark.parametrize("place", REDIRECTS, ids=repr)
     async def test_a_redirect_to_nowhere_is_an_answer_or_an_unknown_outcome(
-        self, library: str, place: bytes
+        self, connect: Connect, library: str, place: bytes
     ) -> None:
         answer = b"HTTP/1.1 302 Found\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % place
-        connections = connections_for(library, tls=False)
+        connections = connect(library)
         end: object = None
         with Server(answers={"/moved": answer}) as server:
             try:
@@ -217,8 +226,8 @@ class TestWire:
 
         assert end in {302, "unknown"}
 
-    async def test_a_malformed_header_is_not_quoted(self, library: str) -> None:
-        connections = connections_for(library, tls=False)
+    async def test_a_malformed_header_is_not_quoted(self, connect: Connect, library: str) -> None:
+        connections = connect(library)
         with Server() as server:
             failure = await failure_of(
                 connections, server.url, headers={"authorization": "Bearer sk_live\n_secret"}
@@ -284,17 +293,19 @@ class TestTrust:
         assert ssl.CERT_REQUIRED == contexts[0].verify_mode
 
     async def test_an_unreadable_trust_store_is_a_mistake_in_the_settings(
-        self, library: str, monkeypatch: pytest.MonkeyPatch
+        self, connect: Connect, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
-        connections = connections_for(library, tls=True)
+        connections = connect(library, tls=True)
 
         with pytest.raises(ConfigurationError, match="SSL_CERT_FILE: "):
             async with connections.borrow():
                 pass
 
-    async def test_http_without_tls_reads_no_trust_store(self, library: str) -> None:
-        connections = connections_for(library, tls=False)
+    async def test_http_without_tls_reads_no_trust_store(
+        self, connect: Connect, library: str
+    ) -> None:
+        connections = connect(library)
         with Server() as server:
             async with connections.borrow() as client:
                 await client.send(connections.engine.Request("GET", f"{server.url}/ok"))

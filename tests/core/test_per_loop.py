@@ -33,6 +33,7 @@ async def test_a_loop_gets_the_same_one_again() -> None:
 
     assert first is second
     assert 1 == len(things)
+    await things.aclose()
 
 
 @pytest.mark.anyio
@@ -55,6 +56,15 @@ def test_the_end_of_the_loop_closes_it(backend: str) -> None:
 
     assert thing.closed
     assert 0 == len(things)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_end_of_the_loop_leaves_alone_what_holds_nothing_of_it(backend: str) -> None:
+    things = PerLoop(Thing, ends_with_loop=False)
+
+    thing = anyio.run(things.get, backend=backend)
+
+    assert not thing.closed
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
@@ -23,23 +23,10 @@ from anyio.lowlevel import current_token
 from talkjs_async._core.engine import Engine
 from talkjs_async._core.slots import Connections, Gate, Places, Slots, connections_for
 from talkjs_async.errors import ConfigurationError
+from tests.core.conftest import Connect
 from tests.core.server import Server
 
 pytestmark = pytest.mark.anyio
-
-ENGINES = ("httpx", "httpx2")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 async def get(connections: Connections, url: str) -> int:
@@ -73,10 +60,10 @@ async def give_up_after(seconds: float) -> AsyncGenerator[None]:
 
 class TestChurn:
     async def test_all_calls_succeed_after_600_that_were_cancelled_at_random(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
         chance = Random(20261122)
-        connections = connections_for(engine, tls=False, size=10)
+        connections = connect(engine, size=10)
 
         async def be_impatient() -> None:
             for _ in range(25):
@@ -93,9 +80,11 @@ class TestChurn:
         assert server.open <= 10
 
     @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-    async def test_a_churn_leaves_no_descriptor_open(self, engine: str, server: Server) -> None:
+    async def test_a_churn_leaves_no_descriptor_open(
+        self, connect: Connect, engine: str, server: Server
+    ) -> None:
         chance = Random(7)
-        connections = connections_for(engine, tls=False, size=5)
+        connections = connect(engine, size=5)
         await get(connections, f"{server.url}/ok")
         await server.until(lambda: server.open == 1)
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -114,8 +103,10 @@ class TestChurn:
         # The one connection of *before* had two ends in this process.
         assert before - 2 == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
-    async def test_a_cold_burst_of_600_calls_succeeds(self, engine: str, server: Server) -> None:
-        connections = connections_for(engine, tls=False, size=20)
+    async def test_a_cold_burst_of_600_calls_succeeds(
+        self, connect: Connect, engine: str, server: Server
+    ) -> None:
+        connections = connect(engine, size=20)
         statuses: list[int] = []
 
         async def call() -> None:
@@ -131,9 +122,9 @@ class TestChurn:
 
 class TestOneConnection:
     async def test_calls_that_follow_each_other_share_a_connection(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False)
+        connections = connect(engine)
 
         for _ in range(5):
             await get(connections, f"{server.url}/ok")
@@ -141,9 +132,9 @@ class TestOneConnection:
         assert 1 == server.accepted
 
     async def test_a_cancelled_exchange_costs_its_connection_and_nothing_else(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False, size=1)
+        connections = connect(engine, size=1)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(get, connections, f"{server.url}/hold")
@@ -155,9 +146,9 @@ class TestOneConnection:
         assert 2 == server.accepted
 
     async def test_a_call_cancelled_in_the_tls_handshake_closes_its_socket(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=True)
+        connections = connect(engine, tls=True)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(get, connections, f"https://127.0.0.1:{server.port}/ok")
@@ -168,9 +159,9 @@ class TestOneConnection:
         assert 1 == server.accepted
 
     async def test_a_broken_exchange_costs_its_connection_and_nothing_else(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False, size=1)
+        connections = connect(engine, size=1)
 
         with pytest.raises(connections_error(connections)):
             await get(connections, f"{server.url}/drop")
@@ -178,9 +169,9 @@ class TestOneConnection:
         assert 200 == await get(connections, f"{server.url}/ok")
 
     async def test_a_connection_that_the_server_closed_is_replaced(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False)
+        connections = connect(engine)
         await get(connections, f"{server.url}/ok")
         server.hang_up()
         await server.until(lambda: server.open == 0)
@@ -191,10 +182,10 @@ class TestOneConnection:
         assert 2 == server.accepted
 
     async def test_a_server_that_ends_connections_after_two_requests_is_served(
-        self, engine: str
+        self, connect: Connect, engine: str
     ) -> None:
         with Server(requests_per_connection=2) as server:
-            connections = connections_for(engine, tls=False)
+            connections = connect(engine)
 
             for number in range(1, 9):
                 await get(connections, f"{server.url}/ok")
@@ -209,7 +200,9 @@ class TestOneConnection:
         time = 1000.0
         library = Engine(engine)
         connections = Connections(
-            library, lambda: Slots(library, tls=False, keepalive=30, now=lambda: time)
+            library,
+            lambda: Slots(library, tls=False, keepalive=30, now=lambda: time),
+            ends_with_loop=True,
         )
         async with anyio.create_task_group() as tasks:
             for _ in range(3):
@@ -222,11 +215,14 @@ class TestOneConnection:
 
         await server.until(lambda: server.open == 1)
         assert 3 == server.accepted
+        await connections.aclose()
 
 
 class TestQueue:
-    async def test_calls_go_out_in_the_order_in_which_they_came(self, server: Server) -> None:
-        connections = connections_for("httpx", tls=False, size=1)
+    async def test_calls_go_out_in_the_order_in_which_they_came(
+        self, connect: Connect, server: Server
+    ) -> None:
+        connections = connect("httpx", size=1)
 
         async def call(number: int) -> None:
             await get(
@@ -287,9 +283,9 @@ class TestQueue:
 
 class TestClosing:
     async def test_closing_refuses_who_waits_and_lets_who_travels_arrive(
-        self, engine: str, server: Server
+        self, connect: Connect, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False, size=1)
+        connections = connect(engine, size=1)
         ends: dict[int, object] = {}
 
         async def call(number: int) -> None:
@@ -308,8 +304,8 @@ class TestClosing:
 
         assert {0: 200, 1: "client", 2: "client"} == ends
 
-    async def test_a_closed_one_refuses_every_call(self, server: Server) -> None:
-        connections = connections_for("httpx", tls=False)
+    async def test_a_closed_one_refuses_every_call(self, connect: Connect, server: Server) -> None:
+        connections = connect("httpx")
         await get(connections, f"{server.url}/ok")
 
         await connections.aclose()
@@ -319,8 +315,8 @@ class TestClosing:
             await get(connections, f"{server.url}/ok")
         await server.until(lambda: server.open == 0)
 
-    async def test_one_that_was_never_used_can_be_closed(self) -> None:
-        connections = connections_for("httpx", tls=True)
+    async def test_one_that_was_never_used_can_be_closed(self, connect: Connect) -> None:
+        connections = connect("httpx", tls=True)
 
         await connections.aclose()
 
@@ -378,9 +374,11 @@ class TestLoops:
 
 
 class TestGate:
-    async def test_an_injected_client_is_used_as_it_is_and_stays_open(self) -> None:
+    async def test_an_injected_client_is_used_as_it_is_and_stays_open(
+        self, connect: Connect
+    ) -> None:
         mine = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(207)))
-        connections = connections_for("httpx2", tls=False, http_client=mine)
+        connections = connect("httpx2", http_client=mine)
 
         status = await get(connections, "http://any/")
         await connections.aclose()
@@ -390,9 +388,9 @@ class TestGate:
         assert not mine.is_closed
         await mine.aclose()
 
-    async def test_an_injected_client_of_httpx2_is_recognised(self) -> None:
+    async def test_an_injected_client_of_httpx2_is_recognised(self, connect: Connect) -> None:
         mine = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(207)))
-        connections = connections_for("httpx", tls=False, http_client=mine)  # type: ignore[arg-type]
+        connections = connect("httpx", http_client=mine)
 
         status = await get(connections, "http://any/")
 
@@ -400,15 +398,17 @@ class TestGate:
         assert "httpx2" == connections.engine.name
         await mine.aclose()
 
-    async def test_an_injected_client_that_is_closed_is_a_mistake_in_the_settings(self) -> None:
+    async def test_an_injected_client_that_is_closed_is_a_mistake_in_the_settings(
+        self, connect: Connect
+    ) -> None:
         mine = httpx.AsyncClient()
-        connections = connections_for("httpx", tls=False, http_client=mine)
+        connections = connect("httpx", http_client=mine)
         await mine.aclose()
 
         with pytest.raises(ConfigurationError, match="http_client"):
             await get(connections, "http://any/")
 
-    async def test_no_more_calls_than_places_are_in_flight(self) -> None:
+    async def test_no_more_calls_than_places_are_in_flight(self, connect: Connect) -> None:
         in_flight = most = 0
 
         async def answer(_: httpx.Request) -> httpx.Response:
@@ -419,9 +419,7 @@ class TestGate:
             in_flight -= 1
             return httpx.Response(200)
 
-        connections = connections_for(
-            "httpx", tls=False, transport=httpx.MockTransport(answer), size=3
-        )
+        connections = connect("httpx", transport=httpx.MockTransport(answer), size=3)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(30):
@@ -441,18 +439,20 @@ class TestGate:
 
         assert (False, True) == (closed_early, transport.closed)
 
-    async def test_a_transport_that_serves_both_libraries_follows_the_engine(self) -> None:
+    async def test_a_transport_that_serves_both_libraries_follows_the_engine(
+        self, connect: Connect
+    ) -> None:
         transport = Closing()
 
-        connections = connections_for("httpx2", tls=False, transport=transport)
+        connections = connect("httpx2", transport=transport)
 
         assert "httpx2" == connections.engine.name
 
-    async def test_a_client_and_a_transport_together_are_refused(self) -> None:
+    async def test_a_client_and_a_transport_together_are_refused(self, connect: Connect) -> None:
         transport = Closing()
         async with httpx.AsyncClient(transport=transport) as client:
             with pytest.raises(ConfigurationError, match="transport: give either"):
-                connections_for("httpx", tls=False, http_client=client, transport=transport)
+                connect("httpx", http_client=client, transport=transport)
 
 
 class Closing(httpx.AsyncBaseTransport):

@@ -1,0 +1,230 @@
+"""
+The rate limiter and its rivals: everything that we promise of it, in one run.
+
+    python -m benchmarks limiter                      # the whole table; some 20 minutes
+    python -m benchmarks limiter --section drained    # a part of it
+    python -m benchmarks limiter --smoke              # short, here and now: fails on regressions only
+
+The whole table makes a virtual environment for us and the rivals (folder `--environments`). The
+short run uses the interpreter that runs it and compares with what that one has. Hours of traffic are
+simulated with the limiters themselves, on a time that is made up: see `virtual`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from benchmarks.environments import REQUIREMENTS, Environments
+from benchmarks.limiters import FLOOR, OURS, RIVALS
+from benchmarks.measure import ROOT, Result, Runs, facts, work
+from benchmarks.sections import Row
+from benchmarks.speed import details, missed, table
+
+ENVIRONMENT: Final = "limiters"
+REQUIREMENTS[ENVIRONMENT] = [str(ROOT), *RIVALS]
+
+WITH_BURST: Final = ("aiolimiter", "asynciolimiter", "pyrate-limiter", "throttled-py")
+"""Those who know a burst, so that they can be given the server's bucket."""
+
+CHEAP_TO_WAIT: Final = ("aiolimiter", "asynciolimiter", "pyrate-limiter")
+"""Those whose waiters do not ask again and again, so that hours of a long queue can be simulated."""
+
+
+class Size(NamedTuple):
+    """How long to measure."""
+
+    rounds: int
+    calls: int
+    waiters: int
+    rate: float
+    hours: float
+    bulk: int
+    bulk_minutes: float
+    rivals: bool
+
+
+FULL: Final = Size(
+    rounds=5,
+    calls=20_000,
+    waiters=100_000,
+    rate=5000.0,
+    hours=2.0,
+    bulk=100_000,
+    bulk_minutes=30.0,
+    rivals=True,
+)
+SMOKE: Final = Size(
+    rounds=3,
+    calls=5_000,
+    waiters=5_000,
+    rate=5000.0,
+    hours=0.25,
+    bulk=5_000,
+    bulk_minutes=5.0,
+    rivals=False,
+)
+
+
+class Bench:
+    """
+    Runs the sections.
+
+    Attributes:
+        missing: Contender to the reason why it gave no figure.
+    """
+
+    def __init__(self, python: str, size: Size, note: Callable[[Result], None]) -> None:
+        self._python = python
+        self._size = size
+        self._note = note
+        self.missing: dict[str, str] = {}
+
+    def uncontended(self) -> list[Row]:
+        """A token that is there."""
+        runs = self._run("uncontended", [OURS, *self._rivals(RIVALS)], str(self._size.calls))
+        us = runs.median(OURS, "ns") / 1000
+        return [Row("uncontended acquire + settle", 2.0, us, unit="us CPU")]
+
+    def drained(self) -> list[Row]:
+        """Many waiters that all get their token."""
+        contenders = [OURS, FLOOR, *self._rivals(RIVALS)]
+        waiters, rate = self._size.waiters, self._size.rate
+        runs = self._run("drained", contenders, str(waiters), str(rate))
+        ratio = runs.ratio(OURS, FLOOR, "us")
+        overtaken = runs.median(OURS, "overtaken")
+        return [
+            Row(f"{waiters:,} waiters drained: CPU vs a Future each and one timer", 1.15, ratio),
+            Row("the same: waiters that somebody overtook", 0, overtaken, 1, "%"),
+        ]
+
+    def waiting(self) -> list[Row]:
+        """Many waiters that mostly wait."""
+        waiters = self._size.waiters
+        runs = self._run(
+            "waiting", [OURS, FLOOR, *self._rivals(RIVALS)], str(waiters), "5", most_rounds=3
+        )
+        cpu = runs.median(OURS, "cpu")
+        return [Row(f"{waiters:,} tasks waiting at 9/s", 0.02, cpu, unit="CPU s/s")]
+
+    def served(self) -> list[Row]:
+        """Saturated hours behind networks of several kinds."""
+        rows = []
+        names = {"jitter": "jitter of 10-300 ms", "tail": "heavy tail", "stalls": "3 s stalls"}
+        for network, words in names.items():
+            runs = self._serve(network, tokens=600)
+            refused, used = runs.median(OURS, "refused"), runs.median(OURS, "used")
+            title = f"{self._size.hours:g} saturated hours, {words}"
+            rows.append(Row(f"{title}: 429s", 0, refused, 1, ""))
+            rows.append(Row(f"{title}: unused budget", 0.1, 100 - used, 8, "%"))
+        return rows
+
+    def restart(self) -> list[Row]:
+        """A process that starts while the server's bucket is empty."""
+        runs = self._serve("jitter", tokens=0)
+        return [
+            Row("restart on an empty bucket: 429s", 20, runs.median(OURS, "refused"), 1, ""),
+            Row("the same: the last one", 2, runs.median(OURS, "last_refused"), 1, "s"),
+        ]
+
+    def lanes(self) -> list[Row]:
+        """Interactive calls beside bulk."""
+        bulk = self._size.bulk
+        seconds = 60 * self._size.bulk_minutes
+        contenders = [OURS, *self._rivals(CHEAP_TO_WAIT)]
+        runs = self._run("lanes", contenders, str(bulk), str(seconds), most_rounds=1)
+        title = f"interactive calls while {bulk:,} bulk calls wait"
+        return [
+            Row(f"{title}: wait, p99", 0.11, runs.median(OURS, "p99_s"), 1, "s"),
+            Row(f"{title}: longest wait", 0.25, runs.median(OURS, "longest_s"), 1, "s"),
+        ]
+
+    def _rivals(self, names: Sequence[str]) -> list[str]:
+        if self._python != sys.executable:
+            return list(names)
+        return [name for name in names if find_spec(name.replace("-py", "").replace("-", "_"))]
+
+    def _serve(self, network: str, *, tokens: int) -> Runs:
+        seconds = str(3600 * self._size.hours)
+        contenders = [OURS, *self._rivals(WITH_BURST)]
+        return self._run("served", contenders, network, seconds, str(tokens), most_rounds=1)
+
+    def _run(
+        self, job: str, contenders: Sequence[str], *arguments: str, most_rounds: int = 100
+    ) -> Runs:
+        jobs: Mapping[str, Callable[[], Result]] = {
+            name: partial(work, "limiters", job, name, *arguments, python=self._python)
+            for name in contenders
+        }
+        runs = Runs()
+        section = " ".join([job, *arguments])
+        for line in runs.interleave(jobs, min(self._size.rounds, most_rounds)):
+            self._note({"section": section, **line})
+        self.missing |= runs.failures
+        return runs
+
+
+SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
+    "uncontended": Bench.uncontended,
+    "drained": Bench.drained,
+    "waiting": Bench.waiting,
+    "served": Bench.served,
+    "restart": Bench.restart,
+    "lanes": Bench.lanes,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print. Exit status 1 when a promise is missed."""
+    parser = argparse.ArgumentParser("benchmarks limiter", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="a short run with slack")
+    parser.add_argument("--json", action="store_true", help="one JSON line per measurement and row")
+    parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one")
+    parser.add_argument("--environments", type=Path, help="folder to keep the environment in")
+    parser.add_argument("--rounds", type=int, help="how often each contender is measured")
+    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+
+    size = SMOKE if options.smoke else FULL
+    if options.rounds:
+        size = size._replace(rounds=options.rounds)
+    measurements: list[Result] = []
+    rows: list[Row] = []
+
+    def progress(line: Result) -> None:
+        measurements.append(line)
+        print(".", end="", file=sys.stderr, flush=True)
+
+    with TemporaryDirectory(prefix="environments-") as temporary:
+        folder = None if options.smoke else options.environments or Path(temporary)
+        environments = Environments(folder)
+        python = environments.python(ENVIRONMENT)
+        if python is None:
+            print(f"missing: {environments.missing[ENVIRONMENT]}", file=sys.stderr)
+            return 1
+        bench = Bench(python, size, progress)
+        for name in options.section or SECTIONS:
+            rows += SECTIONS[name](bench)
+        here = facts()
+        here["versions"] |= environments.versions()
+    print(file=sys.stderr)
+
+    if options.json:
+        for line in [*measurements, *(row._asdict() for row in rows)]:
+            print(json.dumps({**line, **here}))
+    else:
+        print(table(rows, smoke=options.smoke))
+        print(details(measurements))
+        for what, why in bench.missing.items():
+            print(f"missing: {what}: {why}")
+    return int(any(missed(row, smoke=options.smoke) for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
