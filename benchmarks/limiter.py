@@ -3,11 +3,11 @@ The rate limiter and its rivals: everything that we promise of it, in one run.
 
     python -m benchmarks limiter                      # the whole table; some 20 minutes
     python -m benchmarks limiter --section drained    # a part of it
-    python -m benchmarks limiter --smoke              # short, here and now: fails on regressions only
+    python -m benchmarks limiter --smoke              # short, here and now, for regressions
 
 The whole table makes a virtual environment for us and the rivals (folder `--environments`). The
-short run uses the interpreter that runs it and compares with what that one has. Hours of traffic are
-simulated with the limiters themselves, on a time that is made up: see `virtual`.
+short run uses the interpreter that runs it and compares with what that one has. Hours of traffic
+are simulated with the limiters themselves, on a time that is made up: see `virtual`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WITH_BURST: Final = ("aiolimiter", "asynciolimiter", "pyrate-limiter", "throttle
 """Those who know a burst, so that they can be given the server's bucket."""
 
 CHEAP_TO_WAIT: Final = ("aiolimiter", "asynciolimiter", "pyrate-limiter")
-"""Those whose waiters do not ask again and again, so that hours of a long queue can be simulated."""
+"""Those whose waiters do not ask again and again, so that a long queue can be simulated."""
 
 
 class Size(NamedTuple):
@@ -65,7 +65,7 @@ SMOKE: Final = Size(
     rounds=3,
     calls=5_000,
     waiters=5_000,
-    rate=5000.0,
+    rate=1000.0,
     hours=0.25,
     bulk=5_000,
     bulk_minutes=5.0,

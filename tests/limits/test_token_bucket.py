@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from talkjs_async._core.clock import Clock
