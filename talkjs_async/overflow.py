@@ -346,7 +346,7 @@ def _may_overflow(call: Call[Any]) -> bool:
 
 def _subject(call: Call[Any]) -> str:
     """The user or conversation that a call is about: "/users/alice"."""
-    return "/".join(call.path.split("/", 3)[:3])
+    return "/".join(call.path.removeprefix("/import").split("/", 3)[:3])
 
 
 def _unknown(call: Call[Any]) -> OutcomeUnknown:

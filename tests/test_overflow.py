@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound, SentMessage, TalkJSError, User
+from talkjs_async import (
+    AsyncTalkJS,
+    ConfigurationError,
+    ImportedMessage,
+    NotFound,
+    SentMessage,
+    TalkJSError,
+    User,
+)
 from talkjs_async.emulator import Emulator
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +193,17 @@ async def test_the_api_version_of_a_call_travels_with_its_operation(
         operation.api_version for batch in batches(emulator) for operation in batch.operations
     }
     assert {"2021-02-09"} == versions
+
+
+async def test_imports_into_several_conversations_share_a_batch(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    for number in range(10):
+        await overflowing.conversations.upsert(f"old{number}", participants=["alice"])
+    old = [ImportedMessage(sender="alice", text="hi", sent_at=datetime(2020, 1, 1, tzinfo=UTC))]
+    # Uses up what is left of the ordinary budget.
+    await at_once(587, lambda number: overflowing.users.get("alice"))
+
+    await at_once(10, lambda number: overflowing.imports.messages(f"old{number}", old))
+
+    assert [10] == [len(batch.operations) for batch in batches(emulator)]

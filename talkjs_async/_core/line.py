@@ -188,7 +188,7 @@ class Line:
             "background": self._background,
         }
         self._deadlines = Deadlines()
-        self._owed = 0.0
+        self._owed = -_AHEAD
         self.closed = False
         self.last: Waiter | None = None
         self._pumping = False
@@ -220,7 +220,7 @@ class Line:
         if lane == "background":
             ahead += behind
         elif behind:
-            ahead += int(self._owed + (ahead + 1) * _OWED_PER_GRANT)
+            ahead += max(int(self._owed + (ahead + 1) * _OWED_PER_GRANT), 0)
         return self._source.estimate(now, ahead=ahead, lane=lane)
 
     def join(self, lane: Lane, now: float, max_wait: float | None) -> Waiter:
@@ -324,7 +324,7 @@ class Line:
             else:
                 background = None
                 owed = False
-                self._owed = 0.0
+                self._owed = -_AHEAD
             head = background if owed or interactive is None else interactive
             if head is None:
                 break

@@ -145,8 +145,9 @@ def kind_here(*, system_clock: bool) -> type[Waiter]:
     Args:
         system_clock: Whether the event loop's own timers tell the limiter's time.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
+    # Another thread may be importing trio this very moment: what is half there is not running.
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
+    if getattr(lowlevel, "in_trio_run", bool)():
         return _trio_kind()
     return _asyncio_kinds()[system_clock]
 

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -163,6 +163,7 @@ class Journal:
         self.place: Any = json.loads(facts.place)
         self._database = database
         self._lock = anyio.Lock()
+        self._waiting: list[_Change] = []
 
     @classmethod
     async def open(cls, path: Path | None, identity: Identity) -> Journal:
@@ -274,24 +275,46 @@ class Journal:
 
     async def _change(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
         """
-        Make one transaction.
+        Change the database, together with all other changes that wait at this moment.
 
         Args:
             flush: Whether it must survive a power cut, and not only the end of the process. An
                 answer need not: if it is forgotten, the record is asked about or sent again.
         """
-        level = "FULL" if flush and self.scratch is None else "NORMAL"
-        result: list[T] = []
+        change = _Change(work, flush)
+        self._waiting.append(change)
         # Shielded: what the server has acknowledged must not be forgotten because the job is being
-        # cancelled. A transaction takes about a millisecond.
+        # cancelled. A transaction takes some milliseconds at most.
         with anyio.CancelScope(shield=True):
             async with self._lock:
-                result.append(
+                if change.waits:
+                    changes, self._waiting = self._waiting, []
+                    flush = self.scratch is None and any(one.flush for one in changes)
                     await anyio.to_thread.run_sync(
-                        _transaction, self.path, self._database, work, level
+                        _transaction, self.path, self._database, changes, flush
                     )
-                )
-        return result[0]
+        if change.failure is not None:
+            raise change.failure
+        return cast("T", change.result)
+
+
+@attrs.define
+class _Change:
+    """
+    A change of the database.
+
+    Attributes:
+        flush: See `Journal._change`.
+        waits: Whether it has not been made yet.
+        result: What *work* returned.
+        failure: What went wrong with the transaction that it was in.
+    """
+
+    work: Callable[[sqlite3.Connection], Any]
+    flush: bool
+    waits: bool = True
+    result: Any = None
+    failure: Exception | None = None
 
 
 def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[Row]:
@@ -359,21 +382,26 @@ def _row(row: tuple[Any, ...]) -> Row:
 
 
 def _transaction(
-    path: Path, database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], level: str
-) -> T:
+    path: Path, database: sqlite3.Connection, changes: Sequence[_Change], flush: bool
+) -> None:
+    failure: Exception | None = None
     try:
-        database.execute(f"PRAGMA synchronous = {level}")
+        database.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
         database.execute("BEGIN IMMEDIATE")
         try:
-            result = work(database)
+            for change in changes:
+                change.result = change.work(database)
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise _journal_error(path, error) from error
-    return result
+        failure = _journal_error(path, error)
+        failure.__cause__ = error
+    for change in changes:
+        change.waits = False
+        change.failure = failure
 
 
 def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:

@@ -25,13 +25,15 @@ from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFou
 
 V = TypeVar("V")
 
-SIDE_BY_SIDE: Final = 40
+SIDE_BY_SIDE: Final = 250
 """
 Requests of a job that are sent or wait for the budget at a time.
 
-More than the budget ever has in flight, so that a client that fills batch requests from its queue
-always finds a queue.
+As many as the budgets ever have in flight: 20 requests, and 20 batches of ten when the client lets
+batches take along what waits.
 """
+_MOST_AT_A_TIME: Final = 4_000
+"""Records in these requests."""
 
 
 class Noun(ABC, Generic[V]):
@@ -160,6 +162,7 @@ class _Storing(Generic[V]):
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}
         self._sending = 0
+        self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // noun.per_request)
         self._room = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
@@ -284,7 +287,7 @@ class _Storing(Generic[V]):
 
     def _start_requests(self) -> None:
         tasks = self._tasks
-        while tasks and self._sending < SIDE_BY_SIDE and not self._work.stopping:
+        while tasks and self._sending < self._side_by_side and not self._work.stopping:
             records = self._window.take()
             if records is None:
                 break

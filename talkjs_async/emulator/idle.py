@@ -50,9 +50,10 @@ class Watchers:
 
     def here(self) -> Watcher:
         """Return the watcher of the event loop that is running."""
-        trio = sys.modules.get("trio")
-        if trio is not None and trio.lowlevel.in_trio_task():
-            token = trio.lowlevel.current_trio_token()
+        # Another thread may be importing trio this very moment: half a module runs nothing.
+        lowlevel: Any = getattr(sys.modules.get("trio"), "lowlevel", None)
+        if getattr(lowlevel, "in_trio_task", bool)():
+            token = lowlevel.current_trio_token()
             return self._by_key.get(token) or self._add(_TrioWatcher(self._jump, token))
         loop = asyncio.get_running_loop()
         return self._by_key.get(loop) or self._add(_AsyncioWatcher(self._jump, loop))

@@ -229,16 +229,31 @@ class LimiterContract:
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(burst=10, background_floor=6, tokens=0.0)
-        demand = [f"i{n}" for n in range(60)]
 
         async with Callers(limiter, clock) as callers:
             await callers.ask(*(f"b{n}" for n in range(8)), lane="background")
-            await callers.ask(*demand)
-            await self.answer_everybody(limiter, callers, clock, 50)
+            await callers.ask(*(f"i{n}" for n in range(90)))
+            await self.answer_everybody(limiter, callers, clock, 80)
             callers.dismiss()
 
-        served = sum(name.startswith("b") for name in list(callers.granted)[:50])
-        assert 4 <= served <= 5
+        turns = [turn for turn, name in enumerate(callers.granted) if name.startswith("b")]
+        assert turns[0] < 28
+        assert [10] * 5 == [later - earlier for earlier, later in pairwise(turns)][:5]
+
+    async def test_background_that_was_just_served_does_not_disturb_a_page_of_twenty_calls(
+        self, make_limiter: MakeLimiter, clock: VirtualClock
+    ) -> None:
+        limiter = make_limiter(burst=60, background_floor=20)
+
+        async with Callers(limiter, clock) as callers:
+            await callers.ask(*(f"b{n}" for n in range(45)), lane="background")
+            before = len(callers.granted)
+            await callers.ask(*(f"i{n}" for n in range(20)))
+            after = list(callers.granted)[before:]
+            callers.dismiss()
+
+        assert 40 == before
+        assert [f"i{n}" for n in range(20)] == after
 
     async def test_a_cancelled_waiter_gives_its_place_back(
         self, make_limiter: MakeLimiter, clock: VirtualClock
