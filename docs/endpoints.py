@@ -121,9 +121,10 @@ class Endpoint:
 def doors() -> Iterator[tuple[str, Resource]]:
     """Every object of the SDK that has endpoints, with its name."""
     talkjs = AsyncTalkJS("app", "sk_test_documentation")
-    for name, value in vars(talkjs).items():
-        if isinstance(value, Resource):
-            yield name, value
+    for name in (*vars(talkjs), *vars(AsyncTalkJS)):
+        door = None if name.startswith("_") else getattr(talkjs, name)
+        if isinstance(door, Resource):
+            yield name, door
     yield "AnonymousProjects", AnonymousProjects()
 
 

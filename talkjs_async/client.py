@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
 from urllib.parse import quote
@@ -29,26 +30,27 @@ from talkjs_async._core.slots import connections_for
 from talkjs_async._core.waiting import Lane
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.auth import AppTokenAuth, Auth
-from talkjs_async.batch import Batch
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
-from talkjs_async.overflow import Dispatcher, Overflow
-from talkjs_async.resources.app import AppSettings
 from talkjs_async.resources.conversations import Conversations
-from talkjs_async.resources.files import Files
-from talkjs_async.resources.imports import Imports
 from talkjs_async.resources.messages import Messages
-from talkjs_async.resources.notifications import Notifications
 from talkjs_async.resources.participants import Participants
 from talkjs_async.resources.presences import Presences
 from talkjs_async.resources.reactions import Reactions
-from talkjs_async.resources.themes import Themes
 from talkjs_async.resources.users import Users
 from talkjs_async.telemetry import Hook
 from talkjs_async.tokens import Tokens
 
 if TYPE_CHECKING:
     import httpx
+
+    from talkjs_async.batch import Batch
+    from talkjs_async.overflow import Dispatcher
+    from talkjs_async.resources.app import AppSettings
+    from talkjs_async.resources.files import Files
+    from talkjs_async.resources.imports import Imports
+    from talkjs_async.resources.notifications import Notifications
+    from talkjs_async.resources.themes import Themes
 
 
 _METHODS = get_args(Method)
@@ -152,27 +154,72 @@ class AsyncTalkJS:
             max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
-        self._dispatcher = Dispatcher(self._pipeline) if overflow_to_batch else None
+        self._dispatcher: Dispatcher | None = None
+        if overflow_to_batch:
+            from talkjs_async.overflow import Dispatcher  # noqa: PLC0415 - few want it
+
+            self._dispatcher = Dispatcher(self._pipeline)
         self.app_id = app_id
         self._open_doors()
 
     def _open_doors(self) -> None:
         run = self._pipeline.run
         if self._dispatcher is not None:
+            from talkjs_async.overflow import Overflow  # noqa: PLC0415
+
             run = Overflow(self._pipeline, self._dispatcher).run
-        door = run, self._pipeline.api_version
+        self._door = door = run, self._pipeline.api_version
         self.users: Users = Users(*door)
         self.conversations: Conversations = Conversations(*door)
         self.participants: Participants = Participants(*door)
         self.messages: Messages = Messages(*door)
         self.reactions: Reactions = Reactions(*door)
-        self.files: Files = Files(*door)
-        self.notifications: Notifications = Notifications(*door)
         self.presences: Presences = Presences(*door)
-        self.imports: Imports = Imports(*door)
-        self.app: AppSettings = AppSettings(*door)
-        self.themes: Themes = Themes(*door)
-        self.batch: Batch = Batch(self._pipeline)
+
+    # Doors that few programs go through. They are loaded when somebody does: together they would
+    # take a sixth of the time in which the client is imported.
+
+    @cached_property
+    def files(self) -> Files:
+        """What messages can carry."""
+        from talkjs_async.resources.files import Files  # noqa: PLC0415
+
+        return Files(*self._door)
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        """Reminding people of messages that they have not answered."""
+        from talkjs_async.resources.notifications import Notifications  # noqa: PLC0415
+
+        return Notifications(*self._door)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Messages that were written elsewhere."""
+        from talkjs_async.resources.imports import Imports  # noqa: PLC0415
+
+        return Imports(*self._door)
+
+    @cached_property
+    def app(self) -> AppSettings:
+        """The app itself."""
+        from talkjs_async.resources.app import AppSettings  # noqa: PLC0415
+
+        return AppSettings(*self._door)
+
+    @cached_property
+    def themes(self) -> Themes:
+        """How the chat looks."""
+        from talkjs_async.resources.themes import Themes  # noqa: PLC0415
+
+        return Themes(*self._door)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Many calls in one request."""
+        from talkjs_async.batch import Batch  # noqa: PLC0415
+
+        return Batch(self._pipeline)
 
     def with_options(
         self,

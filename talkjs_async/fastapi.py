@@ -322,7 +322,7 @@ async def _read(request: Request, webhooks: Webhooks) -> bytes:
         async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 body += chunk
-                if len(body) > webhooks._largest_body:  # noqa: SLF001 - of this package
+                if len(body) > webhooks.largest_body:
                     raise WebhookError("The body is larger than allowed.")
     except ClientDisconnect:
         raise WebhookError("The sender hung up.") from None

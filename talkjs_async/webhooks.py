@@ -119,7 +119,7 @@ class Webhooks:
         if not is_number(largest_body, low=1, high=float("inf")):
             raise ConfigurationError("largest_body", "must be a number of bytes, 1 or more.")
         self._tolerance = tolerance
-        self._largest_body = largest_body
+        self.largest_body: int = largest_body
         self._seen = RecentEvents() if seen is None else seen
         self._clock = clock
 
@@ -144,7 +144,7 @@ class Webhooks:
                 "raw_body", "must be the bytes of the request, before anything has parsed them."
             )
         body = bytes(raw_body)
-        if len(body) > self._largest_body:
+        if len(body) > self.largest_body:
             raise WebhookError("The body is larger than allowed.")
         signature, timestamp = _read_headers(headers)
         self._verify(signature, timestamp, body)

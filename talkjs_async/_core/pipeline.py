@@ -141,7 +141,13 @@ class Pipeline:
         retrying = patience.retrying()
         if self.hooks:
             retrying.before_sleep = partial(self._announce_retry, call, patience)
-        result: T = await retrying(again)
+        try:
+            result: T = await retrying(again)
+        except TalkJSError as error:
+            untold = patience.untold(call, error)
+            if untold is not None:
+                raise untold from error
+            raise
         return result
 
     async def _attempt(self, call: Call[Any], url: str, body: bytes, patience: Patience) -> bytes:

@@ -16,8 +16,10 @@ from talkjs_async.errors import (
     APIError,
     ConfigurationError,
     ConnectFailed,
+    LimiterUnavailable,
     OutcomeUnknown,
     RateLimited,
+    RateLimitWaitTimeout,
     ServerError,
     TalkJSError,
     TransportError,
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 _GATEWAY = frozenset({502, 504})
 """Answers of a proxy in front of TalkJS: it does not know what TalkJS did."""
+
+
+_NOTHING_DONE = (RateLimitWaitTimeout, LimiterUnavailable, RateLimited, ConnectFailed)
+"""What an attempt ends with that TalkJS did not carry out."""
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -161,6 +167,24 @@ class Patience:
             error.attempts = self.attempts
         if isinstance(error, OutcomeUnknown | ServerError):
             self.maybe_done = True
+
+    def untold(self, call: Call[Any], error: TalkJSError) -> OutcomeUnknown | None:
+        """
+        Say what *error*, the end of the last attempt, leaves out.
+
+        Returns:
+            What to raise instead when it only says that the last attempt was not carried out,
+            while an earlier one may have been. None when *error* is the whole truth.
+        """
+        if call.method == "GET" or not self.maybe_done or not isinstance(error, _NOTHING_DONE):
+            return None
+        return OutcomeUnknown(
+            "an earlier attempt may have been carried out; the last one was not "
+            f"({type(error).__name__}).",
+            method=call.method,
+            path=call.path,
+            attempts=self.attempts,
+        )
 
     def check_repeatable(self, call: Call[Any]) -> None:
         """

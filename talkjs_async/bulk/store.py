@@ -25,14 +25,14 @@ from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFou
 
 V = TypeVar("V")
 
-SIDE_BY_SIDE: Final = 250
+SIDE_BY_SIDE: Final = 500
 """
 Requests of a job that are sent or wait for the budget at a time.
 
 As many as the budgets ever have in flight: 20 requests, and 20 batches of ten when the client lets
 batches take along what waits.
 """
-_MOST_AT_A_TIME: Final = 4_000
+_MOST_AT_A_TIME: Final = 5_000
 """Records in these requests."""
 
 

@@ -42,6 +42,7 @@ class BaseEvent:
 
     __slots__ = ()
 
+    id: str
     created_at_ms: int | None
 
     @property

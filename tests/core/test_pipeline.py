@@ -319,6 +319,35 @@ async def test_a_wait_longer_than_max_wait_is_refused_at_once(
     assert began == emulator.clock.monotonic()
 
 
+@pytest.mark.parametrize("then", ["a wait too long", "no connection", "a refusal"])
+async def test_an_unknown_outcome_is_not_hidden_by_what_happens_to_the_repeat(
+    make_talkjs: MakeTalkJS, emulator: Emulator, then: str
+) -> None:
+    await chat(make_talkjs())
+    bucket = TokenBucket(
+        rate=0.01, burst=1 if then == "a wait too long" else 9, clock=emulator.clock
+    )
+    talkjs = make_talkjs(limiter=bucket, max_wait=1.0, retry=RetryPolicy(attempts=2))
+    emulator.faults.add("drop-after-commit", first=1)
+    emulator.faults.add("refuse" if then == "no connection" else "return-429", nth=2)
+
+    with pytest.raises(OutcomeUnknown, match="an earlier attempt may have been carried out"):
+        await talkjs.messages.send("c1", sender="alice", text="perhaps")
+
+    assert 1 == len(emulator.commits.of("message.sent"))
+
+
+async def test_a_read_has_no_outcome_that_could_be_hidden(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    bucket = TokenBucket(rate=0.01, burst=1, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=bucket, max_wait=1.0)
+    emulator.faults.add("drop-after-commit", first=1)
+
+    with pytest.raises(RateLimitWaitTimeout):
+        await talkjs.users.list().collect()
+
+
 async def test_what_cannot_be_json_is_refused_before_a_token_is_taken(talkjs: AsyncTalkJS) -> None:
     with pytest.raises(ConfigurationError, match="json"):
         await talkjs.request("PUT", "/users/a", json={"name": float("nan")})

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from enum import Enum, auto
 from random import Random
 from typing import Any
 
@@ -19,6 +20,8 @@ import pytest
 import trio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import current_token
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from talkjs_async._core.engine import Engine
 from talkjs_async._core.slots import Connections, Gate, Places, Slots, connections_for
@@ -44,6 +47,14 @@ async def start_one_after_the_other(
     for number in range(count):
         tasks.start_soon(work, number)
         await anyio.wait_all_tasks_blocked()
+
+
+class Event(Enum):
+    """What can happen to a queue."""
+
+    ARRIVE = auto()
+    LEAVE = auto()
+    LOSE_PATIENCE = auto()
 
 
 @asynccontextmanager
@@ -279,6 +290,47 @@ class TestQueue:
         # asyncio may let the first one pass, which has its place already.
         assert 1 in arrived
         assert places.all_free
+
+    @given(count=st.integers(1, 3), events=st.lists(st.sampled_from(Event), max_size=15))
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    async def test_places_go_to_who_waits_longest_whatever_happens(
+        self, count: int, events: list[Event]
+    ) -> None:
+        places = Places(count)
+        scopes: list[anyio.CancelScope] = []
+        arrived: list[int] = []
+        waiting: list[int] = []
+        expected: list[int] = []
+        free = count
+
+        async def wait(number: int) -> None:
+            with scopes[number]:
+                await places.take()
+                arrived.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for event in events:
+                if event is Event.ARRIVE:
+                    waiting.append(len(scopes))
+                    scopes.append(anyio.CancelScope())
+                    tasks.start_soon(wait, waiting[-1])
+                elif event is Event.LEAVE and free < count:
+                    places.give_back()
+                    free += 1
+                elif event is Event.LOSE_PATIENCE and waiting:
+                    scopes[waiting.pop(len(waiting) // 2)].cancel()
+                while free and waiting:
+                    expected.append(waiting.pop(0))
+                    free -= 1
+                await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+        assert expected == arrived
+        assert places.all_free is (free == count)
 
 
 class TestClosing:

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from talkjs_async import AsyncTalkJS, TalkJSError
+from talkjs_async import AsyncTalkJS, TalkJSError, Webhooks
 from talkjs_async.emulator import Emulator
 from talkjs_async.fastapi import WebhookRouter, lifespan_with, talkjs_exception_handler
-from talkjs_async.webhooks import Webhooks
 from tests.fastapi.apps import MakeApp
 
 

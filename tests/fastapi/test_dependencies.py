@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from fastapi import FastAPI
 
-from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
 from talkjs_async.emulator import Emulator
 from talkjs_async.fastapi import (
     TalkJSDep,
@@ -20,7 +20,6 @@ from talkjs_async.fastapi import (
     lifespan_with,
     webhook_router,
 )
-from talkjs_async.webhooks import Webhooks
 from tests.fastapi.apps import HOOK, MakeApp, running, webhook
 
 pytestmark = pytest.mark.anyio

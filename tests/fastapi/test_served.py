@@ -20,11 +20,10 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
-from talkjs_async import AsyncTalkJS
+from talkjs_async import AsyncTalkJS, Webhooks
 from talkjs_async.emulator import Emulator, SystemClock
 from talkjs_async.fastapi import TalkJSDep, lifespan, webhook_router
 from talkjs_async.models.events import UserCreated
-from talkjs_async.webhooks import Webhooks
 from tests.fastapi.apps import HOOK, TIMEOUT, Served, wait_until, webhook
 
 ROOT = Path(__file__).parents[2]

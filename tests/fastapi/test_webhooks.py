@@ -10,11 +10,10 @@ import anyio
 import pytest
 from fastapi import FastAPI
 
-from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
 from talkjs_async.emulator import Emulator
 from talkjs_async.fastapi import WebhookEventDep, WebhookRouter, lifespan_with, webhook_router
 from talkjs_async.models.events import BaseEvent, MessageSent, UserCreated
-from talkjs_async.webhooks import Webhooks
 from tests.fastapi.apps import HOOK, MakeApp, running, webhook
 
 pytestmark = pytest.mark.anyio

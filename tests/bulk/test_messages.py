@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkjs_async import AsyncTalkJS, OutcomeUnknown, RetryPolicy, SystemMessage, UserMessage
+from talkjs_async.bulk import send_messages
+from talkjs_async.bulk.messages import key_of
+from talkjs_async.emulator import Emulator, Limits
+
+pytestmark = pytest.mark.anyio
+
+Prepare = Callable[[int], Awaitable[None]]
+Texts = Callable[[], dict[str, list[str]]]
+MakeTalkJS = Callable[..., AsyncTalkJS]
+
+POST = "POST /conversations/*/messages"
+DAY = 86_400.0
+
+
+def messages(count: int, conversations: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        conversation_id = f"c{number % conversations}"
+        yield {"conversationId": conversation_id, "sender": "alice", "text": str(number)}
+
+
+def in_order(count: int, conversations: int) -> dict[str, list[str]]:
+    return {
+        f"c{first}": [str(number) for number in range(first, count, conversations)]
+        for first in range(conversations)
+    }
+
+
+async def test_ten_messages_go_with_one_request_in_the_order_of_their_conversation(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
+) -> None:
+    await chat(7)
+
+    report = await send_messages(talkjs, messages(1_400, 7))
+
+    assert (1_400, 140) == (report.done, report.requests)
+    assert 140 == len(emulator.requests.find(POST))
+    assert in_order(1_400, 7) == texts()
+
+
+async def test_the_report_has_the_ids_of_the_messages(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    await chat(1)
+    source = [
+        {"id": f"mine-{n}", "conversation_id": "c0", "sender": "bob", "text": "x"} for n in range(3)
+    ]
+
+    report = await send_messages(talkjs, source)
+
+    stored = [commit.message_id for commit in emulator.commits.of("message.sent")]
+    assert [("mine-0", stored[0]), ("mine-1", stored[1]), ("mine-2", stored[2])] == [
+        (record.id, record.result) for record in report.records("done")
+    ]
+
+
+async def test_messages_may_be_pairs_of_conversation_and_model(
+    talkjs: AsyncTalkJS, chat: Prepare, texts: Texts
+) -> None:
+    await chat(1)
+
+    await send_messages(
+        talkjs,
+        [
+            ("c0", UserMessage(sender="alice", text="hi")),
+            ("c0", SystemMessage(text="alice said hi")),
+            {"conversation_id": "c0", "type": "SystemMessage", "text": "indeed"},
+        ],
+    )
+
+    assert {"c0": ["hi", "alice said hi", "indeed"]} == texts()
+
+
+async def test_one_bad_message_does_not_sink_its_nine_companions(
+    talkjs: AsyncTalkJS, chat: Prepare, texts: Texts
+) -> None:
+    await chat(1)
+    source = list(messages(30, 1))
+    source[13]["sender"] = "mallory"
+
+    report = await send_messages(talkjs, source)
+
+    assert (29, 1) == (report.done, report.failed)
+    assert [str(number) for number in range(30) if number != 13] == texts()["c0"]
+    (bad,) = report.records("failed")
+    assert ("14", 14) == (bad.id, bad.number)
+    assert "'mallory' is not a participant" in str(bad.reason)
+
+
+async def test_messages_to_a_conversation_that_does_not_exist_cost_one_request(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    await chat(1)
+    lost = [{"conversation_id": "gone", "sender": "alice", "text": "x"}] * 100
+
+    report = await send_messages(talkjs, [*lost, *messages(10, 1)])
+
+    assert (10, 100) == (report.done, report.failed)
+    assert 2 == len(emulator.requests.find(POST))
+
+
+async def test_what_breaks_a_rule_is_reported(talkjs: AsyncTalkJS) -> None:
+    source: list[Any] = [
+        {"id": "a", "conversation_id": "c0", "text": "who?"},
+        {"id": "b", "sender": "alice", "text": "where?"},
+        {"id": "c", "conversation_id": "c0", "sender": "alice"},
+        {"id": "d", "conversation_id": "c0", "type": "SystemMessage", "sender": "a", "text": "x"},
+        {"id": "e", "conversation_id": "c0", "type": "Whisper", "sender": "a", "text": "x"},
+        {"id": "", "conversation_id": "c0", "sender": "a", "text": "x"},
+        7,
+    ]
+
+    report = await send_messages(talkjs, source)
+
+    assert {
+        "a": "sender: is missing.",
+        "b": "conversation_id: is missing.",
+        "c": "text: is missing: give one of text, attachment_token, location, content.",
+        "d": "sender: must not be given for a SystemMessage.",
+        "e": "type: must be 'UserMessage' or 'SystemMessage'.",
+        "#6": "id: must be a text or a whole number, not ''.",
+        "#7": "source: holds a int where a message should be.",
+    } == {record.id: record.reason for record in report.records("failed")}
+
+
+async def test_faults_on_the_way_lose_and_double_nothing(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
+) -> None:
+    await chat(20)
+    emulator.limits = Limits.off()
+    for fault in (
+        "return-503",
+        "return-503-after-commit",
+        "drop-after-commit",
+        "reset-before-commit",
+    ):
+        emulator.faults.add(fault, on=POST, p=0.1)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=100, max_elapsed=10_000.0))
+
+    report = await send_messages(talkjs, messages(2_000, 20))
+
+    assert (True, 2_000) == (report.ok, report.done)
+    assert in_order(2_000, 20) == texts()
+
+
+async def test_a_job_that_fails_goes_on_where_it_was_with_the_same_keys(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts, journal: Path
+) -> None:
+    await chat(3)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    fault = emulator.faults.add("drop-after-commit", on=POST, nth=(5, 6, 7))
+    job = send_messages(talkjs, messages(300, 3), journal=journal)
+
+    with pytest.raises(OutcomeUnknown):
+        await job
+    report = await send_messages(talkjs, messages(300, 3), journal=journal)
+
+    assert 1 <= fault.fired
+    assert job.report.unknown >= 10
+    assert (False, True) == (job.report.complete, report.complete)
+    assert (300, 0) == (report.done, report.unknown)
+    assert in_order(300, 3) == texts()
+    keys = [exchange.idempotency_keys for exchange in emulator.requests.find(POST)]
+    assert max(Counter(keys).values()) > 1
+
+
+async def test_a_second_run_sends_nothing_twice_and_says_what_has_changed(
+    talkjs: AsyncTalkJS, chat: Prepare, texts: Texts, journal: Path
+) -> None:
+    await chat(1)
+    source = list(messages(10, 1))
+    await send_messages(talkjs, source, journal=journal)
+    edited = [{**source[0], "text": "edited"}, *source[1:], *list(messages(11, 1))[10:]]
+
+    second = await send_messages(talkjs, edited, journal=journal)
+    third = await send_messages(talkjs, [*source, edited[-1]], journal=journal)
+
+    assert (1, 9, 1) == (second.done, second.unchanged, second.failed)
+    (changed,) = second.records("failed")
+    assert "it was stored before with other content; the change is not sent." == changed.reason
+    assert (0, 1, 10) == (third.failed, third.done, third.unchanged)
+    assert in_order(11, 1) == texts()
+
+
+@pytest.mark.parametrize("fault", ["drop-after-commit", "drop-before-commit"])
+async def test_a_doubt_that_has_outlived_its_key_is_looked_up_first(
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    chat: Prepare,
+    texts: Texts,
+    journal: Path,
+    fault: str,
+) -> None:
+    await chat(1)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    # The same words over and over: what the job has sent itself proves nothing.
+    source = [{"conversation_id": "c0", "sender": "alice", "text": "hi"}] * 30
+    emulator.faults.add(fault, on=POST, nth=2)
+    with pytest.raises(OutcomeUnknown):
+        await send_messages(talkjs, source, journal=journal)
+    emulator.clock.advance(DAY + 3_600)
+
+    report = await send_messages(talkjs, source, journal=journal)
+
+    assert (30, 0) == (report.done, report.unknown)
+    assert {"c0": ["hi"] * 30} == texts()
+    assert 30 == len({record.result for record in report.records("done")})
+
+
+async def test_what_changed_while_it_was_in_doubt_is_not_sent_again(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts, journal: Path
+) -> None:
+    await chat(1)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    emulator.faults.add("drop-before-commit", on=POST, nth=1)
+    with pytest.raises(OutcomeUnknown):
+        await send_messages(talkjs, messages(2, 1), journal=journal)
+    edited = list(messages(2, 1))
+    edited[0]["text"] = "edited"
+
+    report = await send_messages(talkjs, edited, journal=journal)
+
+    assert (1, 1) == (report.done, report.unknown)
+    assert {"c0": ["1"]} == texts()
+    (doubtful,) = report.records("unknown")
+    assert "neither is sent again" in str(doubtful.reason)
+
+
+@pytest.mark.parametrize("answer", ["same_id", "error"])
+async def test_whatever_a_repeated_key_is_answered_with_it_is_done(
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    chat: Prepare,
+    texts: Texts,
+    journal: Path,
+    answer: Any,
+) -> None:
+    await chat(1)
+    emulator.quirks.idempotent_repeat = answer
+    emulator.faults.add("drop-after-commit", on=POST, nth=2)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    with pytest.raises(OutcomeUnknown):
+        await send_messages(talkjs, messages(30, 1), journal=journal)
+
+    report = await send_messages(talkjs, messages(30, 1), journal=journal)
+
+    assert (30, 0) == (report.done, report.failed)
+    assert in_order(30, 1) == texts()
+
+
+async def test_a_job_id_of_one_s_own_needs_no_journal_for_a_day(
+    talkjs: AsyncTalkJS, chat: Prepare, texts: Texts
+) -> None:
+    await chat(1)
+
+    for _ in range(2):
+        await send_messages(talkjs, messages(10, 1), job_id="welcome-2026")
+
+    assert in_order(10, 1) == texts()
+
+
+async def test_a_key_of_the_source_s_own_is_used(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    await chat(1)
+
+    await send_messages(talkjs, [{**next(messages(1, 1)), "idempotency_key": "mine"}])
+
+    assert ["mine"] == [commit.idempotency_key for commit in emulator.commits.of("message.sent")]
+
+
+def test_keys_are_twenty_characters_and_differ_by_job_and_record() -> None:
+    keys = {key_of("a", "1"), key_of("a", "2"), key_of("b", "1"), key_of("a", "1")}
+
+    assert 3 == len(keys)
+    assert {20} == {len(key) for key in keys}
