@@ -123,7 +123,8 @@ class BulkReport:
         """
         Go through the records in the order of the source, read from the journal.
 
-        An export has only counts: its records are what it has written.
+        The journal tells of its latest run: read it before the next. An export has only counts; its
+        records are what it has written.
 
         Args:
             outcome: Only these. None: all.

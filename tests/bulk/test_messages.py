@@ -182,10 +182,10 @@ async def test_a_second_run_sends_nothing_twice_and_says_what_has_changed(
     edited = [{**source[0], "text": "edited"}, *source[1:], *list(messages(11, 1))[10:]]
 
     second = await send_messages(talkjs, edited, journal=journal)
+    (changed,) = second.records("failed")
     third = await send_messages(talkjs, [*source, edited[-1]], journal=journal)
 
     assert (1, 9, 1) == (second.done, second.unchanged, second.failed)
-    (changed,) = second.records("failed")
     assert "it was stored before with other content; the change is not sent." == changed.reason
     assert (0, 1, 10) == (third.failed, third.done, third.unchanged)
     assert in_order(11, 1) == texts()
