@@ -44,20 +44,21 @@ IMPORTS = {
 
 class Row(NamedTuple):
     """
-    One promise.
+    One figure of the table.
 
     Attributes:
         what: In words.
-        most: The figure to reach.
         figure: What was measured. NaN: nothing was.
-        slack: By how much a short run may miss it: noise is no regression.
+        promise: The most that it may be. None: we promise nothing and only tell.
+        alarm: The most that it may be in a short run, on any machine: noise is no regression. None
+            for figures that a short run does not judge.
         unit: "x" for ratios.
     """
 
     what: str
-    most: float
     figure: float
-    slack: float = 1.5
+    promise: float | None
+    alarm: float | None
     unit: str = "x"
 
 

@@ -96,10 +96,11 @@ class _Conversation:
     A conversation whose messages are being read.
 
     Attributes:
-        end: Where its line ends in the list of conversations.
+        begin, end: Where its line is in the list of conversations.
     """
 
     id: str
+    begin: int
     end: int
     first_page: Fetch
 
@@ -188,9 +189,9 @@ class _Exporting:
         while True:
             news = self._listed
             while len(reading) < AHEAD and (found := await ids.next(listed["bytes"])):
-                conversation_id, end = found
+                conversation_id, begin, end = found
                 fetch = self._fetch(conversation_id, after)
-                reading.append(_Conversation(conversation_id, end, fetch))
+                reading.append(_Conversation(conversation_id, begin, end, fetch))
                 after = None
             if reading:
                 await self._take_over(reading)
@@ -209,7 +210,7 @@ class _Exporting:
             records += page.records
             while page.more:
                 await self._write(messages=records)
-                place["after"] = page.records[-1]["id"]
+                place["read_to"], place["after"] = conversation.begin, page.records[-1]["id"]
                 await self._note()
                 page = await _messages_of(self._fetch(conversation.id, place["after"]))
                 records = page.records
@@ -267,11 +268,11 @@ class _Ids:
     def __init__(self, path: Path, place: int) -> None:
         self._path = path
         self._read_to = place
-        self._ready: deque[tuple[str, int]] = deque()
+        self._ready: deque[tuple[str, int, int]] = deque()
 
-    async def next(self, length: int) -> tuple[str, int] | None:
+    async def next(self, length: int) -> tuple[str, int, int] | None:
         """
-        Return an ID and where its line ends. None: there are no more for now.
+        Return an ID and where its line begins and ends. None: there are no more for now.
 
         Args:
             length: Bytes of the list that may be read.
@@ -284,5 +285,5 @@ class _Ids:
         with self._path.open("rb") as file:
             file.seek(self._read_to)
             for line in file.readlines(min(_BLOCK, length - self._read_to)):
-                self._read_to += len(line)
-                self._ready.append((json.loads(line)["id"], self._read_to))
+                begin, self._read_to = self._read_to, self._read_to + len(line)
+                self._ready.append((json.loads(line)["id"], begin, self._read_to))

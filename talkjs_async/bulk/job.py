@@ -27,7 +27,6 @@ from talkjs_async.bulk.journal import Identity, Journal
 from talkjs_async.bulk.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Budget
 
 
 @attrs.define
@@ -36,6 +35,7 @@ class Tally:
     Counts what happens and tells whoever watches.
 
     Attributes:
+        answered: Records that TalkJS has answered for and that are not noted yet.
         per_request: How many records go into a request, for the estimate of what is left.
     """
 
@@ -44,6 +44,7 @@ class Tally:
     failed: int = 0
     planned: int = 0
     waiting: int = 0
+    answered: int = 0
     requests: int = 0
     total: int | None = None
     per_request: int = 1
@@ -91,8 +92,11 @@ class Work:
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
 
     def budget_wait(self) -> float:
-        """Seconds until the budget lets the next request of the job go."""
-        return _wait(self.talkjs.budget, self.lane)
+        """Seconds until the budget would let one more request of the job go."""
+        budget = self.talkjs.budget
+        if self.lane == "interactive":
+            return budget.estimated_wait
+        return budget.estimated_wait_background
 
 
 class Step(ABC):
@@ -215,7 +219,6 @@ class Job:
         budget = self._talkjs.budget
         now = self._ended if tally.finished else self._clock.monotonic()
         elapsed = now - self._began if self._started else 0.0
-        wait = _wait(budget, self._lane)
         return Progress(
             done=tally.done,
             unchanged=tally.unchanged,
@@ -225,9 +228,9 @@ class Job:
             total=tally.total,
             requests=tally.requests,
             rate=tally.through / elapsed if elapsed > 0 else 0.0,
-            budget_wait=wait,
+            budget_wait=max(0.0, (1.0 - budget.tokens) / budget.effective_rate),
             elapsed=elapsed,
-            eta=self._eta(wait),
+            eta=self._eta(),
             finished=tally.finished,
         )
 
@@ -243,25 +246,24 @@ class Job:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
 
-    def _eta(self, wait: float) -> float | None:
+    def _eta(self) -> float | None:
         tally = self._tally
         if tally.total is None:
             return None
-        requests = math.ceil(max(0, tally.total - tally.through) / tally.per_request)
-        if not requests:
-            return 0.0
+        records = max(0, tally.total - tally.through - tally.answered)
+        requests = math.ceil(records / tally.per_request)
         tokens, rate = self._pace()
-        return max(wait, (requests - tokens) / rate)
+        return max(0.0, (requests - tokens) / rate)
 
     def _pace(self) -> tuple[float, float]:
-        """Return the requests of this job that could leave at once, and per second for good."""
+        """Return the requests that have left or could leave at once, and those per second."""
         ordinary = self._talkjs.budget
-        tokens, rate = max(0.0, ordinary.tokens), ordinary.effective_rate
+        tokens, rate = max(0.0, ordinary.tokens) + ordinary.in_flight, ordinary.effective_rate
         # No public face either. Only single requests overflow, not `PUT /users`.
         dispatcher = self._talkjs._dispatcher  # noqa: SLF001
         if dispatcher is not None and dispatcher.active and self._tally.per_request < 100:
             batch = self._talkjs._pipeline.limiters["batch"].statistics()  # noqa: SLF001
-            tokens += MOST_OPERATIONS * max(0.0, batch.tokens)
+            tokens += MOST_OPERATIONS * (max(0.0, batch.tokens) + batch.in_flight)
             rate += MOST_OPERATIONS * batch.effective_rate
         return tokens, rate
 
@@ -329,11 +331,6 @@ class Job:
             first_pass=journal.first_pass,
             scratch=journal.scratch,
         )
-
-
-def _wait(budget: Budget, lane: Lane) -> float:
-    interactive = lane == "interactive"
-    return budget.estimated_wait if interactive else budget.estimated_wait_background
 
 
 class ProgressIterator:

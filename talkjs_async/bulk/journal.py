@@ -409,6 +409,9 @@ def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
     if not path.parent.is_dir():
         raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
+    if path.exists() and path.stat().st_size and not _is_sqlite(path):
+        # SQLite would take a short file for an empty one.
+        raise ConfigurationError("journal", f"{path} is not a journal.")
     try:
         # Autocommit; one thread at a time, see Journal._lock. Nobody waits for a lock here: the
         # one who has it keeps it until the job ends.
@@ -422,6 +425,11 @@ def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:
         if isinstance(error, sqlite3.Error):
             raise _journal_error(path, error) from error
         raise
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def _prepare(path: Path, database: sqlite3.Connection, identity: Identity) -> _Facts:
@@ -483,6 +491,4 @@ def _journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
     code = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return ConfigurationError("journal", f"{path} is in use by another job.")
-    if code.startswith("SQLITE_NOTADB"):
-        return ConfigurationError("journal", f"{path} is not a journal.")
     return StorageError(path=str(path), reason=str(error))

@@ -36,7 +36,8 @@ class Progress:
         total: How many records there are. None when the source does not say.
         requests: Requests that were answered so far.
         rate: Records per second, on average since the job began.
-        budget_wait: Seconds until the app's budget lets the next request of this job go.
+        budget_wait: Seconds until the app's budget lets another request go; 0 when it has some
+            left.
         elapsed: Seconds since the job began.
         eta: Seconds that are left, computed from the budget. None when *total* is.
         finished: Whether this is the last one.

@@ -354,7 +354,11 @@ class _Storing(Generic[V]):
                 raise
         else:
             self._tally.requests += 1
-        await self._done(records, results)
+        self._tally.answered += len(records)
+        try:
+            await self._done(records, results)
+        finally:
+            self._tally.answered -= len(records)
 
     async def _done(self, records: Sequence[Record[V]], results: Sequence[str | None]) -> None:
         await self._note(

@@ -27,7 +27,9 @@ class Server:
         self.requests += 1
         wrong = [record for record in records if record in self.bad]
         if wrong:
-            by_key = {str(record): ("is bad",) for record in wrong} if self.names else {}
+            by_key: dict[str, tuple[str, ...]] = {}
+            if self.names:
+                by_key = {str(record): ("is bad",) for record in wrong}
             raise BadRequest(status=400, reasons_by_key=by_key)
         self.stored += records
 
@@ -86,14 +88,12 @@ async def test_the_reason_is_the_answer_to_the_record_alone() -> None:
 
 
 async def test_an_answer_that_is_no_refusal_ends_it() -> None:
-    async def send(_records: Sequence[int]) -> None:
-        raise Unauthorized(status=401)
-
-    server = Server(set(), names=False)
-    server.send = send  # type: ignore[method-assign]
+    class Closed(Server):
+        async def send(self, records: Sequence[int]) -> None:
+            raise Unauthorized(status=401)
 
     with pytest.raises(Unauthorized):
-        await server.take_apart(10)
+        await Closed(set(), names=False).take_apart(10)
 
 
 @given(st.integers(1, 40), st.sets(st.integers(0, 39)), st.booleans())

@@ -207,7 +207,7 @@ async def test_a_doubt_that_has_outlived_its_key_is_looked_up_first(
     emulator.faults.add(fault, on=POST, nth=2)
     with pytest.raises(OutcomeUnknown):
         await send_messages(talkjs, source, journal=journal)
-    emulator.clock.advance(DAY + 3_600)
+    await emulator.clock.sleep(DAY + 3_600)
 
     report = await send_messages(talkjs, source, journal=journal)
 

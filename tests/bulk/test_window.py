@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,7 +97,7 @@ def test_a_group_can_be_dropped_while_its_request_is_under_way() -> None:
 
 @given(st.lists(st.sampled_from("abcde"), max_size=60), st.integers(1, 20), st.randoms())
 def test_every_record_leaves_once_and_in_the_order_of_its_group(
-    groups: list[str], most: int, chance: st.random.Random
+    groups: list[str], most: int, chance: Random
 ) -> None:
     some = window(most)
     left: dict[str, list[int]] = defaultdict(list)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async.bulk import (
+    BadRecord,
+    import_messages,
+    read_conversations,
+    read_messages,
+    read_old_messages,
+    read_users,
+    send_messages,
+    upsert_conversations,
+    upsert_users,
+)
+from talkjs_async.emulator import Emulator
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def users(path: Path, content: str | bytes) -> list[Any]:
+    return list(read_users(written(path, content)))
+
+
+def test_a_csv_file_has_lists_custom_data_and_empty_cells(tmp_path: Path) -> None:
+    content = (
+        "id,name,email,photoUrl,custom.plan,custom\n"
+        'u1,Ann,a@x.org; b@x.org,,gold,"{""town"": ""Ghent""}"\n'
+        'u2,"Bob, the second","[""b;c@x.org""]",p,,\n'
+    )
+
+    rows = users(tmp_path / "users.csv", content)
+
+    assert [
+        {
+            "id": "u1",
+            "name": "Ann",
+            "email": ["a@x.org", "b@x.org"],
+            "custom": {"plan": "gold", "town": "Ghent"},
+        },
+        {"id": "u2", "name": "Bob, the second", "email": ["b;c@x.org"], "photo_url": "p"},
+    ] == rows
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_spreadsheets_of_all_kinds_can_be_read(
+    tmp_path: Path, delimiter: str, newline: str
+) -> None:
+    lines = [["id", "name"], ["u1", "Zoë"], ["u2", "two\nlines"]]
+    text = newline.join(delimiter.join(f'"{cell}"' for cell in line) for line in lines)
+
+    rows = users(tmp_path / "users.csv", b"\xef\xbb\xbf" + text.encode())
+
+    assert [{"id": "u1", "name": "Zoë"}, {"id": "u2", "name": "two\nlines"}] == rows
+
+
+def test_json_lines_are_objects(tmp_path: Path) -> None:
+    content = '{"id": "u1", "name": "Ann"}\n\n[1]\nnonsense\n{"id": "u2"}'
+
+    rows = users(tmp_path / "users.jsonl", content)
+
+    assert [
+        {"id": "u1", "name": "Ann"},
+        BadRecord(reason="line 3 is not a JSON object."),
+        BadRecord(reason="line 4 is not JSON."),
+        {"id": "u2"},
+    ] == rows
+
+
+def test_a_bad_row_is_a_bad_record_and_the_others_are_read(tmp_path: Path) -> None:
+    content = (
+        "id,name,email,custom\n"
+        'u1,Ann,"[""a@x.org""",\n'
+        "u2,Bob,b@x.org,[]\n"
+        "u3,Eve\n"
+        "u4,Joe,j@x.org,,more\n"
+        'u5,"Jim"x,,\n'
+        "\n"
+        "u6,Kim,,\n"
+    )
+
+    rows = users(tmp_path / "users.csv", content)
+
+    assert [
+        ("u1", "line 2 has a bad email: '[\"a@x.org\"' is no JSON list."),
+        ("u2", "line 3 has a bad custom: '[]' is no JSON object."),
+        ("u3", "line 4 has 2 cells, and the header has 4."),
+        ("u4", "line 5 has 5 cells, and the header has 4."),
+        (None, "line 6: ',' expected after '\"'."),
+    ] == [(row.id, row.reason) for row in rows if isinstance(row, BadRecord)]
+    assert {"id": "u6", "name": "Kim"} == rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("", "'id' is missing"),
+        ("name,email", "'id' is missing"),
+        ("id,nmae", "'nmae' is none"),
+        ("id,name,name", "'name' is there twice"),
+        ("id,photo_url,photoUrl", "'photo_url' is there twice"),
+        ("id,name.first", "'name.first' is none"),
+    ],
+)
+def test_a_wrong_header_is_refused(tmp_path: Path, header: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"wrong columns: .*{sentence}"):
+        users(tmp_path / "users.csv", f"{header}\nu1,x,y\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("users.csv", 'id,name\nu1,Ann\nu2,"Bo', 3),
+        ("users.csv", "id,name,role\nu1,Ann,x\nu2,Bo", 3),
+        ("users.jsonl", '{"id": "u1"}\n{"id": "u', 2),
+    ],
+)
+def test_a_file_that_is_cut_off_is_refused(
+    tmp_path: Path, name: str, content: str, line: int
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"cut off: .* in the middle of line {line}"):
+        users(tmp_path / name, content)
+
+
+@pytest.mark.parametrize("name", ["users.csv", "users.jsonl"])
+def test_a_file_that_is_not_utf_8_is_refused_with_the_place(tmp_path: Path, name: str) -> None:
+    content = "id,name\nu1,Zoë\n".encode("latin-1")
+
+    with pytest.raises(ConfigurationError, match="line 2 has the byte 0xeb at place 6"):
+        users(tmp_path / name, content)
+
+
+def test_a_file_that_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is no file"):
+        read_users(tmp_path / "users.csv")
+    with pytest.raises(ConfigurationError, match=r"name the file \.csv or \.jsonl"):
+        read_users(written(tmp_path / "users.txt", "id\n"))
+    with pytest.raises(ConfigurationError, match="is no file"):
+        read_users(tmp_path, format="csv")
+
+
+def test_a_file_that_cannot_be_read_is_one_of_our_errors(tmp_path: Path) -> None:
+    source = read_users(written(tmp_path / "users.csv", "id\nu1\n"))
+    source.path.unlink()
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        source.check()
+    assert "users.csv" in repr(source)
+
+
+@pytest.mark.anyio
+async def test_a_bad_file_is_refused_before_anything_is_sent(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    rows = "".join(f"u{number},x\n" for number in range(5_000))
+    path = written(tmp_path / "users.csv", f"id,name\n{rows}u5000,\xff\n".encode("latin-1"))
+
+    with pytest.raises(ConfigurationError, match="not UTF-8: line 5002"):
+        await upsert_users(talkjs, read_users(path))
+
+    assert 0 == len(emulator.requests)
+
+
+@pytest.mark.anyio
+async def test_files_of_everything_can_be_loaded(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    people = written(tmp_path / "users.csv", "id,name\na,Ann\nb,Bob\n")
+    chats = written(
+        tmp_path / "chats.jsonl", '{"id": "c", "participants": ["a", "b"], "photoUrl": "p"}\n'
+    )
+    old = written(
+        tmp_path / "old.csv",
+        "conversation_id,sender,text,sent_at,read_by\nc,a,hi,2020-01-01T00:00:00Z,b\n",
+    )
+    new = written(
+        tmp_path / "new.csv", "conversationId,sender,text,type\nc,b,yo,\nc,,bye,SystemMessage\n"
+    )
+
+    reports = [
+        await upsert_users(talkjs, read_users(people)),
+        await upsert_conversations(talkjs, read_conversations(chats)),
+        await import_messages(talkjs, read_old_messages(old)),
+        await send_messages(talkjs, read_messages(new)),
+    ]
+
+    assert [2, 1, 1, 2] == [report.done for report in reports]
+    messages = await talkjs.messages.list("c").collect()
+    assert ["bye", "yo", "hi"] == [message.text for message in messages]
+    assert ("b",) == messages[-1].read_by

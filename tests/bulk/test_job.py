@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, TokenBucket, Unauthorized
+from talkjs_async.bulk import Job, Progress, send_messages, upsert_conversations, upsert_users
+from talkjs_async.emulator import Emulator, Limits, VirtualClock
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+Prepare = Callable[[int], Awaitable[None]]
+
+
+def users(count: int) -> Iterator[dict[str, Any]]:
+    return ({"id": f"u{number}", "name": "x"} for number in range(count))
+
+
+def conversations(count: int) -> Iterator[dict[str, Any]]:
+    return ({"id": f"c{number}"} for number in range(count))
+
+
+async def watch(job: Job) -> list[Progress]:
+    async with job:
+        return [progress async for progress in job]
+
+
+async def test_progress_is_a_stream_that_ends_with_the_job(talkjs: AsyncTalkJS) -> None:
+    job = upsert_users(talkjs, users(1_000), total=1_000)
+
+    seen = await watch(job)
+
+    assert [*sorted(one.done for one in seen)] == [one.done for one in seen]
+    last = seen[-1]
+    assert (1_000, 10, 0, True) == (last.done, last.requests, last.waiting, last.finished)
+    assert not any(one.finished for one in seen[:-1])
+    assert 1_000 == job.report.done
+
+
+async def test_a_slow_watcher_misses_steps_and_holds_nobody_up(talkjs: AsyncTalkJS) -> None:
+    job = upsert_users(talkjs, users(5_000))
+    seen = []
+
+    async with job:
+        async for progress in job:
+            seen.append(progress.done)
+            await anyio.sleep(0.05)
+
+    assert 5_000 == seen[-1]
+    assert len(seen) < 50
+
+
+async def test_the_time_that_is_left_is_computed_from_the_budget(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs()
+    job = upsert_conversations(talkjs, conversations(1_000), total=1_000, lane="interactive")
+    clock = emulator.clock
+
+    async with job:
+        ends = [
+            clock.monotonic() + progress.eta
+            async for progress in job
+            # The burst is used up, and something is left to do.
+            if progress.eta and progress.budget_wait
+        ]
+
+    mistakes = [end - (1_000 - 600) / 9 for end in ends]
+    assert mistakes
+    assert max(map(abs, mistakes)) < 1.0
+    assert 0.0 == job.progress.eta
+
+
+async def test_without_a_total_nobody_knows_what_is_left(talkjs: AsyncTalkJS) -> None:
+    seen = await watch(upsert_users(talkjs, users(300)))
+
+    assert {None} == {progress.eta for progress in seen}
+
+
+async def test_a_list_knows_its_total(talkjs: AsyncTalkJS) -> None:
+    seen = await watch(upsert_users(talkjs, list(users(300))))
+
+    assert {300} == {progress.total for progress in seen if progress.done}
+
+
+@pytest.mark.parametrize(("lane", "burst"), [("interactive", 600), ("background", 570)])
+async def test_a_job_takes_what_the_budget_says_and_meets_no_429(
+    make_talkjs: MakeTalkJS, emulator: Emulator, lane: Any, burst: int
+) -> None:
+    report = await upsert_conversations(make_talkjs(), conversations(1_000), lane=lane)
+
+    assert pytest.approx((1_000 - burst) / 9, rel=0.02) == report.seconds
+    assert {200} == {exchange.status for exchange in emulator.requests}
+
+
+async def test_interactive_calls_go_ahead_of_a_job(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs()
+    await talkjs.users.upsert("alice", name="Alice")
+    clock = emulator.clock
+    waits = []
+
+    async with upsert_conversations(talkjs, conversations(1_000)) as job:
+        for _ in range(20):
+            await clock.sleep(1.0)
+            asked = clock.monotonic()
+            await talkjs.users.get("alice")
+            waits.append(clock.monotonic() - asked)
+
+    assert job.report.ok
+    assert max(waits) < 0.2
+
+
+async def test_overflow_makes_a_job_faster_by_itself(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    emulator.limits = Limits.off()
+    await chat(0)
+    emulator.limits = Limits()
+    async with make_talkjs(overflow_to_batch=True) as talkjs:
+        job = upsert_conversations(talkjs, conversations(7_000), total=7_000, lane="interactive")
+        clock = emulator.clock
+
+        async with job:
+            etas = [(clock.monotonic(), progress.eta) async for progress in job]
+
+    assert pytest.approx((7_000 - 5_600) / 19, rel=0.05) == job.report.seconds
+    half_way = [now + eta for now, eta in etas if eta is not None and 20 < now < 50]
+    assert max(abs(end - job.report.seconds) for end in half_way) < 3.0
+
+
+async def test_stopping_finishes_what_was_sent_and_takes_up_nothing_new(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, journal: Path
+) -> None:
+    await chat(1)
+    source = [{"conversation_id": "c0", "sender": "alice", "text": "x"}] * 1_000
+    job = send_messages(talkjs, source, journal=journal)
+
+    async with job:
+        async for progress in job:
+            if progress.done >= 100:
+                job.stop()
+    stopped = job.report
+    report = await send_messages(talkjs, source, journal=journal)
+
+    assert (False, 0) == (stopped.complete, stopped.unknown)
+    assert 100 <= stopped.done < 500
+    assert (True, 1_000) == (report.complete, report.done)
+    assert 1_000 == len(emulator.commits.of("message.sent"))
+
+
+async def test_a_job_that_is_stopped_before_it_begins_does_nothing(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    job = upsert_users(talkjs, users(1_000))
+    job.stop()
+
+    report = await job
+
+    assert (False, 0, 0) == (report.complete, report.done, len(emulator.requests))
+
+
+async def test_cancelling_keeps_what_was_answered(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, journal: Path
+) -> None:
+    await chat(30)
+    emulator.limits = Limits.off()
+    emulator.latency = lambda _: (0.1, 0.1)
+    talkjs = make_talkjs()
+    source = [
+        {"conversation_id": f"c{n % 30}", "sender": "alice", "text": str(n)} for n in range(3_000)
+    ]
+    job = send_messages(talkjs, source, journal=journal)
+
+    with anyio.move_on_after(math.inf) as scope:
+        async with job:
+            async for progress in job:
+                if progress.done >= 500:
+                    scope.cancel()
+    report = await send_messages(talkjs, source, journal=journal)
+
+    assert scope.cancelled_caught
+    assert (False, True) == (job.report.complete, report.complete)
+    assert 500 <= job.report.done < 3_000
+    assert 3_000 == report.done
+    texts = [commit.text for commit in emulator.commits.of("message.sent")]
+    assert (3_000, 3_000) == (len(texts), len(set(texts)))
+
+
+async def test_an_error_in_the_block_ends_the_job_and_leaves_as_it_is(
+    talkjs: AsyncTalkJS,
+) -> None:
+    job = upsert_users(talkjs, users(100_000))
+
+    async def fail() -> None:
+        async with job:
+            async for progress in job:
+                if progress.done:
+                    raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert not job.report.complete
+
+
+async def test_leaving_the_loop_early_leaves_the_job_running_to_its_end(
+    talkjs: AsyncTalkJS,
+) -> None:
+    job = upsert_users(talkjs, users(1_000))
+
+    async with job:
+        async for _ in job:
+            break
+
+    gc.collect()
+    assert 1_000 == job.report.done
+
+
+async def test_an_error_that_is_no_record_s_fault_stops_the_job(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-401", on="PUT /users", nth=3)
+
+    with pytest.raises(Unauthorized):
+        await upsert_users(make_talkjs(), users(100_000))
+
+
+async def test_a_watched_job_raises_at_the_end_of_the_block(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-429-retry-after-999", on="PUT /users", nth=3)
+    job = upsert_users(make_talkjs(), users(100_000))
+
+    with pytest.raises(RateLimited):
+        await watch(job)
+
+    assert job.progress.finished
+    assert not job.report.complete
+
+
+async def test_the_source_is_read_no_faster_than_the_budget_lets_records_go(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    read = 0
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        nonlocal read
+        for user in users(20_000):
+            read += 1
+            yield user
+
+    bucket = TokenBucket(rate=9.0, burst=5, clock=emulator.clock)
+    job = upsert_users(make_talkjs(limiter=bucket), source())
+    most = 0
+
+    async with job:
+        async for progress in job:
+            most = max(most, read - progress.done)
+
+    assert 20_000 == job.report.done
+    assert most <= 5_000 + 1_000 + 200
+
+
+async def test_an_async_generator_is_closed_when_the_job_ends_early(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-401", on="PUT /users", nth=1)
+    closed = False
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        nonlocal closed
+        try:
+            for user in users(100_000):
+                yield user
+        finally:
+            closed = True
+
+    with pytest.raises(Unauthorized):
+        await upsert_users(make_talkjs(), source())
+
+    assert closed
+
+
+async def test_a_job_runs_once(talkjs: AsyncTalkJS) -> None:
+    job = upsert_users(talkjs, [])
+    await job
+
+    with pytest.raises(ConfigurationError, match="make a new one"):
+        await job
+
+
+async def test_a_job_that_has_not_begun_has_no_progress_to_wait_for(talkjs: AsyncTalkJS) -> None:
+    job = upsert_users(talkjs, [])
+
+    with pytest.raises(ConfigurationError, match="async with"):
+        aiter(job)
+    with pytest.raises(ConfigurationError, match="no report"):
+        _ = job.report
+    assert Progress(eta=None) == job.progress
+    assert "<Job upsert_users: 0 records through>" == repr(job)
+
+
+async def test_an_empty_job_id_and_an_unknown_outcome_are_refused(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match="job_id"):
+        upsert_users(talkjs, [], job_id="")
+    report = await upsert_users(talkjs, [])
+
+    with pytest.raises(ConfigurationError, match="outcome"):
+        list(report.records("lost"))  # type: ignore[arg-type]
+
+
+async def test_a_job_works_on_a_clock_of_its_client(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    assert isinstance(emulator.clock, VirtualClock)
+    emulator.latency = lambda _: (1.0, 1.0)
+
+    report = await upsert_users(make_talkjs(), users(100))
+
+    assert 2.0 == report.seconds
