@@ -139,18 +139,18 @@ class Runs:
         return median(values) if values else float("nan")
 
     def ratio(self, contender: str, baseline: str, figure: str) -> float:
-        """How many times the baseline's figure; see `paired_ratio`."""
-        return paired_ratio(self.lines, contender, baseline, figure)
+        """The middle of the ratios within each round; NaN when there are none."""
+        own, base = (
+            {line["round"]: line[figure] for line in self.lines if line["contender"] == name}
+            for name in (contender, baseline)
+        )
+        ratios = [value / base[number] for number, value in own.items() if number in base]
+        return median(ratios) if ratios else float("nan")
 
-
-def paired_ratio(lines: Sequence[Result], contender: str, baseline: str, figure: str) -> float:
-    """The middle of the ratios within each round; NaN when there are none."""
-    own, base = (
-        {line["round"]: line[figure] for line in lines if line["contender"] == name}
-        for name in (contender, baseline)
-    )
-    ratios = [value / base[number] for number, value in own.items() if base.get(number)]
-    return median(ratios) if ratios else float("nan")
+    @property
+    def contenders(self) -> list[str]:
+        """Everybody with a figure, in order of appearance."""
+        return list(dict.fromkeys(line["contender"] for line in self.lines))
 
 
 def facts() -> Result:

@@ -44,21 +44,20 @@ IMPORTS = {
 
 class Row(NamedTuple):
     """
-    One figure of the table.
+    One promise.
 
     Attributes:
         what: In words.
+        most: The figure to reach.
         figure: What was measured. NaN: nothing was.
-        promise: The most that it may be. None: we promise nothing and only tell.
-        alarm: The most that it may be in a short run, on any machine: noise is no regression. None
-            for figures that a short run does not judge.
+        slack: By how much a short run may miss it: noise is no regression.
         unit: "x" for ratios.
     """
 
     what: str
+    most: float
     figure: float
-    promise: float | None
-    alarm: float | None
+    slack: float = 1.5
     unit: str = "x"
 
 

@@ -23,9 +23,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.clients import BASELINE
 from benchmarks.environments import Environments
-from benchmarks.measure import Result, facts, paired_ratio
+from benchmarks.measure import Result, facts
 from benchmarks.sections import FULL, SMOKE, Bench, Row
 
 SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -58,36 +57,21 @@ def table(rows: Sequence[Row], *, smoke: bool) -> str:
 
 
 def details(measurements: Sequence[Result]) -> str:
-    """Lay the medians of all contenders out, a table per section, the cheapest first."""
+    """Lay the medians of all contenders out, a table per section."""
     groups: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for line in measurements:
         callers = f", callers: {line['callers']}" if "callers" in line else ""
         groups[f"{line['section']}{callers}"][line["contender"]].append(line)
     out = []
     for title, contenders in groups.items():
-        lines = [line for of_one in contenders.values() for line in of_one]
-        figures = [name for name in lines[0] if name not in _NO_FIGURES]
-        against = _BASELINES.get(lines[0]["section"])
-        head = "".join(f"{name:>16}" for name in figures)
-        ratio_of = f"x {against}" if against in contenders else ""
-        out.append(f"\n{title:<40}{ratio_of:>18}{head}")
-        table = []
-        for name, own in contenders.items():
-            values = [median(line[figure] for line in own) for figure in figures]
-            ratio = paired_ratio(lines, name, against, figures[0]) if against else math.nan
-            table.append((values[0], name, [ratio, *values]))
-        for _, name, values in sorted(table):
-            cells = "".join(f"{_short(value):>16}" for value in values[1:])
-            out.append(f"{name:<40}{_short(values[0]):>18}{cells}")
+        first = next(iter(contenders.values()))[0]
+        skipped = {"section", "contender", "round", "callers", "cold", "calls"}
+        figures = [name for name in first if name not in skipped]
+        out.append(f"\n{title:<40}" + "".join(f"{name:>16}" for name in figures))
+        for name, lines in contenders.items():
+            values = [median(line[figure] for line in lines) for figure in figures]
+            out.append(f"{name:<40}" + "".join(f"{_short(value):>16}" for value in values))
     return "\n".join(out)
-
-
-_NO_FIGURES = {"section", "contender", "round", "callers", "cold", "calls"}
-_BASELINES = {
-    "imports": "import httpx",
-    "page": "json.loads",
-    **dict.fromkeys(("calls", "burst", "overhead", "first_call"), BASELINE),
-}
 
 
 def _short(value: float) -> str:
