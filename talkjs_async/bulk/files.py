@@ -92,7 +92,7 @@ class RecordFile:
         *,
         required: tuple[str, ...],
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._format = format or _FORMATS.get(self.path.suffix.lower())
         self._fields = fields
         self._required = required

@@ -134,7 +134,7 @@ class Scratch:
     """A directory that goes away with the last one who holds this object."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))
+        self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
@@ -159,7 +159,9 @@ class Journal:
     ) -> None:
         self.path = path
         self.scratch = scratch
-        self.job_id, self.number_of_pass, self.first_pass = facts.job_id, facts.pass_, facts.first
+        self.job_id: str = facts.job_id
+        self.number_of_pass: int = facts.pass_
+        self.first_pass: int = facts.first
         self.place: Any = json.loads(facts.place)
         self._database = database
         self._lock = anyio.Lock()

@@ -109,7 +109,7 @@ class Fields:
             also: Further spellings of a name.
         """
         names = [field.name for field in attrs.fields(model)] + list(others)
-        self.names = tuple(names)
+        self.names: tuple[str, ...] = tuple(names)
         self._known = {name: name for name in names}
         self._known |= {camel(name): name for name in names}
         self._known |= also

@@ -102,7 +102,7 @@ class StoreRecords(Step):
         Args:
             total: How many things the source has. None: unknown, unless the source knows.
         """
-        self.kind = noun.kind
+        self.kind: str = noun.kind
         self._noun = noun
         self._source = source
         self._blocks: Blocks[object] = Blocks(source, in_thread=isinstance(source, Checkable))

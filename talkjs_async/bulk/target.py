@@ -115,8 +115,8 @@ class Lines:
             StorageError: There is less than that.
         """
         self.path = path
-        self.bytes = place["bytes"]
-        self.lines = place["lines"]
+        self.bytes: int = place["bytes"]
+        self.lines: int = place["lines"]
         try:
             self._file: BinaryIO = path.open("r+b" if self.bytes else "wb")
             if self._file.seek(0, os.SEEK_END) < self.bytes:
