@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import attrs
@@ -47,17 +48,21 @@ class Message:
 
 def make_reader() -> Callable[[Any], list[Message]]:
     """Generate the readers of cattrs as its manual advises for speed: no detailed errors."""
-    from cattrs import Converter
-    from cattrs.gen import make_dict_structure_fn, override
-
-    converter = Converter(detailed_validation=False)
+    cattrs: Any = import_module("cattrs")
+    gen: Any = import_module("cattrs.gen")
+    converter = cattrs.Converter(detailed_validation=False)
     for model in (Reaction, Message):
         renames: dict[str, Any] = {
-            field.name: override(rename=_camel(field.name)) for field in attrs.fields(model)
+            field.name: gen.override(rename=_camel(field.name)) for field in attrs.fields(model)
         }
-        hook = make_dict_structure_fn(model, converter, **renames)
+        hook = gen.make_dict_structure_fn(model, converter, **renames)
         converter.register_structure_hook(model, hook)
-    return lambda records: converter.structure(records, list[Message])
+
+    def read(records: Any) -> list[Message]:
+        messages: list[Message] = converter.structure(records, list[Message])
+        return messages
+
+    return read
 
 
 def _camel(name: str) -> str:

@@ -139,35 +139,37 @@ class Runs:
         return median(values) if values else float("nan")
 
     def ratio(self, contender: str, baseline: str, figure: str) -> float:
-        """The middle of the ratios within each round; NaN when there are none."""
-        own, base = (
-            {line["round"]: line[figure] for line in self.lines if line["contender"] == name}
-            for name in (contender, baseline)
-        )
-        ratios = [value / base[number] for number, value in own.items() if number in base]
-        return median(ratios) if ratios else float("nan")
+        """How many times the baseline's figure; see `paired_ratio`."""
+        return paired_ratio(self.lines, contender, baseline, figure)
 
-    @property
-    def contenders(self) -> list[str]:
-        """Everybody with a figure, in order of appearance."""
-        return list(dict.fromkeys(line["contender"] for line in self.lines))
+
+def paired_ratio(lines: Sequence[Result], contender: str, baseline: str, figure: str) -> float:
+    """The middle of the ratios within each round; NaN when there are none."""
+    own, base = (
+        {line["round"]: line[figure] for line in lines if line["contender"] == name}
+        for name in (contender, baseline)
+    )
+    ratios = [value / base[number] for number, value in own.items() if base.get(number)]
+    return median(ratios) if ratios else float("nan")
 
 
 def facts() -> Result:
     """What was measured, and where: commit, interpreter, machine, versions."""
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
-        "commit": git.stdout.strip() or "none",
+        "commit": _commit(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "versions": versions(sys.path),
     }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    return done.stdout.strip()
 
 
 def versions(path: Sequence[str]) -> dict[str, str]:

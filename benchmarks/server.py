@@ -75,7 +75,13 @@ def answer(head: bytes) -> bytes:
 
 
 def page(total: int, after: int | None) -> bytes:
-    """Messages of a conversation of *total*, numbered downwards, the newest first."""
+    """
+    Messages of a conversation, numbered downwards.
+
+    Args:
+        total: How many there are: so many pages of PAGE messages.
+        after: Number of the one before. None: from the first.
+    """
     first = total - 1 if after is None else after - 1
     if first < 0:
         return b'{"data": []}'
