@@ -21,7 +21,7 @@ import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
-from talkjs_async._core.kinds import mismatch
+from talkjs_async._core.models.kinds import mismatch
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
 from talkjs_async.errors import (

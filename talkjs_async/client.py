@@ -14,6 +14,7 @@ import attrs
 
 from talkjs_async._core.call import Bucket, Call, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -26,8 +27,7 @@ from talkjs_async._core.options import (
 )
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.slots import connections_for
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.transport.slots import connections_for
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError

@@ -20,9 +20,9 @@ from typing import Final, Literal, Protocol
 import attrs
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.line import Line
-from talkjs_async._core.tokens import Tokens, pause_of
-from talkjs_async._core.waiting import GRANTED, SERVED, WAITING, Lane
+from talkjs_async._core.limits.line import Line
+from talkjs_async._core.limits.tokens import Tokens, check_call, check_limits, pause_of
+from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
     "LimiterEvent",
     "Listener",
     "Paused",
+    "StoreAway",
+    "StoreBack",
     "TokenBucket",
     "Waited",
     "shared_bucket",
@@ -114,8 +116,10 @@ class Budget:
         estimated_wait: Seconds until a new interactive call would be granted.
         estimated_wait_background: The same for a new background call.
         paused_for: Seconds in which nobody is granted anything, after a 429. Mostly 0.
-        granted: Attempts that were let through so far.
-        throttled: 429s seen so far.
+        granted: Attempts that this process let through so far.
+        throttled: 429s that it has seen so far.
+        kept_in: Where the tokens are: in this "process", in a "store" for all processes, or in this
+            process "alone" because the store is away.
     """
 
     tokens: float
@@ -131,6 +135,7 @@ class Budget:
     paused_for: float
     granted: int
     throttled: int
+    kept_in: Literal["process", "store", "alone"] = "process"
 
     def __repr__(self) -> str:
         cap = "" if self.max_in_flight is None else f" of {self.max_in_flight}"
@@ -140,7 +145,8 @@ class Budget:
             f"{pause}{self.in_flight}{cap} in flight; "
             f"waiting {self.waiting_interactive} interactive ({self.estimated_wait:.2f} s), "
             f"{self.waiting_background} background ({self.estimated_wait_background:.2f} s); "
-            f"{self.granted} granted, {self.throttled} throttled>"
+            f"{self.granted} granted, {self.throttled} throttled"
+            f"{'' if self.kept_in == 'process' else f'; kept in {self.kept_in}'}>"
         )
 
 
@@ -190,7 +196,33 @@ class Paused:
     retry_after: float | None
 
 
-LimiterEvent = Waited | Drained | Paused
+@attrs.frozen(kw_only=True)
+class StoreAway:
+    """
+    The store that processes share cannot be used; this process goes on without it.
+
+    Attributes:
+        reason: What went wrong.
+        effective_rate: Requests per second that this process allows itself meanwhile. 0 for none.
+    """
+
+    reason: str
+    effective_rate: float
+
+
+@attrs.frozen(kw_only=True)
+class StoreBack:
+    """
+    The shared store is in use again.
+
+    Attributes:
+        spent: Requests that this process let through without it.
+    """
+
+    spent: int
+
+
+LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack
 Listener = Callable[[LimiterEvent], None]
 
 
@@ -254,18 +286,7 @@ class TokenBucket:
         Raises:
             ConfigurationError: A number that is not a number of that kind.
         """
-        if not 0 < rate < math.inf:
-            raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
-        if not 1 <= burst < math.inf or burst != int(burst):
-            raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
-        if max_in_flight is not None and not max_in_flight >= 1:
-            raise ConfigurationError(
-                "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
-            )
-        if background_floor is not None and not 0 <= background_floor < burst:
-            raise ConfigurationError(
-                "background_floor", f"0 or more and less than burst ({burst}): {background_floor!r}"
-            )
+        check_limits(rate, burst, max_in_flight, background_floor)
         if tokens is not None and not -math.inf < tokens <= burst:
             raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
         self.clock: Clock = clock
@@ -290,12 +311,7 @@ class TokenBucket:
     async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
         """Wait for the token of one attempt; see `Limiter.acquire`."""
         tokens = self._tokens
-        try:
-            need, most = tokens.lanes[lane]
-        except (KeyError, TypeError):
-            raise ConfigurationError("lane", f"'interactive' or 'background': {lane!r}") from None
-        if max_wait is not None and not max_wait >= 0:
-            raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {max_wait!r}")
+        need, most = check_call(tokens.lanes, lane, max_wait)
         line = self._line
         with line.lock:
             now = line.now()
@@ -306,7 +322,7 @@ class TokenBucket:
                 and tokens.free(now) >= need
                 and now >= tokens.resume_at
             ):
-                return tokens.take()
+                return tokens.take(lane)
             waiter = line.join(lane, now, max_wait)
         if waiter.state == WAITING:
             try:
@@ -338,7 +354,7 @@ class TokenBucket:
         """End a permit: its token is back at once; see `Limiter.refund`."""
         with self._line.lock:
             if self._tokens.in_flight:
-                self._tokens.untake()
+                self._tokens.untake("interactive")
                 if self._line.waiting:
                     self._line.pump(self._line.now())
 

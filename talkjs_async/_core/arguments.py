@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
-from talkjs_async._core.frozen_map import FrozenMap
+from talkjs_async._core.models.frozen_map import FrozenMap
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from talkjs_async import __version__
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.errors import ConfigurationError
 
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core.call import path
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.bulk.job import Job, Step, Work
 from talkjs_async.bulk.records import BadRecord, Blocks, Record, make_record
 from talkjs_async.bulk.store import Noun, store

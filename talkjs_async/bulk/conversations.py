@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import drop_unset
 from talkjs_async.bulk.job import Job, Work
 from talkjs_async.bulk.records import (

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.bulk import target as directory
 from talkjs_async.bulk.job import Job, Step, Work
 from talkjs_async.bulk.reader import AHEAD, Fetch, RawPage, Reader

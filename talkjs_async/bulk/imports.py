@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Final, TypeAlias
 
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.waiting import Lane
 from talkjs_async._core.wire import milliseconds, moment
 from talkjs_async.bulk.job import Job, Work
 from talkjs_async.bulk.messages import READ_AHEAD, as_text

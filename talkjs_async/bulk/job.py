@@ -20,8 +20,8 @@ import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.waiting import Lane
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk.journal import Identity, Journal
 from talkjs_async.bulk.report import BulkReport, Progress

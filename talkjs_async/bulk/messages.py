@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk.job import Job, Work
 from talkjs_async.bulk.records import (

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import anyio.to_thread
 
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk.conversations import ConversationNoun
 from talkjs_async.bulk.imports import SETTLE, ImportNoun

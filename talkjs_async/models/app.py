@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from talkjs_async._core import arguments as must_be
-from talkjs_async._core import kinds
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
 
 

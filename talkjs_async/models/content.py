@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async._core import kinds
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.kinds import mismatch
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.kinds import mismatch
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async.errors import DecodeError
 
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core import arguments as must_be
-from talkjs_async._core import kinds
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.kinds import Kind
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.kinds import Kind
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment, moment_or_none
 from talkjs_async.models.messages import Message
 from talkjs_async.models.participants import NOTIFY, Access, Notify, Participation

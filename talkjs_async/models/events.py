@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from talkjs_async._core import kinds
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.kinds import Kind, mapping
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.kinds import Kind, mapping
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import moment_or_none
 from talkjs_async.errors import DecodeError
 from talkjs_async.models.conversations import Conversation

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import attrs
 
 from talkjs_async._core import arguments as must_be
-from talkjs_async._core import kinds
+from talkjs_async._core.models import kinds
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 import attrs
 
 from talkjs_async._core import arguments as must_be
-from talkjs_async._core.frozen_map import FrozenMap
+from talkjs_async._core.models.frozen_map import FrozenMap
 from talkjs_async.errors import ConfigurationError
 
 Operator: TypeAlias = Literal["==", "!=", "oneOf", "!oneOf"]

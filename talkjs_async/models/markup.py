@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from talkjs_async._core import kinds
+from talkjs_async._core.models import kinds
 from talkjs_async.errors import DecodeError
 from talkjs_async.models.content import (
     AutoLinkNode,

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from talkjs_async._core import arguments as must_be
-from talkjs_async._core.frozen_map import EMPTY
+from talkjs_async._core.models.frozen_map import EMPTY
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
 
 Channel: TypeAlias = Literal["email", "sms"]

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async._core import kinds
 from talkjs_async._core.arguments import is_id
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.kinds import mapping
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.kinds import mapping
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import moment_or_none
 from talkjs_async.errors import ConfigurationError, DecodeError
 

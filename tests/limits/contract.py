@@ -44,7 +44,6 @@ class MakeLimiter(Protocol):
         burst: int = 4,
         max_in_flight: int | None = None,
         background_floor: int | None = 0,
-        tokens: float | None = None,
     ) -> Limiter: ...
 
 
@@ -228,7 +227,8 @@ class LimiterContract:
     async def test_background_gets_a_tenth_when_interactive_callers_want_everything(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
-        limiter = make_limiter(burst=10, background_floor=6, tokens=0.0)
+        limiter = make_limiter(burst=10, background_floor=6)
+        await use_up(limiter, 10)
 
         async with Callers(limiter, clock) as callers:
             await callers.ask(*(f"b{n}" for n in range(8)), lane="background")
@@ -237,8 +237,8 @@ class LimiterContract:
             callers.dismiss()
 
         turns = [turn for turn, name in enumerate(callers.granted) if name.startswith("b")]
-        assert turns[0] < 28
-        assert [10] * 5 == [later - earlier for earlier, later in pairwise(turns)][:5]
+        assert turns[0] < 30
+        assert all(9 <= later - earlier <= 11 for earlier, later in pairwise(turns))
 
     async def test_background_that_was_just_served_does_not_disturb_a_page_of_twenty_calls(
         self, make_limiter: MakeLimiter, clock: VirtualClock

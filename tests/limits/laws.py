@@ -251,10 +251,17 @@ def _look_for_idleness(limiter: Limiter, history: History) -> None:
         history.idle.append(budget)
 
 
-def check(history: History, *, rate: float, burst: int) -> None:
-    """State the laws that hold for every program."""
+def check(history: History, *, rate: float, burst: int, held: float = 0.0) -> None:
+    """
+    State the laws that hold for every program.
+
+    Args:
+        history: What happened.
+        rate, burst: Of the limiter.
+        held: Seconds for which a token may be held between its charge and its grant.
+    """
     _nothing_is_forgotten(history)
-    _no_window_holds_too_much(history, rate=rate, burst=burst)
+    _no_window_holds_too_much(history, rate=rate, burst=burst + rate * held)
     for lane in ("interactive", "background"):
         _a_lane_is_in_order([each for each in history.stories if each.call.lane == lane])
     _background_does_not_starve(history)
@@ -270,7 +277,7 @@ def _nothing_is_forgotten(history: History) -> None:
     assert (0, 0, 0) == (budget.in_flight, budget.waiting_interactive, budget.waiting_background)
 
 
-def _no_window_holds_too_much(history: History, *, rate: float, burst: int) -> None:
+def _no_window_holds_too_much(history: History, *, rate: float, burst: float) -> None:
     sent = sorted(
         each.granted for each in history.stories if each.sent and each.granted is not None
     )

@@ -34,14 +34,12 @@ def maker(clock: Clock) -> MakeLimiter:
         burst: int = 4,
         max_in_flight: int | None = None,
         background_floor: int | None = 0,
-        tokens: float | None = None,
     ) -> TokenBucket:
         return TokenBucket(
             rate,
             burst,
             max_in_flight=max_in_flight,
             background_floor=background_floor,
-            tokens=tokens,
             clock=clock,
         )
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async._core.tokens import DRIFT, Tokens, pause_of
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.tokens import DRIFT, Tokens, pause_of
+from talkjs_async._core.limits.waiting import Lane
 
 FULL_RATE = 9.0 * (1 - DRIFT)
 
@@ -31,7 +31,7 @@ def bucket(
 
 def grant(tokens: Tokens, count: int = 1) -> None:
     for _ in range(count):
-        tokens.take()
+        tokens.take("interactive")
 
 
 class TestSettlement:
@@ -58,7 +58,7 @@ class TestSettlement:
         tokens = bucket()
 
         grant(tokens)
-        tokens.untake()
+        tokens.untake("interactive")
 
         assert (600, 0, 0) == (tokens.free(1000.0), tokens.in_flight, tokens.granted)
 
@@ -72,7 +72,7 @@ class TestSettlement:
         count = 1_000_000
 
         for _ in range(count):
-            tokens.take()
+            tokens.take("interactive")
             tokens.settle(1000.0)
 
         error = Fraction(tokens.full_at) - (1000 + count * interval)
@@ -97,7 +97,7 @@ class TestSettlement:
             if due < math.inf:
                 assert pytest.approx(max(tokens.free(now), 1.0)) == tokens.free(max(due, now))
             if takes and due <= now:
-                tokens.take()
+                tokens.take("interactive")
             elif tokens.in_flight:
                 tokens.settle(now)
 
@@ -129,7 +129,7 @@ class TestReserves:
         tokens = bucket(burst=10, floor=3)
 
         while tokens.due(lane, 1000.0, owed=owed) <= 1000.0:
-            tokens.take()
+            tokens.take("interactive")
 
         assert left == tokens.free(1000.0)
 

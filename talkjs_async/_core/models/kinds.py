@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from talkjs_async._core.frozen_map import EMPTY, FrozenMap
+from talkjs_async._core.models.frozen_map import EMPTY, FrozenMap
 from talkjs_async.errors import DecodeError
 
 T = TypeVar("T")

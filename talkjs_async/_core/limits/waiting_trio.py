@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
 from threading import get_ident
 from typing import Any
 
 import trio
 from trio.lowlevel import Abort, current_task, in_trio_run, reschedule, wait_task_rescheduled
 
-from talkjs_async._core.waiting import WAITING, Dozer, Lane
+from talkjs_async._core.limits.waiting import WAITING, Dozer, Lane
 
 
 class TrioWaiter(Dozer):
@@ -42,6 +43,9 @@ class TrioWaiter(Dozer):
 
     def is_lost(self) -> bool:
         return False  # no trio run ends before its tasks
+
+    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        trio.lowlevel.spawn_system_task(job, context=Context())
 
     def _unpark(self) -> None:
         if self._task is not None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async import models
-from talkjs_async._core import kinds
-from talkjs_async._core.frozen_map import EMPTY
-from talkjs_async._core.shapes import Shape
+from talkjs_async._core.models import kinds
+from talkjs_async._core.models.frozen_map import EMPTY
+from talkjs_async._core.models.shapes import Shape
 from talkjs_async.errors import DecodeError
 from tests.models.shapes_of_everything import JSON, MANGLED, MODELS
 

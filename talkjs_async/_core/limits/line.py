@@ -16,7 +16,7 @@ from threading import RLock
 from typing import Final, Protocol
 
 from talkjs_async._core.clock import Clock, SystemClock
-from talkjs_async._core.waiting import (
+from talkjs_async._core.limits.waiting import (
     CLOSED,
     GONE,
     GRANTED,
@@ -46,7 +46,14 @@ _DEAD_KEPT: Final = 64
 
 
 class Source(Protocol):
-    """Where the tokens come from."""
+    """
+    Where the tokens come from.
+
+    Attributes:
+        patience: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
+    """
+
+    patience: float
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
         """
@@ -62,11 +69,11 @@ class Source(Protocol):
         """
         ...
 
-    def take(self) -> int:
-        """Take the token that is due, and return the epoch."""
+    def take(self, lane: Lane) -> int:
+        """Take the token that is due for *lane*, and return the epoch."""
         ...
 
-    def untake(self) -> None:
+    def untake(self, lane: Lane) -> None:
         """Take back a `take` whose caller has gone."""
         ...
 
@@ -162,6 +169,7 @@ class Line:
         "_owed",
         "_pumping",
         "_queues",
+        "_reason",
         "_source",
         "_system_clock",
         "blocked",
@@ -188,6 +196,7 @@ class Line:
             "background": self._background,
         }
         self._deadlines = Deadlines()
+        self._reason = ""
         self._owed = -_AHEAD
         self.closed = False
         self.last: Waiter | None = None
@@ -262,7 +271,7 @@ class Line:
     def refusal(self, waiter: Waiter, since: float, max_wait: float | None) -> TalkJSError:
         """Say why *waiter*, who came at *since*, was woken without a token."""
         if waiter.state == CLOSED or max_wait is None:
-            return LimiterUnavailable("The limiter was closed while this call waited.")
+            return LimiterUnavailable(self._reason)
         with self.lock:
             now = self.now()
             estimate = now - since + self.estimate(waiter.lane, now)
@@ -271,24 +280,44 @@ class Line:
     async def watch(self, waiter: Waiter) -> None:
         """Wait on behalf of a waiter without alarm: as the leader it has to watch the clock."""
         while waiter.state == WAITING:
-            with self.lock:
-                leads = waiter is self._leader
-                seconds = max(self.due + SLACK - self.now(), 0.0)
-            if leads:
-                await waiter.doze(self._clock, seconds)
-                with self.lock:
-                    self.pump(self.now())
-            else:
-                await waiter
+            await self.look_out(waiter)
+
+    async def look_out(self, waiter: Waiter) -> None:
+        """Sleep until somebody wakes *waiter*; as the leader only until the next token is due."""
+        if waiter.has_alarm:
+            await waiter
+            return
+        with self.lock:
+            leads = waiter is self._leader
+            seconds = max(self.due + SLACK - self.now(), 0.0)
+        if not leads:
+            await waiter
+            return
+        await waiter.doze(self._clock, seconds)
+        with self.lock:
+            self.pump(self.now())
 
     def close(self) -> None:
         """Refuse everybody from now on, those who wait included."""
         with self.lock:
             self.closed = True
-            for queue in self._queues.values():
-                while (head := queue.head()) is not None:
-                    self._end(head, CLOSED)
-                    head.wake()
+            self.refuse("The limiter was closed while this call waited.")
+
+    def refuse(self, reason: str) -> None:
+        """Refuse those who wait. Lock held."""
+        self._reason = reason
+        for queue in self._queues.values():
+            while (head := queue.head()) is not None:
+                self._end(head, CLOSED)
+                head.wake()
+
+    def rouse(self) -> None:
+        """Have one of those who wait look at its state again. Lock held."""
+        for queue in self._queues.values():
+            while (head := queue.head()) is not None:
+                if head.wake():
+                    return
+                self._end(head, GONE)
 
     def pump(self, now: float) -> None:
         """Hand out all that is due, and have somebody wake us for the next. Lock held."""
@@ -296,12 +325,14 @@ class Line:
             self._again = True
             return
         self._pumping = True
+        source = self._source
         try:
             while True:
                 self._again = False
                 head, due = self._grant_due(now)
                 self.blocked = due == math.inf
                 deadline, late = self._deadlines.next()
+                deadline += source.patience
                 if late is not None and deadline <= now:
                     self._end(late, LATE)
                     late.wake()
@@ -343,11 +374,11 @@ class Line:
                 if background is not None:
                     self._owed += _OWED_PER_GRANT
             self.waiting -= 1
-            head.epoch = source.take()
+            head.epoch = source.take(head.lane)
             self.last = head
             if not head.wake():
                 head.state = GONE
-                source.untake()
+                source.untake(head.lane)
         return None, math.inf
 
     def _appoint(self, head: Waiter | None, due: float, now: float) -> bool:
@@ -391,7 +422,7 @@ class Line:
         with self.lock:
             if waiter.state == GRANTED:
                 waiter.state = GONE
-                self._source.untake()
+                self._source.untake(waiter.lane)
             elif waiter.state == WAITING:
                 self._end(waiter, GONE)
                 if waiter is not self._leader:

@@ -17,8 +17,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from talkjs_async._core.frozen_map import FrozenMap
-from talkjs_async._core.kinds import ABSENT, Kind, frozen, mapping, mismatch, under
+from talkjs_async._core.models.frozen_map import FrozenMap
+from talkjs_async._core.models.kinds import ABSENT, Kind, frozen, mapping, mismatch, under
 from talkjs_async.errors import DecodeError
 
 M = TypeVar("M")

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import anyio
 
-from talkjs_async._core.connection import open_client
-from talkjs_async._core.engine import Engine, engine_of
-from talkjs_async._core.per_loop import PerLoop
+from talkjs_async._core.transport.connection import open_client
+from talkjs_async._core.transport.engine import Engine, engine_of
+from talkjs_async._core.transport.per_loop import PerLoop
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
@@ -112,6 +112,10 @@ class Dozer(Waiter):
             finally:
                 self._scope = None
 
+    @abstractmethod
+    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task in this event loop that belongs to no caller. *job* must not raise."""
+
     def _resume(self) -> None:
         # Runs in the waiter's own event loop, so nothing can happen between look and leap.
         if self._scope is not None:
@@ -154,14 +158,14 @@ def kind_here(*, system_clock: bool) -> type[Waiter]:
 
 @cache
 def _trio_kind() -> type[Waiter]:
-    from talkjs_async._core.waiting_trio import TrioWaiter  # noqa: PLC0415
+    from talkjs_async._core.limits.waiting_trio import TrioWaiter  # noqa: PLC0415
 
     return TrioWaiter
 
 
 @cache
 def _asyncio_kinds() -> tuple[type[Waiter], type[Waiter]]:
-    from talkjs_async._core.waiting_asyncio import (  # noqa: PLC0415
+    from talkjs_async._core.limits.waiting_asyncio import (  # noqa: PLC0415
         AlarmWaiter,
         AsyncioWaiter,
     )

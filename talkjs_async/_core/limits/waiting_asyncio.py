@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
 from threading import get_ident
 from typing import Any, ClassVar, Final
 
-from talkjs_async._core.waiting import WAITING, Alarm, Dozer, Lane, Waiter
+from talkjs_async._core.limits.waiting import WAITING, Alarm, Dozer, Lane, Waiter
 
 _TICK: Final = 0.002
 """
 Seconds. Tokens that come faster are handed out together: to wake up an event loop costs as much as
 to hand out ten, and uvloop, which counts in milliseconds, would ring too early.
 """
+
+_tasks: Final[set[asyncio.Task[None]]] = set()
+"""The event loop itself keeps only weak references."""
 
 
 class AlarmWaiter(Waiter):
@@ -30,6 +34,8 @@ class AlarmWaiter(Waiter):
         self._thread = get_ident()
 
     def __await__(self) -> Generator[Any, Any, None]:
+        if self.future.done():
+            self.future = self.future.get_loop().create_future()
         return self.future.__await__()
 
     def wake(self) -> bool:
@@ -87,6 +93,12 @@ class AsyncioWaiter(Dozer):
 
     def is_lost(self) -> bool:
         return self._loop.is_closed()
+
+    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        # A context of its own: the task outlives the call that happens to start it.
+        task = self._loop.create_task(job(), context=Context())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
 
     def _unpark(self) -> None:
         if self._future is not None:

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from talkjs_async._core.waiting import kind_here
+from talkjs_async._core.limits.waiting import kind_here
 from talkjs_async.emulator import VirtualClock
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,11 @@ network does: no safety margin is needed.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
-from talkjs_async._core.waiting import Lane
+from talkjs_async._core.limits.waiting import Lane
+from talkjs_async.errors import ConfigurationError
 
 DRIFT: Final = 0.0005
 """
@@ -21,34 +23,34 @@ Part of the rate that is left unused, because two clocks never run equally fast.
 A clock that is 100 ppm fast would cause 75 429s in a saturated day; this costs 0.05 % instead.
 """
 
-_FLOOR: Final = 0.05
+FLOOR: Final = 0.05
 """Part of the burst that background may not touch: 30 of 600, for a page of some 20 calls."""
 
-_SLOTS_KEPT: Final = 0.2
+SLOTS_KEPT: Final = 0.2
 """Part of the requests in flight that background leaves to interactive calls."""
 
-_DEBT: Final = 0.5
+DEBT: Final = 0.5
 """Seconds of the rate that a 429 puts us below zero: enough for a server that refills in ticks."""
 
-_MARGIN: Final = 0.05
+MARGIN: Final = 0.05
 """Part of the burst that 429s can teach us not to use."""
 
-_SUSPICIOUS: Final = 900.0
+SUSPICIOUS: Final = 900.0
 """
 Seconds. The first 429 says that we were wrong about the level of the bucket (a restart, say). One
 more within this time says that somebody else draws on it, so that the rate is wrong too.
 """
 
-_CUT: Final = 0.85
+CUT: Final = 0.85
 """What is left of the rate after such a 429."""
 
-_RECOVERY: Final = 0.001
+RECOVERY: Final = 0.001
 """Part of the full rate that comes back per second."""
 
 _RECOVERY_STEP: Final = 1.0
 """Seconds between two corrections of the rate."""
 
-_LEAST_RATE: Final = 0.02
+LEAST_RATE: Final = 0.02
 """Part of the full rate that is always tried: fifty strangers in one app."""
 
 _LONGEST_PAUSE: Final = 60.0
@@ -70,6 +72,7 @@ class Tokens:
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
         epoch: How many herds of 429s there were.
+        patience: See `Source`; nobody else is asked.
         resume_at: Nobody is granted a token before.
         recover_at: When `recover` has something to do. Infinite at the full rate.
     """
@@ -87,6 +90,7 @@ class Tokens:
         "in_flight",
         "interval",
         "lanes",
+        "patience",
         "rate",
         "recover_at",
         "resume_at",
@@ -114,9 +118,9 @@ class Tokens:
             now: The clock.
         """
         if floor is None:
-            floor = int(burst * _FLOOR)
+            floor = int(burst * FLOOR)
         most = math.inf if max_in_flight is None else max_in_flight
-        kept = 0 if max_in_flight is None else int(max_in_flight * _SLOTS_KEPT)
+        kept = 0 if max_in_flight is None else int(max_in_flight * SLOTS_KEPT)
         self.lanes: Final[dict[Lane, tuple[float, float]]] = {
             "interactive": (1.0, most),
             "background": (1.0 + floor, most - kept),
@@ -129,12 +133,13 @@ class Tokens:
         self.in_flight = 0
         self.granted = 0
         self.epoch = 0
+        self.patience = 0.0
         self.resume_at = -math.inf
         self.recover_at = math.inf
         self._recovered_at = now
         self._drained_at = -math.inf
         # Whatever 429s teach, a background token must still fit in.
-        self._most_margin = max(0.0, min(burst * _MARGIN, burst - 1.0 - floor))
+        self._most_margin = max(0.0, min(burst * MARGIN, burst - 1.0 - floor))
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
         """When one more may be granted; see `Source.due`."""
@@ -150,13 +155,13 @@ class Tokens:
         # Not max(): this runs once per grant, and the call would cost more than the rest.
         return (full_at if full_at > now else now) + missing * self.interval  # noqa: FURB136
 
-    def take(self) -> int:
+    def take(self, lane: Lane) -> int:  # noqa: ARG002 - tokens are all alike
         """Grant one, and return the epoch."""
         self.in_flight += 1
         self.granted += 1
         return self.epoch
 
-    def untake(self) -> None:
+    def untake(self, lane: Lane) -> None:  # noqa: ARG002
         """Undo a grant: nothing was sent."""
         self.in_flight -= 1
         self.granted -= 1
@@ -192,19 +197,19 @@ class Tokens:
             retry_after: Seconds that the server asked for, 0 if it did not.
         """
         self.epoch += 1
-        margin = self.burst - self.capacity + _DEBT * self.rate
+        margin = self.burst - self.capacity + DEBT * self.rate
         self.capacity = self.burst - min(margin, self._most_margin)
-        if now - self._drained_at < _SUSPICIOUS:
+        if now - self._drained_at < SUSPICIOUS:
             self._recovered_at = now
-            self._set_rate(now, max(self.rate * _CUT, self._full_rate * _LEAST_RATE))
+            self._set_rate(now, max(self.rate * CUT, self._full_rate * LEAST_RATE))
         self._drained_at = now
-        pause = max(_DEBT + self.interval, retry_after)
+        pause = max(DEBT + self.interval, retry_after)
         self.hold(now, pause)
         return pause
 
     def recover(self, now: float) -> None:
         """Take back a part of the rate that was cut."""
-        gained = (now - self._recovered_at) * _RECOVERY * self._full_rate
+        gained = (now - self._recovered_at) * RECOVERY * self._full_rate
         self._recovered_at = now
         self._set_rate(now, min(self.rate + gained, self._full_rate))
 
@@ -222,3 +227,43 @@ def pause_of(retry_after: float | None) -> float:
     if retry_after is None or not retry_after > 0:
         return 0.0
     return min(retry_after, _LONGEST_PAUSE)
+
+
+def check_limits(
+    rate: float, burst: int, max_in_flight: int | None, background_floor: int | None
+) -> None:
+    """
+    Check the settings that all limiters have.
+
+    Raises:
+        ConfigurationError: A number that is not a number of that kind.
+    """
+    if not 0 < rate < math.inf:
+        raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
+    if not 1 <= burst < math.inf or burst != int(burst):
+        raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
+    if max_in_flight is not None and not max_in_flight >= 1:
+        raise ConfigurationError(
+            "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
+        )
+    if background_floor is not None and not 0 <= background_floor < burst:
+        raise ConfigurationError(
+            "background_floor", f"0 or more and less than burst ({burst}): {background_floor!r}"
+        )
+
+
+def check_call(
+    lanes: Mapping[Lane, tuple[float, float]], lane: Lane, max_wait: float | None
+) -> tuple[float, float]:
+    """
+    Check the arguments of `acquire`, and return the entry of *lane* in *lanes*.
+
+    Raises:
+        ConfigurationError: No such lane, or a *max_wait* that is negative or NaN.
+    """
+    if max_wait is not None and not max_wait >= 0:
+        raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {max_wait!r}")
+    try:
+        return lanes[lane]
+    except (KeyError, TypeError):
+        raise ConfigurationError("lane", f"'interactive' or 'background': {lane!r}") from None

@@ -1,0 +1,1 @@
+"""How the budget is counted and waited for: the machine room of `limits.py`."""

@@ -1,0 +1,1 @@
+"""How a model reads what came over the wire: the machine room of `models/`."""

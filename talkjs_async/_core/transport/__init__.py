@@ -1,0 +1,1 @@
+"""Single connections, each its own client, for every event loop."""
