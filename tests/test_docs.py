@@ -1,8 +1,10 @@
-"""The reference is what the code says, and the code has no gap on either side."""
+"""The reference is what the code says, and the pages name only what is there."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,35 @@ def test_no_two_examples_build_the_same_request_of_a_method() -> None:
     built = Counter((one.method, one.call.method, one.path) for one in ENDPOINTS)
 
     assert 1 == max(built.values())
+
+
+def python_of_pages() -> list[Any]:
+    return [
+        pytest.param(page.name, code, id=f"{page.stem}-{number}")
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        for number, code in enumerate(
+            re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+        )
+    ]
+
+
+@pytest.mark.parametrize(("page", "code"), python_of_pages())
+def test_what_a_page_imports_is_there(page: str, code: str) -> None:
+    tree = compile(code, page, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compile(tree, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("talkjs_async"):
+            module = importlib.import_module(node.module or "")
+            assert [] == [each.name for each in node.names if not hasattr(module, each.name)]
+
+
+def test_every_link_of_a_page_leads_to_a_file() -> None:
+    broken = [
+        (page.name, link)
+        for page in (ROOT / "docs").rglob("*.md")
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+
+    assert [] == broken
