@@ -46,12 +46,12 @@ def endpoint(
     """Make an ordinary coroutine method of a function that builds a `Call`."""
 
     @wraps(build)
-    async def send(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call_endpoint(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(build(self, *args, **kwargs))
 
-    send.__annotations__["return"] = _result_of(build)
-    send.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
-    return send
+    call_endpoint.__annotations__["return"] = _result_of(build)
+    call_endpoint.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
+    return call_endpoint
 
 
 def listing(
