@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.relay import Relay
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -89,13 +90,16 @@ class AnonymousProjects(Anonymous):
             max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
+        self._relay = Relay(pipeline.limiters, pipeline.hooks)
         super().__init__(pipeline.run)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop. A given *http_client* stays open."""
+        self._relay.stop()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
+        self._relay.start()
         return self
 
     async def __aexit__(

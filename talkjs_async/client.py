@@ -14,6 +14,7 @@ import attrs
 
 from talkjs_async._core.call import Bucket, Call, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.relay import Relay
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
@@ -90,7 +91,8 @@ class AsyncTalkJS:
         http_client: An `httpx.AsyncClient` (or httpx2's) of yours, used as it is, never closed.
         transport: An httpx transport of yours; the client built around it is ours to close.
         clock: Source of time. None: the machine's.
-        hooks: Called with every event of `talkjs_async.telemetry`.
+        hooks: Called with every event of `talkjs_async.telemetry`. Those of the budget tell of all
+            who share it, in whichever thread they run.
 
     A client with its own *transport* or *limiter* shares no budget with others.
 
@@ -154,6 +156,7 @@ class AsyncTalkJS:
             max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
+        self._relay = Relay(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatcher: Dispatcher | None = None
         if overflow_to_batch:
             from talkjs_async.overflow import Dispatcher  # noqa: PLC0415 - few want it
@@ -252,6 +255,12 @@ class AsyncTalkJS:
             changes["hooks"] = tuple(hooks)
         derived = object.__new__(type(self))
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
+        # The events of the budget go to this client's hooks as long as either client exists.
+        derived._relay = (
+            self._relay
+            if hooks is UNSET
+            else Relay(derived._pipeline.limiters, derived._pipeline.hooks)
+        )
         derived.app_id = self.app_id
         derived._dispatcher = self._dispatcher
         derived._tokens = self._tokens
@@ -318,10 +327,16 @@ class AsyncTalkJS:
         return self._pipeline.limiters["ordinary"].statistics()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop. A given *http_client* stays open."""
+        """
+        Close the connections of this event loop, and tell the hooks of no more waits and pauses.
+
+        A given *http_client* stays open.
+        """
+        self._relay.stop()
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:
+        self._relay.start()
         if self._dispatcher is not None:
             await self._dispatcher.start()
         return self

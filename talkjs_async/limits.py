@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal, Protocol
 
 import attrs
@@ -24,6 +25,15 @@ from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.tokens import Tokens, check_call, check_limits, pause_of
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.telemetry import (
+    Drained,
+    LimiterEvent,
+    Listener,
+    Paused,
+    StoreAway,
+    StoreBack,
+    Waited,
+)
 
 __all__ = [
     "Budget",
@@ -150,82 +160,6 @@ class Budget:
         )
 
 
-@attrs.frozen(kw_only=True)
-class Waited:
-    """
-    A call had to queue and got its token.
-
-    Attributes:
-        lane: Where it queued.
-        seconds: How long.
-    """
-
-    lane: Lane
-    seconds: float
-
-
-@attrs.frozen(kw_only=True)
-class Drained:
-    """
-    A 429 showed that the server's bucket is emptier than ours; once per herd.
-
-    Attributes:
-        epoch: The number of such surprises so far.
-        tokens: What we believed to have.
-        in_flight: Requests that are not answered yet.
-        effective_rate: Requests per second from now on.
-    """
-
-    epoch: int
-    tokens: float
-    in_flight: int
-    effective_rate: float
-
-
-@attrs.frozen(kw_only=True)
-class Paused:
-    """
-    Nobody may send for a while, after a 429.
-
-    Attributes:
-        seconds: How long from now.
-        retry_after: What the server asked for, in seconds. None when it did not say.
-    """
-
-    seconds: float
-    retry_after: float | None
-
-
-@attrs.frozen(kw_only=True)
-class StoreAway:
-    """
-    The store that processes share cannot be used; this process goes on without it.
-
-    Attributes:
-        reason: What went wrong.
-        effective_rate: Requests per second that this process allows itself meanwhile. 0 for none.
-    """
-
-    reason: str
-    effective_rate: float
-
-
-@attrs.frozen(kw_only=True)
-class StoreBack:
-    """
-    The shared store is in use again.
-
-    Attributes:
-        spent: Requests that this process let through without it.
-    """
-
-    spent: int
-
-
-LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack
-Listener = Callable[[LimiterEvent], None]
-
-
 _buckets: Final[weakref.WeakSet[TokenBucket]] = weakref.WeakSet()
 """All that exist, for `_after_fork`."""
 
@@ -302,7 +236,7 @@ class TokenBucket:
         )
         self._line = Line(self._tokens, clock)
         self._throttled = 0
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: dict[object, Listener] = {}
         _buckets.add(self)
 
     def __repr__(self) -> str:
@@ -410,7 +344,7 @@ class TokenBucket:
                 throttled=self._throttled,
             )
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Listener) -> Callable[[], object]:
         """
         Have *listener* called with every event of this bucket, whichever client caused it.
 
@@ -419,14 +353,10 @@ class TokenBucket:
         Returns:
             What to call to end it.
         """
-        with self._line.lock:
-            self._listeners = (*self._listeners, listener)
-
-        def stop() -> None:
-            with self._line.lock:
-                self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return stop
+        # Without the lock: a garbage collection may call what is returned, while any lock is held.
+        key = object()
+        self._listeners[key] = listener
+        return partial(self._listeners.pop, key, None)
 
     async def aclose(self) -> None:
         """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
@@ -448,7 +378,7 @@ class TokenBucket:
 
     def _announce(self, *events: LimiterEvent) -> None:
         for event in events:
-            for listener in self._listeners:
+            for listener in list(self._listeners.values()):
                 try:
                     listener(event)
                 except Exception:

@@ -3,6 +3,10 @@ What happens inside, as data: frozen events for hooks.
 
 A hook is any callable that takes one event. It runs in the task that makes the call, so it must be
 quick and must not block. Events hold no secret, no token, no body and no query.
+
+`AttemptEnded` and `RetryScheduled` are about the calls of one client. The others are about a
+budget, and tell of whoever shares it: other clients of the app, and other threads, in which the
+hook then runs.
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
+
+from talkjs_async._core.call import Bucket
+from talkjs_async._core.limits.waiting import Lane
 
 logger: Final = logging.getLogger("talkjs_async")
 
@@ -58,8 +65,96 @@ class RetryScheduled:
     error: str
 
 
-Event = AttemptEnded | RetryScheduled
+@attrs.frozen(kw_only=True)
+class Waited:
+    """
+    A call had to queue for the budget and got its token.
+
+    Attributes:
+        lane: Where it queued.
+        seconds: How long.
+        bucket: Which budget of a client: "ordinary" or "batch". None for who listens to the limiter
+            itself.
+    """
+
+    lane: Lane
+    seconds: float
+    bucket: Bucket | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Drained:
+    """
+    A 429 showed that the server's bucket is emptier than ours; once per herd.
+
+    Attributes:
+        epoch: The number of such surprises so far.
+        tokens: What we believed to have.
+        in_flight: Requests that are not answered yet.
+        effective_rate: Requests per second from now on.
+        bucket: As in `Waited`.
+    """
+
+    epoch: int
+    tokens: float
+    in_flight: int
+    effective_rate: float
+    bucket: Bucket | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Paused:
+    """
+    Nobody may send for a while, after a 429.
+
+    Attributes:
+        seconds: How long from now.
+        retry_after: What the server asked for, in seconds. None when it did not say.
+        bucket: As in `Waited`.
+    """
+
+    seconds: float
+    retry_after: float | None
+    bucket: Bucket | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StoreAway:
+    """
+    The store that processes share cannot be used; this process goes on without it.
+
+    Attributes:
+        reason: What went wrong.
+        effective_rate: Requests per second that this process allows itself meanwhile. 0 for none.
+        bucket: As in `Waited`.
+    """
+
+    reason: str
+    effective_rate: float
+    bucket: Bucket | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StoreBack:
+    """
+    The shared store is in use again.
+
+    Attributes:
+        spent: Requests that this process let through without it.
+        bucket: As in `Waited`.
+    """
+
+    spent: int
+    bucket: Bucket | None = None
+
+
+LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack
+Listener = Callable[[LimiterEvent], None]
+
+Event = AttemptEnded | RetryScheduled | LimiterEvent
 Hook = Callable[[Event], None]
+
+_UNREMARKABLE: Final = (AttemptEnded, Waited, StoreBack)
 
 
 def emit(hooks: Sequence[Hook], event: Event) -> None:
@@ -77,8 +172,7 @@ def emit(hooks: Sequence[Hook], event: Event) -> None:
 
 def log_events(event: Event) -> None:
     """Hook that writes each event to the logger "talkjs_async", failures as warnings."""
-    level = (
-        logging.DEBUG if isinstance(event, AttemptEnded) and not event.error else logging.WARNING
-    )
+    failed = not isinstance(event, _UNREMARKABLE) or getattr(event, "error", None) is not None
+    level = logging.WARNING if failed else logging.DEBUG
     if logger.isEnabledFor(level):
         logger.log(level, "%s", event)

@@ -1,11 +1,13 @@
-"""The reference is what the code says, and the pages name only what is there."""
+"""The docs do what they say; the reference is what the code says, without a gap on either side."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, call_of
 from talkjs_async.anonymous import AnonymousProjects
-from talkjs_async.emulator import Emulator
+from talkjs_async.emulator import Emulator, SystemClock
 from talkjs_async.emulator.routes import ROUTES
 
 ROOT = Path(__file__).parents[1]
@@ -105,17 +107,54 @@ def test_no_two_examples_build_the_same_request_of_a_method() -> None:
     assert 1 == max(built.values())
 
 
-def python_of_pages() -> list[Any]:
-    return [
-        pytest.param(page.name, code, id=f"{page.stem}-{number}")
-        for page in sorted((ROOT / "docs").rglob("*.md"))
-        for number, code in enumerate(
-            re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-        )
-    ]
+PAGES = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
 
 
-@pytest.mark.parametrize(("page", "code"), python_of_pages())
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The Python blocks of a page, each with the output that is shown below it, if any."""
+    text = (ROOT / "docs" / page).read_text()
+    found = re.finditer(
+        r"```python\n(?P<code>.*?)```(?:\n\n```text\n(?P<output>.*?)```)?", text, re.DOTALL
+    )
+    return [(each["code"], each["output"] or "") for each in found]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """An emulator on a port, which the environment points to."""
+    emulator = Emulator(clock=SystemClock())
+    with emulator.serve() as server:
+        monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
+        monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)
+        monkeypatch.setenv("TALKJS_SECRET_KEY", emulator.secret_key)
+        yield emulator
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("code", "output"),
+    [
+        pytest.param(*block, id=f"{page}:{number}")
+        for page in ["how-to/watching.md"]
+        for number, block in enumerate(blocks(page))
+    ],
+)
+async def test_the_examples_of_a_page_run_and_print_what_is_shown(
+    served: Emulator, capsys: pytest.CaptureFixture[str], code: str, output: str
+) -> None:
+    compiled = compile(code, "docs", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    done = eval(compiled, {"__name__": "docs"})
+    if inspect.isawaitable(done):
+        await done
+
+    assert capsys.readouterr().out.startswith(output)
+    assert {200} >= {exchange.status for exchange in served.requests}
+
+
+@pytest.mark.parametrize(
+    ("page", "code"), [(page, code) for page in PAGES for code, _ in blocks(page)]
+)
 def test_what_a_page_imports_is_there(page: str, code: str) -> None:
     tree = compile(code, page, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     compile(tree, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
