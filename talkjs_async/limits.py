@@ -11,17 +11,15 @@ from __future__ import annotations
 import logging
 import math
 import os
-import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal, Protocol
 
-import attrs
-
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.budget import Budget
 from talkjs_async._core.limits.line import Line
+from talkjs_async._core.limits.registry import Registry
 from talkjs_async._core.limits.tokens import Tokens, check_call, check_limits, pause_of
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
@@ -107,57 +105,6 @@ class Limiter(Protocol):
     async def aclose(self) -> None:
         """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
         ...
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class Budget:
-    """
-    The budget at one moment.
-
-    Attributes:
-        tokens: Requests that could leave at once. Negative after a 429, and when more are in flight
-            than the bucket holds.
-        burst: The most that the bucket holds, in requests.
-        rate: Requests per second that the server is documented to allow.
-        effective_rate: Requests per second that are used of it. Lower after 429s.
-        in_flight: Requests that were granted and are not answered.
-        max_in_flight: The most that may be. None for no bound.
-        waiting_interactive, waiting_background: Calls that queue, per lane.
-        estimated_wait: Seconds until a new interactive call would be granted.
-        estimated_wait_background: The same for a new background call.
-        paused_for: Seconds in which nobody is granted anything, after a 429. Mostly 0.
-        granted: Attempts that this process let through so far.
-        throttled: 429s that it has seen so far.
-        kept_in: Where the tokens are: in this "process", in a "store" for all processes, or in this
-            process "alone" because the store is away.
-    """
-
-    tokens: float
-    burst: int
-    rate: float
-    effective_rate: float
-    in_flight: int
-    max_in_flight: int | None
-    waiting_interactive: int
-    waiting_background: int
-    estimated_wait: float
-    estimated_wait_background: float
-    paused_for: float
-    granted: int
-    throttled: int
-    kept_in: Literal["process", "store", "alone"] = "process"
-
-    def __repr__(self) -> str:
-        cap = "" if self.max_in_flight is None else f" of {self.max_in_flight}"
-        pause = f"paused for {self.paused_for:.1f} s; " if self.paused_for else ""
-        return (
-            f"<Budget {self.tokens:.1f} of {self.burst} tokens, +{self.effective_rate:.2f}/s; "
-            f"{pause}{self.in_flight}{cap} in flight; "
-            f"waiting {self.waiting_interactive} interactive ({self.estimated_wait:.2f} s), "
-            f"{self.waiting_background} background ({self.estimated_wait_background:.2f} s); "
-            f"{self.granted} granted, {self.throttled} throttled"
-            f"{'' if self.kept_in == 'process' else f'; kept in {self.kept_in}'}>"
-        )
 
 
 _buckets: Final[weakref.WeakSet[TokenBucket]] = weakref.WeakSet()
@@ -385,54 +332,14 @@ class TokenBucket:
                     _logger.exception("A listener failed on %s", type(event).__name__)
 
 
-_STRANGE_CLOCKS: Final = 64
-"""Shared buckets on other clocks that are kept while nobody uses them."""
-
 _LIMITS: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
 """Rate and burst of each endpoint class (documented, read 2026-11-22)."""
 
-
-class _Registry:
-    """
-    One bucket per app and endpoint class, for the whole process.
-
-    A bucket on the machine's clock is kept for good: the next client of the app must find it as the
-    last one left it. Other clocks come and go with tests: of their buckets only the latest are
-    kept, and those that somebody uses.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._kept: dict[_Key, TokenBucket] = {}
-        self._recent: OrderedDict[_Key, TokenBucket] = OrderedDict()
-        self._used: weakref.WeakValueDictionary[_Key, TokenBucket] = weakref.WeakValueDictionary()
-
-    def get(self, key: _Key, clock: Clock) -> TokenBucket:
-        with self.lock:
-            bucket = self._used.get(key)
-            if bucket is None or bucket.closed:
-                rate, burst = _LIMITS[key[2]]
-                bucket = self._used[key] = TokenBucket(rate, burst, clock=clock)
-            if clock is SYSTEM_CLOCK:
-                self._kept[key] = bucket
-            else:
-                self._recent[key] = bucket
-                self._recent.move_to_end(key)
-                if len(self._recent) > _STRANGE_CLOCKS:
-                    self._recent.popitem(last=False)
-            return bucket
-
-
-# Base URL, app ID, endpoint class, identity of the clock. The bucket keeps its clock alive, so no
-# other clock can have that identity while the bucket is in use.
-_Key = tuple[str, str, str, int]
-
-_registry = _Registry()
+_registry: Final[Registry[TokenBucket]] = Registry()
 
 
 def _after_fork() -> None:
-    # Whoever held a lock may not exist on this side.
-    _registry.lock = threading.Lock()
+    _registry.forked()
     for bucket in _buckets:
         bucket._forked()  # noqa: SLF001
 
@@ -456,4 +363,7 @@ def shared_bucket(
         endpoint_class: "batch" for `POST /batch`, "ordinary" for everything else.
         clock: Buckets on different clocks have nothing in common.
     """
-    return _registry.get((base_url, app_id, endpoint_class, id(clock)), clock)
+    rate, burst = _LIMITS[endpoint_class]
+    return _registry.get(
+        (base_url, app_id, endpoint_class), clock, partial(TokenBucket, rate, burst, clock=clock)
+    )
