@@ -1,0 +1,1 @@
+"""The budget inside Redis: the machine room of `redis.py`."""
