@@ -27,6 +27,7 @@ from talkjs_async.bulk.journal import Identity, Journal
 from talkjs_async.bulk.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.resources.users import MOST_USERS_PER_PUT
 
 
 @attrs.define
@@ -91,12 +92,36 @@ class Work:
     stopping: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
 
+    def could_leave(self, seconds: float) -> float:
+        """How many requests of the present kind can leave from now on within some seconds."""
+        tokens, rate = pace(self.talkjs, self.tally.per_request)
+        return tokens + rate * seconds
+
     def budget_wait(self) -> float:
         """Seconds until the budget would let one more request of the job go."""
         budget = self.talkjs.budget
         if self.lane == "interactive":
             return budget.estimated_wait
         return budget.estimated_wait_background
+
+
+def pace(talkjs: AsyncTalkJS, per_request: int) -> tuple[float, float]:
+    """
+    Return how many requests have left or could leave at once, and how many per second after that.
+
+    Args:
+        per_request: How many records go into one, which tells what may be taken along by batches.
+    """
+    ordinary = talkjs.budget
+    tokens, rate = max(0.0, ordinary.tokens) + ordinary.in_flight, ordinary.effective_rate
+    # The client has no public face for these. Only requests about one thing are taken along, not
+    # `PUT /users`.
+    dispatcher = talkjs._dispatcher  # noqa: SLF001
+    if dispatcher is not None and dispatcher.active and per_request < MOST_USERS_PER_PUT:
+        batch = talkjs._pipeline.limiters["batch"].statistics()  # noqa: SLF001
+        tokens += MOST_OPERATIONS * (max(0.0, batch.tokens) + batch.in_flight)
+        rate += MOST_OPERATIONS * batch.effective_rate
+    return tokens, rate
 
 
 class Step(ABC):
@@ -246,26 +271,19 @@ class Job:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
 
+    @property
+    def last_report(self) -> BulkReport | None:
+        """The same, or None where there is none."""
+        return self._report
+
     def _eta(self) -> float | None:
         tally = self._tally
         if tally.total is None:
             return None
         records = max(0, tally.total - tally.through - tally.answered)
         requests = math.ceil(records / tally.per_request)
-        tokens, rate = self._pace()
+        tokens, rate = pace(self._talkjs, tally.per_request)
         return max(0.0, (requests - tokens) / rate)
-
-    def _pace(self) -> tuple[float, float]:
-        """Return the requests that have left or could leave at once, and those per second."""
-        ordinary = self._talkjs.budget
-        tokens, rate = max(0.0, ordinary.tokens) + ordinary.in_flight, ordinary.effective_rate
-        # No public face either. Only single requests overflow, not `PUT /users`.
-        dispatcher = self._talkjs._dispatcher  # noqa: SLF001
-        if dispatcher is not None and dispatcher.active and self._tally.per_request < 100:
-            batch = self._talkjs._pipeline.limiters["batch"].statistics()  # noqa: SLF001
-            tokens += MOST_OPERATIONS * (max(0.0, batch.tokens) + batch.in_flight)
-            rate += MOST_OPERATIONS * batch.effective_rate
-        return tokens, rate
 
     async def _to_the_end(self) -> BulkReport:
         await self._run()
@@ -315,6 +333,8 @@ class Job:
         finally:
             await journal.close()
         tally = self._tally
+        # From now on it lives as long as the report, whoever still holds the journal.
+        scratch, journal.scratch = journal.scratch, None
         self._report = BulkReport(
             kind=self._step.kind,
             job_id=journal.job_id,
@@ -329,7 +349,7 @@ class Job:
             journal=self._path if self._step.has_records else None,
             file=journal.path if self._step.has_records else None,
             first_pass=journal.first_pass,
-            scratch=journal.scratch,
+            scratch=scratch,
         )
 
 

@@ -27,13 +27,17 @@ V = TypeVar("V")
 
 SIDE_BY_SIDE: Final = 500
 """
-Requests of a job that are sent or wait for the budget at a time.
+Requests of a job that are sent or wait for the budget at a time, at most.
 
-As many as the budgets ever have in flight: 20 requests, and 20 batches of ten when the client lets
+More than the budgets ever have in flight: 20 requests, and 20 batches of ten when the client lets
 batches take along what waits.
 """
 _MOST_AT_A_TIME: Final = 5_000
 """Records in these requests."""
+_SOON: Final = 3.0
+"""Seconds. What cannot leave by then does not yet queue for the budget: a job ends that soon."""
+_GRACE: Final = 5.0
+"""Seconds for what was begun when a job is stopped, since a 429 or an outage may hold it up."""
 
 
 class Noun(ABC, Generic[V]):
@@ -162,6 +166,8 @@ class _Storing(Generic[V]):
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}
         self._sending = 0
+        # Those of them that TalkJS has answered, and the journal has yet to note.
+        self._answered = 0
         self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // noun.per_request)
         self._room = anyio.Event()
         self._tasks: TaskGroup | None = None
@@ -171,15 +177,25 @@ class _Storing(Generic[V]):
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
         try:
-            async with anyio.create_task_group() as self._tasks:
-                try:
-                    await self._feed()
-                except Exception as error:  # noqa: BLE001 - raised below, out of the group
-                    self._fail(error)
+            async with anyio.create_task_group() as watch:
+                async with anyio.create_task_group() as self._tasks:
+                    watch.start_soon(self._end_when_stopped, self._tasks)
+                    try:
+                        await self._feed()
+                    except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                        self._fail(error)
+                watch.cancel_scope.cancel()
         finally:
             await self._blocks.close()
         if self._failure is not None:
             raise self._failure
+
+    async def _end_when_stopped(self, tasks: TaskGroup) -> None:
+        await self._work.on_stop.wait()
+        self._room.set()
+        await self._work.clock.sleep(_GRACE)
+        # Whatever becomes of these requests, the next pass finds out.
+        tasks.cancel_scope.cancel()
 
     async def _feed(self) -> None:
         while block := await self._blocks.next():
@@ -287,7 +303,8 @@ class _Storing(Generic[V]):
 
     def _start_requests(self) -> None:
         tasks = self._tasks
-        while tasks and self._sending < self._side_by_side and not self._work.stopping:
+        most = min(self._side_by_side, 1 + self._work.could_leave(_SOON) + self._answered)
+        while tasks and self._sending < most and not self._work.stopping:
             records = self._window.take()
             if records is None:
                 break
@@ -355,10 +372,13 @@ class _Storing(Generic[V]):
         else:
             self._tally.requests += 1
         self._tally.answered += len(records)
+        self._answered += 1
+        self._start_requests()
         try:
             await self._done(records, results)
         finally:
             self._tally.answered -= len(records)
+            self._answered -= 1
 
     async def _done(self, records: Sequence[Record[V]], results: Sequence[str | None]) -> None:
         await self._note(

@@ -21,9 +21,17 @@ from talkjs_async.emulator import Emulator, Limits, Quirks, SystemClock
 JOURNAL_LIMIT = 1_000
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = _parser()
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m talkjs_async.emulator"
+) -> int:
+    """
+    Run the command; return its exit code.
+
+    Args:
+        arguments: None: those of the process.
+        prog: What it is called here.
+    """
+    parser = _parser(prog)
     options = parser.parse_args(arguments)
     try:
         emulator = Emulator(
@@ -63,9 +71,9 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m talkjs_async.emulator",
+        prog=prog,
         description="A local stand-in for the TalkJS REST API. Not TalkJS.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

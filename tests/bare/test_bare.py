@@ -46,3 +46,17 @@ def test_the_emulator_over_tcp_says_what_it_needs() -> None:
 
     assert ran.returncode != 0
     assert "pip install 'talkjs-async[emulator]'" in ran.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("typer") is not None, reason="typer is installed")
+def test_the_command_line_says_what_it_needs() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "talkjs_async", "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert 2 == ran.returncode
+    assert "talkjs-async: needs typer and rich: pip install 'talkjs-async[cli]'\n" == ran.stderr

@@ -163,6 +163,20 @@ TRIALS = {
 }
 
 
+@attrs.define
+class Tally:
+    """
+    How often a job was killed.
+
+    Attributes:
+        kills: All of them.
+        at_work: Those of a pass that had already sent something.
+    """
+
+    kills: int = 0
+    at_work: int = 0
+
+
 class Killer:
     """Runs a job to its end, over and over, until it has been killed often enough."""
 
@@ -172,39 +186,58 @@ class Killer:
         self._processes.set_forkserver_preload(["talkjs_async.bulk", "httpx", "httpcore"])
         self._random = random.Random(seed)
 
-    def trial(self, trial: Trial, count: int, kills: int) -> int:
-        """Return how many killings the job survived; at least *kills*."""
-        begun = time.monotonic()
-        self._to_the_end(trial, count, [])
-        # As many kills in one job as it can take and still get on.
-        most = 0.2 + 3 * (time.monotonic() - begun) / kills
-        killed = 0
-        while killed < kills:
-            moments = [self._random.uniform(0.0, most) for _ in range(kills - killed)]
-            killed += self._to_the_end(trial, count, moments)
-        return killed
+    def trial(self, trial: Trial, count: int, kills: int) -> Tally:
+        """Kill a job at least *kills* times."""
+        tally = Tally()
+        requests = self._to_the_end(trial, count, [], tally)
+        # After so many requests of a pass: on average, the last kill comes when the work is done.
+        most = max(2, 2 * requests // kills)
+        while tally.kills < kills:
+            moments = [self._random.randint(0, most) for _ in range(kills - tally.kills)]
+            self._to_the_end(trial, count, moments, tally)
+        return tally
 
-    def _to_the_end(self, trial: Trial, count: int, moments: list[float]) -> int:
+    def _to_the_end(self, trial: Trial, count: int, moments: list[int], tally: Tally) -> int:
+        """Run a job, kill its passes at *moments*, check it. Return the requests of the last."""
         emulator = Emulator(clock=SystemClock(), limits=Limits.off())
         with tempfile.TemporaryDirectory() as directory, emulator.serve() as server:
             scene = Scene(server.base_url, Path(directory), count)
             anyio.run(trial.prepare, scene)
-            killed = 0
             for moment in moments:
-                if self._pass(trial.run, scene, moment):
+                before = emulator.requests.total
+                if self._pass(trial.run, scene, emulator, moment):
                     break
-                killed += 1
+                tally.kills += 1
+                tally.at_work += emulator.requests.total > before
             else:
-                if not self._pass(trial.run, scene, PATIENCE):
+                before = emulator.requests.total
+                if not self._pass(trial.run, scene, emulator, None):
                     raise AssertionError("the job hangs")
+            requests = emulator.requests.total - before
             trial.check(scene, emulator)
-        return killed
+        return requests
 
-    def _pass(self, run: Callable[[Scene], None], scene: Scene, moment: float) -> bool:
-        """Run one pass and kill it after *moment* seconds. Return whether it came to its end."""
+    def _pass(
+        self, run: Callable[[Scene], None], scene: Scene, emulator: Emulator, moment: int | None
+    ) -> bool:
+        """
+        Run one pass.
+
+        Args:
+            moment: Kill it after this many requests, or earlier. None: do not.
+
+        Returns:
+            Whether it came to its end.
+        """
+        goal = float("inf") if moment is None else emulator.requests.total + moment
         process = self._processes.Process(target=run, args=(scene,))
         process.start()
-        process.join(moment)
+        patience = time.monotonic() + PATIENCE
+        while process.is_alive() and emulator.requests.total < goal and time.monotonic() < patience:
+            time.sleep(0.001)
+        if moment is not None:
+            # Anywhere from the arrival of a request to some time after its answer was noted.
+            process.join(self._random.expovariate(1 / 0.005))
         process.kill()
         process.join()
         if process.exitcode not in {0, -signal.SIGKILL}:
@@ -221,11 +254,11 @@ def main() -> None:
     options = parser.parse_args()
     for job in options.job or TRIALS:
         begun = time.monotonic()
-        killed = Killer(options.seed).trial(TRIALS[job], options.records, options.kills)
+        tally = Killer(options.seed).trial(TRIALS[job], options.records, options.kills)
         seconds = time.monotonic() - begun
         sys.stdout.write(
-            f"{job}: {options.records} records, killed {killed} times, all as if it never was "
-            f"({seconds:.0f} s)\n"
+            f"{job}: {options.records} records, killed {tally.kills} times, {tally.at_work} of "
+            f"them at work: all as if it never was ({seconds:.0f} s)\n"
         )
         sys.stdout.flush()
 

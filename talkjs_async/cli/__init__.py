@@ -1,0 +1,41 @@
+"""
+`talkjs-async`, the command line.
+
+It only draws what the library does. `main` is the entry point of the command and of
+`python -m talkjs_async`; the rest is loaded when it is called, so that a program that never does
+needs neither typer nor rich.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+PROGRAM: Final = "talkjs-async"
+
+
+def main() -> NoReturn:
+    """Run the command line with the arguments of the process, and end the process."""
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Run the command line.
+
+    Args:
+        arguments: Without the name of the program.
+
+    Returns:
+        The exit code: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached
+        or does not allow it, or the disk is full; 130 stopped by Ctrl-C.
+    """
+    try:
+        from talkjs_async.cli.commands import run_command  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "typer":
+            raise
+        sys.stderr.write(f"{PROGRAM}: needs typer and rich: pip install 'talkjs-async[cli]'\n")
+        return 2
+    return run_command(arguments)

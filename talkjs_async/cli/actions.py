@@ -1,0 +1,206 @@
+"""What the commands do, with the library. Each ends the process with its exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+import typer
+
+from talkjs_async import bulk
+from talkjs_async.bulk import Job
+from talkjs_async.cli.jobs import run_job
+from talkjs_async.cli.settings import Settings
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError, NotFound, TalkJSError, WebhookError
+from talkjs_async.tokens import Tokens
+from talkjs_async.webhooks import Webhooks
+
+Format = Literal["csv", "jsonl"]
+
+_FOREVER: Final = 1e11
+"""Seconds: three thousand years."""
+
+
+def exit_code(error: TalkJSError) -> int:
+    """Return the exit code for what has gone wrong."""
+    return 2 if isinstance(error, ConfigurationError | NotFound) else 3
+
+
+def sync_users(settings: Settings, file: Path, format: Format | None, journal: Path | None) -> None:
+    """Create or change the users of a file."""
+    source = bulk.read_users(file, format=format)
+    notes = journal or _beside(file, settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.upsert_users(talkjs, source, journal=notes)
+
+    # A request for a hundred users cannot be taken along.
+    _run(settings, f"users sync {file.name}", job, overflow=False)
+
+
+def sync_conversations(
+    settings: Settings,
+    file: Path,
+    format: Format | None,
+    journal: Path | None,
+    *,
+    overflow: bool,
+) -> None:
+    """Create or change the conversations of a file."""
+    source = bulk.read_conversations(file, format=format)
+    notes = journal or _beside(file, settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.upsert_conversations(talkjs, source, journal=notes)
+
+    _run(settings, f"conversations sync {file.name}", job, overflow=overflow)
+
+
+def import_messages(
+    settings: Settings,
+    file: Path,
+    format: Format | None,
+    journal: Path | None,
+    *,
+    overflow: bool,
+) -> None:
+    """Import the old messages of a file."""
+    source = bulk.read_old_messages(file, format=format)
+    notes = journal or _beside(file, settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.import_messages(talkjs, source, journal=notes)
+
+    _run(settings, f"messages import {file.name}", job, overflow=overflow)
+
+
+def send_messages(
+    settings: Settings,
+    file: Path,
+    format: Format | None,
+    journal: Path | None,
+    *,
+    overflow: bool,
+) -> None:
+    """Send the messages of a file."""
+    source = bulk.read_messages(file, format=format)
+    notes = journal or _beside(file, settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.send_messages(talkjs, source, journal=notes)
+
+    _run(settings, f"messages send {file.name}", job, overflow=overflow)
+
+
+def export(settings: Settings, directory: Path) -> None:
+    """Export everything."""
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.export(talkjs, directory)
+
+    # It uses both budgets by itself.
+    _run(settings, f"export {directory.name}", job, overflow=False)
+
+
+def restore(settings: Settings, directory: Path, journal: Path | None, *, overflow: bool) -> None:
+    """Load an export."""
+    notes = journal or _inside(directory, "restore", settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.restore(talkjs, directory, journal=notes)
+
+    _run(settings, f"restore {directory.name}", job, overflow=overflow)
+
+
+def migrate_sendbird(
+    settings: Settings, directory: Path, journal: Path | None, *, overflow: bool
+) -> None:
+    """Load Sendbird's export."""
+    notes = journal or _inside(directory, "migrate", settings)
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.migrate_sendbird(talkjs, directory, journal=notes)
+
+    _run(settings, f"migrate sendbird {directory.name}", job, overflow=overflow)
+
+
+def anonymise(
+    settings: Settings,
+    user: str,
+    *,
+    conversations: bool,
+    everyones_messages: bool,
+    dry_run: bool,
+    overflow: bool,
+) -> None:
+    """Overwrite the data of a user."""
+
+    def job(talkjs: AsyncTalkJS) -> Job:
+        return bulk.anonymise_user(
+            talkjs,
+            user,
+            conversations=conversations,
+            everyones_messages=everyones_messages,
+            dry_run=dry_run,
+        )
+
+    _run(settings, f"anonymise {user}", job, overflow=overflow)
+
+
+def app_token(settings: Settings, expires_in: float) -> None:
+    """Show a token for the REST API."""
+    _show_token(settings, _tokens(settings).app(expires_in=expires_in))
+
+
+def user_token(settings: Settings, user: str, expires_in: float) -> None:
+    """Show a token for a user."""
+    _show_token(settings, _tokens(settings).user(user, expires_in=expires_in))
+
+
+def verify_webhook(
+    settings: Settings, file: Path, *, signature: str, timestamp: str, any_age: bool
+) -> None:
+    """Check a webhook."""
+    try:
+        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError("FILE", f"cannot be read: {error}.") from None
+    tolerance = _FOREVER if any_age else 300.0
+    webhooks = Webhooks(settings.secret_key(), tolerance=tolerance)
+    headers = {"X-TalkJS-Signature": signature, "X-TalkJS-Timestamp": timestamp}
+    try:
+        event = webhooks.parse(headers, body)
+    except WebhookError as error:
+        typer.echo(f"Not genuine, or not fresh: {error}", err=True)
+        raise typer.Exit(1) from None
+    if settings.json:
+        typer.echo(json.dumps(json.loads(body), ensure_ascii=False))
+    else:
+        typer.echo(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _run(
+    settings: Settings, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+) -> None:
+    raise typer.Exit(run_job(settings, title, make, overflow=overflow))
+
+
+def _beside(file: Path, settings: Settings) -> Path:
+    """Name a journal after the file and the app, since two apps have two."""
+    return file.with_name(f"{file.name}.{settings.checked_app_id()}.journal")
+
+
+def _inside(directory: Path, name: str, settings: Settings) -> Path:
+    return directory / f"{name}.{settings.checked_app_id()}.journal"
+
+
+def _tokens(settings: Settings) -> Tokens:
+    return Tokens(settings.checked_app_id(), settings.secret_key())
+
+
+def _show_token(settings: Settings, token: str) -> None:
+    typer.echo(json.dumps({"token": token}) if settings.json else token)

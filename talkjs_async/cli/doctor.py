@@ -1,0 +1,146 @@
+"""`talkjs-async doctor`: is everything that a program needs in place?"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import anyio
+import attrs
+import httpx
+
+from talkjs_async import __version__
+from talkjs_async._core.options import DEFAULT_BASE_URL
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async.cli.settings import Settings
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError, TalkJSError
+
+Verdict = Literal["ok", "warning", "problem"]
+
+_SKEW_WARNS: Final = 5.0
+_SKEW_FAILS: Final = 25.0
+"""Seconds. A token lives 30."""
+
+
+@attrs.frozen
+class Finding:
+    """What was found, and what to do about it."""
+
+    what: str
+    verdict: Verdict
+    words: str
+
+
+@attrs.define
+class _Witness:
+    """Notes what the client itself has no interest in: the server's clock and the connection."""
+
+    sent: float = 0.0
+    skew: float | None = None
+    tls: tuple[str, str] | None = None
+    seconds: float = 0.0
+
+    async def on_request(self, _request: httpx.Request) -> None:
+        self.sent = time.time()
+
+    async def on_response(self, response: httpx.Response) -> None:
+        now = time.time()
+        self.seconds = now - self.sent
+        date = response.headers.get("date")
+        if date is not None:
+            # The header has whole seconds, so on average it is half a second late.
+            server = parsedate_to_datetime(date).timestamp() + 0.5
+            self.skew = (self.sent + now) / 2 - server
+        stream = response.extensions.get("network_stream")
+        tls = stream.get_extra_info("ssl_object") if stream is not None else None
+        if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
+            cipher = tls.cipher()
+            self.tls = (tls.version() or "?", cipher[0] if cipher else "?")
+
+
+def run(settings: Settings) -> int:
+    """Examine everything; return the exit code."""
+    code, findings = anyio.run(_examine, settings)
+    for finding in findings:
+        if settings.json:
+            sys.stdout.write(json.dumps(attrs.asdict(finding), ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(f"{finding.verdict:8} {finding.what:12} {finding.words}\n")
+    return code
+
+
+async def _examine(settings: Settings) -> tuple[int, list[Finding]]:
+    findings = [_versions()]
+    witness = _Witness()
+    hooks: dict[str, list[Callable[..., Any]]] = {
+        "request": [witness.on_request],
+        "response": [witness.on_response],
+    }
+    code = 0
+    async with httpx.AsyncClient(event_hooks=hooks) as http:
+        try:
+            talkjs = settings.client(http_client=http).with_options(
+                retry=RetryPolicy(attempts=2), timeout=10.0
+            )
+            app = await talkjs.app.get()
+        except TalkJSError as error:
+            code = 2 if isinstance(error, ConfigurationError) else 3
+            findings.append(Finding("credentials", "problem", str(error)))
+            return code, findings + _seen(witness, settings)
+        words = f"app {app.id} answers in {witness.seconds * 1000:.0f} ms"
+        findings.append(Finding("credentials", "ok", words))
+        findings += _seen(witness, settings)
+        findings.append(_budget(talkjs))
+    if any(finding.verdict == "problem" for finding in findings):
+        code = 3
+    return code, findings
+
+
+def _versions() -> Finding:
+    words = f"talkjs-async {__version__}, Python {platform.python_version()}, "
+    return Finding("version", "ok", words + f"httpx {version('httpx')}, {ssl.OPENSSL_VERSION}")
+
+
+def _seen(witness: _Witness, settings: Settings) -> list[Finding]:
+    """Say what the exchange has shown by the way, whether or not TalkJS liked the credentials."""
+    return [
+        finding for finding in (_clock(witness), _tls(witness, settings)) if finding is not None
+    ]
+
+
+def _clock(witness: _Witness) -> Finding | None:
+    if witness.skew is None:
+        return None
+    ahead = "ahead of" if witness.skew > 0 else "behind"
+    seconds = abs(witness.skew)
+    if seconds < _SKEW_WARNS:
+        return Finding("clock", "ok", f"within {max(1.0, seconds):.0f} s of TalkJS's")
+    words = f"{seconds:.0f} s {ahead} TalkJS's: set it right, tokens live 30 s"
+    return Finding("clock", "warning" if seconds < _SKEW_FAILS else "problem", words)
+
+
+def _tls(witness: _Witness, settings: Settings) -> Finding | None:
+    url = urlsplit(settings.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+    if url.scheme == "https":
+        return witness.tls and Finding("TLS", "ok", ", ".join(witness.tls))
+    if url.hostname in {"127.0.0.1", "::1", "localhost"}:
+        return Finding("TLS", "warning", "none, which is fine on this machine only")
+    return Finding("TLS", "problem", f"none: {url.hostname} gets the secret in the clear")
+
+
+def _budget(talkjs: AsyncTalkJS) -> Finding:
+    budget = talkjs.budget
+    words = f"{budget.burst} requests at once, then {budget.rate:g} per second, for the whole app"
+    if budget.throttled:
+        words += "; some other program uses it up right now"
+    return Finding("budget", "ok" if not budget.throttled else "warning", words)

@@ -1,0 +1,181 @@
+"""Runs a bulk job in front of a person or a machine: progress, Ctrl-C, report, exit code."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import Final
+
+import anyio
+import attrs
+
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async.bulk import BulkReport, Job, Outcome
+from talkjs_async.cli import PROGRAM
+from talkjs_async.cli.drawing import Drawing, amount, drawing_for, duration, say
+from talkjs_async.cli.settings import Settings
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import RateLimited, TalkJSError
+from talkjs_async.telemetry import Event, RetryScheduled
+
+STOPPED: Final = 130
+"""Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
+
+_SHOWN: Final = 20
+"""Records that are shown to a person. A machine gets all."""
+_FRAME: Final = 0.1
+"""Seconds between two looks at the progress."""
+_WORRY: Final = 10.0
+"""Seconds between two words about an outage."""
+
+
+def run_job(
+    settings: Settings, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+) -> int:
+    """
+    Run a job and tell of it.
+
+    Args:
+        title: What the person has called.
+        make: Makes the job.
+        overflow: Whether batches take along what waits for the ordinary budget.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        TalkJSError: What has stopped the job.
+    """
+    running = _Running(settings, title, make, overflow)
+    try:
+        anyio.run(running.run)
+    except KeyboardInterrupt:
+        # Where signals cannot be received, it comes as an exception.
+        running.stopped = True
+    return running.conclude()
+
+
+@attrs.define
+class _Running:
+    settings: Settings
+    title: str
+    make: Callable[[AsyncTalkJS], Job]
+    overflow: bool
+    stopped: bool = False
+    job: Job | None = None
+    failure: TalkJSError | None = None
+    drawing: Drawing | None = None
+    worried: float = float("-inf")
+
+    async def run(self) -> None:
+        client = self.settings.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
+        async with client as talkjs:
+            # A job is patient with an outage; a wrong key or address should be told at once.
+            await talkjs.with_options(retry=RetryPolicy(attempts=2), timeout=10.0).app.get()
+            self.job = job = self.make(talkjs)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._stop_on_signal, job, tasks.cancel_scope)
+                with drawing_for(self.title, machine=self.settings.json) as self.drawing:
+                    try:
+                        await self._watch(job, self.drawing)
+                    except TalkJSError as error:
+                        # Raised by conclude(), out of the task group.
+                        self.failure = error
+                tasks.cancel_scope.cancel()
+
+    async def _watch(self, job: Job, drawing: Drawing) -> None:
+        async with job:
+            async for progress in job:
+                drawing.show(progress)
+                if not progress.finished:
+                    await anyio.sleep(_FRAME)
+
+    async def _stop_on_signal(self, job: Job, scope: anyio.CancelScope) -> None:
+        try:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _ in signals:
+                    if self.stopped:
+                        scope.cancel()
+                        return
+                    self.stopped = True
+                    job.stop()
+                    self._tell("Stopping: what was sent is being finished. Again ends it at once.")
+        except NotImplementedError:
+            # Windows cannot receive them; Ctrl-C raises KeyboardInterrupt there.
+            return
+
+    def _on_event(self, event: Event) -> None:
+        """Tell of an outage, now and then. To be told to wait is none."""
+        now = time.monotonic()
+        if (
+            isinstance(event, RetryScheduled)
+            and event.error != RateLimited.__name__
+            and now > self.worried + _WORRY
+        ):
+            self.worried = now
+            self._tell(f"{event.method} {event.path}: {event.error}, trying again.")
+
+    def _tell(self, words: str) -> None:
+        if self.drawing is None:
+            say(words)
+        else:
+            self.drawing.say(words)
+
+    def conclude(self) -> int:
+        """Tell how it ended; return the exit code."""
+        report = None if self.job is None else self.job.last_report
+        # A job that was refused before it did anything has only that to tell.
+        if report is not None and (self.failure is None or report.requests):
+            if self.settings.json:
+                _write_for_machines(report)
+            else:
+                _write(self.title, report)
+            if not report.complete:
+                command = shlex.join([PROGRAM, *sys.argv[1:]])
+                say(f"To go on where it was, run the same command again:\n  {command}")
+        if self.failure is not None:
+            raise self.failure
+        if self.stopped and (report is None or not report.complete):
+            return STOPPED
+        return 0 if report is not None and report.ok else 1
+
+
+_COUNTS: Final[tuple[Outcome, ...]] = ("done", "planned", "unchanged", "failed", "unknown")
+_NOTABLE: Final[tuple[Outcome, ...]] = ("planned", "failed", "unknown")
+"""Outcomes of which each record is of interest."""
+
+
+def _write_for_machines(report: BulkReport) -> None:
+    """Write a line for each notable record, and one for the whole."""
+    for outcome in _NOTABLE:
+        for record in report.records(outcome) if getattr(report, outcome) else ():
+            _write_line({"record": attrs.asdict(record)})
+    whole = {name: getattr(report, name) for name in ("kind", "complete", *_COUNTS)}
+    more = {"requests": report.requests, "seconds": report.seconds}
+    journal = None if report.journal is None else str(report.journal)
+    _write_line({"report": {**whole, **more, "journal": journal}})
+
+
+def _write_line(data: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+
+
+def _write(title: str, report: BulkReport) -> None:
+    counts = {outcome: int(getattr(report, outcome)) for outcome in _COUNTS}
+    said = [f"{amount(n)} {outcome}" for outcome, n in counts.items() if n or outcome == "done"]
+    sys.stdout.write(
+        f"{title}: {', '.join(said)}; {amount(report.requests)} requests "
+        f"in {duration(report.seconds)}\n"
+    )
+    for outcome in _NOTABLE:
+        for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
+            reason = f": {record.reason}" if record.reason else ""
+            sys.stdout.write(f"  {outcome}: {record.id} (record {record.number}){reason}\n")
+        if counts[outcome] > _SHOWN:
+            more = counts[outcome] - _SHOWN
+            sys.stdout.write(f"  ... and {amount(more)} more {outcome}; --json lists all\n")

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkjs_async.emulator import Emulator, Limits
+
+Command = Callable[..., Any]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of Unix")
+
+
+def users(count: int, *nameless: int) -> Path:
+    path = Path("users.csv")
+    rows = (f"u{n},{'' if n in nameless else 'User'},u{n}@x.org\n" for n in range(count))
+    path.write_text("id,name,email\n" + "".join(rows))
+    return path
+
+
+def chats(count: int) -> Path:
+    path = Path("chats.csv")
+    path.write_text("id,participants\n" + "".join(f"c{n},u0\n" for n in range(count)))
+    return path
+
+
+def test_all_done_is_exit_code_0(command: Command, emulator: Emulator) -> None:
+    users(250)
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert (0, "") == (outcome.code, outcome.err)
+    assert outcome.out.startswith("users sync users.csv: 250 done; 3 requests in ")
+    assert 250 == len(emulator.commits.of("user.created"))
+    assert Path("users.csv.emulator.journal").exists()
+
+
+def test_failed_records_are_named_and_exit_code_1(command: Command) -> None:
+    users(250, 7)
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert 1 == outcome.code
+    assert "249 done, 1 failed; 4 requests" in outcome.out
+    assert "  failed: u7 (record 8): refused with 400: name: is required.\n" in outcome.out
+
+
+def test_only_some_of_many_failures_are_shown(command: Command) -> None:
+    users(100, *range(50))
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert 20 == outcome.out.count("refused with 400")
+    assert "... and 30 more failed; --json lists all\n" in outcome.out
+
+
+def test_machines_get_json_lines_of_all_failures(command: Command) -> None:
+    users(100, *range(50))
+
+    outcome = command("--json", "users", "sync", "users.csv")
+
+    assert (1, "", 51) == (outcome.code, outcome.err, len(outcome.lines))
+    assert {
+        "id": "u0",
+        "number": 1,
+        "outcome": "failed",
+        "reason": "refused with 400: name: is required.",
+        "result": None,
+    } == outcome.lines[0]["record"]
+    report = outcome.lines[-1]["report"]
+    assert ("upsert_users", True, 50, 50) == (
+        report["kind"],
+        report["complete"],
+        report["done"],
+        report["failed"],
+    )
+    assert "users.csv.emulator.journal" == report["journal"]
+
+
+def test_the_next_run_sends_only_what_has_changed(command: Command, emulator: Emulator) -> None:
+    users(250)
+    command("users", "sync", "users.csv")
+    before = emulator.requests.total
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert (0, 1) == (outcome.code, emulator.requests.total - before)
+    assert "0 done, 250 unchanged; 0 requests" in outcome.out
+
+
+def test_a_whole_chat_can_be_loaded_exported_restored_and_forgotten(
+    command: Command, emulator: Emulator
+) -> None:
+    users(20)
+    chats(10)
+    Path("old.jsonl").write_text(
+        "".join(
+            json.dumps(
+                {
+                    "conversation_id": f"c{n % 10}",
+                    "sender": "u0",
+                    "text": f"{n}",
+                    "sent_at": f"2020-01-01T00:00:{n % 60:02}Z",
+                }
+            )
+            + "\n"
+            for n in range(100)
+        )
+    )
+    Path("new.csv").write_text("conversation_id,sender,text\nc1,u0,hello\n")
+
+    outcomes = [
+        command("users", "sync", "users.csv"),
+        command("conversations", "sync", "chats.csv"),
+        command("messages", "import", "old.jsonl"),
+        command("messages", "send", "new.csv", "--no-overflow", "--journal", "sent"),
+        command("export", "backup"),
+    ]
+
+    assert [0] * 5 == [outcome.code for outcome in outcomes]
+    assert Path("sent").exists()
+    assert "export backup: 131 done" in outcomes[-1].out
+    emulator.reset()
+    restored = command("restore", "backup")
+    assert (0, 101) == (restored.code, len(emulator.commits.of("message.imported")))
+    planned = command("anonymise", "u0", "--dry-run")
+    assert 0 == planned.code
+    assert "anonymise u0: 0 done, 102 planned" in planned.out
+    assert "  planned: user u0 (record 1)\n" in planned.out
+    anonymised = command("anonymise", "u0", "--yes", "--conversations")
+    assert (0, 112) == (anonymised.code, int(anonymised.out.split()[2]))
+
+
+def test_sendbird_s_export_can_be_loaded(command: Command, emulator: Emulator) -> None:
+    Path("sendbird").mkdir()
+    message = {
+        "type": "MESG",
+        "message_id": 1,
+        "message": "hi",
+        "created_at": 1_700_000_000_000,
+        "channel_url": "c1",
+        "user": {"user_id": "ann", "nickname": "Ann"},
+    }
+    Path("sendbird/all.json").write_text(json.dumps({"messages": [message]}))
+
+    outcome = command("migrate", "sendbird", "sendbird")
+
+    assert (0, 1) == (outcome.code, len(emulator.commits.of("message.imported")))
+    assert Path("sendbird/migrate.emulator.journal").exists()
+
+
+def test_anonymising_asks_first(
+    command: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users(1)
+    command("users", "sync", "users.csv")
+    with Path(os.devnull).open() as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+
+        outcome = command("anonymise", "u0")
+
+    assert 1 == outcome.code
+    assert "Overwrite everything of 'u0' for good?" in outcome.out + outcome.err
+    assert 0 == len(emulator.commits.of("user.updated"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("users", "sync", "nowhere.csv"), "path: nowhere.csv is no file."),
+        (("export", "."), "target: . is not empty"),
+        (("restore", "."), "target: . holds no complete export"),
+        (("migrate", "sendbird", "."), "has no JSON files of a Sendbird export"),
+        (("anonymise", "nobody", "--yes"), "404"),
+        (("token", "user", "u", "--expires-in", "1"), "expires_in"),
+        (("users", "sync", "users.csv", "--journal", "users.csv"), "is not a journal"),
+        (("--secret-file", "nowhere", "token", "app"), "--secret-file: cannot be read"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
+    command: Command, arguments: tuple[str, ...], sentence: str
+) -> None:
+    users(1)
+
+    outcome = command(*arguments)
+
+    assert (2, "") == (outcome.code, outcome.out)
+    (complaint,) = outcome.err.splitlines()
+    assert complaint.startswith("talkjs-async: ")
+    assert sentence in complaint
+
+
+def test_unknown_options_are_exit_code_2(command: Command) -> None:
+    assert 2 == command("users", "sync").code
+    assert 2 == command("users", "sink", "x").code
+    assert 2 == command("--secret-key", "sk", "token", "app").code
+
+
+def test_a_wrong_key_is_exit_code_3_at_once(
+    command: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users(1_000)
+    monkeypatch.setenv("TALKJS_SECRET_KEY", "sk_test_wrong_but_long_enough_to_sign_with")
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert (3, 1) == (outcome.code, emulator.requests.total)
+    assert "401" in outcome.err
+
+
+def test_a_server_that_is_not_there_is_exit_code_3(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users(1)
+    # Nobody listens there: the port is reserved.
+    monkeypatch.setenv("TALKJS_BASE_URL", "http://127.0.0.1:1")
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert 3 == outcome.code
+    assert "/users" not in outcome.err
+
+
+@pytest.mark.parametrize("variable", ["TALKJS_APP_ID", "TALKJS_SECRET_KEY"])
+def test_missing_credentials_are_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    users(1)
+    monkeypatch.delenv(variable)
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert 2 == outcome.code
+    assert variable in outcome.err
+
+
+def test_the_key_may_be_in_a_file(
+    command: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users(1)
+    monkeypatch.delenv("TALKJS_SECRET_KEY")
+    Path("key").write_text(f"{emulator.secret_key}\n")
+    Path("empty").write_text("\n")
+
+    with_key = command("--secret-file", "key", "users", "sync", "users.csv")
+    without = command("--secret-file", "empty", "users", "sync", "users.csv")
+
+    assert (0, 2) == (with_key.code, without.code)
+    assert "empty is empty" in without.err
+
+
+def test_an_outage_is_told_of(command: Command, emulator: Emulator) -> None:
+    users(1)
+    emulator.faults.add("return-503", on="PUT /users", nth=1)
+
+    outcome = command("users", "sync", "users.csv")
+
+    assert 0 == outcome.code
+    assert "PUT /users: ServerError, trying again.\n" == outcome.err
+
+
+@unix
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+    command: Command, start: Start, emulator: Emulator
+) -> None:
+    command("users", "sync", users(1).name)
+    chats(500)
+    # The budget that the client counts on is used by somebody else.
+    emulator.limits = Limits(rate=50.0, burst=50)
+    arguments = ("conversations", "sync", "chats.csv", "--no-overflow")
+    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: emulator.requests.total > 20)
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert b"conversations sync chats.csv: " in out
+    assert b"Stopping: what was sent is being finished." in err
+    assert b"talkjs-async conversations sync chats.csv --no-overflow\n" in err
+    emulator.limits = Limits.off()
+    again = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = again.communicate(timeout=60)
+    assert (0, b"") == (again.returncode, err)
+    assert b"500 done" in out
+    assert 500 == len(emulator.commits.of("conversation.created"))
+
+
+@unix
+def test_a_second_ctrl_c_ends_it_at_once(start: Start, emulator: Emulator) -> None:
+    users(1)
+    chats(3_000)
+    emulator.faults.add("stall-before-commit", on="PUT /conversations/*")
+    process = start("conversations", "sync", "chats.csv", stderr=subprocess.PIPE)
+    wait_for(lambda: emulator.requests.total > 10)
+
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert first.startswith(b"Stopping")
+    assert 130 == process.returncode
+
+
+@unix
+def test_a_terminal_sees_a_bar_and_a_pipe_no_control_codes(
+    start: Start, emulator: Emulator
+) -> None:
+    import pty
+
+    users(2_000)
+    ours, theirs = pty.openpty()
+    terminal = start("users", "sync", "users.csv", stdout=theirs, stderr=theirs, stdin=theirs)
+    os.close(theirs)
+    shown = read_all(ours)
+    terminal.wait(timeout=60)
+
+    piped = start("users", "sync", "users.csv", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = piped.communicate(timeout=60)
+
+    assert (0, 0) == (terminal.returncode, piped.returncode)
+    assert "\x1b[" in shown
+    assert "━" in shown
+    assert "of 2,000" in shown
+    assert "users sync users.csv: 2,000 done" in shown
+    assert b"\x1b" not in out + err
+    assert b"users sync users.csv: 0 done, 2,000 unchanged" in out
+
+
+def read_all(terminal: int) -> str:
+    data = b""
+    while True:
+        try:
+            some = os.read(terminal, 65_536)
+        except OSError:
+            # Linux says so when the other side is closed.
+            some = b""
+        if not some:
+            os.close(terminal)
+            return data.decode()
+        data += some
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait for another process."""
+    patience = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.005)
