@@ -97,18 +97,18 @@ class Listing(Generic[T]):
         records = data.get("data") if isinstance(data, dict) else None
         if not isinstance(records, list):
             raise DecodeError(json_path="$.data", expected="a list", got=type(records).__name__)
-        items = []
         for index, record in enumerate(records):
-            # Let go of each raw record at once: a page of them alive wakes the garbage collector.
-            records[index] = None
+            # Each record gives way to its model at once: many of both alive wake the garbage
+            # collector, which takes a tenth of the time of a page.
             try:
-                items.append(self.item(record))
+                records[index] = self.item(record)
             except DecodeError as error:
                 error.json_path = f"$.data[{index}]{error.json_path[1:]}"
                 raise
+        items: tuple[T, ...] = tuple(records)
         # Relative to the limit that was sent: the server never gives more than asked for.
         full = len(items) >= self.limit
-        return Page(items=tuple(items), cursor=self.key(items[-1]) if full else None)
+        return Page(items=items, cursor=self.key(items[-1]) if full else None)
 
 
 def page_limit(value: int | None, *, most: int) -> int:
