@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,7 +30,7 @@ from benchmarks.sections import Row
 from benchmarks.speed import details, missed, table
 
 ENVIRONMENT: Final = "limiters"
-REQUIREMENTS[ENVIRONMENT] = [str(ROOT), *RIVALS]
+REQUIREMENTS[ENVIRONMENT] = [str(ROOT), "uvloop", "trio", *RIVALS]
 
 WITH_BURST: Final = ("aiolimiter", "asynciolimiter", "pyrate-limiter", "throttled-py")
 """Those who know a burst, so that they can be given the server's bucket."""
@@ -89,9 +90,13 @@ class Bench:
 
     def uncontended(self) -> list[Row]:
         """A token that is there."""
-        runs = self._run("uncontended", [OURS, *self._rivals(RIVALS)], str(self._size.calls))
-        us = runs.median(OURS, "ns") / 1000
-        return [Row("uncontended acquire + settle", 2.0, us, unit="us CPU")]
+        rows = []
+        for loop in ("asyncio", *self._rivals(("uvloop", "trio"))):
+            rivals = self._rivals(RIVALS) if loop == "asyncio" else []
+            runs = self._run("uncontended", [OURS, *rivals], str(self._size.calls), loop)
+            us = runs.median(OURS, "ns") / 1000
+            rows.append(Row(f"uncontended acquire + settle, {loop}", 2.0, us, unit="us CPU"))
+        return rows
 
     def drained(self) -> list[Row]:
         """Many waiters that all get their token."""
@@ -119,20 +124,43 @@ class Bench:
         rows = []
         names = {"jitter": "jitter of 10-300 ms", "tail": "heavy tail", "stalls": "3 s stalls"}
         for network, words in names.items():
-            runs = self._serve(network, tokens=600)
-            refused, used = runs.median(OURS, "refused"), runs.median(OURS, "used")
             title = f"{self._size.hours:g} saturated hours, {words}"
-            rows.append(Row(f"{title}: 429s", 0, refused, 1, ""))
-            rows.append(Row(f"{title}: unused budget", 0.1, 100 - used, 8, "%"))
+            rows += _served(title, self._serve(network, "exact"), most_refused=0)
         return rows
+
+    def surprises(self) -> list[Row]:
+        """Servers that are not what the documentation says."""
+        hours = self._size.hours
+        title = f"{hours:g} saturated hours, "
+        ticks, stranger = self._serve("jitter", "ticks"), self._serve("jitter", "stranger")
+        return [
+            *_served(f"{title}refill once a second", ticks, most_refused=20),
+            # A herd in a hundred seconds: the rate that was cut has come back by then.
+            *_served(
+                f"{title}a stranger takes a third", stranger, most_refused=60 * hours, most_unused=1
+            ),
+        ]
 
     def restart(self) -> list[Row]:
         """A process that starts while the server's bucket is empty."""
-        runs = self._serve("jitter", tokens=0)
+        runs = self._serve("jitter", "exact", tokens=0)
         return [
             Row("restart on an empty bucket: 429s", 20, runs.median(OURS, "refused"), 1, ""),
             Row("the same: the last one", 2, runs.median(OURS, "last_refused"), 1, "s"),
         ]
+
+    def in_flight(self) -> list[Row]:
+        """What the cap on requests in flight is a compromise between."""
+        rows = []
+        for cap in (10, 20, 50, 100):
+            seconds = self._run("burst", [OURS], str(cap), most_rounds=1).median(OURS, "seconds")
+            herd = self._serve("jitter", "exact", tokens=0, cap=cap).median(OURS, "refused")
+            burst = f"{cap} in flight: a burst of 600, 100 ms there and back"
+            rows += [
+                Row(burst, math.inf, seconds, None, "s", promised=False),
+                Row("the same: 429s of a restart", math.inf, herd, None, "", promised=False),
+            ]
+        return rows
 
     def lanes(self) -> list[Row]:
         """Interactive calls beside bulk."""
@@ -151,16 +179,18 @@ class Bench:
             return list(names)
         return [name for name in names if find_spec(name.replace("-py", "").replace("-", "_"))]
 
-    def _serve(self, network: str, *, tokens: int) -> Runs:
-        seconds = str(3600 * self._size.hours)
-        contenders = [OURS, *self._rivals(WITH_BURST)]
-        return self._run("served", contenders, network, seconds, str(tokens), most_rounds=1)
+    def _serve(self, network: str, server: str, *, tokens: int = 600, cap: int = 0) -> Runs:
+        seconds = str(3600 * self._size.hours) if not cap else "60"
+        contenders = [OURS] if cap else [OURS, *self._rivals(WITH_BURST)]
+        return self._run(
+            "served", contenders, network, server, seconds, str(tokens), str(cap), most_rounds=1
+        )
 
     def _run(
         self, job: str, contenders: Sequence[str], *arguments: str, most_rounds: int = 100
     ) -> Runs:
         jobs: Mapping[str, Callable[[], Result]] = {
-            name: partial(work, "limiters", job, name, *arguments, python=self._python)
+            name: partial(work, "limiter_jobs", job, name, *arguments, python=self._python)
             for name in contenders
         }
         runs = Runs()
@@ -171,12 +201,23 @@ class Bench:
         return runs
 
 
+def _served(title: str, runs: Runs, *, most_refused: float, most_unused: float = 0.1) -> list[Row]:
+    unused = 100 - runs.median(OURS, "used")
+    return [
+        Row(f"{title}: 429s", most_refused, runs.median(OURS, "refused"), 1, ""),
+        # In a short run, what is under way at its end weighs more.
+        Row("the same: unused budget", most_unused, unused, 8, "%"),
+    ]
+
+
 SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "uncontended": Bench.uncontended,
     "drained": Bench.drained,
     "waiting": Bench.waiting,
     "served": Bench.served,
+    "surprises": Bench.surprises,
     "restart": Bench.restart,
+    "in_flight": Bench.in_flight,
     "lanes": Bench.lanes,
 }
 

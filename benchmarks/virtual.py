@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-_START: Final = 1_000_000.0
+START: Final = 1_000_000.0
 
 _TURN: Final = 20e-6
 """Seconds that one turn of the event loop takes."""
 
 
 class _Now:
-    seconds = _START
+    seconds = START
 
 
 def fake_time() -> None:

@@ -20,7 +20,7 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.budget import Budget
 from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.registry import Registry
-from talkjs_async._core.limits.tokens import Tokens, check_call, check_limits, pause_of
+from talkjs_async._core.limits.tokens import IN_FLIGHT, Tokens, check_call, check_limits, pause_of
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.telemetry import (
@@ -146,7 +146,7 @@ class TokenBucket:
         rate: float = 9.0,
         burst: int = 600,
         *,
-        max_in_flight: int | None = 20,
+        max_in_flight: int | None = IN_FLIGHT,
         background_floor: int | None = None,
         tokens: float | None = None,
         clock: Clock = SYSTEM_CLOCK,

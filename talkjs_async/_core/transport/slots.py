@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import anyio
 
+from talkjs_async._core.limits.tokens import IN_FLIGHT
 from talkjs_async._core.transport.connection import open_client
 from talkjs_async._core.transport.engine import Engine, engine_of
 from talkjs_async._core.transport.per_loop import PerLoop
@@ -26,14 +27,14 @@ from talkjs_async.errors import ConfigurationError
 if TYPE_CHECKING:
     import httpx
 
-SLOTS: Final = 50
+SLOTS: Final = 2 * IN_FLIGHT
 """
-Connections, and so calls in flight, per client and event loop.
+Connections per client and event loop: enough for all that both budgets, ordinary and batch, let
+out, so that nobody holds a token and waits for a connection.
 
-Measured (`python -m benchmarks transport`): the CPU time of a call does not depend on it. With a
-round trip of 100 ms, a cold burst of 600 calls, which is what the server lets through at once,
-takes 3.6 s through 20 slots, 1.7 s through 50 and 1.2 s through 100, each after a TLS handshake of
-its own. Afterwards, at 9 calls/s, one or two of them are in use and the others are closed.
+How much is in flight is decided there, and explained at IN_FLIGHT. Where a limiter has no such
+bound, this is the bound. The CPU time of a call does not depend on it (`python -m benchmarks
+transport`). At 9 calls/s one or two slots are in use and the others are closed.
 """
 
 INJECTED: Final = 20
