@@ -135,7 +135,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     ("code", "output"),
     [
         pytest.param(*block, id=f"{page}:{number}")
-        for page in ["how-to/watching.md"]
+        for page in ["how-to/watching.md", "explanation/budget.md"]
         for number, block in enumerate(blocks(page))
     ],
 )
