@@ -2,7 +2,7 @@
 Tokens that one process has fetched from Redis and not handed out yet.
 
 Knows numbers and times, nothing of connections and nothing of waiting. While Redis is away, it
-holds a bucket of its own in its place. Called by `Line`, as its source, and by `RedisLimiter`.
+holds a bucket of its own in its place. Called by `Line`, as its source, and by `Fetcher`.
 """
 
 from __future__ import annotations
@@ -268,6 +268,7 @@ class Leases:
         self.granted -= 1
         if self.alone is not None:
             self.debit -= 1
+            self.alone.granted -= 1
             self.alone.full_at -= self.alone.interval
         else:
             # What an interactive caller had may have come out of the floor.

@@ -2,8 +2,8 @@
 The bucket inside Redis: what one script call does, asks and answers.
 
 Redis runs a script from start to end without anybody in between, and its own clock is the only one
-that all processes share. The bucket is one hash of about 200 bytes; its state is the moment at
-which it will be full again, as in `Tokens`. Knows nothing of connections.
+that all processes share. The bucket is one hash of about 300 bytes; its state is the moment at
+which it will be full again, as in `Tokens`. Times are in seconds. Knows nothing of connections.
 
 A token is charged when it is taken, because requests in flight cannot be counted across processes:
 one that is killed would never give its count back. An interactive process that finds no token
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -23,145 +22,147 @@ import attrs
 _OPEN: Final = """
 local a = cjson.decode(ARGV[1])
 local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-if a.now then now = a.now end
+local now = a.now or time[1] + time[2] / 1000000
 if a.deadline and now > a.deadline then
-  return {'late', string.format('%.0f', now)}
+  return cjson.encode({late = true, now = now})
 end
-local fields = redis.call('HMGET', KEYS[1], 'generation', 'full_at', 'epoch', 'resume_at', 'rate',
-  'rate_at', 'learned', 'drained_at', 'owed', 'asked_at', 'turn_at')
-local generation = fields[1]
-local full_at, epoch, resume_at = tonumber(fields[2]), tonumber(fields[3]), tonumber(fields[4])
-local rate, rate_at, learned = tonumber(fields[5]), tonumber(fields[6]), tonumber(fields[7])
-local drained_at, owed, asked_at = tonumber(fields[8]), tonumber(fields[9]), tonumber(fields[10])
-local turn_at = tonumber(fields[11])
-if generation then
-  -- A clock that went back, as after a failover, must not shut anybody out for hours.
-  full_at = math.min(full_at, now + 2 * a.capacity * a.interval / rate + 60000000)
-  resume_at = math.min(resume_at, now + 61000000)
-  rate_at, asked_at = math.min(rate_at, now), math.min(asked_at, now)
-  turn_at = math.min(turn_at, now + 2000000)
+
+local names = {'full_at', 'resume_at', 'drained_at', 'rate_at', 'asked_at', 'turn_at', 'seen_at',
+  'epoch', 'rate', 'learned', 'owed'}
+local s = {}
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+  s[names[i]] = tonumber(value)
 end
+local generation = redis.call('HGET', KEYS[1], 'generation')
+
 if not generation then
   generation = a.new_generation
-  full_at, epoch, resume_at, rate, rate_at, learned = now, a.epoch, 0, 1, now, 0
-  drained_at, owed, asked_at, turn_at = -1e15, -2, -1e15, 0
+  local never = -1000000000
+  s = {full_at = now, resume_at = never, drained_at = never, rate_at = now, asked_at = never,
+    turn_at = never, seen_at = now, epoch = a.epoch, rate = 1, learned = 0, owed = -2}
   if a.missing then
-    full_at = now + a.grace + a.missing * a.interval
-    resume_at = now + a.grace
+    -- The data is gone. Others may be about to report what they used meanwhile.
+    s.resume_at = now + a.grace
+    s.full_at = s.resume_at + a.missing * a.interval
   end
 elseif a.generation and a.generation ~= generation then
-  full_at = math.max(full_at, now + a.missing * a.interval)
+  s.full_at = math.max(s.full_at, now + a.missing * a.interval)
 elseif a.debit ~= 0 then
-  if a.debit > 0 then full_at = math.max(full_at, now) end
-  full_at = full_at + a.debit * a.interval / rate
+  if a.debit > 0 then s.full_at = math.max(s.full_at, now) end
+  s.full_at = s.full_at + a.debit * a.interval / s.rate
 end
-if rate < 1 then
-  local before = rate
-  rate = math.min(1, rate + math.max(0, now - rate_at) * a.recovery)
-  rate_at = now
-  if full_at > now then full_at = now + (full_at - now) * before / rate end
+
+local back = s.seen_at - now
+if back > 0 then
+  -- The clock was set back, as after a failover: go on as if no time had passed.
+  for i = 1, 7 do s[names[i]] = s[names[i]] - back end
 end
-local interval = a.interval / rate
-local capacity = a.capacity - learned
-local granted, reserved, wait = 0, 0, 0
+s.seen_at = now
+
+local function set_rate(rate)
+  -- The tokens stay what they are, so the time until they are complete changes.
+  if s.full_at > now then s.full_at = now + (s.full_at - now) * s.rate / rate end
+  s.rate, s.rate_at = rate, now
+end
+
+if s.rate < 1 then set_rate(math.min(1, s.rate + (now - s.rate_at) * a.recovery)) end
+local interval = a.interval / s.rate
+local capacity = a.capacity - s.learned
+local granted, reserved, wait, members = 0, 0, 0, 0
 """
 
 _TAKE: Final = """
-if now < resume_at then
-  wait = resume_at - now
+local function free(floor)
+  -- Redis's clock counts in microseconds: what lacks less than that is there.
+  return math.floor((now - s.full_at) / interval + capacity - floor + 0.00001)
+end
+
+if now < s.resume_at then
+  wait = s.resume_at - now
 elseif a.want > 0 then
-  local base = math.max(full_at, now)
-  local free = math.floor((now - base) / interval + capacity - a.floor + 1e-9)
-  if a.floor > 0 and free < 1 and owed >= 1 then
-    free = math.min(1, math.floor((now - base) / interval + capacity + 1e-9))
-  end
-  granted = math.max(0, math.min(a.want, free))
-  full_at = base + granted * interval
-  local spare = (now - full_at) / interval + capacity
-  if granted == a.want and a.extra > 0 then
-    local more = math.min(a.extra, math.floor(spare - math.max(a.floor, capacity / 2)))
+  s.full_at = math.max(s.full_at, now)
+  local there = free(a.floor)
+  if a.background and there < 1 and s.owed >= 1 then there = math.min(1, free(0)) end
+  granted = math.max(0, math.min(a.want, there))
+  s.full_at = s.full_at + granted * interval
+  if granted == a.want then
+    -- While the bucket is half full, a busy process may fetch ahead.
+    local more = math.min(a.extra, free(math.max(a.floor, capacity / 2)))
     if more > 0 then
       granted = granted + more
-      full_at = full_at + more * interval
+      s.full_at = s.full_at + more * interval
     end
-  end
-  local lately = now - asked_at < 3000000
-  if granted < a.want then
-    -- When the next one may be had, at the earliest.
-    local due = full_at + (1 - capacity + a.floor) * interval
-    wait = math.max(0, due - now)
+  else
+    local missing = math.max(0, s.full_at - now + (1 + a.floor - capacity) * interval)
+    wait = missing
     if a.background then
-      local turn = math.max(turn_at, due - interval, now)
-      turn = turn + math.min(a.slots, a.want - granted) * interval
+      local turn = math.max(s.turn_at, now + missing - interval, now)
+        + math.min(a.slots, a.want - granted) * interval
       if turn <= now + a.horizon then
-        turn_at = turn
+        s.turn_at = turn
         wait = turn - now
       end
-      asked_at = now
     else
-      while reserved < a.slots and granted + reserved < a.want
-          and wait + reserved * interval <= a.horizon do
-        reserved = reserved + 1
-      end
-      full_at = full_at + reserved * interval
+      local soon = math.floor((a.horizon - missing) / interval) + 1
+      reserved = math.max(0, math.min(a.slots, a.want - granted, soon))
+      s.full_at = s.full_at + reserved * interval
     end
   end
+
+  -- While background asks in vain, every tenth grant is to be its own.
+  local lately = now - s.asked_at < 3
   if a.background then
-    owed = lately and math.max(owed - granted, -2) or -2
+    s.owed = lately and math.max(s.owed - granted, -2) or -2
+    if granted < a.want then s.asked_at = now end
   elseif lately then
-    owed = owed + (granted + reserved) / 9
+    s.owed = s.owed + (granted + reserved) / 9
   end
 end
-local members = 0
+
 if a.member then
   redis.call('ZADD', KEYS[2], now, a.member)
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 10000000)
-  redis.call('PEXPIRE', KEYS[2], a.expiry)
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 10)
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], now + 1, '+inf')
+  redis.call('EXPIRE', KEYS[2], a.expiry)
   members = redis.call('ZCARD', KEYS[2])
 end
 """
 
 _DRAIN: Final = """
-if a.drained >= epoch then
-  epoch = epoch + 1
-  learned = math.min(learned + a.debt * rate, a.most_learned)
-  capacity = a.capacity - learned
-  if now - drained_at < a.suspicious then
-    local before = rate
-    rate = math.max(rate * a.cut, a.least)
-    rate_at = now
-    if full_at > now then full_at = now + (full_at - now) * before / rate end
-    interval = a.interval / rate
+if a.drained >= s.epoch then
+  s.epoch = s.epoch + 1
+  s.learned = math.min(s.learned + a.debt * s.rate, a.most_learned)
+  capacity = a.capacity - s.learned
+  if now - s.drained_at < a.suspicious then
+    set_rate(math.max(s.rate * a.cut, a.least))
+    interval = a.interval / s.rate
   end
-  drained_at = now
-  resume_at = math.max(resume_at, now + math.max(a.pause + interval, a.retry_after))
-elseif a.retry_after > 0 then
-  resume_at = math.max(resume_at, now + a.retry_after)
+  s.drained_at = now
+  s.resume_at = math.max(s.resume_at, now + math.max(a.pause + interval, a.retry_after))
+else
+  s.resume_at = math.max(s.resume_at, now + a.retry_after)
 end
-if resume_at > now then
-  full_at = math.max(full_at, resume_at + (capacity - 1) * interval)
-  wait = resume_at - now
+if s.resume_at > now then
+  s.full_at = math.max(s.full_at, s.resume_at + (capacity - 1) * interval)
 end
-local members = 0
 """
 
 _CLOSE: Final = """
-redis.call('HSET', KEYS[1], 'generation', generation, 'full_at', string.format('%.3f', full_at),
-  'epoch', epoch, 'resume_at', string.format('%.0f', resume_at),
-  'rate', string.format('%.9f', rate), 'rate_at', string.format('%.0f', rate_at),
-  'learned', string.format('%.6f', learned), 'drained_at', string.format('%.0f', drained_at),
-  'owed', string.format('%.9f', owed), 'asked_at', string.format('%.0f', asked_at),
-  'turn_at', string.format('%.0f', turn_at))
-redis.call('PEXPIRE', KEYS[1], a.expiry)
-return {'done', string.format('%.0f', now), generation, granted, reserved,
-  string.format('%.3f', wait), epoch, string.format('%.6f', math.max(0, full_at - now) / interval),
-  string.format('%.9f', rate), string.format('%.6f', learned), members,
-  string.format('%.0f', math.max(0, resume_at - now))}
+local fields = {'generation', generation}
+for name, value in pairs(s) do
+  fields[#fields + 1] = name
+  fields[#fields + 1] = string.format('%.17g', value)
+end
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('EXPIRE', KEYS[1], a.expiry)
+return cjson.encode({late = false, now = now, generation = generation, granted = granted,
+  reserved = reserved, wait = wait, epoch = s.epoch, rate = s.rate, learned = s.learned,
+  missing = math.max(0, s.full_at - now) / interval, members = members,
+  paused = math.max(0, s.resume_at - now)})
 """
 
-_EXPIRY_MS: Final = 24 * 3600 * 1000
-"""A bucket that nobody has touched for a day is full: its key may go."""
+_EXPIRY: Final = 24 * 3600
+"""Seconds. A bucket that nobody has touched for a day is full: its key may go."""
 
 
 @attrs.frozen
@@ -190,13 +191,13 @@ DRAIN: Final = _script(_OPEN, _DRAIN, _CLOSE)
 @attrs.frozen(kw_only=True)
 class Reply:
     """
-    What a script answers. Times are in seconds.
+    What a script answers.
 
     Attributes:
-        now: The clock of the bucket.
+        now: The clock of the bucket, to a tenth of a millisecond.
         generation: Which life of the key this is; another one means that it was lost in between.
         granted: Tokens to use at once.
-        reserved: Tokens to use from *wait* on, one per *interval*.
+        reserved: Tokens to use from *wait* on, one per interval.
         wait: Until the first reserved token; without one, until it is worth asking again.
         epoch: How many herds of 429s there were.
         missing: Tokens that the bucket lacks to be full.
@@ -219,36 +220,22 @@ class Reply:
     paused: float
 
 
-def arguments(**values: Any) -> str:
-    """The argument of a script call. None means "not given"."""
-    return json.dumps({name: value for name, value in values.items() if value is not None})
+@attrs.frozen
+class TooLate:
+    """The answer when the deadline of the call was over: nothing was done. *now* as in `Reply`."""
+
+    now: float
 
 
-def expiring(**values: Any) -> str:
-    """The same, with how long the keys live."""
-    return arguments(expiry=_EXPIRY_MS, **values)
+def argument(**values: Any) -> str:
+    """The one argument of a script call. None means "not given"."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return json.dumps({**given, "expiry": _EXPIRY})
 
 
-def read(answer: Sequence[Any]) -> Reply | None:
-    """
-    Read what a script returned: texts, bytes and integers.
-
-    Returns:
-        None when the call came too late and nothing was done.
-    """
-    texts = [each.decode() if isinstance(each, bytes) else str(each) for each in answer]
-    if texts[0] == "late":
-        return None
-    return Reply(
-        now=int(texts[1]) / 1e6,
-        generation=texts[2],
-        granted=int(texts[3]),
-        reserved=int(texts[4]),
-        wait=float(texts[5]) / 1e6,
-        epoch=int(texts[6]),
-        missing=float(texts[7]),
-        rate=float(texts[8]),
-        learned=float(texts[9]),
-        members=int(texts[10]),
-        paused=float(texts[11]) / 1e6,
-    )
+def read(answer: str | bytes) -> Reply | TooLate:
+    """Read what a script returned."""
+    values: dict[str, Any] = json.loads(answer)
+    if values.pop("late"):
+        return TooLate(values["now"])
+    return Reply(**values)

@@ -44,7 +44,7 @@ class Store(Protocol):
     An exception of any kind from `run` counts as an outage.
     """
 
-    async def run(self, script: Script, keys: Sequence[str], argument: str) -> Sequence[Any]:
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         """
         Run *script*, by `EVALSHA` if Redis knows it and by `EVAL` if not.
 
@@ -54,7 +54,7 @@ class Store(Protocol):
             argument: Its one argument.
 
         Returns:
-            What it returned: texts, bytes and integers.
+            What it returned: one JSON text.
         """
         ...
 
@@ -70,14 +70,14 @@ class AsyncioStore:
         self._client = client
         self._owned = owned
 
-    async def run(self, script: Script, keys: Sequence[str], argument: str) -> Sequence[Any]:
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra
 
         client: Any = self._client
         try:
             with anyio.fail_after(_CONNECT_TIME):
                 try:
-                    answer: Sequence[Any] = await client.evalsha(
+                    answer: str | bytes = await client.evalsha(
                         script.sha, len(keys), *keys, argument
                     )
                 except NoScriptError:
@@ -97,10 +97,15 @@ class ThreadStore:
     def __init__(self, client: redis.Redis, *, owned: bool) -> None:
         self._client = client
         self._owned = owned
+        self._busy = False
 
-    async def run(self, script: Script, keys: Sequence[str], argument: str) -> Sequence[Any]:
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
 
+        if self._busy:
+            # A client of yours may have no time limit. One thread that is stuck is enough.
+            raise StoreLost("it has not answered the question before")
+        self._busy = True
         try:
             with anyio.fail_after(_CONNECT_TIME):
                 return await anyio.to_thread.run_sync(
@@ -109,15 +114,18 @@ class ThreadStore:
         except (RedisError, OSError) as error:
             raise _translate(error) from error
 
-    def _run(self, script: Script, keys: Sequence[str], argument: str) -> Sequence[Any]:
+    def _run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         from redis.exceptions import NoScriptError  # noqa: PLC0415 - an extra
 
         client: Any = self._client
         try:
-            answer: Sequence[Any] = client.evalsha(script.sha, len(keys), *keys, argument)
-        except NoScriptError:
-            answer = client.eval(script.code, len(keys), *keys, argument)
-        return answer
+            try:
+                answer: str | bytes = client.evalsha(script.sha, len(keys), *keys, argument)
+            except NoScriptError:
+                answer = client.eval(script.code, len(keys), *keys, argument)
+            return answer
+        finally:
+            self._busy = False
 
     async def aclose(self) -> None:
         if self._owned:

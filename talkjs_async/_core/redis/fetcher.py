@@ -1,0 +1,379 @@
+"""
+The task that asks Redis for tokens, for all who wait in this process.
+
+It asks when somebody lacks a token, gives back what nobody needs, and tells of 429s. It lives in
+whichever event loop needed it first, ends when that does, and is then started in another.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, cast
+
+import anyio
+import attrs
+
+from talkjs_async._core.clock import Clock, SystemClock
+from talkjs_async._core.limits.line import Line
+from talkjs_async._core.limits.tokens import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
+from talkjs_async._core.limits.waiting import Dozer, Lane, kind_here
+from talkjs_async._core.redis.lease import HOLD, Leases
+from talkjs_async._core.redis.outage import GRACE, Outage
+from talkjs_async._core.redis.script import DRAIN, TAKE, Reply, Script, TooLate, argument, read
+from talkjs_async._core.redis.store import Door, Store, StoreRefused
+from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
+from talkjs_async.telemetry import logger
+
+_SLOTS: Final = 2
+"""Tokens that one process gets at its turn: half a call per token, and the others wait for two."""
+
+_HORIZON: Final = 2.0
+"""Seconds. Later slots are not reserved: an interactive call of another process may come first."""
+
+_POLL: Final = 1.0
+"""Seconds between two questions while nothing can be had."""
+
+_MOST_AHEAD: Final = 64
+"""Tokens that a busy process fetches ahead, at most."""
+
+_IDLE: Final = 30.0
+"""Seconds without work after which the task ends and its connection is closed."""
+
+_HEARTBEAT: Final = 1.0
+"""Seconds between two signs of life, from which the processes are counted."""
+
+PATIENCE: Final = 1.5
+"""Seconds that an answer may take: connecting included."""
+
+
+@attrs.frozen
+class _Question:
+    """
+    One script call.
+
+    Attributes:
+        script: What to run.
+        values: Its arguments.
+        lane: Whom the tokens are for.
+        want: How many callers are to be served by it.
+        debit: What it reports.
+        drain: The 429 that it tells of.
+    """
+
+    script: Script
+    values: dict[str, Any]
+    lane: Lane = "interactive"
+    want: int = 0
+    debit: int = 0
+    drain: tuple[int, float] | None = None
+
+
+class Fetcher:
+    """
+    Sees to it that Redis is asked, by one task at a time.
+
+    Attributes:
+        calls: How many script calls there were.
+    """
+
+    def __init__(
+        self,
+        *,
+        door: Door,
+        keys: Sequence[str],
+        leases: Leases,
+        line: Line,
+        clock: Clock,
+        outage: Outage,
+        announce: Callable[[LimiterEvent], None],
+    ) -> None:
+        self.calls = 0
+        self._door = door
+        self._keys = keys
+        self._leases = leases
+        self._line = line
+        self._clock = clock
+        self._outage = outage
+        self._announce = announce
+        self._member = secrets.token_hex(8)
+        # The task: what it sleeps on and until when, and who waits for its end.
+        self._task: Dozer | None = None
+        self._sleeps_until = math.inf
+        self._mourner: Dozer | None = None
+        # What Redis said last. Its clock minus ours is not known before it has said anything.
+        self._generation: str | None = None
+        self._ahead_of_us: float | None = None
+        # What is to be asked, and when.
+        self._ask_again: dict[Lane, float] = {"interactive": -math.inf, "background": -math.inf}
+        self._drain: tuple[int, float] | None = None
+        self._beat_at = -math.inf
+        self._served_at = -math.inf
+        self._granted_before = (0, -math.inf)
+
+    # For the limiter. Lock held.
+
+    def call(self, now: float) -> None:
+        """See to it that the task runs, and that it does not sleep while it has work."""
+        if self._task is not None and not self._task.is_lost():
+            if self._sleeps_until > now and self._next_work(now) < self._sleeps_until:
+                self._task.wake()
+            return
+        try:
+            kind = kind_here(system_clock=False)
+            task = cast("Dozer", kind("interactive"))
+        except RuntimeError:
+            # Called from outside any event loop. The next caller who waits sees to it.
+            return
+        self._task = task
+        self._sleeps_until = -math.inf
+        on_asyncio = kind.__module__.endswith("asyncio")
+        task.spawn(partial(self._run, task, self._door.open(on_asyncio=on_asyncio)))
+
+    def expect(self, lane: Lane, now: float) -> None:
+        """Have those who cannot wait wait for Redis's answer, if it is about to be asked."""
+        away = self._outage.reason is not None and now < self._outage.retry_at
+        if self._ask_again[lane] <= now and not away:
+            self._leases.patience = PATIENCE
+
+    def drain(self, epoch: int, retry_after: float) -> None:
+        """Have all processes pause after a 429."""
+        self._drain = (epoch, retry_after)
+
+    @property
+    def draining(self) -> bool:
+        """Whether a 429 is still to be told."""
+        return self._drain is not None
+
+    async def aclose(self) -> None:
+        """Give back what is left, once the line is closed, and wait for the end of the task."""
+        with self._line.lock:
+            self._leases.debit -= self._leases.drop()
+            if self._leases.debit:
+                self.call(self._line.now())
+            if self._task is None:
+                return
+            self._task.wake()
+            self._mourner = mourner = self._waiter()
+        await mourner.doze(self._clock, PATIENCE)
+
+    # The task.
+
+    async def _run(self, me: Dozer, store: Store) -> None:
+        try:
+            while await self._work(me, store):
+                pass
+        except Exception as error:  # noqa: BLE001 - on trio it would end the whole program
+            logger.exception("The limiter's task failed")
+            self._lose(error)
+        finally:
+            await _close(store)
+            with self._line.lock:
+                if self._task is me:
+                    self._task = None
+                    if self._line.waiting:
+                        # This event loop ends; somebody of another one has to take over.
+                        self._line.rouse()
+                if self._mourner is not None:
+                    self._mourner.wake()
+
+    async def _work(self, me: Dozer, store: Store) -> bool:
+        """Ask once, or sleep until there is something to ask. False when there is nothing."""
+        with self._line.lock:
+            now = self._line.now()
+            question = self._question(now)
+            until = self._next_work(now)
+            if question is None and until == math.inf:
+                until = self._served_at + _IDLE
+                if self._line.closed or until <= now:
+                    return False
+            self._sleeps_until = until if question is None else -math.inf
+        if question is None:
+            await me.doze(self._clock, max(until - now, 0.0))
+        else:
+            await self._ask(store, question)
+        return True
+
+    def _next_work(self, now: float) -> float:
+        """When there is something to ask."""
+        leases, line = self._leases, self._line
+        if self._outage.reason is not None:
+            wanted = line.waiting or (leases.debit and not line.closed)
+            return self._outage.retry_at if wanted else math.inf
+        if self._drain is not None or leases.debit:
+            return now
+        waiting = self._waiting()
+        lacking = [
+            again for lane, again in self._ask_again.items() if leases.lacking(lane, now, waiting)
+        ]
+        return min([*lacking, leases.stale_at()])
+
+    def _question(self, now: float) -> _Question | None:
+        """What to ask right now."""
+        leases, line = self._leases, self._line
+        if self._outage.reason is not None:
+            return self._take("interactive", 0, now) if self._next_work(now) <= now else None
+        if self._drain is not None:
+            drain, self._drain = self._drain, None
+            return self._pause_all(now, drain)
+        if line.closed:
+            leases.debit -= leases.drop()
+        leases.give_back(now, waiting=line.waiting)
+        waiting = self._waiting()
+        for lane, again in self._ask_again.items():
+            lacking = leases.lacking(lane, now, waiting)
+            if lacking and again <= now:
+                return self._take(lane, lacking, now)
+        return self._take("interactive", 0, now) if leases.debit else None
+
+    def _take(self, lane: Lane, want: int, now: float) -> _Question:
+        leases = self._leases
+        granted, since = self._granted_before
+        demand = (leases.granted - granted) / max(now - since, HOLD / 2)
+        self._granted_before = (leases.granted, now)
+        beat = now >= self._beat_at
+        if beat:
+            self._beat_at = now + _HEARTBEAT
+        debit, leases.debit = leases.debit, 0
+        values = {
+            **self._common_values(now),
+            "want": want,
+            "extra": min(int(demand * HOLD), _MOST_AHEAD),
+            "floor": leases.floor if lane == "background" else 0,
+            "background": lane == "background",
+            "slots": _SLOTS,
+            "horizon": _HORIZON,
+            "debit": debit,
+            "grace": 0 if self._outage.reason is None else GRACE,
+            "member": self._member if beat else None,
+        }
+        return _Question(TAKE, values, lane, want, debit)
+
+    def _pause_all(self, now: float, drain: tuple[int, float]) -> _Question:
+        leases = self._leases
+        epoch, retry_after = drain
+        # Whatever 429s teach, a background token must still fit in.
+        room = leases.capacity(now) - 1 - leases.floor
+        values = {
+            **self._common_values(now),
+            "debit": 0,
+            "grace": 0,
+            "drained": epoch,
+            "retry_after": retry_after,
+            "pause": DEBT,
+            "debt": DEBT * leases.rate,
+            "most_learned": max(0.0, min(leases.burst * MARGIN, room)),
+            "suspicious": SUSPICIOUS,
+            "cut": CUT,
+            "least": LEAST_RATE,
+        }
+        return _Question(DRAIN, values, drain=drain)
+
+    def _common_values(self, now: float) -> dict[str, Any]:
+        leases = self._leases
+        deadline = None
+        its_clock = None
+        if type(self._clock) is not SystemClock:
+            its_clock = now
+        elif self._ahead_of_us is not None:
+            # Whoever gives up must not be charged later, when Redis comes round to it.
+            deadline = now + self._ahead_of_us + PATIENCE
+        return {
+            "now": its_clock,
+            "deadline": deadline,
+            "interval": leases.interval,
+            "capacity": leases.capacity(now),
+            "generation": self._generation,
+            "new_generation": secrets.token_hex(8),
+            "missing": leases.missing if self._generation is not None else None,
+            "epoch": leases.epoch,
+            "recovery": RECOVERY,
+        }
+
+    async def _ask(self, store: Store, question: _Question) -> None:
+        leases = self._leases
+        leases.patience = PATIENCE
+        self.calls += 1
+        try:
+            answer = await store.run(question.script, self._keys, argument(**question.values))
+            reply = read(answer)
+        except Exception as error:  # noqa: BLE001 - a `Store` may raise anything
+            self._lose(error, question)
+            return
+        event = None
+        with self._line.lock:
+            now = self._line.now()
+            leases.patience = 0.0
+            self._ahead_of_us = reply.now - now
+            if isinstance(reply, TooLate):
+                # Nobody would have waited for an answer that is late: a clock has jumped.
+                self._keep(question)
+                return
+            self._learn(reply, question, now)
+            if self._outage.reason is not None:
+                spent = self._outage.answered(reply, leases, now)
+                event = None if spent is None else StoreBack(spent=spent)
+            self._line.pump(now)
+        if event is not None:
+            logger.warning("Redis at %s is back", self._door.shown)
+            self._announce(event)
+
+    def _learn(self, reply: Reply, question: _Question, now: float) -> None:
+        leases = self._leases
+        self._generation = reply.generation
+        self._outage.processes = reply.members or self._outage.processes
+        leases.received(reply, question.lane, now)
+        if not question.want:
+            return
+        self._served_at = now
+        again = now
+        if reply.paused:
+            again = now + min(reply.paused, _POLL)
+        elif reply.reserved:
+            again = now + reply.wait + (reply.reserved - 1) * leases.interval / reply.rate
+        elif reply.granted < question.want:
+            again = now + (max(reply.wait, 0.001) if reply.wait <= _HORIZON else _POLL)
+        self._ask_again[question.lane] = again
+
+    def _lose(self, error: Exception, question: _Question | None = None) -> None:
+        """Go on without Redis."""
+        reason = f"Redis at {self._door.shown}: {str(error) or type(error).__name__}"
+        leases = self._leases
+        with self._line.lock:
+            now = self._line.now()
+            leases.patience = 0.0
+            if question is not None:
+                self._keep(question)
+            # Redis itself said no, and has never said yes: that is a mistake, and no outage.
+            mistake = isinstance(error, StoreRefused) and self._generation is None
+            refuse = self._outage.policy == "closed" or mistake
+            news = self._outage.begin(reason, leases, now, refuse=refuse)
+            if leases.alone is None:
+                self._line.refuse(reason)
+            rate = 0.0 if leases.alone is None else leases.alone.rate
+            self._line.pump(now)
+        if news:
+            logger.warning("%s. This process goes on with %.2f requests/s", reason, rate)
+            self._announce(StoreAway(reason=reason, effective_rate=rate))
+
+    def _keep(self, question: _Question) -> None:
+        """Say it again later: a report that may have arrived, but not tokens that may be back."""
+        self._leases.debit += max(question.debit, 0)
+        self._drain = self._drain or question.drain
+
+    def _waiting(self) -> dict[Lane, int]:
+        return {lane: self._line.waiting_in(lane) for lane in self._ask_again}
+
+    @staticmethod
+    def _waiter() -> Dozer:
+        return cast("Dozer", kind_here(system_clock=False)("interactive"))
+
+
+async def _close(store: Store) -> None:
+    with anyio.move_on_after(1, shield=True):
+        try:
+            await store.aclose()
+        except Exception:  # noqa: BLE001 - a `Store` may raise anything
+            logger.exception("Closing the limiter's connection failed")

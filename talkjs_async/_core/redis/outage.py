@@ -1,0 +1,112 @@
+"""
+What a process does while Redis is away: it keeps to its share, or refuses, or goes on as if alone.
+
+A circuit breaker: one task tries again now and then, and nobody else waits for Redis. Knows numbers
+and times, nothing of connections. Called by `Fetcher`, with the line's lock held.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+import attrs
+
+from talkjs_async._core.limits.tokens import Tokens
+from talkjs_async._core.redis.lease import Leases
+from talkjs_async._core.redis.script import Reply
+
+OnOutage = Literal["share", "closed", "open"]
+
+_FIRST_RETRY: Final = 0.25
+_LAST_RETRY: Final = 2.0
+"""Seconds between attempts to reach Redis; the pause doubles from the first to the last."""
+
+GRACE: Final = 2.5
+"""
+Seconds for which a process still keeps to its share when Redis is back: longer than the longest
+pause between attempts, so that all have reported what they used before anybody takes again.
+"""
+
+
+@attrs.define
+class Outage:
+    """
+    Whether Redis is away, and what is done about it.
+
+    Attributes:
+        policy: As for `RedisLimiter`.
+        rate: Requests per second that all processes share.
+        processes: How many processes there are, as far as we know.
+        reason: Why Redis is away. None while it is there.
+        retry_at: When to ask it again.
+    """
+
+    policy: OnOutage
+    rate: float
+    processes: int
+    reason: str | None = None
+    retry_at: float = -math.inf
+    _pause: float = _FIRST_RETRY
+    _reported: bool = False
+
+    def begin(self, reason: str, leases: Leases, now: float, *, refuse: bool) -> bool:
+        """
+        Note that Redis did not do what it was asked.
+
+        Args:
+            reason: Why not.
+            leases: Gets a bucket of its own, unless nothing may be granted.
+            now: The clock.
+            refuse: Grant nothing, whatever the policy.
+
+        Returns:
+            Whether Redis was there until now.
+        """
+        news = self.reason is None
+        self.reason = reason
+        self._reported = False
+        self.retry_at = now + self._pause
+        self._pause = min(2 * self._pause, _LAST_RETRY)
+        if leases.alone is None and not refuse:
+            leases.alone = self._bucket(leases, now)
+        return news
+
+    def answered(self, reply: Reply, leases: Leases, now: float) -> int | None:
+        """
+        Note that Redis answers again, and has got our report.
+
+        Returns:
+            How many requests were let through without it, once that is over. None as long as others
+            may have to report.
+        """
+        self._pause = _FIRST_RETRY
+        if leases.alone is not None and not self._reported:
+            self._reported = True
+            self.retry_at = now + max(GRACE, reply.paused)
+            return None
+        spent = 0 if leases.alone is None else leases.alone.granted
+        leases.alone = None
+        self.reason = None
+        return spent
+
+    def refuses(self, leases: Leases, now: float) -> bool:
+        """Whether to refuse a caller at once: nothing may be granted, and nobody asks Redis now."""
+        return self.reason is not None and leases.alone is None and now < self.retry_at
+
+    def _bucket(self, leases: Leases, now: float) -> Tokens:
+        """Make a bucket that is as good as empty: what was in Redis may be spent by others."""
+        parts = self.processes if self.policy == "share" else 1
+        burst = max(leases.burst // parts, 1)
+        known = leases.free(now)
+        held = leases.drop()
+        # They have been charged, and whoever uses one now is counted in the next report.
+        leases.debit -= held
+        return Tokens(
+            rate=self.rate / parts,
+            burst=burst,
+            max_in_flight=None,
+            floor=leases.floor // parts,
+            tokens=min(held if self.policy == "share" else known, burst),
+            now=now,
+        )
