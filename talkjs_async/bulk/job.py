@@ -92,6 +92,11 @@ class Work:
     stopping: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
 
+    @property
+    def overflows(self) -> bool:
+        """Whether the next requests of the present kind wait for batches to take them along."""
+        return self.budget_wait() > 0 and may_overflow(self.talkjs, self.tally.per_request)
+
     def could_leave(self, seconds: float) -> float:
         """How many requests of the present kind can leave from now on within some seconds."""
         tokens, rate = pace(self.talkjs, self.tally.per_request)
@@ -114,14 +119,18 @@ def pace(talkjs: AsyncTalkJS, per_request: int) -> tuple[float, float]:
     """
     ordinary = talkjs.budget
     tokens, rate = max(0.0, ordinary.tokens) + ordinary.in_flight, ordinary.effective_rate
-    # The client has no public face for these. Only requests about one thing are taken along, not
-    # `PUT /users`.
-    dispatcher = talkjs._dispatcher  # noqa: SLF001
-    if dispatcher is not None and dispatcher.active and per_request < MOST_USERS_PER_PUT:
+    if may_overflow(talkjs, per_request):
         batch = talkjs._pipeline.limiters["batch"].statistics()  # noqa: SLF001
         tokens += MOST_OPERATIONS * (max(0.0, batch.tokens) + batch.in_flight)
         rate += MOST_OPERATIONS * batch.effective_rate
     return tokens, rate
+
+
+def may_overflow(talkjs: AsyncTalkJS, per_request: int) -> bool:
+    """Whether batches take along requests of so many records: not those of `PUT /users`."""
+    # The client has no public face for this.
+    dispatcher = talkjs._dispatcher  # noqa: SLF001
+    return dispatcher is not None and dispatcher.active and per_request < MOST_USERS_PER_PUT
 
 
 class Step(ABC):

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -165,7 +165,7 @@ class Journal:
         self.place: Any = json.loads(facts.place)
         self._database = database
         self._lock = anyio.Lock()
-        self._waiting: list[_Change] = []
+        self._next = _Group()
 
     @classmethod
     async def open(cls, path: Path | None, identity: Identity) -> Journal:
@@ -283,39 +283,60 @@ class Journal:
             flush: Whether it must survive a power cut, and not only the end of the process. An
                 answer need not: if it is forgotten, the record is asked about or sent again.
         """
-        change = _Change(work, flush)
-        self._waiting.append(change)
+        change: _Change[T] = _Change(work)
+        group = self._next
+        group.changes.append(change)
+        group.flush = group.flush or (flush and self.scratch is None)
         # Shielded: what the server has acknowledged must not be forgotten because the job is being
         # cancelled. A transaction takes some milliseconds at most.
         with anyio.CancelScope(shield=True):
-            async with self._lock:
-                if change.waits:
-                    changes, self._waiting = self._waiting, []
-                    flush = self.scratch is None and any(one.flush for one in changes)
-                    await anyio.to_thread.run_sync(
-                        _transaction, self.path, self._database, changes, flush
-                    )
-        if change.failure is not None:
-            raise change.failure
-        return cast("T", change.result)
+            if change is group.changes[0]:
+                await self._carry_out(group)
+            else:
+                await group.ended.wait()
+        if group.failure is not None:
+            raise group.failure
+        return change.result
+
+    async def _carry_out(self, group: _Group) -> None:
+        """Make a transaction of the changes, and wake all who wait for them at the same moment."""
+        async with self._lock:
+            # Whoever comes from now on is too late for this one.
+            self._next = _Group()
+            try:
+                await anyio.to_thread.run_sync(_transaction, self.path, self._database, group)
+            finally:
+                group.ended.set()
 
 
 @attrs.define
-class _Change:
+class _Change(Generic[T]):
+    """A change of the database, and what *work* returned once it is made."""
+
+    work: Callable[[sqlite3.Connection], T]
+    _result: T | None = None
+
+    def make(self, database: sqlite3.Connection) -> None:
+        self._result = self.work(database)
+
+    @property
+    def result(self) -> T:
+        return cast("T", self._result)
+
+
+@attrs.define
+class _Group:
     """
-    A change of the database.
+    Changes that are made with one transaction. The first one's task does it.
 
     Attributes:
-        flush: See `Journal._change`.
-        waits: Whether it has not been made yet.
-        result: What *work* returned.
-        failure: What went wrong with the transaction that it was in.
+        flush: Whether any of them asks for it; see `Journal._change`.
+        failure: What went wrong.
     """
 
-    work: Callable[[sqlite3.Connection], Any]
-    flush: bool
-    waits: bool = True
-    result: Any = None
+    changes: list[_Change[Any]] = attrs.field(factory=list["_Change[Any]"])
+    flush: bool = False
+    ended: anyio.Event = attrs.field(factory=anyio.Event)
     failure: Exception | None = None
 
 
@@ -383,27 +404,21 @@ def _row(row: tuple[Any, ...]) -> Row:
     return Row(id_, number, seen, made_in, State(state), *others)
 
 
-def _transaction(
-    path: Path, database: sqlite3.Connection, changes: Sequence[_Change], flush: bool
-) -> None:
-    failure: Exception | None = None
+def _transaction(path: Path, database: sqlite3.Connection, group: _Group) -> None:
     try:
-        database.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
+        database.execute(f"PRAGMA synchronous = {'FULL' if group.flush else 'NORMAL'}")
         database.execute("BEGIN IMMEDIATE")
         try:
-            for change in changes:
-                change.result = change.work(database)
+            for change in group.changes:
+                change.make(database)
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        failure = _journal_error(path, error)
-        failure.__cause__ = error
-    for change in changes:
-        change.waits = False
-        change.failure = failure
+        group.failure = _journal_error(path, error)
+        group.failure.__cause__ = error
 
 
 def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:

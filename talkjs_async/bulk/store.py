@@ -16,6 +16,7 @@ import anyio.to_thread
 import attrs
 from anyio.abc import TaskGroup
 
+from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk.apart import TakingApart, reason_of
 from talkjs_async.bulk.job import Step, Work
 from talkjs_async.bulk.journal import Ending, Row, Sending, State
@@ -304,6 +305,10 @@ class _Storing(Generic[V]):
     def _start_requests(self) -> None:
         tasks = self._tasks
         most = min(self._side_by_side, 1 + self._work.could_leave(_SOON) + self._answered)
+        can_start = min(most - self._sending, self._window.ready)
+        # A batch leaves with what waits at that moment, so they come by the ten.
+        if can_start < MOST_OPERATIONS <= self._sending and self._work.overflows:
+            most = 0
         while tasks and self._sending < most and not self._work.stopping:
             records = self._window.take()
             if records is None:

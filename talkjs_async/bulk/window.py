@@ -54,6 +54,19 @@ class Window(Generic[V]):
         """Whether to stop reading."""
         return self._count >= self._most or self._bytes >= MOST_BYTES
 
+    @property
+    def ready(self) -> int:
+        """How many requests `take` has in store."""
+        if self._in_order:
+            lowest = 1 if self._partial_will_do else self._per_request
+            return sum(map(len, self._by_count[lowest:]))
+        whole, rest = divmod(self._count, self._per_request)
+        return whole + (rest > 0 and self._partial_will_do)
+
+    @property
+    def _partial_will_do(self) -> bool:
+        return self.exhausted or self.full
+
     def add(self, record: Record[V]) -> None:
         """Put a record behind those of its group."""
         group = record.group
@@ -94,9 +107,8 @@ class Window(Generic[V]):
         return list(queue)
 
     def _next(self) -> str | None:
-        whole = self._per_request
-        partial_will_do = self.exhausted or self.full
-        for count in range(whole, 0 if partial_will_do else whole - 1, -1):
+        lowest = 1 if self._partial_will_do else self._per_request
+        for count in range(self._per_request, lowest - 1, -1):
             if self._by_count[count]:
                 return next(iter(self._by_count[count]))
         return None

@@ -157,6 +157,29 @@ async def test_stopping_finishes_what_was_sent_and_takes_up_nothing_new(
     assert 1_000 == len(emulator.commits.of("message.sent"))
 
 
+async def test_stopping_does_not_wait_for_what_is_held_up(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, journal: Path
+) -> None:
+    await chat(5)
+    emulator.faults.add("stall-before-commit", on="POST /conversations/c3/messages", nth=1)
+    source = [
+        {"conversation_id": f"c{n % 5}", "sender": "alice", "text": str(n)} for n in range(100)
+    ]
+    job = send_messages(make_talkjs(), source, journal=journal)
+
+    async with job:
+        async for progress in job:
+            if progress.done >= 50:
+                job.stop()
+    report = await send_messages(make_talkjs(), source, journal=journal)
+
+    assert (False, 10) == (job.report.complete, job.report.unknown)
+    assert 5.0 <= job.report.seconds < 10.0
+    assert report.ok
+    texts = [commit.text for commit in emulator.commits.of("message.sent")]
+    assert (100, 100) == (len(texts), len(set(texts)))
+
+
 async def test_a_job_that_is_stopped_before_it_begins_does_nothing(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:

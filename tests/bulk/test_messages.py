@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, OutcomeUnknown, RetryPolicy, SystemMessage, UserMessage
+from talkjs_async import (
+    AsyncTalkJS,
+    OutcomeUnknown,
+    RetryPolicy,
+    SystemMessage,
+    TokenBucket,
+    UserMessage,
+)
 from talkjs_async.bulk import send_messages
 from talkjs_async.bulk.messages import key_of
 from talkjs_async.emulator import Emulator, Limits
@@ -45,6 +52,24 @@ async def test_ten_messages_go_with_one_request_in_the_order_of_their_conversati
     assert (1_400, 140) == (report.done, report.requests)
     assert 140 == len(emulator.requests.find(POST))
     assert in_order(1_400, 7) == texts()
+
+
+async def test_batches_that_take_requests_along_are_full(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    emulator.limits = Limits.off()
+    await chat(200)
+    emulator.limits = Limits(burst=60, batch_burst=50)
+    clock = emulator.clock
+    ordinary, batches = TokenBucket(9.0, 60, clock=clock), TokenBucket(1.0, 50, clock=clock)
+    async with make_talkjs(
+        overflow_to_batch=True, limiter=ordinary, batch_limiter=batches
+    ) as talkjs:
+        report = await send_messages(talkjs, messages(10_000, 200), lane="interactive")
+
+    assert pytest.approx((1_000 - 560) / 19, rel=0.05) == report.seconds
+    sizes = [len(exchange.operations) for exchange in emulator.requests.find("POST /batch")]
+    assert sizes.count(10) >= 0.95 * len(sizes)
 
 
 async def test_the_report_has_the_ids_of_the_messages(

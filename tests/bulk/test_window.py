@@ -64,6 +64,18 @@ def test_a_full_window_sends_the_fullest_group() -> None:
     assert None is taken(some)
 
 
+def test_a_window_knows_how_many_requests_could_go() -> None:
+    some, unordered = window(), Window[None](per_request=3, most=100, in_order=False)
+    for number, group in enumerate("aaabbbbc"):
+        some.add(record(number, group))
+        unordered.add(record(number, ""))
+
+    before = some.ready, unordered.ready
+    some.exhausted = unordered.exhausted = True
+
+    assert ((2, 2), (3, 3)) == (before, (some.ready, unordered.ready))
+
+
 def test_long_texts_fill_the_window_as_well() -> None:
     some = window()
 
