@@ -19,9 +19,17 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-def test_the_short_run_finds_no_regression() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("speed",), id="speed"),
+        pytest.param(("bulk", "--section", "users", "--section", "messages"), id="bulk in time"),
+        pytest.param(("bulk", "--section", "export", "--section", "bad"), id="bulk both ways"),
+    ],
+)
+def test_the_short_run_finds_no_regression(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "speed", "--smoke"],
+        [sys.executable, "-m", "benchmarks", *arguments, "--smoke"],
         cwd=ROOT,
         capture_output=True,
         text=True,
