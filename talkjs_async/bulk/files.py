@@ -185,7 +185,7 @@ class RecordFile:
     def _columns(self, header: list[str]) -> list[_Column]:
         columns = [_Column.of(title.strip(), self._fields) for title in header]
         names = [column.name for column in columns]
-        wrong = [f"{column.title!r} is none" for column in columns if not column.field]
+        wrong = [f"{column.title!r} is unknown" for column in columns if not column.field]
         wrong += [f"{name!r} is there twice" for name, n in Counter(names).items() if n > 1]
         wrong += [f"{name!r} is missing" for name in self._required if name not in names]
         if wrong:

@@ -508,4 +508,5 @@ def _journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
     code = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return ConfigurationError("journal", f"{path} is in use by another job.")
-    return StorageError(path=str(path), reason=str(error))
+    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    return StorageError(path=str(path), reason=str(error), damaged=damaged)

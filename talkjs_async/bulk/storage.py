@@ -9,17 +9,22 @@ class StorageError(TalkJSError):
     """
     A journal or an export cannot be read or written: the disk is full, or a file was damaged.
 
-    The job has stopped, and what was done before is noted: make room and run it again.
+    The job has stopped. What was done before is noted, unless the journal itself was damaged: make
+    room and run it again.
 
     Attributes:
         path: The file.
         reason: What the system or SQLite says.
+        damaged: Whether what the file had is gone.
     """
 
-    def __init__(self, *, path: str, reason: str) -> None:
-        super().__init__(
-            f"{path} cannot be used: {reason}. Nothing is lost: put that right and run the job "
-            "again, it goes on where it was."
+    def __init__(self, *, path: str, reason: str, damaged: bool = False) -> None:
+        way_out = (
+            "Get it from a backup: a new one knows of nothing that was sent before."
+            if damaged
+            else "Nothing is lost: put that right and run the job again, it goes on where it was."
         )
+        super().__init__(f"{path} cannot be used: {reason}. {way_out}")
         self.path = path
         self.reason = reason
+        self.damaged = damaged

@@ -104,10 +104,10 @@ def test_a_bad_row_is_a_bad_record_and_the_others_are_read(tmp_path: Path) -> No
     [
         ("", "'id' is missing"),
         ("name,email", "'id' is missing"),
-        ("id,nmae", "'nmae' is none"),
+        ("id,nmae", "'nmae' is unknown"),
         ("id,name,name", "'name' is there twice"),
         ("id,photo_url,photoUrl", "'photo_url' is there twice"),
-        ("id,name.first", "'name.first' is none"),
+        ("id,name.first", "'name.first' is unknown"),
     ],
 )
 def test_a_wrong_header_is_refused(tmp_path: Path, header: str, sentence: str) -> None:

@@ -1,0 +1,177 @@
+"""What is wrong with a file is said in one sentence, and nothing is sent, lost or half written."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkjs_async.emulator import Emulator
+
+if sys.platform != "win32":
+    import resource
+
+Command = Callable[..., Any]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+GOOD = b"id,name,email\nu1,Ann,a@x.org\nu2,Bob,b@x.org\n"
+SYNC = ("users", "sync", "users.csv")
+JOURNAL = Path("users.csv.emulator.journal")
+
+
+def write(content: bytes, name: str = "users.csv") -> None:
+    Path(name).write_bytes(content)
+
+
+def files() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            b"id,nmae\nu1,Ann\n",
+            "source: users.csv has wrong columns: 'nmae' is unknown. The columns are name, email,",
+        ),
+        (b"", "source: users.csv has wrong columns: 'id' is missing."),
+        (
+            b"id,name\nu1,Ann\nu2,Zo\xeb\n",
+            "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6. Save it as UTF-8.",
+        ),
+        (
+            b'id,name\nu1,Ann\nu2,"Bo',
+            "source: users.csv is cut off: it ends in the middle of line 3. Get it as a whole.",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_sentence_and_nothing_is_sent(
+    command: Command, emulator: Emulator, content: bytes, sentence: str
+) -> None:
+    write(content)
+    before = files()
+
+    outcome = command(*SYNC)
+
+    assert (2, "") == (outcome.code, outcome.out)
+    assert outcome.err.startswith(f"talkjs-async: {sentence}")
+    assert 1 == outcome.err.count("\n")
+    assert (before, 0) == (files(), len(emulator.requests.find("PUT /users")))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b'u3,Eve,"[""e@x.org"""', "u3 (record 3): line 4 has a bad email: '[\"e@x.org\"' is no JSON list."),
+        (b"u1,Eve,e@x.org", "#3 (record 3): the ID 'u1' came before, as record 1."),
+        (b"u3,Eve", "u3 (record 3): line 4 has 2 cells, and the header has 3."),
+        (b",Eve,e@x.org", "#3 (record 3): id: is missing."),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_named_and_the_others_are_stored(
+    command: Command, emulator: Emulator, row: bytes, reason: str
+) -> None:
+    write(GOOD + row + b"\n")
+
+    outcome = command(*SYNC)
+
+    assert (1, "") == (outcome.code, outcome.err)
+    assert f"  failed: {reason}" in outcome.out
+    assert {"u1", "u2"} == {commit.user_id for commit in emulator.commits.of("user.created")}
+
+
+def test_the_journal_of_another_job_is_left_alone(command: Command) -> None:
+    write(GOOD)
+    write(b"id,participants\nc1,u1\n", "chats.csv")
+    command(*SYNC)
+    before = files()
+
+    outcome = command("conversations", "sync", "chats.csv", "--journal", str(JOURNAL))
+
+    assert (2, before) == (outcome.code, files())
+    assert (
+        f"talkjs-async: journal: {JOURNAL} belongs to the job 'upsert_users', not "
+        "'upsert_conversations': use another file for this.\n"
+    ) == outcome.err
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(command: Command) -> None:
+    write(GOOD)
+    command(*SYNC)
+    with closing(sqlite3.connect(JOURNAL)) as database:
+        database.execute("PRAGMA user_version = 99")
+    before = files()
+
+    outcome = command(*SYNC)
+
+    assert (2, before) == (outcome.code, files())
+    assert "was written by a newer talkjs-async (journal schema 99, this version knows" in (
+        outcome.err
+    )
+
+
+def test_a_second_process_keeps_off_the_journal(
+    command: Command, start: Start, emulator: Emulator
+) -> None:
+    write(GOOD)
+    command(*SYNC)
+    with closing(sqlite3.connect(JOURNAL)) as database:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN IMMEDIATE")
+
+        outcome = command(*SYNC)
+
+    assert 2 == outcome.code
+    assert f"talkjs-async: journal: {JOURNAL} is in use by another job.\n" == outcome.err
+    assert 0 == command(*SYNC).code
+
+
+def test_a_directory_that_is_not_empty_is_left_alone(command: Command) -> None:
+    Path("photos").mkdir()
+    write(b"holiday", "photos/a.jpg")
+    before = files()
+
+    outcome = command("export", "photos")
+
+    assert (2, before) == (outcome.code, files())
+    assert (
+        "talkjs-async: target: photos is not empty: name a new directory, or one to go on with.\n"
+    ) == outcome.err
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond some size: Python sees what it sees when the disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a thing of Unix")
+def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
+    command: Command, emulator: Emulator
+) -> None:
+    write(b"id,name\n" + b"".join(b"u%d,%s\n" % (n, b"x" * 50) for n in range(3_000)))
+
+    with full_disk():
+        full = command(*SYNC)
+    again = command(*SYNC)
+    with full_disk():
+        half = command("export", "backup")
+    whole = command("export", "backup")
+
+    assert [3, 0, 3, 0] == [one.code for one in (full, again, half, whole)]
+    for outcome in (full, half):
+        (sentence,) = (line for line in outcome.err.splitlines() if "cannot be used" in line)
+        assert "Nothing is lost: put that right and run the job again" in sentence
+    assert 3_000 == len(Path("backup/users.jsonl").read_bytes().splitlines())
+    assert 3_000 == len({commit.user_id for commit in emulator.commits.of("user.created")})
