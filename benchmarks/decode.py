@@ -1,9 +1,9 @@
 """
 What a page of 100 messages costs, from bytes to objects.
 
-Every contender runs in a process of its own; the rounds of all contenders are interleaved, so that
-a noisy neighbour disturbs them alike. Ratios are taken within a round. The baseline is `json.loads`
-of the same bytes, which everybody but `validate_json` has to pay first.
+The baseline is `json.loads` of the same bytes, which all but `validate_json` have to pay first.
+Every contender runs in a process of its own and takes turns there with the baseline, twenty pages
+each, so that a noisy neighbour disturbs both alike: the ratio is the middle of some hundred pairs.
 
 Content blocks stay JSON until `message.content` is asked for, so there are two groups: with and
 without typed blocks. The pydantic models have the same fields and types, keep unknown keys and are
@@ -17,32 +17,22 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import platform
-import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from importlib.util import find_spec
 from statistics import median
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-PROGRAM = (sys.executable, "-m", "benchmarks.decode")
+from benchmarks.measure import Result, Runs, facts, stay_on, work
+
 BASELINE = "json.loads"
 OURS = "talkjs-async"
 SLICE = 20
 
 Decode = Callable[[bytes], object]
-
-
-class Run(NamedTuple):
-    """One measurement of one contender."""
-
-    contender: str
-    round: int
-    us_per_page: float
 
 
 def page() -> bytes:
@@ -190,18 +180,28 @@ CONTENDERS: dict[str, tuple[str, Callable[[], Decode]]] = {
 """Name to the distribution that it needs, and how to make it."""
 
 
-def measure(contender: str, pages: int) -> float:
+def measure(contender: str, pages: int) -> Result:
     """
-    Decode the page so many times; return microseconds of CPU per page.
+    Decode the page so many times, in turns with the baseline.
 
-    Counts the best slice of 20 pages: others on the machine only ever add to the figure.
+    Returns:
+        us: CPU microseconds per page, of the best slice of 20 pages: others on the machine only
+            ever add to it.
+        ratio: How many times the baseline that is: the middle over all pairs of slices.
     """
-    decode = CONTENDERS[contender][1]()
-    raw = page()
-    for _ in range(20):
+    needs, make = CONTENDERS[contender]
+    if find_spec(needs) is None:
+        raise SystemExit(f"{needs} is not installed")
+    decode, raw = make(), page()
+    for _ in range(SLICE):
         decode(raw)
+        json.loads(raw)
     gc.collect()
-    return min(_slice(decode, raw) for _ in range(pages // SLICE))
+    pairs = [(_slice(decode, raw), _slice(json.loads, raw)) for _ in range(pages // SLICE)]
+    return {
+        "us": min(own for own, _ in pairs),
+        "ratio": median(own / base for own, base in pairs),
+    }
 
 
 def _slice(decode: Decode, raw: bytes) -> float:
@@ -211,56 +211,31 @@ def _slice(decode: Decode, raw: bytes) -> float:
     return (time.process_time_ns() - started) / SLICE / 1000
 
 
-def compare(rounds: int, pages: int) -> list[Run]:
-    """Measure all contenders that are installed, round by round."""
-    runs = []
-    present = [name for name, (needs, _) in CONTENDERS.items() if find_spec(needs)]
-    for number in range(rounds):
-        for name in present:
-            command = [*PROGRAM, "--work", name, str(pages)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            runs.append(Run(name, number, float(done.stdout)))
-    return runs
+def jobs(pages: int, python: str = sys.executable) -> dict[str, partial[Result]]:
+    """What to measure, for `Runs.interleave`; *python* has all the contenders."""
+    return {
+        name: partial(work, "decode", "--work", name, str(pages), python=python)
+        for name in CONTENDERS
+    }
 
 
-def ratios(runs: Sequence[Run]) -> dict[str, float]:
-    """Say how many times the baseline each contender takes: the median over the rounds."""
-    baseline = {run.round: run.us_per_page for run in runs if run.contender == BASELINE}
-    by_name: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        by_name[run.contender].append(run.us_per_page / baseline[run.round])
-    return {name: median(values) for name, values in by_name.items()}
-
-
-def table(runs: Sequence[Run]) -> str:
+def table(runs: Runs) -> str:
     """Lay the medians out for people."""
-    by_name: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        by_name[run.contender].append(run.us_per_page)
     lines = [f"{'100 messages, CPU':<42}{'us':>8}{'x json.loads':>14}"]
     lines += [
-        f"{name:<42}{median(by_name[name]):>8.0f}{ratio:>14.2f}"
-        for name, ratio in ratios(runs).items()
+        f"{name:<42}{runs.median(name, 'us'):>8.0f}{runs.median(name, 'ratio'):>14.2f}"
+        for name in CONTENDERS
+        if name not in runs.failures
     ]
     return "\n".join(lines)
-
-
-def versions() -> dict[str, str]:
-    """What was measured, and where."""
-    facts = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in ("attrs", "pydantic", "talkjs-async"):
-        try:
-            facts[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return facts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print. Exit status 1 when we take twice as long as `json.loads` alone."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["--work"]:
-        print(measure(arguments[1], int(arguments[2])))
+        stay_on(0)
+        print(json.dumps(measure(arguments[1], int(arguments[2]))))
         return 0
     parser = argparse.ArgumentParser("benchmarks decode", description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="one short round")
@@ -269,17 +244,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pages", type=int, default=2000, help="per run")
     options = parser.parse_args(arguments)
     if options.smoke:
-        options.rounds, options.pages = 3, 300
+        options.rounds, options.pages = 1, 400
 
-    runs = compare(options.rounds, options.pages)
+    runs = Runs()
+    lines = list(runs.interleave(jobs(options.pages), options.rounds))
     if options.json:
-        facts = versions()
-        for run in runs:
-            print(json.dumps(run._asdict() | facts))
+        here = facts()
+        for line in lines:
+            print(json.dumps(line | here))
     else:
         print(table(runs))
+        for name, why in runs.failures.items():
+            print(f"missing: {name}: {why}")
     # The figure to reach is 1.5; the rest is room for noise.
-    return int(ratios(runs)[OURS] > 2.0)
+    return int(not runs.median(OURS, "ratio") <= 2.0)
 
 
 if __name__ == "__main__":

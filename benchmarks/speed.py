@@ -87,7 +87,6 @@ def details(measurements: Sequence[Result]) -> str:
 _NO_FIGURES = {"section", "contender", "round", "callers", "cold", "calls"}
 _BASELINES = {
     "imports": "import httpx",
-    "page": "json.loads",
     **dict.fromkeys(("calls", "burst", "overhead", "first_call"), BASELINE),
 }
 

@@ -97,11 +97,12 @@ class Listing(Generic[T]):
         records = data.get("data") if isinstance(data, dict) else None
         if not isinstance(records, list):
             raise DecodeError(json_path="$.data", expected="a list", got=type(records).__name__)
+        read = self.item
         for index, record in enumerate(records):
             # Each record gives way to its model at once: many of both alive wake the garbage
             # collector, which takes a tenth of the time of a page.
             try:
-                records[index] = self.item(record)
+                records[index] = read(record)
             except DecodeError as error:
                 error.json_path = f"$.data[{index}]{error.json_path[1:]}"
                 raise

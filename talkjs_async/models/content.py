@@ -7,7 +7,7 @@ The names of blocks and nodes are those of TalkJS's SDKs, which is where they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
@@ -184,8 +184,10 @@ def read_node(data: Any) -> TextNode:
     if not isinstance(data, dict):
         raise mismatch("text or a node", data)
     kind = kinds.text_at(data, "type")
-    read = _NODES.get(kind)
-    return UnknownNode(type=kind, data=kinds.frozen(data)) if read is None else read(data)
+    if kind not in _NODES:
+        return UnknownNode(type=kind, data=kinds.frozen(data))
+    node: TextNode = _NODES[kind].read(data)
+    return node
 
 
 def write_node(node: TextNode) -> Any:
@@ -213,19 +215,19 @@ _ACTION = Shape(
 _CUSTOM_EMOJI = Shape(CustomEmojiNode, "customEmoji", text=_TEXT)
 _MENTION = Shape(MentionNode, "mention", id=("id", kinds.TEXT), text=_TEXT)
 
-_NODES: Final[dict[str, Callable[[Any], TextNode]]] = {
-    "bold": _MARKUP.read,
-    "italic": _MARKUP.read,
-    "strikethrough": _MARKUP.read,
-    "bulletList": _BULLET_LIST.read,
-    "bulletPoint": _BULLET_POINT.read,
-    "codeSpan": _CODE_SPAN.read,
-    "link": _LINK.read,
-    "autoLink": _AUTO_LINK.read,
-    "actionLink": _ACTION.read,
-    "actionButton": _ACTION.read,
-    "customEmoji": _CUSTOM_EMOJI.read,
-    "mention": _MENTION.read,
+_NODES: Final[dict[str, Shape[Any]]] = {
+    "bold": _MARKUP,
+    "italic": _MARKUP,
+    "strikethrough": _MARKUP,
+    "bulletList": _BULLET_LIST,
+    "bulletPoint": _BULLET_POINT,
+    "codeSpan": _CODE_SPAN,
+    "link": _LINK,
+    "autoLink": _AUTO_LINK,
+    "actionLink": _ACTION,
+    "actionButton": _ACTION,
+    "customEmoji": _CUSTOM_EMOJI,
+    "mention": _MENTION,
 }
 
 
@@ -329,9 +331,10 @@ def read_block(data: Any) -> ContentBlock:
     if not isinstance(kind, str):
         return UnknownBlock(type="", data=data)
     try:
-        return _BLOCKS[kind](data)
+        block: ContentBlock = _BLOCKS[kind].read(data)
     except (KeyError, DecodeError, RecursionError):
-        return UnknownBlock(type=kind, data=data)
+        block = UnknownBlock(type=kind, data=data)
+    return block
 
 
 _TEXT_BLOCK = Shape(TextBlock, "text", children=_CHILDREN)
@@ -354,8 +357,8 @@ _LOCATION_BLOCK = Shape(
     longitude=("longitude", kinds.NUMBER),
 )
 
-_BLOCKS: Final[dict[str, Callable[[Any], ContentBlock]]] = {
-    "text": _TEXT_BLOCK.read,
-    "file": _FILE_BLOCK.read,
-    "location": _LOCATION_BLOCK.read,
+_BLOCKS: Final[dict[str, Shape[Any]]] = {
+    "text": _TEXT_BLOCK,
+    "file": _FILE_BLOCK,
+    "location": _LOCATION_BLOCK,
 }

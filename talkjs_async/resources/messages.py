@@ -16,6 +16,7 @@ from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.messages import (
+    MESSAGE,
     Location,
     Message,
     MessageEdit,
@@ -154,7 +155,7 @@ class Messages(Resource):
             query={},
             limit=page_limit(limit, most=MOST_MESSAGES_PER_PAGE),
             starting_after=starting_after,
-            item=Message.from_wire,
+            item=MESSAGE.read,
             key=lambda message: message.id,
         )
 

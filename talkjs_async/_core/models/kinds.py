@@ -183,9 +183,14 @@ def _flag(value: Any) -> bool:
 
 def _number(value: Any) -> float:
     # `value - value` is not 0 for NaN and the infinities, which json.loads lets through.
-    if isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0:
-        return value
+    if type(value) in _NUMBERS and value - value == 0:
+        number: float = value
+        return number
     raise mismatch("a finite number", value)
+
+
+_NUMBERS: Final = frozenset({int, float})
+"""What JSON's numbers become; bool, which is an int in Python, is none."""
 
 
 def _whole(value: Any) -> int:

@@ -13,6 +13,7 @@ after the other and so can say what is wrong, and where.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -40,10 +41,6 @@ class Shape(Generic[M]):
             of the table, and `extra` for the keys that the table does not know.
         tag: The value of TalkJS's key "type", where all objects of the model have the same.
         fields: For each attribute: TalkJS's key and the kind of its value.
-
-    Attributes:
-        read: From a JSON object to the model. Raises DecodeError if it is none, or if a value is
-            missing or of a wrong type. The model's validators do not run: they are for callers.
     """
 
     def __init__(
@@ -54,19 +51,23 @@ class Shape(Generic[M]):
         self._fields = [_Field(name, key, kind) for name, (key, kind) in fields.items()]
         self._tag = {} if tag is None else {"type": tag}
         self._keys = {field.key for field in self._fields} | self._tag.keys()
-        self.read: Callable[[Any], M] = self._read_first
+
+    @cached_property
+    def read(self) -> Callable[[Any], M]:
+        """
+        From a JSON object to the model.
+
+        Raises DecodeError if it is none, or if a value is missing or of a wrong type. The model's
+        validators do not run: they are for callers. Generated at first use, not at import: most
+        programs use few of the models.
+        """
+        return self._generate()
 
     def write(self, model: M) -> dict[str, Any]:
         """Build the JSON object, unknown keys included."""
         extra: Mapping[str, Any] = getattr(model, "extra")  # noqa: B009 - every model here has it
         fields = {f.key: f.kind.write(getattr(model, f.attribute)) for f in self._fields}
         return {**extra, **self._tag, **fields}
-
-    def _read_first(self, data: Any) -> M:
-        # At first use, not at import: most programs use few of the models.
-        if self.read == self._read_first:
-            self.read = self._generate()
-        return self.read(data)
 
     def _read_carefully(self, data: Any) -> M:
         source = mapping(data)
