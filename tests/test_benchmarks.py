@@ -23,6 +23,7 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     "arguments",
     [
         pytest.param(("speed",), id="speed"),
+        pytest.param(("overflow",), id="overflow"),
         pytest.param(("bulk", "--section", "users", "--section", "messages"), id="bulk in time"),
         pytest.param(("bulk", "--section", "export", "--section", "bad"), id="bulk both ways"),
     ],
