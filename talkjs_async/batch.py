@@ -21,6 +21,7 @@ import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.charges import PayingForEach, charges_of
 from talkjs_async._core.models.kinds import mismatch
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
@@ -169,10 +170,11 @@ class Batch:
     into two batches.
     """
 
-    __slots__ = ("_pipeline",)
+    __slots__ = ("_charges", "_pipeline")
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._charges = charges_of(pipeline.limiters["ordinary"])
 
     @overload
     async def __call__(self, *, return_exceptions: bool = False) -> tuple[()]: ...
@@ -335,16 +337,33 @@ class Batch:
     async def _try(self, operations: list[_Operation], patience: Patience) -> None:
         """Send the operations once and note what became of each."""
         pipeline = self._pipeline
+        ordinary = pipeline.limiters["ordinary"]
         call = encode(
             [operation.call for operation in operations], api_version=pipeline.api_version
         )
+        paying = None
+        if self._charges.each:
+            paying = PayingForEach(
+                pipeline.limiters["batch"],
+                ordinary,
+                operations=len(operations),
+                clock=pipeline.clock,
+            )
+            pipeline = attrs.evolve(pipeline, limiters={"batch": paying})
+        refused = False
         try:
             answer = await pipeline.sender(call, patience)()
             replies = pipeline.read(call, answer)
+            refused = any(reply is not None and reply.status == 429 for reply in replies)
         except TalkJSError as error:
             for operation in operations:
                 operation.failed(failure_for(operation.call, error), patience)
             return
+        finally:
+            if paying is not None:
+                paying.end(refused=refused)
+        if refused:
+            await self._charges.refused(ordinary)
         for operation, reply in zip(operations, replies, strict=True):
             failure = failure_of(operation.call, reply)
             if failure is None:

@@ -22,6 +22,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import current_token
 
 from talkjs_async._core.call import Call
+from talkjs_async._core.charges import charges_of
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
@@ -167,6 +168,7 @@ class Dispatcher:
         self._joined = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._loop: object = None
+        self._charges = charges_of(self._ordinary)
         self._batches = 0
         self._leaving = 0
         self.active: bool = False
@@ -176,7 +178,7 @@ class Dispatcher:
         self._tasks = await anyio.create_task_group().__aenter__()
         self._loop = current_token()
         self._joined = anyio.Event()
-        self.active = True
+        self.active = not self._charges.each
         self._tasks.start_soon(self._dispatch)
 
     async def stop(self) -> None:
@@ -193,6 +195,8 @@ class Dispatcher:
             raise ConfigurationError(
                 "overflow_to_batch", "works inside `async with AsyncTalkJS(...)` only."
             )
+        if self._charges.each:
+            self.active = False
         return self.active and _may_overflow(call) and current_token() == self._loop
 
     def join(self, ticket: Ticket) -> None:
@@ -208,7 +212,7 @@ class Dispatcher:
             del self._queued[ticket.lane][ticket]
 
     def throttled(self) -> None:
-        """Note a 429 of an ordinary request or of an operation."""
+        """Note a 429 of an ordinary request."""
         if self.active and self._batches:
             self.active = False
             logger.warning(
@@ -284,7 +288,8 @@ class Dispatcher:
             for (ticket, call), reply in zip(waiting.items(), replies, strict=True):
                 failure = failure_of(call, reply)
                 if isinstance(failure, RateLimited):
-                    self.throttled()
+                    self.active = False
+                    await self._charges.refused(self._ordinary)
                 ticket.put(failure or reply or _unknown(call))
             waiting.clear()
         except TalkJSError as error:

@@ -172,7 +172,7 @@ async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
 
     assert {User} == {type(user) for user in users}
     assert before == len(batches(emulator))
-    assert "No more calls are taken into batches" in caplog.text
+    assert "operations to the ordinary budget" in caplog.text
 
 
 async def test_outside_async_with_it_is_refused(make_talkjs: MakeTalkJS) -> None:

@@ -1,0 +1,176 @@
+"""Whether operations of a batch cost a token of the ordinary budget each, and what follows."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import anyio
+import pytest
+
+from talkjs_async import AsyncTalkJS, Limiter, RateLimitWaitTimeout, TokenBucket, User, call_of
+from talkjs_async._core.charges import PayingForEach, charges_of
+from talkjs_async.emulator import Emulator
+from talkjs_async.emulator.clock import VirtualClock
+from talkjs_async.emulator.journal import Exchange
+
+pytestmark = pytest.mark.anyio
+
+MakeTalkJS = Callable[..., AsyncTalkJS]
+
+
+@pytest.fixture
+def engine() -> str:
+    """One library is enough: the budget does not know who sends."""
+    return "httpx"
+
+
+@pytest.fixture
+async def greedy(emulator: Emulator, talkjs: AsyncTalkJS) -> Emulator:
+    """A TalkJS that knows Alice and charges operations to the ordinary budget."""
+    await talkjs.users.upsert("alice", name="Alice")
+    emulator.quirks.batch_charges = "each"
+    return emulator
+
+
+def refused(exchanges: Sequence[Exchange]) -> int:
+    """Count the 429s, of requests and of operations."""
+    return sum(exchange.status == 429 for exchange in exchanges) + sum(
+        operation.status == 429 for exchange in exchanges for operation in exchange.operations
+    )
+
+
+async def test_a_batch_that_costs_a_token_per_operation_succeeds_all_the_same(
+    talkjs: AsyncTalkJS, greedy: Emulator
+) -> None:
+    began = greedy.clock.monotonic()
+
+    users = await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 1_000)
+
+    took = greedy.clock.monotonic() - began
+    assert {User} == {type(user) for user in users}
+    # 599 tokens were left; the herd that found out costs a pause.
+    assert pytest.approx(401 / 9, rel=0.1) == took
+
+
+async def test_what_was_learned_prevents_further_429s(
+    talkjs: AsyncTalkJS, greedy: Emulator
+) -> None:
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 700)
+    assert refused(list(greedy.requests))
+    greedy.requests.clear()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(talkjs.batch, *[call_of(talkjs.users.get, "alice")] * 100)
+        for _ in range(100):
+            tasks.start_soon(talkjs.users.get, "alice")
+
+    assert 0 == refused(list(greedy.requests))
+
+
+async def test_ordinary_calls_pause_when_an_operation_was_refused(
+    talkjs: AsyncTalkJS, greedy: Emulator
+) -> None:
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 590, return_exceptions=True)
+    greedy.requests.clear()
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 20, return_exceptions=True)
+
+    assert talkjs.budget.tokens < 10
+    assert 1 == talkjs.budget.throttled
+
+
+async def test_clients_that_share_a_bucket_share_what_was_learned(
+    make_talkjs: MakeTalkJS, greedy: Emulator
+) -> None:
+    limiter = TokenBucket(clock=greedy.clock)
+    first, second = make_talkjs(limiter=limiter), make_talkjs(limiter=limiter)
+    await first.batch(*[call_of(first.users.get, "alice")] * 700)
+    greedy.requests.clear()
+
+    async with make_talkjs(limiter=limiter, overflow_to_batch=True) as third:
+        await second.batch(*[call_of(second.users.get, "alice")] * 100)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(third.users.get, "alice")
+
+    assert 0 == refused(list(greedy.requests))
+    assert 10 == len(greedy.requests.find("POST /batch"))
+
+
+async def test_batches_cost_nothing_of_the_ordinary_budget_where_they_need_not(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    await talkjs.users.upsert("alice", name="Alice")
+    before = talkjs.budget.granted
+
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 1_000)
+
+    assert before == talkjs.budget.granted
+
+
+class TestPayingForEach:
+    async def test_it_holds_one_place_in_flight_whatever_it_pays(self) -> None:
+        clock = VirtualClock()
+        batch, ordinary = TokenBucket(1.0, 500, clock=clock), TokenBucket(9.0, 600, clock=clock)
+        paying = PayingForEach(batch, ordinary, operations=10, clock=clock)
+
+        await paying.acquire()
+        during = ordinary.statistics()
+        paying.settle()
+        paying.end(refused=False)
+        paying.end(refused=False)
+
+        assert (1, 10) == (during.in_flight, during.granted)
+        assert 0 == ordinary.statistics().in_flight
+        assert 0 == batch.statistics().in_flight
+
+    async def test_it_gives_back_the_batch_when_the_wait_for_the_rest_is_too_long(self) -> None:
+        clock = VirtualClock()
+        batch = TokenBucket(1.0, 500, clock=clock)
+        ordinary = TokenBucket(9.0, 600, tokens=5, clock=clock)
+        paying = PayingForEach(batch, ordinary, operations=10, clock=clock)
+
+        with pytest.raises(RateLimitWaitTimeout):
+            await paying.acquire(max_wait=0.3)
+
+        assert (0, 0) == (batch.statistics().in_flight, ordinary.statistics().in_flight)
+        assert 500 == round(batch.statistics().tokens)
+
+    @pytest.mark.parametrize("end", ["refund", "throttled"])
+    async def test_a_batch_that_was_not_let_in_has_its_place_back(self, end: str) -> None:
+        clock = VirtualClock()
+        batch, ordinary = TokenBucket(1.0, 500, clock=clock), TokenBucket(9.0, 600, clock=clock)
+        paying = PayingForEach(batch, ordinary, operations=3, clock=clock)
+        epoch = await paying.acquire()
+
+        if end == "refund":
+            paying.refund()
+        else:
+            paying.throttled(epoch, 2.0)
+        paying.end(refused=False)
+
+        assert (0, 0) == (batch.statistics().in_flight, ordinary.statistics().in_flight)
+        assert 0 == ordinary.statistics().throttled
+        assert (end == "throttled") == (batch.statistics().throttled == 1)
+
+
+def test_what_is_known_goes_with_its_bucket() -> None:
+    limiter = TokenBucket()
+    known = weakref.ref(charges_of(limiter))
+    assert known() is charges_of(limiter)
+
+    del limiter
+    gc.collect()
+
+    assert known() is None
+
+
+def test_a_limiter_that_cannot_be_remembered_learns_for_itself() -> None:
+    class Slotted:
+        __slots__ = ()
+
+    limiter = cast("Limiter", Slotted())
+
+    assert charges_of(limiter) is not charges_of(limiter)
