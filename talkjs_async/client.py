@@ -21,6 +21,7 @@ from talkjs_async._core.options import (
     DEFAULT_TIMEOUT,
     HEADERS,
     checked_lane,
+    checked_limiter,
     checked_url,
     checked_version,
     checked_wait,
@@ -136,8 +137,8 @@ class AsyncTalkJS:
             auth=auth,
             api_version=checked_version(api_version),
             limiters=_limiters(
-                limiter,
-                batch_limiter,
+                checked_limiter("limiter", limiter),
+                checked_limiter("batch_limiter", batch_limiter),
                 base_url,
                 app_id,
                 clock,

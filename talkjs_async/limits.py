@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,14 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.budget import Budget
 from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.registry import Registry
-from talkjs_async._core.limits.tokens import IN_FLIGHT, Tokens, check_call, check_limits, pause_of
+from talkjs_async._core.limits.tokens import (
+    IN_FLIGHT,
+    Tokens,
+    check_call,
+    check_limits,
+    is_within,
+    pause_of,
+)
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.telemetry import (
@@ -168,7 +176,7 @@ class TokenBucket:
             ConfigurationError: A number that is not a number of that kind.
         """
         check_limits(rate, burst, max_in_flight, background_floor)
-        if tokens is not None and not -math.inf < tokens <= burst:
+        if tokens is not None and not is_within(tokens, -sys.float_info.max, burst):
             raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
         self.clock: Clock = clock
         self._rate = rate

@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 logger: Final = logging.getLogger("talkjs_async")
 
+_LOOK_AGAIN: Final = 1.0
+"""Seconds until a limiter of batches that refused to work is asked again."""
+
 _LANES: Final[tuple[Lane, ...]] = ("interactive", "background")
 
 
@@ -233,7 +236,12 @@ class Dispatcher:
                 # Whoever gets an ordinary token at once has left again by then.
                 await anyio.lowlevel.checkpoint()
                 continue
-            epoch = await self._batch.acquire(lane=lane)
+            try:
+                epoch = await self._batch.acquire(lane=lane)
+            except TalkJSError:
+                # Closed, or the store that holds it is away: the calls wait for ordinary tokens.
+                await self._pipeline.clock.sleep(_LOOK_AGAIN)
+                continue
             tickets = self._first_ten() if self._overflowing() and self.active else []
             if tickets:
                 self._batches += 1
@@ -244,6 +252,8 @@ class Dispatcher:
     def _overflowing(self) -> Lane | None:
         """The first lane in which calls wait for tokens, rather than for a free connection."""
         budget = self._ordinary.statistics()
+        if not budget.effective_rate:
+            return None
         # The estimates are those of one more caller; the last one in line waits a token less.
         token = (1 + 1e-6) / budget.effective_rate
         if self._queued["interactive"] and budget.estimated_wait > token:

@@ -14,9 +14,11 @@ from talkjs_async import (
     AsyncTalkJS,
     ConfigurationError,
     ImportedMessage,
+    LimiterUnavailable,
     NotFound,
     SentMessage,
     TalkJSError,
+    TokenBucket,
     User,
 )
 from talkjs_async.emulator import Emulator
@@ -173,6 +175,48 @@ async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
     assert {User} == {type(user) for user in users}
     assert before == len(batches(emulator))
     assert "operations to the ordinary budget" in caplog.text
+
+
+async def test_closing_the_limiter_releases_all_who_wait(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    batch_limiter = TokenBucket(1.0, 500, clock=emulator.clock, tokens=0)
+
+    async with make_talkjs(
+        limiter=limiter, batch_limiter=batch_limiter, overflow_to_batch=True
+    ) as talkjs:
+
+        async def one(number: int) -> Any:
+            if number == 49:
+                await limiter.aclose()
+            return await talkjs.users.get("alice")
+
+        results = await at_once(50, one)
+
+    assert {LimiterUnavailable} == {type(result) for result in results}
+
+
+async def test_calls_go_alone_when_the_limiter_of_batches_is_closed(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    batch_limiter = TokenBucket(1.0, 500, clock=emulator.clock, tokens=0)
+
+    async with make_talkjs(
+        limiter=limiter, batch_limiter=batch_limiter, overflow_to_batch=True
+    ) as talkjs:
+
+        async def one(number: int) -> Any:
+            if number == 49:
+                await batch_limiter.aclose()
+            return await talkjs.users.get("alice")
+
+        results = await at_once(50, one)
+        later = await talkjs.users.get("alice")
+
+    assert {User} == {type(result) for result in [*results, later]}
+    assert [] == batches(emulator)
 
 
 async def test_outside_async_with_it_is_refused(make_talkjs: MakeTalkJS) -> None:

@@ -11,13 +11,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from talkjs_async import __version__
+from talkjs_async._core.limits.tokens import is_within
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits import Limiter
 
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
 DEFAULT_TIMEOUT: Final = 30.0
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds. A server that takes longer to shake hands is not going to answer."""
+
+_OF_A_LIMITER: Final = ("acquire", "settle", "refund", "throttled", "statistics", "aclose")
 
 HEADERS: Final = (
     (b"Accept", b"application/json"),
@@ -46,9 +50,21 @@ def checked_lane(lane: Lane) -> Lane:
 
 def checked_wait(max_wait: float | None) -> float | None:
     """Return *max_wait*, in seconds."""
-    if max_wait is not None and not max_wait >= 0:
+    if max_wait is not None and not is_within(max_wait, 0, math.inf):
         raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
     return max_wait
+
+
+def checked_limiter(argument: str, limiter: Limiter | None) -> Limiter | None:
+    """Return *limiter*."""
+    if limiter is None or not (
+        isinstance(limiter, type)
+        or any(not callable(getattr(limiter, name, None)) for name in _OF_A_LIMITER)
+    ):
+        return limiter
+    raise ConfigurationError(
+        argument, f"must have the methods of talkjs_async.Limiter, unlike {limiter!r}."
+    )
 
 
 def timeouts(seconds: float | None) -> dict[str, float | None]:

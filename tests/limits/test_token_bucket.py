@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 import anyio
@@ -128,28 +129,45 @@ class TestSettlement:
 
 
 class TestArguments:
-    @pytest.mark.parametrize("rate", [0, 0.0, -1.0, float("nan"), float("inf"), -float("inf")])
-    def test_a_rate_that_is_none_is_refused(self, rate: float) -> None:
+    @pytest.mark.parametrize(
+        "rate",
+        [
+            0,
+            0.0,
+            -1.0,
+            float("nan"),
+            float("inf"),
+            -float("inf"),
+            1e-320,
+            1e300,
+            "9",
+            None,
+            Decimal(9),
+        ],
+    )
+    def test_a_rate_that_is_none_is_refused(self, rate: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^rate: "):
             TokenBucket(rate, 600)
 
-    @pytest.mark.parametrize("burst", [0, -1, 0.5, 1.5, float("nan"), float("inf")])
-    def test_a_burst_that_is_no_number_of_requests_is_refused(self, burst: int) -> None:
+    @pytest.mark.parametrize(
+        "burst", [0, -1, 0.5, 1.5, float("nan"), float("inf"), 10**400, "600", None, []]
+    )
+    def test_a_burst_that_is_no_number_of_requests_is_refused(self, burst: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^burst: "):
             TokenBucket(9.0, burst)
 
-    @pytest.mark.parametrize("cap", [0, -1, 0.5, float("nan")])
-    def test_a_cap_below_one_is_refused(self, cap: int) -> None:
+    @pytest.mark.parametrize("cap", [0, -1, 0.5, float("nan"), "20", []])
+    def test_a_cap_below_one_is_refused(self, cap: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^max_in_flight: "):
             TokenBucket(max_in_flight=cap)
 
-    @pytest.mark.parametrize("floor", [-1, 600, 601, float("nan")])
-    def test_a_floor_outside_the_bucket_is_refused(self, floor: int) -> None:
+    @pytest.mark.parametrize("floor", [-1, 600, 601, float("nan"), "1", []])
+    def test_a_floor_outside_the_bucket_is_refused(self, floor: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^background_floor: "):
             TokenBucket(background_floor=floor)
 
-    @pytest.mark.parametrize("tokens", [601, float("nan"), float("inf"), -float("inf")])
-    def test_more_tokens_than_fit_are_refused(self, tokens: float) -> None:
+    @pytest.mark.parametrize("tokens", [601, float("nan"), float("inf"), -float("inf"), "9", []])
+    def test_more_tokens_than_fit_are_refused(self, tokens: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^tokens: "):
             TokenBucket(tokens=tokens)
 

@@ -64,6 +64,9 @@ _RECOVERY_STEP: Final = 1.0
 LEAST_RATE: Final = 0.02
 """Part of the full rate that is always tried: fifty strangers in one app."""
 
+_MOST: Final = 1e9
+"""Of rates and bursts, and one through it the least rate: beyond, floats lose count."""
+
 _LONGEST_PAUSE: Final = 60.0
 """Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""
 
@@ -240,6 +243,11 @@ def pause_of(retry_after: float | None) -> float:
     return min(retry_after, _LONGEST_PAUSE)
 
 
+def is_within(value: float, least: float, most: float) -> bool:
+    """Tell whether *value* is a number from *least* to *most*."""
+    return isinstance(value, int | float) and least <= value <= most
+
+
 def check_limits(
     rate: float, burst: int, max_in_flight: int | None, background_floor: int | None
 ) -> None:
@@ -249,15 +257,15 @@ def check_limits(
     Raises:
         ConfigurationError: A number that is not a number of that kind.
     """
-    if not 0 < rate < math.inf:
+    if not is_within(rate, 1 / _MOST, _MOST):
         raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
-    if not 1 <= burst < math.inf or burst != int(burst):
+    if not is_within(burst, 1, _MOST) or burst != int(burst):
         raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
-    if max_in_flight is not None and not max_in_flight >= 1:
+    if max_in_flight is not None and not is_within(max_in_flight, 1, math.inf):
         raise ConfigurationError(
             "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
         )
-    if background_floor is not None and not 0 <= background_floor < burst:
+    if background_floor is not None and not is_within(background_floor, 0, burst - 1):
         raise ConfigurationError(
             "background_floor", f"0 or more and less than burst ({burst}): {background_floor!r}"
         )
@@ -272,7 +280,7 @@ def check_call(
     Raises:
         ConfigurationError: No such lane, or a *max_wait* that is negative or NaN.
     """
-    if max_wait is not None and not max_wait >= 0:
+    if max_wait is not None and not is_within(max_wait, 0, math.inf):
         raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {max_wait!r}")
     try:
         return lanes[lane]
