@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-NAMES = ("speed", "transport", "decode", "limiter", "overflow", "bulk")
+NAMES = ("speed", "transport", "decode", "limiter", "redis", "overflow", "bulk")
 
 
 def main(argv: Sequence[str]) -> int:

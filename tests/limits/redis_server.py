@@ -1,15 +1,12 @@
-"""A real redis-server for tests, in a folder of its own, on a socket that nobody else sees."""
+"""A real redis-server for tests and benchmarks, on a socket that nobody else sees."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
-
-import pytest
 
 
 class RedisServer:
@@ -78,12 +75,3 @@ class RedisServer:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
-
-
-def require_redis() -> None:
-    """Skip without redis-server; in CI, where it is installed, fail."""
-    if shutil.which("redis-server") is None:
-        reason = "redis-server is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)

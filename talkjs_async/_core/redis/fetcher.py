@@ -21,14 +21,11 @@ from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.tokens import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async._core.limits.waiting import Dozer, Lane, kind_here
 from talkjs_async._core.redis.lease import HOLD, Leases
-from talkjs_async._core.redis.outage import GRACE, Outage
+from talkjs_async._core.redis.outage import GRACE, SLOTS, Outage
 from talkjs_async._core.redis.script import DRAIN, TAKE, Reply, Script, TooLate, argument, read
 from talkjs_async._core.redis.store import Door, Store, StoreRefused
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.telemetry import logger
-
-_SLOTS: Final = 2
-"""Tokens that one process gets at its turn: half a call per token, and the others wait for two."""
 
 _HORIZON: Final = 2.0
 """Seconds. Later slots are not reserved: an interactive call of another process may come first."""
@@ -243,9 +240,10 @@ class Fetcher:
             "extra": min(int(demand * HOLD), _MOST_AHEAD),
             "floor": leases.floor if lane == "background" else 0,
             "background": lane == "background",
-            "slots": _SLOTS,
+            "slots": SLOTS,
             "horizon": _HORIZON,
             "debit": debit,
+            "away": 0 if self._outage.reason is None else now - self._outage.since,
             "grace": 0 if self._outage.reason is None else GRACE,
             "member": self._member if beat else None,
         }
@@ -287,10 +285,19 @@ class Fetcher:
             "capacity": leases.capacity(now),
             "generation": self._generation,
             "new_generation": secrets.token_hex(8),
-            "missing": leases.missing if self._generation is not None else None,
+            "missing": self._missing(now),
             "epoch": leases.epoch,
             "recovery": RECOVERY,
         }
+
+    def _missing(self, now: float) -> float | None:
+        """What the bucket lacked when we last heard of it. None when we never did."""
+        if self._generation is None:
+            return None
+        if self._outage.reason is None:
+            return self._leases.missing
+        # Slots that were reserved then have passed.
+        return min(self._leases.missing, self._leases.capacity(now))
 
     async def _ask(self, store: Store, question: _Question) -> None:
         leases = self._leases

@@ -245,6 +245,10 @@ class Leases:
         heads = [pool[0] for pool in (self._interactive, self._common) if pool]
         return min(heads, default=math.inf) + HOLD
 
+    def usable(self, now: float) -> int:
+        """How many tokens are held that may be used now."""
+        return bisect_right(self._interactive, now) + bisect_right(self._common, now)
+
     def drop(self) -> int:
         """Forget all tokens, and return how many there were."""
         count = len(self)

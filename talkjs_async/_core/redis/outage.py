@@ -28,6 +28,13 @@ Seconds for which a process still keeps to its share when Redis is back: longer 
 pause between attempts, so that all have reported what they used before anybody takes again.
 """
 
+_REPORT: Final = 0.25
+"""Seconds between two reports in that time."""
+
+
+SLOTS: Final = 2
+"""Tokens that one process gets at its turn: half a call per token, and the others wait for two."""
+
 
 @attrs.define
 class Outage:
@@ -40,6 +47,7 @@ class Outage:
         processes: How many processes there are, as far as we know.
         reason: Why Redis is away. None while it is there.
         retry_at: When to ask it again.
+        since: When we last reported what we used without it, or when it went away.
     """
 
     policy: OnOutage
@@ -47,8 +55,9 @@ class Outage:
     processes: int
     reason: str | None = None
     retry_at: float = -math.inf
+    since: float = -math.inf
     _pause: float = _FIRST_RETRY
-    _reported: bool = False
+    _over_at: float = math.inf
 
     def begin(self, reason: str, leases: Leases, now: float, *, refuse: bool) -> bool:
         """
@@ -64,8 +73,10 @@ class Outage:
             Whether Redis was there until now.
         """
         news = self.reason is None
+        if news:
+            self.since = now
         self.reason = reason
-        self._reported = False
+        self._over_at = math.inf
         self.retry_at = now + self._pause
         self._pause = min(2 * self._pause, _LAST_RETRY)
         if leases.alone is None and not refuse:
@@ -74,16 +85,18 @@ class Outage:
 
     def answered(self, reply: Reply, leases: Leases, now: float) -> int | None:
         """
-        Note that Redis answers again, and has got our report.
+        Note that Redis answers again, and has got a report of ours.
 
         Returns:
             How many requests were let through without it, once that is over. None as long as others
             may have to report.
         """
         self._pause = _FIRST_RETRY
-        if leases.alone is not None and not self._reported:
-            self._reported = True
-            self.retry_at = now + max(GRACE, reply.paused)
+        self.since = now
+        if self._over_at == math.inf:
+            self._over_at = now + GRACE
+        if leases.alone is not None and (now < self._over_at or reply.paused):
+            self.retry_at = now + _REPORT
             return None
         spent = 0 if leases.alone is None else leases.alone.granted
         leases.alone = None
@@ -98,15 +111,21 @@ class Outage:
         """Make a bucket that is as good as empty: what was in Redis may be spent by others."""
         parts = self.processes if self.policy == "share" else 1
         burst = max(leases.burst // parts, 1)
-        known = leases.free(now)
-        held = leases.drop()
-        # They have been charged, and whoever uses one now is counted in the next report.
-        leases.debit -= held
+        shared = leases.free(now)
+        # What we hold has been charged. Slots that were reserved for later are worth nothing now.
+        held = leases.usable(now)
+        leases.debit -= leases.drop()
+        if self.policy == "share":
+            # The others go on to use theirs; how many are left of them depends on the turn.
+            reserved = max(0.0, (parts - 1) * SLOTS / 2 - max(shared, 0.0))
+            known = held - reserved / parts
+        else:
+            known = shared
         return Tokens(
             rate=self.rate / parts,
             burst=burst,
             max_in_flight=None,
             floor=leases.floor // parts,
-            tokens=min(held if self.policy == "share" else known, burst),
+            tokens=min(known, burst),
             now=now,
         )

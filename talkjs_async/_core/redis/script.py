@@ -41,14 +41,15 @@ if not generation then
   s = {full_at = now, resume_at = never, drained_at = never, rate_at = now, asked_at = never,
     turn_at = never, seen_at = now, epoch = a.epoch, rate = 1, learned = 0, owed = -2}
   if a.missing then
-    -- The data is gone. Others may be about to report what they used meanwhile.
+    -- The data is gone. Others may be about to report what they use meanwhile.
     s.resume_at = now + a.grace
-    s.full_at = s.resume_at + a.missing * a.interval
+    s.full_at = now + a.missing * a.interval
   end
 elseif a.generation and a.generation ~= generation then
   s.full_at = math.max(s.full_at, now + a.missing * a.interval)
 elseif a.debit ~= 0 then
-  if a.debit > 0 then s.full_at = math.max(s.full_at, now) end
+  -- While a process was away, the bucket did not get full: it was used all the time.
+  if a.debit > 0 then s.full_at = math.max(s.full_at, now - a.away) end
   s.full_at = s.full_at + a.debit * a.interval / s.rate
 end
 

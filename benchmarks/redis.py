@@ -1,0 +1,429 @@
+"""
+One budget for several processes through Redis: what we promise of it, and the rivals.
+
+    python -m benchmarks redis                        # the whole table; some ten minutes
+    python -m benchmarks redis --section saturated    # a part of it
+    python -m benchmarks redis --smoke                # short, here and now, for regressions
+
+Starts a redis-server of its own and four worker processes, in real time: nothing is simulated. Each
+run begins with a full bucket, smaller than TalkJS's so that it is soon empty. What the processes
+were granted is put through one exact token bucket afterwards; "overshoot" is its deepest debt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import mean, median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from benchmarks.environments import REQUIREMENTS, Environments
+from benchmarks.measure import ROOT, Result, Runs, environment, facts, stage
+from benchmarks.redis_workers import OURS, RIVALS, Job
+from benchmarks.sections import Row
+from benchmarks.speed import details, missed, table
+from tests.limits.redis_server import RedisServer
+
+ENVIRONMENT: Final = "redis"
+REQUIREMENTS[ENVIRONMENT] = [str(ROOT), "redis", "pyrate-limiter", "throttled-py[redis]"]
+
+PROCESSES: Final = 4
+RATE: Final = 9.0
+NO_LANES: Final = f"{OURS}, one lane"
+FAIL_OPEN: Final = f"{OURS}, fail-open"
+FAIL_CLOSED: Final = f"{OURS}, fail-closed"
+
+
+class Size(NamedTuple):
+    """How long to measure, in seconds."""
+
+    rounds: int
+    saturated: float
+    sporadic: float
+    outage: float
+    lanes: float
+    rivals: bool
+
+
+FULL: Final = Size(rounds=1, saturated=40, sporadic=20, outage=36, lanes=30, rivals=True)
+SMOKE: Final = Size(rounds=1, saturated=5, sporadic=5, outage=9, lanes=8, rivals=False)
+
+
+def judge(grants: Sequence[float], *, start: float, rate: float, burst: int) -> float:
+    """The deepest debt of a bucket that was full at *start*, in tokens. Negative: none ever."""
+    tokens, now, least = float(burst), start, float(burst)
+    for moment in sorted(grants):
+        tokens = min(burst, tokens + (moment - now) * rate) - 1
+        now = moment
+        least = min(least, tokens)
+    return -least
+
+
+def spread(counts: Sequence[float]) -> float:
+    """How far the one who got most or least is from the mean, in percent of it."""
+    middle = mean(counts)
+    return 100 * max(abs(each - middle) for each in counts) / middle if middle else float("nan")
+
+
+class Crew:
+    """
+    Processes that share one budget, on a Redis of their own.
+
+    Attributes:
+        start: When they began, on the monotonic clock.
+        grants: When each was granted something.
+        calls: How many scripts Redis ran.
+    """
+
+    def __init__(self, python: str, server: RedisServer) -> None:
+        self._python = python
+        self._server = server
+        self._workers: list[subprocess.Popen[str]] = []
+        self.start = float("nan")
+        self.grants: list[list[float]] = []
+        self.waits: list[list[float]] = []
+        self.cpu = 0.0
+        self.errors = 0
+        self.calls = 0
+
+    def hire(self, contender: str, job: Job) -> None:
+        """Start one process."""
+        command = [self._python, "-m", "benchmarks.redis_workers"]
+        arguments = [contender.partition(",")[0], json.dumps(job._asdict())]
+        worker = subprocess.Popen(
+            [*command, *arguments],
+            cwd=stage(),
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._workers.append(worker)
+
+    def begin(self) -> None:
+        """Have all of them begin at once, as soon as all are ready."""
+        for worker in self._workers:
+            if worker.stdout is not None:
+                worker.stdout.readline()
+        self.start = time.monotonic() + 0.5
+        for worker in self._workers:
+            if worker.stdin is not None:
+                worker.stdin.write(f"{self.start}\n")
+                worker.stdin.flush()
+
+    def wait_until(self, second: float) -> None:
+        """Return that long after the start."""
+        time.sleep(max(self.start + second - time.monotonic(), 0.0))
+
+    def finish(self) -> None:
+        """
+        Collect what they have to say.
+
+        Raises:
+            RuntimeError: One of them failed.
+        """
+        for worker in self._workers:
+            out, err = worker.communicate()
+            if worker.returncode:
+                raise RuntimeError((err.strip().splitlines() or ["no reason given"])[-1])
+            said = json.loads(out.splitlines()[-1])
+            self.grants.append(said["grants"])
+            self.waits.append(said["waits"])
+            self.cpu += said["cpu"]
+            self.errors += said["errors"]
+        statistics = self._server.cli("info", "commandstats").splitlines()
+        for line in statistics:
+            name, _, figures = line.partition(":")
+            if name in {"cmdstat_eval", "cmdstat_evalsha"}:
+                self.calls += int(dict(each.split("=") for each in figures.split(","))["calls"])
+
+    def between(self, first: float, last: float) -> int:
+        """How many grants there were between two moments after the start."""
+        return sum(first <= each - self.start < last for one in self.grants for each in one)
+
+
+class Bench:
+    """
+    Runs the sections.
+
+    Attributes:
+        missing: Contender to the reason why it gave no figure.
+    """
+
+    def __init__(self, python: str, size: Size, note: Callable[[Result], None]) -> None:
+        self._python = python
+        self._size = size
+        self._note = note
+        self.missing: dict[str, str] = {}
+
+    def saturated(self) -> list[Row]:
+        """Everybody wants more than there is."""
+        seconds = self._size.saturated
+        burst = 60 if self._size.rivals else 10
+        title = f"{PROCESSES} processes x 10 tasks at {RATE:g}/s, burst {burst}, {seconds:g} s"
+        contenders = (OURS, *self._rivals())
+        runs = self._run(title, {name: partial(self._saturate, name, burst) for name in contenders})
+        return [
+            Row("saturated: overshoot", 1, runs.median(OURS, "overshoot"), 1.5, "tokens"),
+            Row("saturated: unused budget", 0.6, runs.median(OURS, "unused_%"), 4, "%"),
+            Row("saturated: script calls per grant", 0.8, runs.median(OURS, "calls/grant")),
+            Row("saturated: unfairness", 20, runs.median(OURS, "unfair_%"), 2, "%"),
+        ]
+
+    def _saturate(self, contender: str, burst: int) -> Result:
+        with self._crew() as (crew, server):
+            seconds = self._size.saturated
+            job = Job(server.url, RATE, burst, seconds)
+            for _ in range(PROCESSES):
+                crew.hire(contender, job)
+            crew.begin()
+            crew.finish()
+            granted = sum(map(len, crew.grants))
+            allowed = burst + RATE * seconds
+            late = sorted(each for one in crew.grants for each in one)[burst:]
+            since = late[0] if late else crew.start
+            return {
+                "unused_%": max(100 * (1 - granted / allowed), 0.0),
+                "overshoot": self._overshoot(crew, RATE, burst),
+                "calls/grant": crew.calls / granted,
+                "unfair_%": spread([sum(each >= since for each in one) for one in crew.grants]),
+                "client_us/grant": 1e6 * crew.cpu / granted,
+                "errors": crew.errors,
+            }
+
+    def sporadic(self) -> list[Row]:
+        """Calls at random moments, for which there is enough."""
+        seconds = self._size.sporadic
+        title = f"{PROCESSES} processes x 40 calls/s at random, of 200/s, {seconds:g} s"
+        contenders = (OURS, *self._rivals())
+        runs = self._run(title, {name: partial(self._sprinkle, name) for name in contenders})
+        return [Row("sporadic: script calls per grant", 0.1, runs.median(OURS, "calls/grant"))]
+
+    def _sprinkle(self, contender: str) -> Result:
+        with self._crew() as (crew, server):
+            job = Job(server.url, 200, 600, self._size.sporadic, tasks=0, arrivals=40)
+            for _ in range(PROCESSES):
+                crew.hire(contender, job)
+            crew.begin()
+            crew.finish()
+            granted = sum(map(len, crew.grants))
+            return {
+                "calls/grant": crew.calls / granted,
+                **_milliseconds([each for one in crew.waits for each in one]),
+                "overshoot": self._overshoot(crew, 200, 600),
+                "client_us/grant": 1e6 * crew.cpu / granted,
+            }
+
+    def killed(self) -> list[Row]:
+        """Redis dies and comes back empty."""
+        return self._outage("killed", RedisServer.kill, RedisServer.start, most=1)
+
+    def hung(self) -> list[Row]:
+        """Redis does not answer, and then goes on."""
+        return self._outage("hung", RedisServer.hang, RedisServer.go_on, most=7)
+
+    def _outage(
+        self,
+        what: str,
+        begin: Callable[[RedisServer], None],
+        end: Callable[[RedisServer], None],
+        *,
+        most: float,
+    ) -> list[Row]:
+        third = self._size.outage / 3
+        title = (
+            f"{PROCESSES} processes at {RATE:g}/s, Redis {what} for {third:g} of {3 * third:g} s"
+        )
+        policies = {OURS: "share"}
+        if self._size.rivals:
+            policies |= {FAIL_OPEN: "open", FAIL_CLOSED: "closed"}
+        runs = self._run(
+            title,
+            {
+                name: partial(self._interrupt, name, policy, begin, end)
+                for name, policy in policies.items()
+            },
+        )
+        return [
+            Row(f"Redis {what}: overshoot", most, runs.median(OURS, "overshoot"), 1.5, "tokens"),
+            Row(f"Redis {what}: unused while away", 5, runs.median(OURS, "unused_%"), 4, "%"),
+        ]
+
+    def _interrupt(
+        self,
+        contender: str,
+        on_outage: str,
+        begin: Callable[[RedisServer], None],
+        end: Callable[[RedisServer], None],
+    ) -> Result:
+        burst = 20
+        third = self._size.outage / 3
+        with self._crew() as (crew, server):
+            job = Job(server.url, RATE, burst, 3 * third, on_outage=on_outage)
+            for _ in range(PROCESSES):
+                crew.hire(contender, job)
+            crew.begin()
+            crew.wait_until(third)
+            begin(server)
+            crew.wait_until(2 * third)
+            end(server)
+            crew.finish()
+            during = crew.between(third, 2 * third)
+            return {
+                "unused_%": 100 * (1 - during / (RATE * third)),
+                "overshoot": self._overshoot(crew, RATE, burst),
+                "before": crew.between(0, third),
+                "during": during,
+                "after": crew.between(2 * third, 3 * third),
+                "allowed": RATE * third,
+                "errors": crew.errors,
+            }
+
+    def lanes(self) -> list[Row]:
+        """A process that serves people, beside three with bulk jobs."""
+        title = f"calls at random, 1.5/s, beside 3 bulk processes at {RATE:g}/s"
+        contenders = {OURS: "background"}
+        if self._size.rivals:
+            contenders[NO_LANES] = "interactive"
+        runs = self._run(
+            title, {name: partial(self._share, name, lane) for name, lane in contenders.items()}
+        )
+        return [
+            Row("interactive beside bulk: wait, p50", 5, runs.median(OURS, "p50_ms"), 2, "ms"),
+            Row("interactive beside bulk: wait, p95", 20, runs.median(OURS, "p95_ms"), 5, "ms"),
+        ]
+
+    def _share(self, contender: str, bulk_lane: str) -> Result:
+        burst, seconds = 100, self._size.lanes
+        with self._crew() as (crew, server):
+            bulk = Job(server.url, RATE, burst, seconds, lane=bulk_lane, floor=30)
+            people = bulk._replace(lane="interactive", tasks=0, arrivals=1.5)
+            for job in (bulk, bulk, bulk, people):
+                crew.hire(contender, job)
+            crew.begin()
+            crew.finish()
+            granted = sum(map(len, crew.grants))
+            return {
+                **_milliseconds(crew.waits[-1]),
+                "people": len(crew.grants[-1]),
+                "bulk": granted - len(crew.grants[-1]),
+                "allowed": burst + RATE * seconds,
+                "overshoot": self._overshoot(crew, RATE, burst),
+            }
+
+    def _rivals(self) -> list[str]:
+        if not self._size.rivals:
+            return []
+        return [name for name in RIVALS if self._python != sys.executable or _is_here(name)]
+
+    def _overshoot(self, crew: Crew, rate: float, burst: int) -> float:
+        grants = [each for one in crew.grants for each in one]
+        return judge(grants, start=crew.start, rate=rate, burst=burst)
+
+    def _crew(self) -> _Site:
+        return _Site(self._python)
+
+    def _run(self, title: str, jobs: dict[str, Callable[[], Result]]) -> Runs:
+        runs = Runs()
+        for line in runs.interleave(jobs, self._size.rounds):
+            self._note({"section": title, **line})
+        self.missing |= runs.failures
+        return runs
+
+
+class _Site:
+    """A Redis, for as long as one crew works."""
+
+    def __init__(self, python: str) -> None:
+        self._python = python
+        # The path of a socket may not be longer than 100 characters or so.
+        self._folder = TemporaryDirectory(prefix="redis-")
+        self._server = RedisServer(Path(self._folder.name))
+
+    def __enter__(self) -> tuple[Crew, RedisServer]:
+        self._server.start()
+        return Crew(self._python, self._server), self._server
+
+    def __exit__(self, *_: object) -> None:
+        self._server.kill()
+        self._folder.cleanup()
+
+
+def _milliseconds(waits: Sequence[float]) -> Result:
+    parts = quantiles(waits, n=20) if len(waits) > 1 else [float("nan")] * 19
+    return {
+        "p50_ms": 1000 * median(waits or [float("nan")]),
+        "p95_ms": 1000 * parts[18],
+        "longest_ms": 1000 * max(waits, default=float("nan")),
+    }
+
+
+def _is_here(rival: str) -> bool:
+    return find_spec(rival.replace("-py", "").replace("-", "_")) is not None
+
+
+SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
+    "saturated": Bench.saturated,
+    "sporadic": Bench.sporadic,
+    "killed": Bench.killed,
+    "hung": Bench.hung,
+    "lanes": Bench.lanes,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print. Exit status 1 when a promise is missed."""
+    parser = argparse.ArgumentParser("benchmarks redis", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="a short run with slack")
+    parser.add_argument("--json", action="store_true", help="one JSON line per measurement and row")
+    parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one")
+    parser.add_argument("--environments", type=Path, help="folder to keep the environment in")
+    parser.add_argument("--rounds", type=int, help="how often each contender is measured")
+    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+
+    size = SMOKE if options.smoke else FULL
+    if options.rounds:
+        size = size._replace(rounds=options.rounds)
+    measurements: list[Result] = []
+    rows: list[Row] = []
+
+    def progress(line: Result) -> None:
+        measurements.append(line)
+        print(".", end="", file=sys.stderr, flush=True)
+
+    with TemporaryDirectory(prefix="environments-") as temporary:
+        folder = None if options.smoke else options.environments or Path(temporary)
+        environments = Environments(folder)
+        python = environments.python(ENVIRONMENT)
+        if python is None:
+            print(f"missing: {environments.missing[ENVIRONMENT]}", file=sys.stderr)
+            return 1
+        bench = Bench(python, size, progress)
+        for name in options.section or SECTIONS:
+            rows += SECTIONS[name](bench)
+        here = facts()
+        here["versions"] |= environments.versions()
+    print(file=sys.stderr)
+
+    if options.json:
+        for line in [*measurements, *(row._asdict() for row in rows)]:
+            print(json.dumps({**line, **here}))
+    else:
+        print(table(rows, smoke=options.smoke))
+        print(details(measurements))
+        for what, why in bench.missing.items():
+            print(f"missing: {what}: {why}")
+    return int(any(missed(row, smoke=options.smoke) for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
