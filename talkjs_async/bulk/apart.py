@@ -57,7 +57,8 @@ class TakingApart(Generic[R]):
         if len(records) == 1:
             refusal = refusal or await self._try(records)
             if refusal is not None:
-                await self.refuse(records[0], reason_of(refusal))
+                reasons = self.named(refusal, records)
+                await self.refuse(records[0], reasons.get(0) or reason_of(refusal))
             return
         if refusal is not None:
             named = self.named(refusal, records)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from talkjs_async.bulk import Progress
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
 
 _QUIET: Final = 10.0
 """Seconds between two lines."""
@@ -49,7 +45,12 @@ def drawing_for(title: str, *, machine: bool) -> Drawing:
     """
     if machine:
         return Drawing()
-    return _OnTerminal(title) if sys.stderr.isatty() else _Lines(title)
+    if not sys.stderr.isatty():
+        return _Lines(title)
+    # Loaded where it is drawn with, and nowhere else.
+    from talkjs_async.cli.bar import Bar  # noqa: PLC0415
+
+    return Bar(title)
 
 
 class _Lines(Drawing):
@@ -65,58 +66,6 @@ class _Lines(Drawing):
         if now >= self._next and not progress.finished:
             self._next = now + _QUIET
             say(f"{self._title}: {sentence(progress)}")
-
-
-class _OnTerminal(Drawing):
-    """A bar that moves."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        # Loaded where it is drawn with, and nowhere else.
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn  # noqa: PLC0415
-        from rich.progress import Progress as RichProgress  # noqa: PLC0415
-
-        self._bar = RichProgress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[words]}"),
-            console=Console(stderr=True),
-            transient=True,
-            expand=True,
-        )
-        self._task = self._bar.add_task(self._title, total=None, words="")
-        self._bar.start()
-        return self
-
-    def show(self, progress: Progress) -> None:
-        """Move the bar."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(
-                self._task,
-                completed=progress.through,
-                total=progress.total,
-                words=sentence(progress),
-            )
-
-    def say(self, words: str) -> None:
-        """Tell something above the bar."""
-        if self._bar is not None:
-            self._bar.console.print(words, highlight=False, markup=False)
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def sentence(progress: Progress) -> str:

@@ -169,8 +169,8 @@ def _write(title: str, report: BulkReport) -> None:
     counts = {outcome: int(getattr(report, outcome)) for outcome in _COUNTS}
     said = [f"{amount(n)} {outcome}" for outcome, n in counts.items() if n or outcome == "done"]
     sys.stdout.write(
-        f"{title}: {', '.join(said)}; {amount(report.requests)} requests "
-        f"in {duration(report.seconds)}\n"
+        f"{title}: {', '.join(said)}; {amount(report.requests)} "
+        f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}\n"
     )
     for outcome in _NOTABLE:
         for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
