@@ -15,6 +15,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, call_of
 from talkjs_async.anonymous import AnonymousProjects
+from talkjs_async.cli import run
 from talkjs_async.emulator import Emulator, SystemClock
 from talkjs_async.emulator.routes import ROUTES
 
@@ -59,6 +60,27 @@ def test_every_method_says_where_it_is_known_from() -> None:
         said = f"{method.__doc__} {importlib.import_module(method.__module__).__doc__}"
 
         assert "Source:" in said, endpoint.method
+
+
+def test_the_page_of_commands_is_what_the_command_line_says() -> None:
+    page = load(ROOT / "docs" / "commands.py")
+
+    assert page.page() == page.PAGE.read_text(), "run `python docs/commands.py`"
+
+
+def test_every_command_is_on_the_page_and_shows_its_own_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = load(ROOT / "docs" / "commands.py")
+    names = [name for name, _ in page.commands(page.app)]
+
+    helps = {}
+    for name in names:
+        assert 0 == run([*name.split(), "--help"])
+        helps[name] = capsys.readouterr().out
+
+    assert [] == [name for name in names if f"\n## {name}\n" not in page.PAGE.read_text()]
+    assert [] == [name for name in names if f"sage: talkjs-async {name}" not in helps[name]]
 
 
 @pytest.fixture

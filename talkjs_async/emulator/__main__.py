@@ -31,7 +31,7 @@ def main(
         arguments: None: those of the process.
         prog: What it is called here.
     """
-    parser = _parser(prog)
+    parser = parser_for(prog)
     options = parser.parse_args(arguments)
     try:
         emulator = Emulator(
@@ -71,7 +71,8 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def parser_for(prog: str) -> argparse.ArgumentParser:
+    """What the command takes, under a name."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description="A local stand-in for the TalkJS REST API. Not TalkJS.",
