@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from talkjs_async import AsyncTalkJS
+from talkjs_async.cli import run
 from talkjs_async.emulator import Emulator, SystemClock
 
 pytestmark = pytest.mark.anyio
@@ -76,13 +77,32 @@ async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:
     assert served.commits.of("message.sent")[0].message_id == answer.json()["message"]
 
 
-async def test_the_bulk_snippet_stores_every_customer(served: Emulator) -> None:
+async def test_the_bulk_snippet_stores_every_customer(
+    served: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     customers = [{"id": f"c{i}", "name": "C", "mail": "c@example.com"} for i in range(250)]
+    sync = run_block(BULK)["sync"]
 
-    await run_block(BULK)["sync"](customers)
+    first, second = await sync(customers), await sync(customers)
 
     assert 250 == len(served.commits.of("user.created"))
-    assert 3 == len(served.requests)
+    assert (3, 250, 250) == (len(served.requests), first.done, second.unchanged)
+
+
+def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line.split()[1:] for line in blocks("sh")[2].splitlines()]
+
+    codes = [run([*line, "--help"]) for line in lines]
+
+    assert [0] * 4 == codes
+    assert 4 == capsys.readouterr().out.count("Usage:")
+
+
+def test_the_demo_shows_what_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["demo"])
+
+    assert (0, blocks("text")[0]) == (code, capsys.readouterr().out)
 
 
 async def test_the_worker_snippet_reads_the_last_message(served: Emulator) -> None:
@@ -110,7 +130,10 @@ def test_every_example_runs() -> None:
         subprocess.run([sys.executable, example], check=True, capture_output=True, timeout=60)
 
 
-async def test_a_snippet_can_be_cancelled(served: Emulator) -> None:
+async def test_a_snippet_can_be_cancelled(
+    served: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with anyio.move_on_after(0):
         await run_block(BULK)["sync"]([{"id": "a", "name": "A", "mail": "a@example.com"}])
 
