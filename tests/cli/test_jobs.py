@@ -313,45 +313,6 @@ def test_a_second_ctrl_c_ends_it_at_once(start: Start, emulator: Emulator) -> No
     assert 130 == process.returncode
 
 
-@unix
-def test_a_terminal_sees_a_bar_and_a_pipe_no_control_codes(
-    start: Start, emulator: Emulator
-) -> None:
-    import pty
-
-    users(2_000)
-    ours, theirs = pty.openpty()
-    terminal = start("users", "sync", "users.csv", stdout=theirs, stderr=theirs, stdin=theirs)
-    os.close(theirs)
-    shown = read_all(ours)
-    terminal.wait(timeout=60)
-
-    piped = start("users", "sync", "users.csv", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = piped.communicate(timeout=60)
-
-    assert (0, 0) == (terminal.returncode, piped.returncode)
-    assert "\x1b[" in shown
-    assert "━" in shown
-    assert "of 2,000" in shown
-    assert "users sync users.csv: 2,000 done" in shown
-    assert b"\x1b" not in out + err
-    assert b"users sync users.csv: 0 done, 2,000 unchanged" in out
-
-
-def read_all(terminal: int) -> str:
-    data = b""
-    while True:
-        try:
-            some = os.read(terminal, 65_536)
-        except OSError:
-            # Linux says so when the other side is closed.
-            some = b""
-        if not some:
-            os.close(terminal)
-            return data.decode()
-        data += some
-
-
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait for another process."""
     patience = time.monotonic() + 60.0
