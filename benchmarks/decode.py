@@ -132,35 +132,35 @@ def ours_with_content() -> Decode:
 
 def pydantic_python() -> Decode:
     """Pydantic models of what `json.loads` made."""
-    from benchmarks.pydantic_models import Page
+    from benchmarks.rivals.pydantic_models import Page
 
     return lambda raw: Page.model_validate(json.loads(raw))
 
 
 def pydantic_python_with_content() -> Decode:
     """The same, with typed content."""
-    from benchmarks.pydantic_models import FullPage
+    from benchmarks.rivals.pydantic_models import FullPage
 
     return lambda raw: FullPage.model_validate(json.loads(raw))
 
 
 def pydantic_json() -> Decode:
     """Pydantic models by pydantic's own JSON reader."""
-    from benchmarks.pydantic_models import Page
+    from benchmarks.rivals.pydantic_models import Page
 
     return Page.model_validate_json
 
 
 def pydantic_json_with_content() -> Decode:
     """The same, with typed content."""
-    from benchmarks.pydantic_models import FullPage
+    from benchmarks.rivals.pydantic_models import FullPage
 
     return FullPage.model_validate_json
 
 
 def cattrs_structured() -> Decode:
     """Attrs classes read by cattrs."""
-    from benchmarks.cattrs_models import make_reader
+    from benchmarks.rivals.cattrs_models import make_reader
 
     read = make_reader()
     return lambda raw: read(json.loads(raw)["data"])

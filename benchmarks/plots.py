@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.clients import OURS, OURS_AIOHTTP, OURS_HTTPX2
 from benchmarks.measure import Result
+from benchmarks.rivals.clients import OURS, OURS_AIOHTTP, OURS_HTTPX2
 
 INK, QUIET, ACCENT = "#24292f", "#9aa4af", "#c2410c"
 OUR_LINES = {OURS: "-", OURS_HTTPX2: "--", OURS_AIOHTTP: ":"}

@@ -16,11 +16,18 @@ from typing import NamedTuple
 
 from benchmarks import decode
 from benchmarks.certificates import issue
-from benchmarks.clients import BASELINE, CONTENDERS, OURS, OURS_AIOHTTP, OURS_HTTPX2
 from benchmarks.environments import Environments
 from benchmarks.measure import Result, Runs, work
+from benchmarks.rivals.clients import (
+    BASELINE,
+    CONTENDERS,
+    OURS,
+    OURS_AIOHTTP,
+    OURS_HTTPX2,
+    OURS_MESSAGES,
+)
 from benchmarks.server import serving
-from benchmarks.startup import STATEMENTS
+from benchmarks.workers.startup import STATEMENTS
 
 RAW = (BASELINE, "raw httpx2", "raw aiohttp")
 RIVALS = ("openai", "stripe", "githubkit", "getstream", "stream-chat", "slack_sdk")
@@ -117,7 +124,9 @@ class Bench:
             for callers in self.size.callers:
                 names = self._names(*RAW, rivals=callers <= 100)
                 calls = max(self.size.calls, 3 * callers)
-                runs = self._run("calls", names, "calls", url, str(callers), str(calls), "warm")
+                runs = self._run(
+                    "calls", names, "workers.calls", url, str(callers), str(calls), "warm"
+                )
                 if callers in PROMISED_CALLS:
                     what = f"CPU per call, callers: {callers}, vs raw httpx"
                     ratio = runs.ratio(OURS, BASELINE, "cpu_us")
@@ -130,7 +139,7 @@ class Bench:
         if self.size.rivals:
             names = self._available(OURS, OURS_AIOHTTP, BASELINE, "raw aiohttp")
         with serving() as url:
-            runs = self._run("burst", names, "calls", url, "600", "600", "cold")
+            runs = self._run("burst", names, "workers.calls", url, "600", "600", "cold")
         failed = max(line["failed"] for line in runs.lines if "talkjs" in line["contender"])
         rows = [Row("cold burst of 600: calls that failed", 0, failed, unit="calls")]
         if BASELINE in names:
@@ -143,7 +152,7 @@ class Bench:
     def overhead(self) -> list[Row]:
         """The SDK alone."""
         names = [name for name in self._names(*RAW) if CONTENDERS[name].in_process]
-        runs = self._run("overhead", names, "overhead", str(3 * self.size.calls))
+        runs = self._run("overhead", names, "workers.overhead", str(3 * self.size.calls))
         cpu, ratio = runs.median(OURS, "cpu_us"), runs.ratio(OURS, BASELINE, "cpu_us")
         return [
             # A time says nothing on another machine; a ratio does.
@@ -171,7 +180,7 @@ class Bench:
         messages = self.size.messages
         with serving() as url:
             job = partial(
-                work, "memory", url, str(messages), python=self._interpreter("base") or ""
+                work, "workers.memory", url, str(messages), python=self._interpreter("base") or ""
             )
             runs = self._interleave("memory", {OURS: job}, rounds=1)
         growth = runs.median(OURS, "growth_mb")
@@ -182,7 +191,7 @@ class Bench:
         """CPU time and modules of imports."""
         wanted = list(IMPORTS) if self.size.rivals else [BARE_IMPORT, CLIENT_IMPORT, HTTPX_IMPORT]
         jobs = {
-            statement: partial(work, "startup", "import", statement, python=python)
+            statement: partial(work, "workers.startup", "import", statement, python=python)
             for statement in wanted
             if (python := self._interpreter(IMPORTS[statement]))
         }
@@ -204,25 +213,31 @@ class Bench:
             return []
         names = [OURS, BASELINE]
         if self.size.rivals:
-            names = self._available(OURS, OURS_HTTPX2, OURS_AIOHTTP, *RAW, "openai")
+            ours = (OURS, OURS_MESSAGES, OURS_HTTPX2, OURS_AIOHTTP)
+            names = self._available(*ours, *RAW, "openai")
         with TemporaryDirectory() as folder:
             certificate, trust = issue(Path(folder))
             with serving(str(certificate)) as url:
-                jobs = {
-                    name: partial(
-                        work, "startup", "call", name, url, python=self._python(name), env=trust
-                    )
-                    for name in names
-                }
-                runs = self._interleave("first_call", jobs, warm_up=True)
-        cpu = runs.ratio(OURS, BASELINE, "cpu_ms")
-        blocked = runs.median(OURS, "blocked_ms")
-        against = runs.ratio(OURS, BASELINE, "blocked_ms")
-        return [
+                runs = {}
+                for job, section in (("call", "first_call"), ("block", "first_block")):
+                    do = partial(work, "workers.startup", job, env=trust)
+                    jobs = {
+                        name: partial(do, name, url, python=self._python(name)) for name in names
+                    }
+                    runs[job] = self._interleave(section, jobs, warm_up=True)
+        cpu = runs["call"].ratio(OURS, BASELINE, "cpu_ms")
+        blocked = partial(runs["block"].median, figure="blocked_ms")
+        against = runs["block"].ratio(OURS, BASELINE, "blocked_ms")
+        title = "first call: the event loop is blocked for"
+        rows = [
             Row("first call of a process, TLS included: CPU vs raw httpx", 1.25, cpu, slack=2),
-            Row("first call: longest step of the event loop", 5, blocked, slack=None, unit="ms"),
+            Row(title, 5, blocked(OURS), slack=None, unit="ms"),
             Row("the same vs raw httpx", 0.4, against, promised=False),
         ]
+        if OURS_MESSAGES in names:
+            what = f"{title} (messages)"
+            rows.append(Row(what, 5, blocked(OURS_MESSAGES), slack=None, unit="ms"))
+        return rows
 
     def size_on_disk(self) -> list[Row]:
         """What an installation takes."""

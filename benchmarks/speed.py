@@ -23,9 +23,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.clients import BASELINE
 from benchmarks.environments import Environments
 from benchmarks.measure import Result, facts, paired_ratio
+from benchmarks.rivals.clients import BASELINE
 from benchmarks.sections import FULL, SMOKE, Bench, Row
 
 SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -87,7 +87,7 @@ def details(measurements: Sequence[Result]) -> str:
 _NO_FIGURES = {"section", "contender", "round", "callers", "cold", "calls"}
 _BASELINES = {
     "imports": "import httpx",
-    **dict.fromkeys(("calls", "burst", "overhead", "first_call"), BASELINE),
+    **dict.fromkeys(("calls", "burst", "overhead", "first_call", "first_block"), BASELINE),
 }
 
 

@@ -1,7 +1,7 @@
 """
 Worker: how much memory a long list takes while it is streamed.
 
-    python -m benchmarks.memory URL MESSAGES
+    python -m benchmarks.workers.memory URL MESSAGES
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.clients import SECRET
 from benchmarks.measure import Result, stay_on
+from benchmarks.rivals.clients import SECRET
 
 WARM_UP = 0.02
 """

@@ -1,7 +1,7 @@
 """
 Worker: what calls over the loopback cost a contender, warm or as one cold burst.
 
-    python -m benchmarks.calls CONTENDER URL CALLERS CALLS warm|cold
+    python -m benchmarks.workers.calls CONTENDER URL CALLERS CALLS warm|cold
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sys
 import time
 from contextlib import AsyncExitStack
 
-from benchmarks.clients import CONTENDERS
 from benchmarks.measure import Result, stay_on
+from benchmarks.rivals.clients import CONTENDERS
 
 
 async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) -> Result:

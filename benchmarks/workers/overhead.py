@@ -1,7 +1,7 @@
 """
 Worker: what an SDK costs by itself, on a transport that answers at once.
 
-    python -m benchmarks.overhead CONTENDER CALLS
+    python -m benchmarks.workers.overhead CONTENDER CALLS
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import Any
 
-from benchmarks.clients import CONTENDERS
 from benchmarks.measure import Result, stay_on
+from benchmarks.rivals.clients import CONTENDERS
 from benchmarks.server import answer
 
 
