@@ -70,3 +70,10 @@ def tests(session: nox.Session) -> None:
     session.install(f".[{EXTRAS}]", *groups("test"))
     coverage = ["--cov", "--cov-report=term"] if session.python == PYTHONS[-1] else []
     session.run("pytest", *coverage, *session.posargs)
+
+
+@nox.session(default=False)
+def speed(session: nox.Session) -> None:
+    """The table of speed and footprint, with all rivals; some 40 minutes on a quiet machine."""
+    session.install(".", *groups("benchmarks"))
+    session.run("python", "-m", "benchmarks", "speed", *session.posargs, success_codes=[0, 1])

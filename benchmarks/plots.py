@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import Result
-from benchmarks.rivals.clients import OURS, OURS_AIOHTTP, OURS_HTTPX2
+from benchmarks.rivals.clients import BASELINE, OURS, OURS_AIOHTTP, OURS_HTTPX2
 
 INK, QUIET, ACCENT = "#24292f", "#9aa4af", "#c2410c"
 OUR_LINES = {OURS: "-", OURS_HTTPX2: "--", OURS_AIOHTTP: ":"}
@@ -64,7 +64,7 @@ def calls(plt: Any, lines: Sequence[Result]) -> Any:
     ends = []
     for name, points in medians(lines, "calls", "cpu_us").items():
         ours = name in OUR_LINES
-        color = ACCENT if ours else QUIET
+        color = ACCENT if ours else INK if name == BASELINE else QUIET
         axes.plot(
             list(points),
             list(points.values()),
