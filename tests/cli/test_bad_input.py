@@ -43,7 +43,7 @@ def files() -> dict[str, bytes]:
         (b"", "source: users.csv has wrong columns: 'id' is missing."),
         (
             b"id,name\nu1,Ann\nu2,Zo\xeb\n",
-            "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6. Save it as UTF-8.",
+            "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6.",
         ),
         (
             b'id,name\nu1,Ann\nu2,"Bo',
@@ -68,7 +68,10 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b'u3,Eve,"[""e@x.org"""', "u3 (record 3): line 4 has a bad email: '[\"e@x.org\"' is no JSON list."),
+        (
+            b'u3,Eve,"[""e@x.org"""',
+            "u3 (record 3): line 4 has a bad email: '[\"e@x.org\"' is no JSON list.",
+        ),
         (b"u1,Eve,e@x.org", "#3 (record 3): the ID 'u1' came before, as record 1."),
         (b"u3,Eve", "u3 (record 3): line 4 has 2 cells, and the header has 3."),
         (b",Eve,e@x.org", "#3 (record 3): id: is missing."),
