@@ -25,6 +25,7 @@ _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_con
 
 app = typer.Typer(
     name=PROGRAM,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=_SETTINGS,
@@ -190,7 +191,12 @@ def export(
         Path, typer.Argument(help="A new one, or one to go on with.", show_default=False)
     ],
 ) -> None:
-    """Write all users, conversations, participants and messages as JSON Lines."""
+    """
+    Write everything there is as JSON Lines.
+
+    The directory gets users, conversations, participants and messages, a file each, and last of all
+    export.json, which says that all is there. Run it again to go on after an interruption.
+    """
     from talkjs_async.cli import actions
 
     actions.export(context.obj, directory)
@@ -248,10 +254,10 @@ def anonymise(
     overflow: OverflowOption = True,
 ) -> None:
     """
-    Overwrite the personal data of a user, and their messages. There is no way back.
+    Overwrite the personal data of a user.
 
-    TalkJS cannot delete a user; these are the steps of its own example. Conversations that the user
-    has left are not found.
+    And the texts of their messages, for good. TalkJS cannot delete a user; these are the steps of
+    its own example. Conversations that the user has left are not found.
     """
     from talkjs_async.cli import actions
 
@@ -317,7 +323,7 @@ def verify_webhook(
 
 @app.command()
 def doctor(context: typer.Context) -> None:
-    """Check the credentials, this machine's clock, TLS and the budget."""
+    """Check credentials, clock, TLS and budget."""
     from talkjs_async.cli import doctor as checks
 
     raise typer.Exit(checks.run(context.obj))
@@ -328,7 +334,7 @@ def doctor(context: typer.Context) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def emulator(context: typer.Context) -> None:
-    """Start a local stand-in for TalkJS on a port. `emulator --help` lists its options."""
+    """Start a local stand-in for TalkJS on a port."""
     from talkjs_async.emulator.__main__ import main as start
 
     raise typer.Exit(start(context.args, prog=f"{PROGRAM} emulator"))
@@ -336,7 +342,7 @@ def emulator(context: typer.Context) -> None:
 
 @app.command()
 def demo() -> None:
-    """Let two people talk, on a TalkJS inside this process: no account, no network."""
+    """Let two people talk: no account, no network."""
     from talkjs_async.cli import demonstration
 
     demonstration.run()

@@ -43,7 +43,7 @@ def files() -> dict[str, bytes]:
         (b"", "source: users.csv has wrong columns: 'id' is missing."),
         (
             b"id,name\nu1,Ann\nu2,Zo\xeb\n",
-            "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6.",
+            "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6. Save it as",
         ),
         (
             b'id,name\nu1,Ann\nu2,"Bo',
@@ -76,7 +76,7 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_sent(
         (b"u3,Eve", "u3 (record 3): line 4 has 2 cells, and the header has 3."),
         (b",Eve,e@x.org", "#3 (record 3): id: is missing."),
     ],
-)  # fmt: skip
+)
 def test_a_bad_row_is_named_and_the_others_are_stored(
     command: Command, emulator: Emulator, row: bytes, reason: str
 ) -> None:
