@@ -5,26 +5,29 @@ Jobs over many records: sync, send, import, export, anonymise.
 
 Each function returns a `Job`: await it, or watch it with `async with`. Jobs use every request of
 the budget, say what became of every record, and go on where they were after any interruption.
+
+Rooms: a module per noun says what is special about storing it; `_core` stores any noun and keeps
+the journal; `formats` reads and writes files.
 """
 
+from talkjs_async.bulk._core.job import Job
+from talkjs_async.bulk._core.records import BadRecord
+from talkjs_async.bulk._core.report import BulkReport, Outcome, Progress, RecordReport
 from talkjs_async.bulk.anonymise import anonymise_user
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
+from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.export import export
 from talkjs_async.bulk.files import (
-    RecordFile,
     read_conversations,
     read_messages,
     read_old_messages,
     read_users,
 )
+from talkjs_async.bulk.formats.record_file import RecordFile
 from talkjs_async.bulk.imports import ImportRecord, import_messages
-from talkjs_async.bulk.job import Job
 from talkjs_async.bulk.messages import MessageRecord, send_messages
-from talkjs_async.bulk.records import BadRecord
-from talkjs_async.bulk.report import BulkReport, Outcome, Progress, RecordReport
 from talkjs_async.bulk.restore import restore
 from talkjs_async.bulk.sendbird import migrate_sendbird
-from talkjs_async.bulk.storage import StorageError
 from talkjs_async.bulk.users import UserRecord, upsert_users
 
 __all__ = [

@@ -10,9 +10,11 @@ import attrs
 
 from talkjs_async._core.call import path
 from talkjs_async._core.limits.waiting import Lane
-from talkjs_async.bulk.job import Job, Step, Work
-from talkjs_async.bulk.records import BadRecord, Blocks, Record, make_record
-from talkjs_async.bulk.store import Noun, store
+from talkjs_async.bulk._core.job import Job
+from talkjs_async.bulk._core.noun import Noun
+from talkjs_async.bulk._core.records import BadRecord, Blocks, Record, make_record
+from talkjs_async.bulk._core.store import store
+from talkjs_async.bulk._core.work import Step, Work
 from talkjs_async.client import AsyncTalkJS
 
 DELETED: Final = "[DELETED]"

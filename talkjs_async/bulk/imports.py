@@ -11,9 +11,9 @@ from typing import Any, Final, TypeAlias
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import milliseconds, moment
-from talkjs_async.bulk.job import Job, Work
-from talkjs_async.bulk.messages import READ_AHEAD, as_text
-from talkjs_async.bulk.records import (
+from talkjs_async.bulk._core.job import Job
+from talkjs_async.bulk._core.noun import Noun
+from talkjs_async.bulk._core.records import (
     BadRecord,
     Fields,
     Record,
@@ -23,7 +23,9 @@ from talkjs_async.bulk.records import (
     make_record,
     take_id,
 )
-from talkjs_async.bulk.store import Noun, StoreRecords
+from talkjs_async.bulk._core.store import StoreRecords
+from talkjs_async.bulk._core.work import Work
+from talkjs_async.bulk.messages import READ_AHEAD, as_text
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import (
     APIError,

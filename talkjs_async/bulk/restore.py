@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -13,19 +12,20 @@ import anyio.to_thread
 
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
+from talkjs_async.bulk._core.job import Job
+from talkjs_async.bulk._core.records import BadRecord
+from talkjs_async.bulk._core.stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationNoun
+from talkjs_async.bulk.formats.export_directory import (
+    lines_backwards,
+    lines_of,
+    read_manifest,
+)
 from talkjs_async.bulk.imports import SETTLE, ImportNoun
-from talkjs_async.bulk.job import Job
-from talkjs_async.bulk.records import BadRecord
-from talkjs_async.bulk.stages import Participant, ParticipantNoun, Stage, StoreStages
-from talkjs_async.bulk.target import file_of, read_manifest
+from talkjs_async.bulk.participants import Participant, ParticipantNoun
 from talkjs_async.bulk.users import UserNoun
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.participants import ParticipationInput
-
-_BLOCK: Final = 1 << 16
-"""Bytes that are read at a time."""
 
 
 def restore(
@@ -86,7 +86,7 @@ class _Restore(StoreStages):
         )
 
     def _users(self) -> Iterator[object]:
-        for user in _lines(file_of(self._target, "users")):
+        for user in lines_of(self._target, "users"):
             yield _given(user, _USER_FIELDS)
 
     def _conversations(self) -> Iterator[object]:
@@ -97,7 +97,7 @@ class _Restore(StoreStages):
 
     def _messages(self) -> Iterator[object]:
         # Backwards, since each conversation stands there with its newest message first.
-        for message in _lines_backwards(file_of(self._target, "messages")):
+        for message in lines_backwards(self._target, "messages"):
             yield _old_message(message)
 
     def _participants(self) -> Iterator[object]:
@@ -112,9 +112,9 @@ class _Restore(StoreStages):
 
     def _people(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[str]]]:
         """Go through the conversations, with participants, and with others who wrote there."""
-        participants = _Groups(_lines(file_of(self._target, "participants")))
-        messages = _Groups(_lines(file_of(self._target, "messages")))
-        for conversation in _lines(file_of(self._target, "conversations")):
+        participants = _Groups(lines_of(self._target, "participants"))
+        messages = _Groups(lines_of(self._target, "messages"))
+        for conversation in lines_of(self._target, "conversations"):
             there = list(participants.of(conversation["id"]))
             senders = {message["senderId"] for message in messages.of(conversation["id"])}
             former = senders - {participant["userId"] for participant in there} - {None}
@@ -185,37 +185,3 @@ def _settings(participant: Mapping[str, Any]) -> ParticipationInput | None:
         access=UNSET if access == "ReadWrite" else access,
         notify=UNSET if notify is True else notify,
     )
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            yield _parsed(path, line, f"line {number}")
-
-
-def _lines_backwards(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a file of lines from its end, a block at a time."""
-    with path.open("rb") as file:
-        place = file.seek(0, os.SEEK_END)
-        rest = b""
-        while place > 0:
-            size = min(_BLOCK, place)
-            place -= size
-            file.seek(place)
-            first, *others = (file.read(size) + rest).split(b"\n")
-            for line in reversed(others):
-                if line:
-                    yield _parsed(path, line, "a line")
-            rest = first
-        if rest:
-            yield _parsed(path, rest, "line 1")
-
-
-def _parsed(path: Path, line: bytes, place: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise ConfigurationError("target", f"{path} was damaged: {place} is not a JSON object.")
-    return record

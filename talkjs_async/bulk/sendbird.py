@@ -21,14 +21,15 @@ from typing import Any, Final
 import anyio.to_thread
 
 from talkjs_async._core.limits.waiting import Lane
+from talkjs_async.bulk._core.job import Job
+from talkjs_async.bulk._core.journal import Scratch
+from talkjs_async.bulk._core.records import BadRecord
+from talkjs_async.bulk._core.stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationNoun
+from talkjs_async.bulk.errors import StorageError
+from talkjs_async.bulk.formats.json_arrays import items_of
 from talkjs_async.bulk.imports import SETTLE, ImportNoun
-from talkjs_async.bulk.job import Job
-from talkjs_async.bulk.journal import Scratch
-from talkjs_async.bulk.json_arrays import items_of
-from talkjs_async.bulk.records import BadRecord
-from talkjs_async.bulk.stages import Participant, ParticipantNoun, Stage, StoreStages
-from talkjs_async.bulk.storage import StorageError
+from talkjs_async.bulk.participants import Participant, ParticipantNoun
 from talkjs_async.bulk.users import UserNoun
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError

@@ -9,7 +9,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
 from talkjs_async.bulk import migrate_sendbird
-from talkjs_async.bulk.json_arrays import items_of
+from talkjs_async.bulk.formats.json_arrays import items_of
 from talkjs_async.emulator import Emulator, Limits
 
 MakeTalkJS = Callable[..., AsyncTalkJS]

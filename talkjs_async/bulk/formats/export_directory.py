@@ -1,5 +1,5 @@
 """
-The directory of an export: which files there are, and how they grow.
+The directory of an export: which files there are, how they grow, and how they are read.
 
 Knows lines and places, nothing of TalkJS. What was written behind the noted place is cut off when
 an interrupted export goes on, so a file never has half a line or a line twice.
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from talkjs_async.bulk.storage import StorageError
+from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
 MANIFEST: Final = "export.json"
@@ -24,6 +24,9 @@ NAMES: Final = ("users", "conversations", "participants", "messages")
 
 _FORMAT: Final = "talkjs-async export"
 _VERSION: Final = 1
+
+_BLOCK: Final = 1 << 16
+"""Bytes that are read at a time."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -97,6 +100,48 @@ def read_manifest(target: Path) -> dict[str, int]:
             "target", f"{path} is of format {format_!r}, {version}, which this version cannot read."
         )
     return lines
+
+
+def lines_of(target: Path, name: str) -> Iterator[dict[str, Any]]:
+    """
+    Read the lines of users, conversations, participants or messages.
+
+    Raises:
+        ConfigurationError: One of them was damaged.
+    """
+    path = file_of(target, name)
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            yield _parsed(path, line, f"line {number}")
+
+
+def lines_backwards(target: Path, name: str) -> Iterator[dict[str, Any]]:
+    """Read the lines from the end of their file, a block at a time; see `lines_of`."""
+    path = file_of(target, name)
+    with path.open("rb") as file:
+        place = file.seek(0, os.SEEK_END)
+        rest = b""
+        while place > 0:
+            size = min(_BLOCK, place)
+            place -= size
+            file.seek(place)
+            first, *others = (file.read(size) + rest).split(b"\n")
+            for line in reversed(others):
+                if line:
+                    yield _parsed(path, line, "a line")
+            rest = first
+        if rest:
+            yield _parsed(path, rest, "line 1")
+
+
+def _parsed(path: Path, line: bytes, place: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise ConfigurationError("target", f"{path} was damaged: {place} is not a JSON object.")
+    return record
 
 
 class Lines:

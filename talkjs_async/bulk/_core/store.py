@@ -7,9 +7,8 @@ groups side by side, notes every answer. What is special about a noun is in its 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -17,12 +16,13 @@ import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk.apart import TakingApart, reason_of
-from talkjs_async.bulk.job import Step, Work
-from talkjs_async.bulk.journal import Ending, Row, Sending, State
-from talkjs_async.bulk.records import BadRecord, Blocks, Record, Source, total_of
-from talkjs_async.bulk.window import Window
-from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
+from talkjs_async.bulk._core.journal import Ending, Row, Sending, State
+from talkjs_async.bulk._core.noun import Noun
+from talkjs_async.bulk._core.records import BadRecord, Blocks, Record, Source, total_of
+from talkjs_async.bulk._core.refusals import TakingApart, reason_of
+from talkjs_async.bulk._core.window import Window
+from talkjs_async.bulk._core.work import Step, Work
+from talkjs_async.errors import APIError, ConfigurationError
 
 V = TypeVar("V")
 
@@ -39,53 +39,6 @@ _SOON: Final = 3.0
 """Seconds. What cannot leave by then does not yet queue for the budget: a job ends that soon."""
 _GRACE: Final = 5.0
 """Seconds for what was begun when a job is stopped, since a 429 or an outage may hold it up."""
-
-
-class Noun(ABC, Generic[V]):
-    """
-    What is special about storing users, conversations, messages or imports.
-
-    Attributes:
-        kind: Name of the job.
-        per_request: The most records in one request.
-        window: Records to read ahead, so that requests can be filled.
-        once: Whether storing a record a second time would make a second one. If so, records keep
-            their order, sending is noted before it happens, and a changed record is not sent again.
-    """
-
-    kind: ClassVar[str]
-    per_request: ClassVar[int]
-    window: ClassVar[int]
-    once: ClassVar[bool] = False
-
-    @abstractmethod
-    def read(self, thing: object, number: int) -> Record[V] | BadRecord:
-        """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""
-
-    @abstractmethod
-    async def send(self, work: Work, records: Sequence[Record[V]]) -> Sequence[str | None]:
-        """Store the records of one group with one request; return what TalkJS made of each."""
-
-    def is_refusal(self, error: APIError) -> bool:
-        """Whether an answer is the fault of some record."""
-        return isinstance(error, BadRequest | NotFound)
-
-    def sinks_group(self, error: APIError) -> bool:  # noqa: ARG002
-        """Whether a refusal holds for every other record of the group, too."""
-        return False
-
-    def already_stored(self, error: APIError) -> bool:  # noqa: ARG002
-        """Whether the refusal of a single record says that it is stored."""
-        return False
-
-    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:  # noqa: ARG002
-        """
-        Find out which records of a group, sent by an earlier pass, are stored.
-
-        Returns:
-            The IDs of those that are, with what TalkJS made of each. The others are sent again.
-        """
-        return {}
 
 
 @runtime_checkable

@@ -9,7 +9,6 @@ Jobs call it.
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -17,34 +16,22 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 import attrs
 
-from talkjs_async.bulk.storage import StorageError
-from talkjs_async.errors import ConfigurationError, TalkJSError
+from talkjs_async.bulk._core.database import (
+    Change,
+    Facts,
+    Identity,
+    Transaction,
+    journal_error,
+    open_database,
+)
 
 T = TypeVar("T")
-
-SCHEMA: Final = 1
-_APPLICATION: Final = 0x746A6B62
-"""SQLite's `application_id` of a journal: "tjkb". Tells it from any other SQLite file."""
-
-_TABLES: Final = """
-CREATE TABLE job (
-    kind TEXT NOT NULL, app_id TEXT NOT NULL, job_id TEXT NOT NULL,
-    pass INTEGER NOT NULL, first_pass INTEGER NOT NULL, complete INTEGER NOT NULL,
-    place TEXT NOT NULL
-);
-CREATE TABLE record (
-    id TEXT PRIMARY KEY, number INTEGER NOT NULL, seen INTEGER NOT NULL, pass INTEGER NOT NULL,
-    state INTEGER NOT NULL, digest BLOB, sent_at REAL, sent_to TEXT, mark BLOB, result TEXT,
-    reason TEXT
-) WITHOUT ROWID;
-CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
-"""
 
 
 class State(IntEnum):
@@ -114,22 +101,6 @@ class Ending:
     reason: str | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Identity:
-    """
-    Whose journal it is.
-
-    Attributes:
-        kind: Name of the job, such as "upsert_users".
-        app_id: The TalkJS app.
-        job_id: None: whatever the journal says, or a random one when it is new.
-    """
-
-    kind: str
-    app_id: str
-    job_id: str | None = None
-
-
 class Scratch:
     """A directory that goes away with the last one who holds this object."""
 
@@ -155,7 +126,7 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, scratch: Scratch | None, database: sqlite3.Connection, facts: _Facts
+        self, path: Path, scratch: Scratch | None, database: sqlite3.Connection, facts: Facts
     ) -> None:
         self.path = path
         self.scratch = scratch
@@ -165,7 +136,7 @@ class Journal:
         self.place: Any = json.loads(facts.place)
         self._database = database
         self._lock = anyio.Lock()
-        self._next = _Group()
+        self._next = Transaction()
 
     @classmethod
     async def open(cls, path: Path | None, identity: Identity) -> Journal:
@@ -185,7 +156,7 @@ class Journal:
         if path is None:
             scratch = Scratch()
             path = scratch.path / "journal"
-        database, facts = await anyio.to_thread.run_sync(_open, path, identity)
+        database, facts = await anyio.to_thread.run_sync(open_database, path, identity)
         return cls(path, scratch, database, facts)
 
     async def look(self, ids: Sequence[str]) -> dict[str, Row]:
@@ -283,61 +254,30 @@ class Journal:
             flush: Whether it must survive a power cut, and not only the end of the process. An
                 answer need not: if it is forgotten, the record is asked about or sent again.
         """
-        change: _Change[T] = _Change(work)
-        group = self._next
-        group.changes.append(change)
-        group.flush = group.flush or (flush and self.scratch is None)
+        change: Change[T] = Change(work)
+        transaction = self._next
+        transaction.changes.append(change)
+        transaction.flush = transaction.flush or (flush and self.scratch is None)
         # Shielded: what the server has acknowledged must not be forgotten because the job is being
         # cancelled. A transaction takes some milliseconds at most.
         with anyio.CancelScope(shield=True):
-            if change is group.changes[0]:
-                await self._carry_out(group)
+            if change is transaction.changes[0]:
+                await self._carry_out(transaction)
             else:
-                await group.ended.wait()
-        if group.failure is not None:
-            raise group.failure
+                await transaction.ended.wait()
+        if transaction.failure is not None:
+            raise transaction.failure
         return change.result
 
-    async def _carry_out(self, group: _Group) -> None:
-        """Make a transaction of the changes, and wake all who wait for them at the same moment."""
+    async def _carry_out(self, transaction: Transaction) -> None:
+        """Run it, and wake all who wait for it at the same moment."""
         async with self._lock:
             # Whoever comes from now on is too late for this one.
-            self._next = _Group()
+            self._next = Transaction()
             try:
-                await anyio.to_thread.run_sync(_transaction, self.path, self._database, group)
+                await anyio.to_thread.run_sync(transaction.run, self.path, self._database)
             finally:
-                group.ended.set()
-
-
-@attrs.define
-class _Change(Generic[T]):
-    """A change of the database, and what *work* returned once it is made."""
-
-    work: Callable[[sqlite3.Connection], T]
-    _result: T | None = None
-
-    def make(self, database: sqlite3.Connection) -> None:
-        self._result = self.work(database)
-
-    @property
-    def result(self) -> T:
-        return cast("T", self._result)
-
-
-@attrs.define
-class _Group:
-    """
-    Changes that are made with one transaction. The first one's task does it.
-
-    Attributes:
-        flush: Whether any of them asks for it; see `Journal._change`.
-        failure: What went wrong.
-    """
-
-    changes: list[_Change[Any]] = attrs.field(factory=list["_Change[Any]"])
-    flush: bool = False
-    ended: anyio.Event = attrs.field(factory=anyio.Event)
-    failure: Exception | None = None
+                transaction.ended.set()
 
 
 def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[Row]:
@@ -358,7 +298,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise _journal_error(path, error) from error
+        raise journal_error(path, error) from error
 
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
@@ -380,16 +320,6 @@ ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen,
 """
 
 
-@attrs.frozen
-class _Facts:
-    """The one row of the table `job`, as far as a running job needs it."""
-
-    job_id: str
-    pass_: int
-    first: int
-    place: str
-
-
 def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], None]:
     def work(database: sqlite3.Connection) -> None:
         # The cursor must not leave the worker thread: whoever drops it resets its statement, which
@@ -402,111 +332,3 @@ def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.C
 def _row(row: tuple[Any, ...]) -> Row:
     id_, number, seen, made_in, state, *others = row
     return Row(id_, number, seen, made_in, State(state), *others)
-
-
-def _transaction(path: Path, database: sqlite3.Connection, group: _Group) -> None:
-    try:
-        database.execute(f"PRAGMA synchronous = {'FULL' if group.flush else 'NORMAL'}")
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            for change in group.changes:
-                change.make(database)
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
-    except sqlite3.Error as error:
-        group.failure = _journal_error(path, error)
-        group.failure.__cause__ = error
-
-
-def _open(path: Path, identity: Identity) -> tuple[sqlite3.Connection, _Facts]:
-    if path.is_dir():
-        raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
-    if not path.parent.is_dir():
-        raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
-    if path.exists() and path.stat().st_size and not _is_sqlite(path):
-        # SQLite would take a short file for an empty one.
-        raise ConfigurationError("journal", f"{path} is not a journal.")
-    try:
-        # Autocommit; one thread at a time, see Journal._lock. Nobody waits for a lock here: the
-        # one who has it keeps it until the job ends.
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-    except sqlite3.Error as error:
-        raise _journal_error(path, error) from error
-    try:
-        return database, _prepare(path, database, identity)
-    except BaseException as error:
-        database.close()
-        if isinstance(error, sqlite3.Error):
-            raise _journal_error(path, error) from error
-        raise
-
-
-def _is_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
-
-
-def _prepare(path: Path, database: sqlite3.Connection, identity: Identity) -> _Facts:
-    # Looked at before anything is written: it may be somebody else's database.
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (schema,) = database.execute("PRAGMA user_version").fetchone()
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != _APPLICATION:
-        raise ConfigurationError("journal", f"{path} is an SQLite file of another program.")
-    if schema > SCHEMA:
-        raise ConfigurationError(
-            "journal",
-            f"{path} was written by a newer talkjs-async (journal schema {schema}, this version "
-            f"knows {SCHEMA}): upgrade the library.",
-        )
-    # Held until it is closed or the process is gone, so that two processes never share a job.
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("BEGIN IMMEDIATE")
-    if tables:
-        _check_identity(path, database, identity)
-    else:
-        _create(database, identity)
-    # The run after a complete one begins with this pass; an interrupted one goes on.
-    database.execute(
-        "UPDATE job SET pass = pass + 1, complete = 0, "
-        "first_pass = CASE complete WHEN 1 THEN pass + 1 ELSE first_pass END"
-    )
-    row = database.execute("SELECT job_id, pass, first_pass, place FROM job").fetchone()
-    database.execute("COMMIT")
-    return _Facts(*row)
-
-
-def _create(database: sqlite3.Connection, identity: Identity) -> None:
-    for statement in _TABLES.split(";"):
-        database.execute(statement)
-    database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    database.execute(f"PRAGMA user_version = {SCHEMA}")
-    job_id = identity.job_id or secrets.token_urlsafe(12)
-    database.execute(
-        "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, 'null')",
-        (identity.kind, identity.app_id, job_id),
-    )
-
-
-def _check_identity(path: Path, database: sqlite3.Connection, identity: Identity) -> None:
-    row = database.execute("SELECT kind, app_id, job_id FROM job").fetchone()
-    wanted = (identity.kind, identity.app_id, identity.job_id or row[2])
-    for word, has, needs in zip(("job", "app", "job ID"), row, wanted, strict=True):
-        if has != needs:
-            raise ConfigurationError(
-                "journal",
-                f"{path} belongs to the {word} {has!r}, not {needs!r}: use another file for this.",
-            )
-
-
-def _journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
-    # Extended result codes begin with the name of the plain one.
-    code = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return ConfigurationError("journal", f"{path} is in use by another job.")
-    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
-    return StorageError(path=str(path), reason=str(error), damaged=damaged)

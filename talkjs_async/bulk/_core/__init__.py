@@ -1,0 +1,1 @@
+"""The machine room of bulk jobs. Knows no noun of the API."""

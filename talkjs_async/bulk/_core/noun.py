@@ -1,0 +1,60 @@
+"""What a job has to be told of users, conversations, messages, ... to store them in bulk."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from talkjs_async.bulk._core.records import BadRecord, Record
+from talkjs_async.bulk._core.work import Work
+from talkjs_async.errors import APIError, BadRequest, NotFound
+
+V = TypeVar("V")
+
+
+class Noun(ABC, Generic[V]):
+    """
+    What is special about storing users, conversations, messages or imports.
+
+    Attributes:
+        kind: Name of the job.
+        per_request: The most records in one request.
+        window: Records to read ahead, so that requests can be filled.
+        once: Whether storing a record a second time would make a second one. If so, records keep
+            their order, sending is noted before it happens, and a changed record is not sent again.
+    """
+
+    kind: ClassVar[str]
+    per_request: ClassVar[int]
+    window: ClassVar[int]
+    once: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, thing: object, number: int) -> Record[V] | BadRecord:
+        """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""
+
+    @abstractmethod
+    async def send(self, work: Work, records: Sequence[Record[V]]) -> Sequence[str | None]:
+        """Store the records of one group with one request; return what TalkJS made of each."""
+
+    def is_refusal(self, error: APIError) -> bool:
+        """Whether an answer is the fault of some record."""
+        return isinstance(error, BadRequest | NotFound)
+
+    def sinks_group(self, error: APIError) -> bool:  # noqa: ARG002
+        """Whether a refusal holds for every other record of the group, too."""
+        return False
+
+    def already_stored(self, error: APIError) -> bool:  # noqa: ARG002
+        """Whether the refusal of a single record says that it is stored."""
+        return False
+
+    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:  # noqa: ARG002
+        """
+        Find out which records of a group, sent by an earlier pass, are stored.
+
+        Returns:
+            The IDs of those that are, with what TalkJS made of each. The others are sent again.
+        """
+        return {}

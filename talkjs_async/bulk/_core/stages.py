@@ -1,0 +1,49 @@
+"""Jobs that store several nouns one after another, with one journal: users, conversations, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from talkjs_async.bulk._core.noun import Noun
+from talkjs_async.bulk._core.records import Blocks
+from talkjs_async.bulk._core.store import store
+from talkjs_async.bulk._core.work import Step, Work
+
+
+@attrs.frozen
+class Stage:
+    """
+    One noun of a job.
+
+    Attributes:
+        name: In front of the IDs in the journal.
+        source: Opens the source anew. It is read in worker threads.
+        total: How many records it has. None: unknown.
+    """
+
+    name: str
+    noun: Noun[Any]
+    source: Callable[[], Iterable[object]]
+    total: int | None = None
+
+
+class StoreStages(Step):
+    """The step of such a job. Subclasses say in `stages` what there is to do."""
+
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages, in order. Called once, after `prepare`."""
+        raise NotImplementedError
+
+    async def run(self, work: Work) -> None:
+        """Work through the stages."""
+        stages = self.stages()
+        totals = [stage.total for stage in stages if stage.total is not None]
+        work.tally.total = sum(totals) if len(totals) == len(stages) else None
+        for stage in stages:
+            blocks: Blocks[object] = Blocks(stage.source(), in_thread=True)
+            await store(work, stage.noun, blocks, prefix=f"{stage.name}:")
+            if work.stopping:
+                return

@@ -1,0 +1,1 @@
+"""Files that jobs read and write. Knows no job and nothing of TalkJS."""

@@ -1,0 +1,256 @@
+"""
+CSV and JSON Lines: a record per line.
+
+A file is looked through as a whole before anything of it is sent, so that one that is cut off or in
+the wrong encoding is refused while nothing has happened yet. Reading holds one line in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from talkjs_async.bulk._core.records import BadRecord, Fields
+from talkjs_async.errors import ConfigurationError
+
+Format: TypeAlias = Literal["csv", "jsonl"]
+Row: TypeAlias = Mapping[str, Any] | BadRecord
+
+_FORMATS: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_DELIMITERS: Final = ",;\t"
+_LISTS: Final = frozenset({"email", "phone", "participants", "read_by", "welcome_messages"})
+_MAPS: Final = frozenset({"custom", "push_tokens"})
+
+
+class RecordFile:
+    """
+    A file of records. It can be iterated any number of times.
+
+    A record that cannot be read comes as a `BadRecord`; what is wrong with the file as a whole is a
+    ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        format: Format | None,
+        fields: Fields,
+        *,
+        required: tuple[str, ...],
+    ) -> None:
+        self.path: Path = Path(path)
+        self._format = format or _FORMATS.get(self.path.suffix.lower())
+        self._fields = fields
+        self._required = required
+        if self._format not in {"csv", "jsonl"}:
+            raise ConfigurationError(
+                "format", f"of {self.path} is unknown: name the file .csv or .jsonl, or say which."
+            )
+        if not self.path.is_file():
+            raise ConfigurationError("path", f"{self.path} is no file.")
+
+    def __repr__(self) -> str:
+        return f"<RecordFile {self.path}>"
+
+    def __iter__(self) -> Iterator[Row]:
+        rows = self._csv_rows if self._format == "csv" else self._json_rows
+        try:
+            yield from rows()
+        except UnicodeDecodeError as error:
+            raise _not_utf8(self.path) from error
+        except OSError as error:
+            raise ConfigurationError("path", f"{self.path} cannot be read: {error}.") from error
+
+    def check(self) -> int:
+        """
+        Read the whole file.
+
+        Returns:
+            How many records it has, the unreadable ones included.
+
+        Raises:
+            ConfigurationError: It is not UTF-8, cut off, or has a wrong header.
+        """
+        return sum(1 for _ in self)
+
+    def _json_rows(self) -> Iterator[Row]:
+        with self.path.open(encoding="utf-8-sig", newline="\n") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    if not line.endswith("\n"):
+                        raise _cut_off(self.path, number) from error
+                    yield BadRecord(reason=f"line {number} is not JSON.")
+                    continue
+                if isinstance(row, dict):
+                    yield row
+                else:
+                    yield BadRecord(reason=f"line {number} is not a JSON object.")
+
+    def _csv_rows(self) -> Iterator[Row]:
+        with self.path.open(encoding="utf-8-sig", newline="") as lines:
+            first = lines.readline()
+            delimiter = max(_DELIMITERS, key=first.count)
+            columns = self._columns(next(csv.reader([first], delimiter=delimiter), []))
+            rows = csv.reader(lines, delimiter=delimiter, strict=True)
+            short: tuple[int, list[str]] | None = None
+            for number, cells in self._numbered(rows):
+                if short is not None:
+                    yield _row(columns, *short)
+                    short = None
+                if isinstance(cells, BadRecord):
+                    yield cells
+                elif len(cells) < len(columns):
+                    # Held back: it may be the last one, and then the file may end inside of it.
+                    short = number, cells
+                else:
+                    yield _row(columns, number, cells)
+            if short is not None:
+                if not _ends_with_newline(self.path):
+                    raise _cut_off(self.path, short[0])
+                yield _row(columns, *short)
+
+    def _numbered(self, rows: Any) -> Iterator[tuple[int, list[str] | BadRecord]]:
+        """Give each row its line number; the header was line 1."""
+        while True:
+            try:
+                cells = next(rows, None)
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise _cut_off(self.path, rows.line_num + 1) from error
+                yield rows.line_num + 1, BadRecord(reason=f"line {rows.line_num + 1}: {error}.")
+                continue
+            if cells is None:
+                return
+            if cells:
+                yield rows.line_num + 1, cells
+
+    def _columns(self, header: list[str]) -> list[_Column]:
+        columns = [_Column.of(title.strip(), self._fields) for title in header]
+        names = [column.name for column in columns]
+        wrong = [f"{column.title!r} is unknown" for column in columns if not column.field]
+        wrong += [f"{name!r} is there twice" for name, n in Counter(names).items() if n > 1]
+        wrong += [f"{name!r} is missing" for name in self._required if name not in names]
+        if wrong:
+            raise ConfigurationError(
+                "source",
+                f"{self.path} has wrong columns: {', '.join(wrong)}. The columns are "
+                f"{', '.join(self._fields.names)} and custom.<key>.",
+            )
+        return columns
+
+
+@attrs.frozen
+class _Column:
+    """
+    A column of a CSV file.
+
+    Attributes:
+        title: As in the header.
+        field: The field's name in Python's spelling. Empty: there is no such field.
+        key: For a column such as "custom.plan": "plan".
+    """
+
+    title: str
+    field: str
+    key: str | None
+
+    @classmethod
+    def of(cls, title: str, fields: Fields) -> _Column:
+        """Read a title."""
+        name, dot, key = title.partition(".")
+        field = fields.field(name) or ""
+        if dot and field not in _MAPS:
+            field = ""
+        return cls(title, field, key if dot else None)
+
+    @property
+    def name(self) -> str:
+        """What may be there only once."""
+        return self.field if self.key is None else f"{self.field}.{self.key}"
+
+    def put(self, cell: str, row: dict[str, Any]) -> None:
+        """
+        Put a cell into a row.
+
+        Raises:
+            ValueError: It is no list, or no object, of JSON.
+        """
+        if self.key is not None:
+            row.setdefault(self.field, {})[self.key] = cell
+        elif self.field in _LISTS:
+            row[self.field] = _list(cell)
+        elif self.field in _MAPS:
+            row[self.field] = {**row.get(self.field, {}), **_json(cell, dict)}
+        else:
+            row[self.field] = cell
+
+
+def _row(columns: list[_Column], number: int, cells: list[str]) -> Row:
+    row: dict[str, Any] = {}
+    problem = None
+    if len(cells) != len(columns):
+        problem = f"has {len(cells)} cells, and the header has {len(columns)}"
+    for column, cell in zip(columns, cells, strict=False):
+        if not cell:
+            continue
+        try:
+            column.put(cell, row)
+        except ValueError as error:
+            problem = problem or f"has a bad {column.title}: {error}"
+    if problem is not None:
+        return BadRecord(reason=f"line {number} {problem}.", id=row.get("id"))
+    return row
+
+
+def _list(cell: str) -> list[str]:
+    if cell.startswith("["):
+        items: list[str] = _json(cell, list)
+        return items
+    return [item.strip() for item in cell.split(";") if item.strip()]
+
+
+def _json(cell: str, kind: type) -> Any:
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, kind):
+        raise ValueError(f"{cell[:40]!r} is no JSON {'list' if kind is list else 'object'}")  # noqa: TRY004
+    return value
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) in {b"\n", b"\r"}
+
+
+def _cut_off(path: Path, number: int) -> ConfigurationError:
+    return ConfigurationError(
+        "source", f"{path} is cut off: it ends in the middle of line {number}. Get it as a whole."
+    )
+
+
+def _not_utf8(path: Path) -> ConfigurationError:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return ConfigurationError(
+                    "source",
+                    f"{path} is not UTF-8: line {number} has the byte "
+                    f"0x{line[error.start]:02x} at place {error.start + 1}. Save it as UTF-8.",
+                )
+    return ConfigurationError("source", f"{path} is not UTF-8. Save it as UTF-8.")
