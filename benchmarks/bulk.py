@@ -132,7 +132,7 @@ class Bench:
         ]
 
     def _measure(self, job: str, count: int, *, scale: int | None = None) -> Result:
-        line = work("bulk_jobs", job, str(count), str(scale or self._size.scale))
+        line = work("workers.bulk_jobs", job, str(count), str(scale or self._size.scale))
         self._note({"section": "bulk", "contender": job, "count": count, **line})
         return line
 

@@ -1,7 +1,7 @@
 """
 Worker: one bulk job, or what one would do without it, against the emulator in the same process.
 
-    python -m benchmarks.bulk_jobs JOB COUNT SCALE
+    python -m benchmarks.workers.bulk_jobs JOB COUNT SCALE
 
 JOB is a name in `JOBS`; COUNT are its users or messages; both bursts are divided by SCALE, so that
 a short run has the shape of a long one. Time is the emulator's and costs nothing to wait for,
@@ -24,7 +24,7 @@ import anyio
 import httpx
 
 from benchmarks.measure import Result, stay_on
-from benchmarks.memory import resident
+from benchmarks.workers.memory import resident
 from talkjs_async import AsyncTalkJS, TokenBucket, UserInput, bulk
 from talkjs_async.emulator import Emulator, Limits, SystemClock
 
