@@ -19,6 +19,7 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
+@pytest.mark.benchmark
 @pytest.mark.parametrize(
     "arguments",
     [
