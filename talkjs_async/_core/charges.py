@@ -86,6 +86,7 @@ class PayingForEach:
         try:
             for number in range(self.operations):
                 if number:
+                    self._epoch = None
                     # Only the last one stays in flight. It is one request, and several batches that
                     # hold a part of the places each would wait for each other for ever.
                     self.ordinary.settle()
