@@ -68,6 +68,8 @@ class PayingForEach:
     """
     A limiter for one batch whose operations cost a token of the ordinary budget each.
 
+    The tokens of a batch that is not sent after all count as spent, but for the last one.
+
     Attributes:
         operations: How many, at least one.
     """
