@@ -1,7 +1,7 @@
 """
 The rate limiter and its rivals: everything that we promise of it, in one run.
 
-    python -m benchmarks limiter                      # the whole table; some 20 minutes
+    python -m benchmarks limiter                      # the whole table; half an hour
     python -m benchmarks limiter --section drained    # a part of it
     python -m benchmarks limiter --smoke              # short, here and now, for regressions
 
@@ -24,8 +24,8 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from benchmarks.environments import REQUIREMENTS, Environments
-from benchmarks.limiters import FLOOR, OURS, RIVALS
 from benchmarks.measure import ROOT, Result, Runs, facts, work
+from benchmarks.rivals.limiters import FLOOR, OURS, RIVALS
 from benchmarks.sections import Row
 from benchmarks.speed import details, missed, table
 
@@ -46,6 +46,7 @@ class Size(NamedTuple):
     calls: int
     waiters: int
     rate: float
+    seconds: float
     hours: float
     bulk: int
     bulk_minutes: float
@@ -57,6 +58,7 @@ FULL: Final = Size(
     calls=20_000,
     waiters=100_000,
     rate=5000.0,
+    seconds=5.0,
     hours=2.0,
     bulk=100_000,
     bulk_minutes=30.0,
@@ -66,7 +68,8 @@ SMOKE: Final = Size(
     rounds=3,
     calls=5_000,
     waiters=5_000,
-    rate=1000.0,
+    rate=2500.0,
+    seconds=1.0,
     hours=0.25,
     bulk=5_000,
     bulk_minutes=5.0,
@@ -95,7 +98,7 @@ class Bench:
             rivals = self._rivals(RIVALS) if loop == "asyncio" else []
             runs = self._run("uncontended", [OURS, *rivals], str(self._size.calls), loop)
             us = runs.median(OURS, "ns") / 1000
-            rows.append(Row(f"uncontended acquire + settle, {loop}", 2.0, us, unit="us CPU"))
+            rows.append(Row(f"uncontended acquire + settle, {loop}", 2.0, us, None, "us CPU"))
         return rows
 
     def drained(self) -> list[Row]:
@@ -114,10 +117,14 @@ class Bench:
         """Many waiters that mostly wait."""
         waiters = self._size.waiters
         runs = self._run(
-            "waiting", [OURS, FLOOR, *self._rivals(RIVALS)], str(waiters), "5", most_rounds=3
+            "waiting",
+            [OURS, FLOOR, *self._rivals(RIVALS)],
+            str(waiters),
+            str(self._size.seconds),
+            most_rounds=3,
         )
-        cpu = runs.median(OURS, "cpu")
-        return [Row(f"{waiters:,} tasks waiting at 9/s", 0.02, cpu, unit="CPU s/s")]
+        cpu = runs.median(OURS, "cpu_ms")
+        return [Row(f"{waiters:,} tasks waiting at 9/s: CPU time", 20, cpu, None, "ms/s")]
 
     def served(self) -> list[Row]:
         """Saturated hours behind networks of several kinds."""
@@ -135,9 +142,12 @@ class Bench:
         ticks, stranger = self._serve("jitter", "ticks"), self._serve("jitter", "stranger")
         return [
             *_served(f"{title}refill once a second", ticks, most_refused=20),
-            # A herd in a hundred seconds: the rate that was cut has come back by then.
+            # One big herd, then one in a hundred seconds: by then the rate that was cut is back.
             *_served(
-                f"{title}a stranger takes a third", stranger, most_refused=60 * hours, most_unused=1
+                f"{title}a stranger takes a third",
+                stranger,
+                most_refused=20 + 60 * hours,
+                most_unused=1,
             ),
         ]
 
@@ -190,7 +200,7 @@ class Bench:
         self, job: str, contenders: Sequence[str], *arguments: str, most_rounds: int = 100
     ) -> Runs:
         jobs: Mapping[str, Callable[[], Result]] = {
-            name: partial(work, "limiter_jobs", job, name, *arguments, python=self._python)
+            name: partial(work, "workers.limiter_jobs", job, name, *arguments, python=self._python)
             for name in contenders
         }
         runs = Runs()

@@ -12,6 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+LIMITER = ("drained", "served", "surprises", "restart", "lanes")
+"""What does not depend on how fast the machine is."""
+
 
 @pytest.fixture(autouse=True)
 def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +27,10 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     "arguments",
     [
         pytest.param(("speed",), id="speed"),
+        pytest.param(
+            ("limiter", *(f"--section={each}" for each in LIMITER)),
+            id="limiter",
+        ),
         pytest.param(("overflow",), id="overflow"),
         pytest.param(("bulk", "--section", "users", "--section", "messages"), id="bulk in time"),
         pytest.param(("bulk", "--section", "export", "--section", "bad"), id="bulk both ways"),

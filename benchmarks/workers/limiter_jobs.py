@@ -1,12 +1,12 @@
 """
 Workers: what limiters cost and how they serve, each in a process of its own.
 
-    python -m benchmarks.limiter_jobs uncontended CONTENDER CALLS LOOP
-    python -m benchmarks.limiter_jobs drained CONTENDER WAITERS RATE
-    python -m benchmarks.limiter_jobs waiting CONTENDER WAITERS SECONDS
-    python -m benchmarks.limiter_jobs served CONTENDER NETWORK SERVER SECONDS TOKENS CAP
-    python -m benchmarks.limiter_jobs burst CONTENDER CAP
-    python -m benchmarks.limiter_jobs lanes CONTENDER BULK SECONDS
+    python -m benchmarks.workers.limiter_jobs uncontended CONTENDER CALLS LOOP
+    python -m benchmarks.workers.limiter_jobs drained CONTENDER WAITERS RATE
+    python -m benchmarks.workers.limiter_jobs waiting CONTENDER WAITERS SECONDS
+    python -m benchmarks.workers.limiter_jobs served CONTENDER NETWORK SERVER SECONDS TOKENS CAP
+    python -m benchmarks.workers.limiter_jobs burst CONTENDER CAP
+    python -m benchmarks.workers.limiter_jobs lanes CONTENDER BULK SECONDS
 
 The last three take place in a time that is made up: see `limiter_traffic`.
 """
@@ -24,10 +24,10 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from benchmarks import limiter_traffic
-from benchmarks.limiters import MAKERS
 from benchmarks.measure import Result, stay_on
+from benchmarks.rivals.limiters import MAKERS
 from benchmarks.virtual import JumpingLoop, fake_time
+from benchmarks.workers import limiter_traffic
 
 
 async def uncontended(name: str, calls: int, _loop: str) -> Result:
@@ -88,7 +88,7 @@ async def waiting(name: str, waiters: int, seconds: float) -> Result:
     What it costs that many wait at 9/s.
 
     Returns:
-        cpu: CPU seconds per second.
+        cpu_ms: CPU time per second, in milliseconds.
         lag_ms: The longest that a timer of the same loop was late, in milliseconds.
     """
     limiter = MAKERS[name](9.0, 600)
@@ -110,7 +110,7 @@ async def waiting(name: str, waiters: int, seconds: float) -> Result:
     cpu, wall = time.process_time() - begun, time.perf_counter() - wall
     for task in tasks:
         task.cancel()
-    return {"cpu": cpu / wall, "lag_ms": lag * 1e3}
+    return {"cpu_ms": cpu / wall * 1e3, "lag_ms": lag * 1e3}
 
 
 def run_on(loop: str, function: Callable[..., Any], *arguments: Any) -> Result:

@@ -12,8 +12,8 @@ import random
 import time
 from typing import Any, Final
 
-from benchmarks.limiters import MAKERS, OURS, Contender, ours
 from benchmarks.measure import Result
+from benchmarks.rivals.limiters import MAKERS, OURS, Contender, ours
 from benchmarks.virtual import START
 
 STRANGER: Final = 3.0
