@@ -75,6 +75,6 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def speed(session: nox.Session) -> None:
-    """The table of speed and footprint, with all rivals; some 40 minutes on a quiet machine."""
+    """The table of speed and footprint, with all rivals; some 20 minutes on a quiet machine."""
     session.install(".", *groups("benchmarks"))
     session.run("python", "-m", "benchmarks", "speed", *session.posargs, success_codes=[0, 1])

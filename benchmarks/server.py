@@ -5,7 +5,7 @@ The server that benchmarks call: as cheap as it gets, so that the client is what
 the number of its messages, anything else with an object that every rival's SDK accepts. Started as
 a process of its own, which prints its port first.
 
-    python -m benchmarks.server [certificate.pem]
+    python -m benchmarks.server CERTIFICATE DELAY
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 
 from benchmarks.measure import ROOT, stay_on
 
@@ -105,7 +105,10 @@ def _template() -> list[bytes]:
 
 
 class Connection(asyncio.Protocol):
-    """One client. Bodies of requests are thrown away."""
+    """One client. Bodies of requests are thrown away. *delay*: seconds that each answer takes."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -123,26 +126,37 @@ class Connection(asyncio.Protocol):
             if not end or len(rest) < size:
                 return
             self.received = rest[size:]
-            self.transport.write(answer(head))
+            if self.delay:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self.delay, self.transport.write, answer(head))
+            else:
+                self.transport.write(answer(head))
 
 
-async def listen(certificate: str) -> None:
-    """Serve for ever. *certificate*: a PEM file with a key, to speak TLS with; "": plain HTTP."""
+async def listen(certificate: str, delay: float) -> None:
+    """
+    Serve for ever.
+
+    Args:
+        certificate: A PEM file with a key, to speak TLS with; "": plain HTTP.
+        delay: Seconds that each answer takes, as if the server were far away.
+    """
     context = None
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096, ssl=context)
+    make = partial(Connection, delay)
+    server = await loop.create_server(make, "127.0.0.1", 0, backlog=4096, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextmanager
-def serving(certificate: str = "") -> Iterator[str]:
-    """Run the server in a process; yield its URL."""
+def serving(certificate: str = "", delay: float = 0) -> Iterator[str]:
+    """Run the server in a process; yield its URL. See `listen`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.server", certificate],
+        [sys.executable, "-m", "benchmarks.server", certificate, str(delay)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -158,4 +172,4 @@ def serving(certificate: str = "") -> Iterator[str]:
 
 if __name__ == "__main__":
     stay_on(-1)
-    asyncio.run(listen("".join(sys.argv[1:])))
+    asyncio.run(listen(sys.argv[1], float(sys.argv[2])))

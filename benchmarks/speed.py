@@ -1,7 +1,7 @@
 """
 Speed and footprint: everything that we promise, with rivals in the same run.
 
-    python -m benchmarks speed                     # the whole table; some 40 minutes
+    python -m benchmarks speed                     # the whole table; some 20 minutes
     python -m benchmarks speed --section imports   # a part of it
     python -m benchmarks speed --smoke             # short, here and now: fails on regressions only
     python -m benchmarks speed --save speed.jsonl  # and keep every measurement, for the plots

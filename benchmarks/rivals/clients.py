@@ -194,6 +194,10 @@ class Contender(NamedTuple):
     open: Callable[[AsyncExitStack, str, Wire | None], Awaitable[Call]]
     in_process: bool
 
+    def connect(self, stack: AsyncExitStack, url: str) -> Awaitable[Call]:
+        """Open it for the server with this URL."""
+        return self.open(stack, url, None)
+
 
 OURS = "talkjs-async"
 OURS_MESSAGES = "talkjs-async, messages"

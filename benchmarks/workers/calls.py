@@ -10,18 +10,22 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from benchmarks.measure import Result, stay_on
-from benchmarks.rivals.clients import CONTENDERS
+from benchmarks.rivals.clients import CONTENDERS, Call
+
+Open = Callable[[AsyncExitStack, str], Awaitable[Call]]
+"""Opens a client for the server with this URL, and returns one call."""
 
 
-async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) -> Result:
+async def measure(open_client: Open, url: str, callers: int, calls: int, *, cold: bool) -> Result:
     """
     Let *callers* tasks make *calls* calls in all, one after the other each.
 
     Args:
-        name: The contender.
+        open_client: The contender.
         url: The server.
         callers: Tasks.
         calls: In all.
@@ -35,7 +39,7 @@ async def measure(name: str, url: str, callers: int, calls: int, *, cold: bool) 
     slowest = 0.0
     async with AsyncExitStack() as stack:
         cpu, wall = time.process_time(), time.perf_counter()
-        call = await CONTENDERS[name].open(stack, url, None)
+        call = await open_client(stack, url)
 
         async def caller(times: int) -> None:
             nonlocal failed, slowest
@@ -74,9 +78,10 @@ def main(argv: list[str]) -> None:
     """Measure what the arguments say and print it."""
     name, url, callers, calls, temperature = argv
     stay_on(0)
+    cold = temperature == "cold"
     print(
         json.dumps(
-            asyncio.run(measure(name, url, int(callers), int(calls), cold=temperature == "cold"))
+            asyncio.run(measure(CONTENDERS[name].connect, url, int(callers), int(calls), cold=cold))
         )
     )
 

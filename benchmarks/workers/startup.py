@@ -75,7 +75,7 @@ def importing(statement: str) -> Result:
 async def call(name: str, url: str) -> None:
     """Open a contender's client and make one call."""
     async with AsyncExitStack() as stack:
-        await (await CONTENDERS[name].open(stack, url, None))()
+        await (await CONTENDERS[name].connect(stack, url))()
 
 
 def first_call(name: str, url: str) -> Result:
