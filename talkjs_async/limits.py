@@ -8,7 +8,6 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
@@ -20,6 +19,7 @@ from typing import Final, Literal, Protocol
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.budget import Budget
 from talkjs_async._core.limits.line import Line
+from talkjs_async._core.limits.listeners import Listeners
 from talkjs_async._core.limits.registry import Registry
 from talkjs_async._core.limits.tokens import (
     IN_FLIGHT,
@@ -55,8 +55,6 @@ __all__ = [
     "Waited",
     "shared_bucket",
 ]
-
-_logger: Final = logging.getLogger("talkjs_async")
 
 
 class Limiter(Protocol):
@@ -191,7 +189,7 @@ class TokenBucket:
         )
         self._line = Line(self._tokens, clock)
         self._throttled = 0
-        self._listeners: dict[object, Listener] = {}
+        self._listeners = Listeners()
         _buckets.add(self)
 
     def __repr__(self) -> str:
@@ -220,7 +218,7 @@ class TokenBucket:
                 line.leave(waiter)
                 raise
             if self._listeners and waiter.state == GRANTED:
-                self._announce(Waited(lane=lane, seconds=line.now() - now))
+                self._listeners.tell(Waited(lane=lane, seconds=line.now() - now))
         if waiter.state != GRANTED:
             raise line.refusal(waiter, now, max_wait)
         waiter.state = SERVED
@@ -273,7 +271,7 @@ class TokenBucket:
                 events = (Paused(seconds=asked, retry_after=retry_after),)
             if self._line.waiting:
                 self._line.pump(now)
-        self._announce(*events)
+        self._listeners.tell(*events)
 
     def statistics(self) -> Budget:
         """Look at the budget."""
@@ -308,10 +306,7 @@ class TokenBucket:
         Returns:
             What to call to end it.
         """
-        # Without the lock: a garbage collection may call what is returned, while any lock is held.
-        key = object()
-        self._listeners[key] = listener
-        return partial(self._listeners.pop, key, None)
+        return self._listeners.add(listener)
 
     async def aclose(self) -> None:
         """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
@@ -330,14 +325,6 @@ class TokenBucket:
         while self._tokens.in_flight:
             self._tokens.settle(now)
         self._line = Line(self._tokens, self.clock)
-
-    def _announce(self, *events: LimiterEvent) -> None:
-        for event in events:
-            for listener in list(self._listeners.values()):
-                try:
-                    listener(event)
-                except Exception:
-                    _logger.exception("A listener failed on %s", type(event).__name__)
 
 
 _LIMITS: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}

@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.line import Line
-from talkjs_async._core.limits.tokens import DEBT, check_call, check_limits, pause_of
+from talkjs_async._core.limits.listeners import Listeners
+from talkjs_async._core.limits.tokens import DEBT, IN_FLIGHT, check_call, check_limits, pause_of
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async._core.redis.fetcher import Fetcher
 from talkjs_async._core.redis.lease import Leases
@@ -22,7 +23,6 @@ from talkjs_async._core.redis.script import Script
 from talkjs_async._core.redis.store import Door, Store
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
-from talkjs_async.telemetry import logger
 
 __all__ = ["RedisLimiter", "Script", "Store"]
 
@@ -54,7 +54,7 @@ class RedisLimiter:
         endpoint_class: Literal["ordinary", "batch"] = "ordinary",
         rate: float | None = None,
         burst: int | None = None,
-        max_in_flight: int | None = 20,
+        max_in_flight: int | None = IN_FLIGHT,
         background_floor: int | None = None,
         margin: float | None = None,
         on_outage: OnOutage = "share",
@@ -107,7 +107,7 @@ class RedisLimiter:
         self._rate = rate
         self._max_in_flight = max_in_flight
         self._throttled = 0
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners = Listeners()
         # The braces keep both keys in one slot of a cluster.
         self._key = f"{namespace}:{{{app_id}}}:{endpoint_class}"
         self._leases = Leases(
@@ -127,7 +127,7 @@ class RedisLimiter:
             line=self._line,
             clock=clock,
             outage=self._outage,
-            announce=self._announce,
+            announce=self._listeners.tell,
         )
 
     def __repr__(self) -> str:
@@ -172,7 +172,7 @@ class RedisLimiter:
             raise line.refusal(waiter, now, max_wait)
         waiter.state = SERVED
         if self._listeners:
-            self._announce(Waited(lane=lane, seconds=line.now() - now))
+            self._listeners.tell(Waited(lane=lane, seconds=line.now() - now))
         return waiter.epoch
 
     def settle(self) -> None:
@@ -228,7 +228,7 @@ class RedisLimiter:
                 leases.resume_at = now + pause
                 events.append(Paused(seconds=pause, retry_after=retry_after))
             self._after_an_end(now)
-        self._announce(*events)
+        self._listeners.tell(*events)
 
     def statistics(self) -> Budget:
         """Look at the budget, as far as this process knows it."""
@@ -254,16 +254,9 @@ class RedisLimiter:
                 kept_in="store" if self._outage.reason is None else "alone",
             )
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Listener) -> Callable[[], object]:
         """Have *listener* called with every event; see `TokenBucket.listen`."""
-        with self._line.lock:
-            self._listeners = (*self._listeners, listener)
-
-        def stop() -> None:
-            with self._line.lock:
-                self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return stop
+        return self._listeners.add(listener)
 
     async def aclose(self) -> None:
         """Refuse everybody from now on; what was fetched and not used goes back to Redis."""
@@ -278,11 +271,3 @@ class RedisLimiter:
             line.pump(now)
         if line.waiting or self._fetcher.draining:
             self._fetcher.call(now)
-
-    def _announce(self, *events: LimiterEvent) -> None:
-        for event in events:
-            for listener in self._listeners:
-                try:
-                    listener(event)
-                except Exception:  # noqa: BLE001 - it is somebody else's code
-                    logger.exception("A listener failed on %s", type(event).__name__)
