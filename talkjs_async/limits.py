@@ -62,7 +62,8 @@ class Limiter(Protocol):
     What the pipeline needs of a budget.
 
     Every granted `acquire` ends in exactly one of `settle`, `refund` and `throttled`. All methods
-    may be called from any thread and event loop.
+    may be called from any thread and event loop. One that has a method like `TokenBucket.listen` is
+    heard by the hooks of its clients.
     """
 
     async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:

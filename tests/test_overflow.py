@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 
 from talkjs_async import (
     AsyncTalkJS,
+    Budget,
     ConfigurationError,
     ImportedMessage,
     LimiterUnavailable,
@@ -216,6 +218,25 @@ async def test_calls_go_alone_when_the_limiter_of_batches_is_closed(
         later = await talkjs.users.get("alice")
 
     assert {User} == {type(result) for result in [*results, later]}
+    assert [] == batches(emulator)
+
+
+class Standing(TokenBucket):
+    """A limiter that says it grants nothing, as one does whose store is away."""
+
+    def statistics(self) -> Budget:
+        return attrs.evolve(super().statistics(), effective_rate=0.0)
+
+
+async def test_calls_wait_for_a_limiter_that_grants_nothing_for_now(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = Standing(clock=emulator.clock, tokens=0)
+
+    async with make_talkjs(limiter=limiter, overflow_to_batch=True) as talkjs:
+        results = await at_once(50, lambda number: talkjs.users.get("alice"))
+
+    assert {User} == {type(result) for result in results}
     assert [] == batches(emulator)
 
 
