@@ -7,7 +7,8 @@ One budget for several processes through Redis: what we promise of it, and the r
 
 Starts a redis-server of its own and four worker processes, in real time: nothing is simulated. Each
 run begins with a full bucket, smaller than TalkJS's so that it is soon empty. What the processes
-were granted is put through one exact token bucket afterwards; "overshoot" is its deepest debt.
+were granted is put through one exact token bucket afterwards; "overshoot" is its deepest debt, and
+"unused" counts from the first grant on.
 """
 
 from __future__ import annotations
@@ -188,9 +189,10 @@ class Bench:
             crew.begin()
             crew.finish()
             granted = sum(map(len, crew.grants))
-            allowed = burst + RATE * seconds
-            late = sorted(each for one in crew.grants for each in one)[burst:]
-            since = late[0] if late else crew.start
+            moments = sorted(each for one in crew.grants for each in one)
+            # Before the first grant, connections were opened.
+            allowed = burst + RATE * (crew.start + seconds - moments[0])
+            since = moments[burst]
             return {
                 "unused_%": max(100 * (1 - granted / allowed), 0.0),
                 "overshoot": self._overshoot(crew, RATE, burst),

@@ -25,6 +25,17 @@ def redis_server() -> Iterator[RedisServer]:
         server.kill()
 
 
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis for one test, to do to it what one likes."""
+    _require_redis()
+    with TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        yield server
+        server.kill()
+
+
 def _require_redis() -> None:
     """Skip without redis-server; in CI, where it is installed, fail."""
     if shutil.which("redis-server") is None:

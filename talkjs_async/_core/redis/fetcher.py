@@ -183,7 +183,8 @@ class Fetcher:
             question = self._question(now)
             until = self._next_work(now)
             if question is None and until == math.inf:
-                until = self._served_at + _IDLE
+                # Who waits for the end of a request in flight will soon need a token.
+                until = (now if self._line.waiting else self._served_at) + _IDLE
                 if self._line.closed or until <= now:
                     return False
             self._sleeps_until = until if question is None else -math.inf
@@ -199,13 +200,18 @@ class Fetcher:
         if self._outage.reason is not None:
             wanted = line.waiting or (leases.debit and not line.closed)
             return self._outage.retry_at if wanted else math.inf
-        if self._drain is not None or leases.debit:
+        if self._drain is not None or leases.debit > 0 or (leases.debit and line.closed):
             return now
         waiting = self._waiting()
-        lacking = [
+        times = [
             again for lane, again in self._ask_again.items() if leases.lacking(lane, now, waiting)
         ]
-        return min([*lacking, leases.stale_at()])
+        # What goes back can mostly wait for the next question.
+        if len(leases):
+            times.append(leases.stale_at() + HOLD)
+        elif leases.debit:
+            times.append(self._served_at + 2 * HOLD)
+        return min(times, default=math.inf)
 
     def _question(self, now: float) -> _Question | None:
         """What to ask right now."""
@@ -223,7 +229,7 @@ class Fetcher:
             lacking = leases.lacking(lane, now, waiting)
             if lacking and again <= now:
                 return self._take(lane, lacking, now)
-        return self._take("interactive", 0, now) if leases.debit else None
+        return self._take("interactive", 0, now) if self._next_work(now) <= now else None
 
     def _take(self, lane: Lane, want: int, now: float) -> _Question:
         leases = self._leases
@@ -233,7 +239,9 @@ class Fetcher:
         beat = now >= self._beat_at
         if beat:
             self._beat_at = now + _HEARTBEAT
-        debit, leases.debit = leases.debit, 0
+        debit = 0
+        if self._outage.answers:
+            debit, leases.debit = leases.debit, 0
         values = {
             **self._common_values(now),
             "want": want,
@@ -329,6 +337,9 @@ class Fetcher:
 
     def _learn(self, reply: Reply, question: _Question, now: float) -> None:
         leases = self._leases
+        if self._generation not in {None, reply.generation}:
+            # The bucket is again as it was when we last saw it. What we used since has refilled.
+            leases.debit = 0
         self._generation = reply.generation
         self._outage.processes = reply.members or self._outage.processes
         leases.received(reply, question.lane, now)
@@ -346,7 +357,8 @@ class Fetcher:
 
     def _lose(self, error: Exception, question: _Question | None = None) -> None:
         """Go on without Redis."""
-        reason = f"Redis at {self._door.shown}: {str(error) or type(error).__name__}"
+        words = str(error).rstrip(".") or type(error).__name__
+        reason = f"Redis at {self._door.shown}: {words}."
         leases = self._leases
         with self._line.lock:
             now = self._line.now()
@@ -362,7 +374,7 @@ class Fetcher:
             rate = 0.0 if leases.alone is None else leases.alone.rate
             self._line.pump(now)
         if news:
-            logger.warning("%s. This process goes on with %.2f requests/s", reason, rate)
+            logger.warning("%s This process goes on with %.2f requests/s", reason, rate)
             self._announce(StoreAway(reason=reason, effective_rate=rate))
 
     def _keep(self, question: _Question) -> None:

@@ -85,16 +85,20 @@ class Outage:
 
     def answered(self, reply: Reply, leases: Leases, now: float) -> int | None:
         """
-        Note that Redis answers again, and has got a report of ours.
+        Note that Redis answers again. Only then it gets our reports: what is said to a Redis that
+        hangs, it may take in later.
 
         Returns:
             How many requests were let through without it, once that is over. None as long as others
             may have to report.
         """
         self._pause = _FIRST_RETRY
-        self.since = now
-        if self._over_at == math.inf:
+        if not self.answers:
             self._over_at = now + GRACE
+            self.retry_at = now
+            if leases.alone is not None:
+                return None
+        self.since = now
         if leases.alone is not None and (now < self._over_at or reply.paused):
             self.retry_at = now + _REPORT
             return None
@@ -102,6 +106,11 @@ class Outage:
         leases.alone = None
         self.reason = None
         return spent
+
+    @property
+    def answers(self) -> bool:
+        """Whether Redis answered last time."""
+        return self.reason is None or self._over_at < math.inf
 
     def refuses(self, leases: Leases, now: float) -> bool:
         """Whether to refuse a caller at once: nothing may be granted, and nobody asks Redis now."""
@@ -116,8 +125,8 @@ class Outage:
         held = leases.usable(now)
         leases.debit -= leases.drop()
         if self.policy == "share":
-            # The others go on to use theirs; how many are left of them depends on the turn.
-            reserved = max(0.0, (parts - 1) * SLOTS / 2 - max(shared, 0.0))
+            # The others go on to use theirs; on average, half of them are left.
+            reserved = max(0.0, 1 + (parts - 1) * SLOTS / 2 - max(shared, 0.0))
             known = held - reserved / parts
         else:
             known = shared

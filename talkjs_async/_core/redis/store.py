@@ -198,7 +198,6 @@ def _checked(url: str) -> str:
 def _translate(error: Exception) -> LimiterUnavailable:
     from redis import exceptions  # noqa: PLC0415 - an extra
 
-    text = str(error) or type(error).__name__
     passing = (
         exceptions.OutOfMemoryError,
         exceptions.ClusterDownError,
@@ -206,10 +205,16 @@ def _translate(error: Exception) -> LimiterUnavailable:
         exceptions.TryAgainError,
     )
     final = (
-        exceptions.AuthenticationError,
         exceptions.AuthorizationError,
+        exceptions.InvalidResponse,
         exceptions.ResponseError,
     )
-    if isinstance(error, final) and not isinstance(error, passing):
-        return StoreRefused(text)
-    return StoreLost(text)
+    # What goes wrong while it connects, redis-py may wrap.
+    for cause in (error, error.__cause__, error.__context__):
+        if isinstance(cause, exceptions.AuthenticationError):
+            return StoreRefused("the password is wrong or missing")
+        if isinstance(cause, passing):
+            break
+        if isinstance(cause, final):
+            return StoreRefused(str(cause))
+    return StoreLost(str(error) or type(error).__name__)

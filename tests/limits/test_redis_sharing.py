@@ -1,0 +1,344 @@
+"""What several limiters on one Redis owe each other, and what they leave there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import pytest
+import redis
+
+from talkjs_async._core.redis.script import TAKE, Reply, TooLate, argument, read
+from talkjs_async._core.redis.store import Door, StoreLost, ThreadStore
+from talkjs_async.emulator.clock import VirtualClock
+from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
+from talkjs_async.limits import LimiterEvent, StoreAway
+from talkjs_async.redis import RedisLimiter, Script
+from tests.limits.redis_server import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+NEVER = 1e-6
+"""A rate at which no token comes back while a test runs."""
+
+MakeRedisLimiter = Callable[..., RedisLimiter]
+
+
+@pytest.fixture
+def app_id() -> str:
+    return uuid4().hex
+
+
+@pytest.fixture
+async def make_limiter(redis_server: RedisServer, app_id: str) -> AsyncIterator[MakeRedisLimiter]:
+    """Make limiters of one app, and close them in the end."""
+    made: list[RedisLimiter] = []
+
+    def make(app_id: str = app_id, url: object = redis_server.url, **options: Any) -> RedisLimiter:
+        made.append(RedisLimiter(url, app_id, **{"margin": 0.0, **options}))
+        return made[-1]
+
+    yield make
+    for limiter in made:
+        await limiter.aclose()
+
+
+async def use_up(limiter: RedisLimiter) -> int:
+    """Take and settle all that can be had at once. How many that were."""
+    before = limiter.statistics().granted
+    while True:
+        try:
+            await limiter.acquire(max_wait=0)
+        except RateLimitWaitTimeout:
+            return limiter.statistics().granted - before
+        limiter.settle()
+
+
+async def test_what_one_takes_the_other_has_not(make_limiter: MakeRedisLimiter) -> None:
+    one, two = (make_limiter(rate=NEVER, burst=50) for _ in range(2))
+    for _ in range(30):
+        await one.acquire()
+        one.settle()
+    await one.aclose()
+
+    assert 20 == await use_up(two)
+
+
+async def test_two_apps_share_nothing(make_limiter: MakeRedisLimiter, app_id: str) -> None:
+    one = make_limiter(rate=NEVER, burst=5)
+    two = make_limiter(f"{app_id}-2", rate=NEVER, burst=5)
+
+    assert [5, 5] == [await use_up(one), await use_up(two)]
+
+
+async def test_batches_have_a_budget_of_their_own(make_limiter: MakeRedisLimiter) -> None:
+    one = make_limiter(rate=NEVER, burst=5)
+    two = make_limiter(rate=NEVER, burst=5, endpoint_class="batch")
+
+    assert [5, 5] == [await use_up(one), await use_up(two)]
+
+
+async def test_the_keys_are_namespaced_and_expire(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter, app_id: str
+) -> None:
+    await make_limiter(namespace="shop").acquire()
+
+    keys = redis_server.cli("keys", f"*{app_id}*").split()
+
+    assert {f"shop:{{{app_id}}}:ordinary", f"shop:{{{app_id}}}:ordinary:processes"} == set(keys)
+    assert all(0 < int(redis_server.cli("ttl", key)) <= 24 * 3600 for key in keys)
+
+
+async def test_closing_gives_back_what_was_fetched_and_not_used(
+    make_limiter: MakeRedisLimiter,
+) -> None:
+    busy = make_limiter(rate=NEVER, burst=100)
+    for _ in range(30):
+        await busy.acquire()
+        busy.settle()
+
+    await busy.aclose()
+
+    assert busy.calls < 30, "nothing was fetched ahead, so nothing was to be given back"
+    assert 70 == await use_up(make_limiter(rate=NEVER, burst=100))
+
+
+async def test_what_is_not_used_goes_back_by_itself(make_limiter: MakeRedisLimiter) -> None:
+    busy, other = (make_limiter(rate=NEVER, burst=100) for _ in range(2))
+    for _ in range(30):
+        await busy.acquire()
+        busy.settle()
+
+    with anyio.fail_after(30):
+        for _ in range(70):
+            await other.acquire()
+            other.settle()
+
+    assert 0 == await use_up(busy)
+
+
+async def test_a_429_of_one_pauses_the_other(make_limiter: MakeRedisLimiter) -> None:
+    one, two = (make_limiter(rate=NEVER, burst=50) for _ in range(2))
+    epoch = await one.acquire()
+    await two.acquire()
+
+    one.throttled(epoch, retry_after=60.0)
+    await one.aclose()
+    await use_up(two)
+
+    assert two.statistics().paused_for > 30.0
+
+
+async def test_a_clock_of_redis_that_goes_back_is_as_if_no_time_had_passed(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter
+) -> None:
+    early, late = VirtualClock(), VirtualClock()
+    late.advance(3600.0)
+    with redis.Redis.from_url(redis_server.url) as client:
+        before = make_limiter(url=client, rate=1.0, burst=50, clock=late)
+        after = make_limiter(url=client, rate=1.0, burst=50, clock=early)
+
+        for _ in range(45):
+            await before.acquire()
+            before.settle()
+        await before.aclose()
+        left = await use_up(after)
+        start = early.monotonic()
+        await after.acquire()
+        await before.aclose()
+        await after.aclose()
+
+    assert 5 == left
+    assert pytest.approx(1.0, abs=0.1) == early.monotonic() - start
+
+
+async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
+    redis_server: RedisServer, app_id: str
+) -> None:
+    bucket = {"interval": 1.0, "capacity": 10.0, "epoch": 0, "recovery": 0.001}
+    wish = {"want": 3, "extra": 0, "floor": 0, "background": False, "slots": 2, "horizon": 2.0}
+    report = {"debit": 0, "away": 0, "grace": 0, "new_generation": "g"}
+    values = bucket | wish | report
+
+    async def ask(**more: Any) -> Reply | TooLate:
+        return read(await store.run(TAKE, [app_id, f"{app_id}:p"], argument(**values, **more)))
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        store = ThreadStore(client, owned=False)
+        late = await ask(now=100.0, deadline=99.0)
+        in_time = await ask(now=100.0, deadline=101.0)
+
+    assert isinstance(late, TooLate)
+    assert isinstance(in_time, Reply)
+    assert (3, 3.0) == (in_time.granted, in_time.missing)
+
+
+async def test_whoever_waits_for_a_place_in_flight_makes_nobody_ask(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter
+) -> None:
+    clock = VirtualClock()
+    with redis.Redis.from_url(redis_server.url) as client:
+        limiter = make_limiter(url=client, max_in_flight=1, clock=clock)
+        await limiter.acquire()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(limiter.acquire)
+            await clock.sleep(5.0)
+            calls = limiter.calls
+            await clock.sleep(300.0)
+            asked = limiter.calls - calls
+            limiter.settle()
+        await limiter.aclose()
+
+    assert 0 == asked
+    assert 2 == limiter.statistics().granted
+
+
+class Recorder:
+    """A store of one's own: passes everything on, but the first few answers are others."""
+
+    def __init__(self, url: str, *first: str | Exception) -> None:
+        self._door = Door(url)
+        self._first = list(first)
+        self.runs = 0
+        self.closed = 0
+
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
+        self.runs += 1
+        if self._first:
+            answer = self._first.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        store = self._door.open(on_asyncio=False)
+        try:
+            return await store.run(script, keys, argument)
+        finally:
+            await store.aclose()
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+async def test_a_clock_that_jumped_is_no_outage(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter
+) -> None:
+    store = Recorder(redis_server.url, json.dumps({"late": True, "now": 5e9}))
+    limiter = make_limiter(url=store)
+    events: list[LimiterEvent] = []
+    limiter.listen(events.append)
+
+    await limiter.acquire()
+    await limiter.aclose()
+
+    assert [] == [event for event in events if isinstance(event, StoreAway)]
+    assert (2, 1) == (store.runs, store.closed)
+
+
+@pytest.mark.parametrize("broken", [OSError("cable"), KeyError(), "no JSON", "{}"])
+async def test_whatever_a_store_does_is_an_outage_at_worst(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter, broken: str | Exception
+) -> None:
+    limiter = make_limiter(url=Recorder(redis_server.url, broken), rate=100.0)
+
+    await limiter.acquire()
+
+    assert 1 == limiter.statistics().granted
+
+
+async def test_one_thread_that_is_stuck_is_enough() -> None:
+    released = threading.Event()
+
+    class Stuck:
+        def evalsha(self, *_: object) -> str:
+            released.wait(30)
+            return "{}"
+
+    store = ThreadStore(Stuck(), owned=False)  # type: ignore[arg-type]
+    with anyio.move_on_after(0.01):
+        await store.run(TAKE, [], "{}")
+
+    with pytest.raises(StoreLost, match="has not answered"):
+        await store.run(TAKE, [], "{}")
+    released.set()
+
+
+WORKER = """
+import asyncio, sys
+from talkjs_async.redis import RedisLimiter
+
+async def main():
+    limiter = RedisLimiter(sys.argv[1], sys.argv[2], rate=20.0, burst=20, margin=0.0)
+    for _ in range(15):
+        await limiter.acquire()
+    print("holding", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def killed_worker(redis_server: RedisServer, app_id: str) -> float:
+    """A process that is killed while it holds 15 of 20 tokens. When that was."""
+    command = [sys.executable, "-c", WORKER, redis_server.url, app_id]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert "holding\n" == worker.stdout.readline()
+        worker.kill()
+        return time.monotonic()
+
+
+async def test_a_killed_process_takes_its_tokens_along_and_no_more(
+    killed_worker: float, make_limiter: MakeRedisLimiter
+) -> None:
+    limiter = make_limiter(rate=20.0, burst=20, max_in_flight=None)
+
+    grants = []
+    with anyio.fail_after(30):
+        for _ in range(30):
+            await limiter.acquire()
+            grants.append(time.monotonic() - killed_worker)
+
+    # Its 15 tokens began to refill when it took them, a little before.
+    allowed = [5 + 20.0 * (moment + 1.0) for moment in grants]
+    assert all(number <= most for number, most in enumerate(allowed, 1))
+
+
+@pytest.mark.parametrize(
+    ("argument_name", "options"),
+    [
+        ("url_or_client", {"url": "localhost:6379"}),
+        ("url_or_client", {"url": "http://localhost"}),
+        ("url_or_client", {"url": 6379}),
+        ("app_id", {"app_id": ""}),
+        ("endpoint_class", {"endpoint_class": "bulk"}),
+        ("on_outage", {"on_outage": "panic"}),
+        ("processes", {"processes": 0}),
+        ("rate", {"rate": 0.0}),
+        ("rate", {"rate": float("nan")}),
+        ("burst", {"burst": 0}),
+        ("max_in_flight", {"max_in_flight": 0}),
+        ("background_floor", {"background_floor": 600}),
+        ("margin", {"margin": 600.0}),
+        ("margin", {"margin": float("nan")}),
+    ],
+)
+async def test_a_setting_that_cannot_be_is_refused(
+    make_limiter: MakeRedisLimiter, argument_name: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{argument_name}: "):
+        make_limiter(**options)
+
+
+async def test_a_password_in_a_url_is_never_shown(make_limiter: MakeRedisLimiter) -> None:
+    limiter = make_limiter(url="redis://user:pass-word@redis.example:6380/2")
+
+    assert "redis.example:6380/2" in repr(limiter)
+    assert "pass-word" not in repr(limiter)
