@@ -30,7 +30,7 @@ class Size(NamedTuple):
     Attributes:
         records: Users, and messages; a tenth of it are conversations to export.
         scale: What both bursts are divided by, so that a short run has the shape of a long one.
-        streamed: Users for the look at memory.
+        streamed: Users, and messages, for the look at memory.
     """
 
     records: int
@@ -99,12 +99,15 @@ class Bench:
 
     def memory(self) -> list[Row]:
         """A source that is streamed."""
-        title = f"{self._size.streamed:,} users"
-        control = self._measure("memory_of_a_list", self._size.streamed)["growth_mb"]
-        growth = self._measure("memory", self._size.streamed)["growth_mb"]
+        count = self._size.streamed
+        control = self._measure("memory_of_a_list", count)["growth_mb"]
+        people = self._measure("memory_of_users", count)["growth_mb"]
+        texts = self._measure("memory_of_messages", count)["growth_mb"]
+        title = "growth of memory"
         return [
-            Row(f"{title} in a list: growth of memory", 0, control, None, "MB", promised=False),
-            Row(f"{title} streamed: growth of memory", 40, growth, slack=1, unit="MB"),
+            Row(f"{count:,} users in a list: {title}", 0, control, None, "MB", promised=False),
+            Row(f"{count:,} users streamed: {title}", 40, people, slack=1, unit="MB"),
+            Row(f"{count:,} messages streamed: {title}", 40, texts, slack=1, unit="MB"),
         ]
 
     def cpu(self) -> list[Row]:

@@ -282,17 +282,27 @@ async def _cpu(job: Callable[[AsyncTalkJS], Awaitable[object]], count: int) -> R
     return {"done": count, "cpu_us": spent / count * 1e6}
 
 
-async def memory(count: int, _scale: int) -> Result:
+async def memory_of_users(count: int, _scale: int) -> Result:
     """How much the process grows while a generator of users goes through a job."""
+    return await _memory(bulk.upsert_users, users(count), count)
+
+
+async def memory_of_messages(count: int, _scale: int) -> Result:
+    """The same with old messages, of which a job reads far ahead."""
+    old = ({**text, "sent_at": 1_600_000_000_000 + n} for n, text in enumerate(texts(count, 1_000)))
+    return await _memory(bulk.import_messages, old, count)
+
+
+async def _memory(job: Callable[..., bulk.Job], records: Iterator[Any], count: int) -> Result:
     first = most = 0.0
 
-    def source() -> Iterator[dict[str, Any]]:
+    def source() -> Iterator[Any]:
         nonlocal first, most
-        for number, user in enumerate(users(count)):
-            if number % (count // 50) == 0 and number:
+        for number, record in enumerate(records):
+            if number % (count // 100) == 0:
                 first = first or resident()
                 most = max(most, resident())
-            yield user
+            yield record
 
     # Answers like TalkJS and keeps nothing, so that only the job can grow.
     nobody = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
@@ -302,7 +312,7 @@ async def memory(count: int, _scale: int) -> Result:
         transport=nobody,
         limiter=TokenBucket(1e6, 10**6),
     ) as talkjs:
-        report = await bulk.upsert_users(talkjs, source())
+        report = await job(talkjs, source())
     return {"done": report.done, "first_mb": first, "growth_mb": max(most, resident()) - first}
 
 
@@ -340,7 +350,8 @@ JOBS: Final[dict[str, Callable[..., Awaitable[Result]]]] = {
         nameless_bad_users,
         cpu,
         cpu_one_by_one,
-        memory,
+        memory_of_users,
+        memory_of_messages,
         memory_of_a_list,
     )
 }
