@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -20,7 +21,7 @@ from talkjs_async.cli import PROGRAM
 from talkjs_async.cli.drawing import Drawing, amount, drawing_for, duration, say
 from talkjs_async.cli.settings import Settings
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import RateLimited, TalkJSError
+from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
 from talkjs_async.telemetry import Event, RetryScheduled
 
 STOPPED: Final = 130
@@ -128,7 +129,11 @@ class _Running:
 
     def conclude(self) -> int:
         """Tell how it ended; return the exit code."""
-        report = None if self.job is None else self.job.last_report
+        report: BulkReport | None = None
+        if self.job is not None:
+            with suppress(ConfigurationError):
+                # It has none if it never came to open its journal.
+                report = self.job.report
         # A job that was refused before it did anything has only that to tell.
         if report is not None and (self.failure is None or report.requests):
             if self.settings.json:

@@ -10,6 +10,7 @@ own.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import random
 import signal
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -156,10 +157,63 @@ def same_as_unkilled(scene: Scene, _emulator: Emulator) -> None:
         raise AssertionError("the export differs from that of an unkilled run")
 
 
+async def make_backup(scene: Scene) -> None:
+    """Write an export: conversations of alice, where bob has written, too, and has left."""
+    backup = anyio.Path(scene.directory / "backup")
+    await backup.mkdir()
+    people = [{"id": user_id, "name": "x"} for user_id in ("alice", "bob")]
+    chats = [{"id": f"c{number}"} for number in range(CONVERSATIONS)]
+    messages = [
+        {
+            "id": f"msg_{number}",
+            "type": "UserMessage",
+            "conversationId": message["conversation_id"],
+            "senderId": ("alice", "bob")[number % 7 == 0],
+            "text": message["text"],
+            "createdAt": message["timestamp"],
+        }
+        for number, message in enumerate(scene.old_messages())
+    ]
+    # By conversation, in the order of the conversations, the newest first.
+    messages.reverse()
+    messages.sort(key=lambda message: int(str(message["conversationId"])[1:]))
+    files: dict[str, Sequence[Mapping[str, object]]] = {
+        "users": people,
+        "conversations": chats,
+        "participants": [{"conversationId": chat["id"], "userId": "alice"} for chat in chats],
+        "messages": messages,
+    }
+    for name, records in files.items():
+        lines = "".join(f"{json.dumps(record)}\n" for record in records)
+        await (backup / f"{name}.jsonl").write_text(lines)
+    manifest = {name: len(records) for name, records in files.items()}
+    about = {"format": "talkjs-async export", "version": 1, "appId": "emulator"}
+    await (backup / "export.json").write_text(json.dumps({**about, **manifest}))
+
+
+def restore(scene: Scene) -> None:
+    async def main() -> None:
+        async with scene.client() as talkjs:
+            await bulk.restore(
+                talkjs, scene.directory / "backup", journal=scene.directory / "journal", settle=0.2
+            )
+
+    anyio.run(main)
+
+
+def each_once_and_bob_gone(scene: Scene, emulator: Emulator) -> None:
+    each_once_in_order(scene, emulator)
+    there = emulator.apps[emulator.app_id].conversations
+    people = {tuple(chat.participants) for chat in there.values()}
+    if people != {("alice",)}:
+        raise AssertionError(f"the participants are {people}")
+
+
 TRIALS = {
     "send": Trial(make_conversations, send, each_once_in_order),
     "import": Trial(make_conversations, import_, each_once_in_order),
     "export": Trial(make_everything, export, same_as_unkilled),
+    "restore": Trial(make_backup, restore, each_once_and_bob_gone),
 }
 
 

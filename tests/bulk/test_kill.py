@@ -25,7 +25,7 @@ def kill() -> Any:
     del sys.modules["kill"]
 
 
-@pytest.mark.parametrize("job", ["send", "import", "export"])
+@pytest.mark.parametrize("job", ["send", "import", "export", "restore"])
 def test_a_job_that_is_killed_over_and_over_ends_as_if_it_never_was(kill: Any, job: str) -> None:
     survived = kill.Killer().trial(kill.TRIALS[job], count=1_000, kills=3)
 

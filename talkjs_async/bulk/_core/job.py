@@ -153,11 +153,6 @@ class Job:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
 
-    @property
-    def last_report(self) -> BulkReport | None:
-        """The same, or None where there is none."""
-        return self._report
-
     def _eta(self) -> float | None:
         tally = self._tally
         if tally.total is None:
