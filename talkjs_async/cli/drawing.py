@@ -46,25 +46,26 @@ def drawing_for(title: str, *, machine: bool) -> Drawing:
     if machine:
         return Drawing()
     if not sys.stderr.isatty():
-        return _Lines(title)
+        return Lines(title)
     # Loaded where it is drawn with, and nowhere else.
     from talkjs_async.cli.bar import Bar  # noqa: PLC0415
 
     return Bar(title)
 
 
-class _Lines(Drawing):
+class Lines(Drawing):
     """A line now and then, for logs."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, every: float = _QUIET) -> None:
         self._title = title
-        self._next = time.monotonic() + _QUIET
+        self._every = every
+        self._next = time.monotonic() + every
 
     def show(self, progress: Progress) -> None:
         """Write a line, if it is time for one."""
         now = time.monotonic()
         if now >= self._next and not progress.finished:
-            self._next = now + _QUIET
+            self._next = now + self._every
             say(f"{self._title}: {sentence(progress)}")
 
 

@@ -15,7 +15,7 @@ from talkjs_async import (
     TokenBucket,
     UserMessage,
 )
-from talkjs_async.bulk import send_messages
+from talkjs_async.bulk import BadRecord, send_messages
 from talkjs_async.bulk.messages import key_of
 from talkjs_async.emulator import Emulator, Limits
 
@@ -52,6 +52,24 @@ async def test_ten_messages_go_with_one_request_in_the_order_of_their_conversati
     assert (1_400, 140) == (report.done, report.requests)
     assert 140 == len(emulator.requests.find(POST))
     assert in_order(1_400, 7) == texts()
+
+
+async def test_a_record_without_an_id_takes_nobody_s(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, journal: Path
+) -> None:
+    await chat(1)
+    source: list[Any] = [
+        {"id": "#2", "conversation_id": "c0", "sender": "alice", "text": "hi"},
+        BadRecord(reason="line 3 is not JSON."),
+    ]
+
+    first = await send_messages(talkjs, source, journal=journal)
+    failed = [(record.id, record.number) for record in first.records("failed")]
+    second = await send_messages(talkjs, source, journal=journal)
+
+    assert (1, 1, [("#2", 2)]) == (first.done, first.failed, failed)
+    assert (0, 1, 1) == (second.done, second.unchanged, second.failed)
+    assert 1 == len(emulator.commits.of("message.sent"))
 
 
 async def test_batches_that_take_requests_along_are_full(

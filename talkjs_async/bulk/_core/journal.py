@@ -34,6 +34,10 @@ from talkjs_async.bulk._core.database import (
 T = TypeVar("T")
 
 
+NAMELESS: Final = "\0#"
+"""In front of the number of a record that has no ID of its own, so that it is nobody else's ID."""
+
+
 class State(IntEnum):
     """How far a record has come."""
 

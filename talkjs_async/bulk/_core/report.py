@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from talkjs_async.bulk._core.journal import Row, Scratch, State, read_records
+from talkjs_async.bulk._core.journal import NAMELESS, Row, Scratch, State, read_records
 from talkjs_async.errors import ConfigurationError
 
 Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]
@@ -69,7 +69,7 @@ class RecordReport:
 
     Attributes:
         id: The record's ID in the job: a user or conversation ID, or that of a message in the
-            source.
+            source. "#7" for the seventh record, if it has none, or one that came before.
         number: Its place in the source, from 1.
         outcome: See `Outcome`.
         reason: Why it failed, or why its outcome is unknown. None otherwise.
@@ -145,8 +145,8 @@ class BulkReport:
             became = self._outcome(row)
             if outcome is None or outcome == became:
                 yield RecordReport(
-                    id=row.id, number=row.number, outcome=became, reason=row.reason,
-                    result=row.result,
+                    id=row.id.replace(NAMELESS, "#"), number=row.number, outcome=became,
+                    reason=row.reason, result=row.result,
                 )  # fmt: skip
 
     def _outcome(self, row: Row) -> Outcome:

@@ -16,7 +16,7 @@ import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._core.journal import Ending, Row, Sending, State
+from talkjs_async.bulk._core.journal import NAMELESS, Ending, Row, Sending, State
 from talkjs_async.bulk._core.noun import Noun
 from talkjs_async.bulk._core.records import BadRecord, Blocks, Record, Source, total_of
 from talkjs_async.bulk._core.refusals import TakingApart, reason_of
@@ -206,7 +206,7 @@ class _Storing(Generic[V]):
         if isinstance(record, BadRecord) and earlier is None:
             reason = record.reason
         self._tally.failed += 1
-        return Ending(f"{self._prefix}#{number}", number, State.FAILED, reason=reason)
+        return Ending(f"{self._prefix}{NAMELESS}{number}", number, State.FAILED, reason=reason)
 
     def _judge(
         self, name: str, record: Record[V] | BadRecord, number: int, row: Row | None

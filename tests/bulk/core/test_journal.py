@@ -206,5 +206,25 @@ async def test_a_temporary_journal_goes_with_its_report(talkjs: AsyncTalkJS) -> 
     assert (True, False) == (there, file is not None and file.exists())
 
 
+async def test_a_change_that_cannot_be_made_fails_for_all_who_wait_for_it(journal: Path) -> None:
+    some = await Journal.open(journal, IDENTITY)
+    failures = []
+
+    async def note(reason: str) -> None:
+        try:
+            await some.note([Ending(reason[:1], 1, State.FAILED, reason=reason)])
+        except UnicodeEncodeError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for reason in ("x", "half a surrogate pair: \ud800", "y"):
+            tasks.start_soon(note, reason)
+    rows = await some.look(["x", "h", "y"])
+    await some.close()
+
+    assert len(failures) + len(rows) == 3
+    assert "h" not in rows
+
+
 def test_a_storage_error_is_one_of_ours() -> None:
     assert issubclass(StorageError, TalkJSError)
