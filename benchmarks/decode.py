@@ -30,6 +30,7 @@ from benchmarks.measure import Result, Runs, facts, stay_on, work
 
 BASELINE = "json.loads"
 OURS = "talkjs-async"
+PYDANTIC = "pydantic v2, validate_python"
 SLICE = 20
 
 Decode = Callable[[bytes], object]
@@ -170,7 +171,7 @@ CONTENDERS: dict[str, tuple[str, Callable[[], Decode]]] = {
     BASELINE: ("json", json_only),
     OURS: ("talkjs_async", ours),
     "talkjs-async [speed]": ("orjson", ours_with_orjson),
-    "pydantic v2, validate_python": ("pydantic", pydantic_python),
+    PYDANTIC: ("pydantic", pydantic_python),
     "pydantic v2, validate_json": ("pydantic", pydantic_json),
     "cattrs": ("cattrs", cattrs_structured),
     "talkjs-async + content": ("talkjs_async", ours_with_content),

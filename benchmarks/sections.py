@@ -166,11 +166,14 @@ class Bench:
         python = self._interpreter("extras")
         if python is None:
             return []
-        runs = self._interleave("page", decode.jobs(self.size.calls, python))
+        jobs = decode.jobs(self.size.calls, python)
+        if not self.size.rivals:
+            jobs = {name: jobs[name] for name in (decode.OURS, decode.PYDANTIC)}
+        runs = self._interleave("page", jobs)
         ratio = partial(runs.median, figure="ratio")
         rows = [Row("100 messages into models vs json.loads alone", 1.5, ratio(decode.OURS))]
-        for rival in ("pydantic v2, validate_python", "pydantic v2, validate_json", "cattrs"):
-            if rival not in runs.failures:
+        for rival in (decode.PYDANTIC, "pydantic v2, validate_json", "cattrs"):
+            if rival in jobs and rival not in runs.failures:
                 what = f"100 messages into models vs {rival}"
                 rows.append(Row(what, 1.0, ratio(decode.OURS) / ratio(rival)))
         return rows
