@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = SMOKE if options.smoke else FULL
     if options.rounds:
         size = size._replace(rounds=options.rounds)
+    here = facts()
     measurements: list[Result] = []
     rows: list[Row] = []
 
@@ -123,7 +124,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         bench = Bench(Environments(folder), size, progress)
         for name in options.section or SECTIONS:
             rows += SECTIONS[name](bench)
-        here = facts()
         here["versions"] |= bench.environments.versions()
     print(file=sys.stderr)
 
