@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,10 @@ async def test_a_snippet_can_be_cancelled(
         await run_block(BULK)["sync"]([{"id": "a", "name": "A", "mail": "a@example.com"}])
 
     assert [] == list(served.requests)
+
+
+def test_every_extra_is_named() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = README.partition("Extras:")[2].partition("\n\n")[0]
+
+    assert set(extras["optional-dependencies"]) == set(re.findall(r"`\[(\w+)\]`", named))
