@@ -22,6 +22,7 @@ from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.listeners import Listeners
 from talkjs_async._core.limits.registry import Registry
 from talkjs_async._core.limits.tokens import (
+    DOCUMENTED,
     IN_FLIGHT,
     Tokens,
     check_call,
@@ -328,9 +329,6 @@ class TokenBucket:
         self._line = Line(self._tokens, self.clock)
 
 
-_LIMITS: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
-"""Rate and burst of each endpoint class (documented, read 2026-11-22)."""
-
 _registry: Final[Registry[TokenBucket]] = Registry()
 
 
@@ -359,7 +357,7 @@ def shared_bucket(
         endpoint_class: "batch" for `POST /batch`, "ordinary" for everything else.
         clock: Buckets on different clocks have nothing in common.
     """
-    rate, burst = _LIMITS[endpoint_class]
+    rate, burst = DOCUMENTED[endpoint_class]
     return _registry.get(
         (base_url, app_id, endpoint_class), clock, partial(TokenBucket, rate, burst, clock=clock)
     )

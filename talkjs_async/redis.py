@@ -8,13 +8,24 @@ While Redis is away, each process goes on with its share, and reports afterwards
 from __future__ import annotations
 
 import math
+import os
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.listeners import Listeners
-from talkjs_async._core.limits.tokens import DEBT, IN_FLIGHT, check_call, check_limits, pause_of
+from talkjs_async._core.limits.tokens import (
+    DEBT,
+    DOCUMENTED,
+    IN_FLIGHT,
+    check_call,
+    check_limits,
+    is_within,
+    pause_of,
+)
 from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
 from talkjs_async._core.redis.fetcher import Fetcher
 from talkjs_async._core.redis.lease import Leases
@@ -26,7 +37,8 @@ from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused,
 
 __all__ = ["RedisLimiter", "Script", "Store"]
 
-_LIMITS: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
+_limiters: Final[weakref.WeakSet[RedisLimiter]] = weakref.WeakSet()
+"""All that exist, for `_after_fork`."""
 
 
 class RedisLimiter:
@@ -88,20 +100,20 @@ class RedisLimiter:
         Raises:
             ConfigurationError: A setting that cannot be.
         """
-        documented = _LIMITS.get(endpoint_class)
+        documented = DOCUMENTED.get(endpoint_class)
         if documented is None:
             raise ConfigurationError("endpoint_class", f"'ordinary' or 'batch': {endpoint_class!r}")
         if on_outage not in {"share", "closed", "open"}:
             raise ConfigurationError("on_outage", f"'share', 'closed' or 'open': {on_outage!r}")
         if not app_id:
             raise ConfigurationError("app_id", "the ID of the app whose budget it is")
-        if not processes >= 1:
-            raise ConfigurationError("processes", f"at least 1: {processes!r}")
+        if not isinstance(processes, int) or processes < 1:
+            raise ConfigurationError("processes", f"a whole number, at least 1: {processes!r}")
         rate = documented[0] if rate is None else rate
         burst = documented[1] if burst is None else burst
         check_limits(rate, burst, max_in_flight, background_floor)
-        if margin is not None and not 0 <= margin < burst:
-            raise ConfigurationError("margin", f"0 or more and less than burst: {margin!r}")
+        if margin is not None and not is_within(margin, 0, burst - 1):
+            raise ConfigurationError("margin", f"from 0 to burst - 1 ({burst - 1}): {margin!r}")
         self.clock = clock
         self._door = Door(url_or_client)
         self._rate = rate
@@ -110,22 +122,28 @@ class RedisLimiter:
         self._listeners = Listeners()
         # The braces keep both keys in one slot of a cluster.
         self._key = f"{namespace}:{{{app_id}}}:{endpoint_class}"
-        self._leases = Leases(
+        self._new_leases = partial(
+            Leases,
             rate=rate,
             burst=burst,
             max_in_flight=max_in_flight,
             floor=background_floor,
             margin=margin,
-            now=clock.monotonic(),
         )
-        self._line = Line(self._leases, clock)
-        self._outage = Outage(on_outage, rate, processes)
+        self._new_outage = partial(Outage, on_outage, rate, processes)
+        self._begin()
+        _limiters.add(self)
+
+    def _begin(self) -> None:
+        self._leases = self._new_leases(now=self.clock.monotonic())
+        self._line = Line(self._leases, self.clock)
+        self._outage = self._new_outage()
         self._fetcher = Fetcher(
             door=self._door,
             keys=(self._key, f"{self._key}:processes"),
             leases=self._leases,
             line=self._line,
-            clock=clock,
+            clock=self.clock,
             outage=self._outage,
             announce=self._listeners.tell,
         )
@@ -271,3 +289,13 @@ class RedisLimiter:
             line.pump(now)
         if line.waiting or self._fetcher.draining:
             self._fetcher.call(now)
+
+
+def _after_fork() -> None:
+    # Tokens, callers and the task are the parent's: this side is one more process.
+    for limiter in _limiters:
+        limiter._begin()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

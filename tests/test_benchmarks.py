@@ -32,6 +32,7 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
             id="limiter",
         ),
         pytest.param(("overflow",), id="overflow"),
+        pytest.param(("redis", "--section", "saturated"), id="redis"),
         pytest.param(("bulk", "--section", "users", "--section", "messages"), id="bulk in time"),
         pytest.param(("bulk", "--section", "export", "--section", "bad"), id="bulk both ways"),
     ],
@@ -115,3 +116,16 @@ def test_the_figures_are_drawn_the_same_from_the_same_measurements(tmp_path: Pat
 
     assert 2 == len(pictures[0])
     assert pictures[0] == pictures[1]
+
+
+def test_a_debt_is_the_deepest_of_a_bucket_that_refills() -> None:
+    from benchmarks.redis import judge
+
+    assert -2.0 == judge([0.0, 1.0], start=0.0, rate=1.0, burst=3)
+    assert 1.0 == judge([0.0, 0.0, 5.0, 5.0, 5.0], start=0.0, rate=1.0, burst=2)
+
+
+def test_unfairness_is_the_farthest_from_the_mean() -> None:
+    from benchmarks.redis import spread
+
+    assert [0.0, 50.0] == [spread([7, 7]), spread([5, 15])]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -309,6 +311,35 @@ async def test_a_killed_process_takes_its_tokens_along_and_no_more(
     # Its 15 tokens began to refill when it took them, a little before.
     allowed = [5 + 20.0 * (moment + 1.0) for moment in grants]
     assert all(number <= most for number, most in enumerate(allowed, 1))
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_process_is_one_more_process(redis_server: RedisServer, app_id: str) -> None:
+    limiter = RedisLimiter(redis_server.url, app_id, rate=NEVER, burst=10, margin=0.0)
+    seen: list[int] = []
+
+    async def use_and_fork() -> None:
+        for _ in range(3):
+            await limiter.acquire()
+        seen.append(fork_and_count(limiter))
+
+    anyio.run(use_and_fork)
+
+    assert 0 < seen[0] <= 7
+    assert 3 == limiter.statistics().in_flight
+
+
+def fork_and_count(limiter: RedisLimiter) -> int:
+    """Let a child process use up the rest. How many that were."""
+    child = os.fork()
+    if child == 0:
+        count = 255
+        try:
+            with ThreadPoolExecutor(1) as other_loop:
+                count = other_loop.submit(lambda: anyio.run(use_up, limiter)).result()
+        finally:
+            os._exit(count)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ Part of the rate that is left unused, because two clocks never run equally fast.
 A clock that is 100 ppm fast would cause 75 429s in a saturated day; this costs 0.05 % instead.
 """
 
+DOCUMENTED: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
+"""Rate and burst of each endpoint class (documented, read 2026-11-22)."""
+
 IN_FLIGHT: Final = 20
 """
 Requests of one budget that may be on their way at a time.
