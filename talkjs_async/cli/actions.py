@@ -11,7 +11,7 @@ from typing import Final, Literal
 import typer
 
 from talkjs_async import bulk
-from talkjs_async.bulk import Job
+from talkjs_async.bulk import Job, RecordFile
 from talkjs_async.cli.jobs import run_job
 from talkjs_async.cli.settings import Settings
 from talkjs_async.client import AsyncTalkJS
@@ -33,13 +33,8 @@ def exit_code(error: TalkJSError) -> int:
 def sync_users(settings: Settings, file: Path, format: Format | None, journal: Path | None) -> None:
     """Create or change the users of a file."""
     source = bulk.read_users(file, format=format)
-    notes = journal or _beside(file, settings)
-
-    def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.upsert_users(talkjs, source, journal=notes)
-
     # A request for a hundred users cannot be taken along.
-    _run(settings, f"users sync {file.name}", job, overflow=False)
+    _load(settings, "users sync", source, bulk.upsert_users, journal, overflow=False)
 
 
 def sync_conversations(
@@ -52,12 +47,14 @@ def sync_conversations(
 ) -> None:
     """Create or change the conversations of a file."""
     source = bulk.read_conversations(file, format=format)
-    notes = journal or _beside(file, settings)
-
-    def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.upsert_conversations(talkjs, source, journal=notes)
-
-    _run(settings, f"conversations sync {file.name}", job, overflow=overflow)
+    _load(
+        settings,
+        "conversations sync",
+        source,
+        bulk.upsert_conversations,
+        journal,
+        overflow=overflow,
+    )
 
 
 def import_messages(
@@ -70,12 +67,7 @@ def import_messages(
 ) -> None:
     """Import the old messages of a file."""
     source = bulk.read_old_messages(file, format=format)
-    notes = journal or _beside(file, settings)
-
-    def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.import_messages(talkjs, source, journal=notes)
-
-    _run(settings, f"messages import {file.name}", job, overflow=overflow)
+    _load(settings, "messages import", source, bulk.import_messages, journal, overflow=overflow)
 
 
 def send_messages(
@@ -88,12 +80,7 @@ def send_messages(
 ) -> None:
     """Send the messages of a file."""
     source = bulk.read_messages(file, format=format)
-    notes = journal or _beside(file, settings)
-
-    def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.send_messages(talkjs, source, journal=notes)
-
-    _run(settings, f"messages send {file.name}", job, overflow=overflow)
+    _load(settings, "messages send", source, bulk.send_messages, journal, overflow=overflow)
 
 
 def export(settings: Settings, directory: Path) -> None:
@@ -189,9 +176,24 @@ def _run(
     raise typer.Exit(run_job(settings, title, make, overflow=overflow))
 
 
-def _beside(file: Path, settings: Settings) -> Path:
-    """Name a journal after the file and the app, since two apps have two."""
-    return file.with_name(f"{file.name}.{settings.checked_app_id()}.journal")
+def _load(
+    settings: Settings,
+    words: str,
+    source: RecordFile,
+    job: Callable[..., Job],
+    journal: Path | None,
+    *,
+    overflow: bool,
+) -> None:
+    """Run a job over a file."""
+    file = source.path
+    # Two apps have two journals.
+    notes = journal or file.with_name(f"{file.name}.{settings.checked_app_id()}.journal")
+
+    def make(talkjs: AsyncTalkJS) -> Job:
+        return job(talkjs, source, journal=notes)
+
+    _run(settings, f"{words} {file.name}", make, overflow=overflow)
 
 
 def _inside(directory: Path, name: str, settings: Settings) -> Path:

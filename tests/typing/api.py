@@ -32,9 +32,11 @@ from talkjs_async import (
     UserMessage,
     UserSession,
     Webhooks,
+    bulk,
     call_of,
     one_on_one_id,
 )
+from talkjs_async.bulk import BulkReport, Job, Progress, RecordFile, RecordReport
 from talkjs_async.models.events import Event
 from talkjs_async.tokens import Tokens
 
@@ -188,3 +190,21 @@ async def requests_as_values(talkjs: AsyncTalkJS) -> None:
     assert_type(call_of(talkjs.users.upsert, "a", name="A"), Call[None])
     assert_type(call_of(talkjs.messages.send, "c", sender="a", text="hi"), Call[SentMessage])
     assert_type(call_of(talkjs.users.list, limit=5), Call[Page[User]])
+
+
+async def jobs(talkjs: AsyncTalkJS, users: list[dict[str, str]], chats: dict[str, Any]) -> None:
+    assert_type(await bulk.upsert_users(talkjs, users), BulkReport)
+    assert_type(await bulk.upsert_conversations(talkjs, chats), BulkReport)
+    assert_type(await bulk.send_messages(talkjs, [("c", UserMessage(sender="a"))]), BulkReport)
+    assert_type(await bulk.import_messages(talkjs, bulk.read_old_messages("old.csv")), BulkReport)
+    assert_type(await bulk.export(talkjs, Path("backup")), BulkReport)
+    assert_type(await bulk.restore(talkjs, "backup", journal="journal"), BulkReport)
+    assert_type(await bulk.anonymise_user(talkjs, "a", dry_run=True), BulkReport)
+    assert_type(await bulk.migrate_sendbird(talkjs, "sendbird"), BulkReport)
+    async with bulk.upsert_users(talkjs, bulk.read_users("users.csv")) as job:
+        assert_type(job, Job)
+        assert_type([progress async for progress in job], list[Progress])
+    assert_type(job.report, BulkReport)
+    assert_type(list(job.report.records("failed")), list[RecordReport])
+    assert_type(bulk.read_conversations("chats.csv"), RecordFile)
+    assert_type(bulk.read_messages("new.jsonl", format="jsonl"), RecordFile)

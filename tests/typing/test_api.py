@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages, Webhooks
+from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages, Webhooks, bulk
 from talkjs_async._core.endpoint import Resource
 from talkjs_async.tokens import Tokens
 
@@ -40,6 +40,7 @@ def test_every_public_method_is_in_the_typing_file() -> None:
     expected |= {f"webhooks.{name}" for name in public(Webhooks)}
     expected |= {f"pages.{name}" for name in public(Pages)}
     expected |= {f"anonymous.{name}" for name in public(AnonymousProjects)}
+    expected |= {f"bulk.{name}" for name in bulk.__all__ if name.islower()}
 
     assert set() == expected - stated()
 

@@ -235,7 +235,7 @@ class ProgressIterator:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._seen = -1
+        self._seen = 0
 
     def __aiter__(self) -> ProgressIterator:
         return self
