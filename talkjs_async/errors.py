@@ -100,7 +100,7 @@ class TransportError(TalkJSError):
         self.attempts = attempts
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}: {self.args[0]}{_tries(self.attempts)}"
+        return f"{self.method} {self.path or '/'}: {self.args[0]}{_tries(self.attempts)}"
 
 
 class ConnectFailed(TransportError):
@@ -159,7 +159,8 @@ class APIError(TalkJSError):
         said = f" {self.code}" if self.code else ""
         why = f": {'; '.join(self.reasons)}" if self.reasons else ""
         later = f" Retry after {self.retry_after:g} s." if self.retry_after is not None else ""
-        return f"{self.method} {self.path}: {self.status}{said}{why}{_tries(self.attempts)}{later}"
+        asked = f"{self.method} {self.path or '/'}"
+        return f"{asked}: {self.status}{said}{why}{_tries(self.attempts)}{later}"
 
 
 class BadRequest(APIError):

@@ -119,7 +119,7 @@ class _Running:
             and now > self.worried + _WORRY
         ):
             self.worried = now
-            self._tell(f"{event.method} {event.path}: {event.error}, trying again.")
+            self._tell(f"{event.method} {event.path or '/'}: {event.error}, trying again.")
 
     def _tell(self, words: str) -> None:
         if self.drawing is None:
