@@ -135,7 +135,7 @@ class Job:
             total=tally.total,
             requests=tally.requests,
             rate=tally.through / elapsed if elapsed > 0 else 0.0,
-            budget_wait=max(0.0, (1.0 - budget.tokens) / budget.effective_rate),
+            budget_wait=_seconds_for(1.0 - budget.tokens, budget.effective_rate),
             elapsed=elapsed,
             eta=self._eta(),
             finished=tally.finished,
@@ -160,7 +160,8 @@ class Job:
         records = max(0, tally.total - tally.through - tally.answered)
         requests = math.ceil(records / tally.per_request)
         tokens, rate = pace(self._talkjs, tally.per_request)
-        return max(0.0, (requests - tokens) / rate)
+        seconds = _seconds_for(requests - tokens, rate)
+        return None if seconds == math.inf else seconds
 
     async def _to_the_end(self) -> BulkReport:
         await self._run()
@@ -228,6 +229,13 @@ class Job:
             first_pass=journal.first_pass,
             scratch=scratch,
         )
+
+
+def _seconds_for(requests: float, rate: float) -> float:
+    """How long so many requests take. The rate is 0 while a limiter lets nothing go."""
+    if requests <= 0:
+        return 0.0
+    return requests / rate if rate else math.inf
 
 
 class ProgressIterator:

@@ -37,9 +37,10 @@ class Progress:
         requests: Requests that were answered so far.
         rate: Records per second, on average since the job began.
         budget_wait: Seconds until the app's budget lets another request go; 0 when it has some
-            left.
+            left, infinite while nobody can say.
         elapsed: Seconds since the job began.
-        eta: Seconds that are left, computed from the budget. None when *total* is.
+        eta: Seconds that are left, computed from the budget. None when *total* is, or while
+            nobody can say.
         finished: Whether this is the last one.
     """
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, TokenBucket, Unauthorized
 from talkjs_async.bulk import Job, Progress, send_messages, upsert_conversations, upsert_users
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.limits import Budget
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +57,25 @@ async def test_a_slow_watcher_misses_steps_and_holds_nobody_up(talkjs: AsyncTalk
 
     assert 5_000 == seen[-1]
     assert len(seen) < 50
+
+
+class AtRest(TokenBucket):
+    """A limiter that says that it lets nothing go for now, as one may whose store is away."""
+
+    def statistics(self) -> Budget:
+        return attrs.evolve(super().statistics(), tokens=0.0, effective_rate=0.0)
+
+
+async def test_nobody_knows_what_is_left_while_nothing_may_go(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(limiter=AtRest(clock=emulator.clock))
+
+    seen = await watch(upsert_users(talkjs, users(200), total=200))
+
+    assert {math.inf} == {one.budget_wait for one in seen}
+    assert seen[0].eta is None
+    assert (200, 0.0) == (seen[-1].done, seen[-1].eta)
 
 
 async def test_the_time_that_is_left_is_computed_from_the_budget(
