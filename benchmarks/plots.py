@@ -82,7 +82,7 @@ def calls(plt: Any, lines: Sequence[Result]) -> Any:
     axes.set_yticks([100, 300, 1000, 3000, 10_000], ["100", "300", "1 000", "3 000", "10 000"])
     axes.minorticks_off()
     # Room for the labels of the cheapest.
-    axes.set_ylim(bottom=0.5 * min(value for value, *_ in ends))
+    axes.set_ylim(bottom=0.5 * min((value for value, *_ in ends), default=200))
     axes.set_xlim(0.9, 900)
     axes.grid(axis="y", color=QUIET, alpha=0.3, linewidth=0.6)
     axes.set_title("CPU time of one small GET, in microseconds", loc="left", fontsize=11)
