@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -180,6 +181,48 @@ async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
     assert isinstance(late, TooLate)
     assert isinstance(in_time, Reply)
     assert (3, 3.0) == (in_time.granted, in_time.missing)
+
+
+async def test_background_of_one_leaves_the_floor_to_interactive_calls_of_the_other(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter
+) -> None:
+    clock = VirtualClock()
+    with redis.Redis.from_url(redis_server.url) as client:
+        options = {"url": client, "rate": 1.0, "burst": 50, "background_floor": 20, "clock": clock}
+        bulk, people = (make_limiter(**options, max_in_flight=None) for _ in range(2))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(partial(bulk.acquire, lane="background"))
+            await clock.sleep(0.5)
+            taken = bulk.statistics().granted
+            there = await use_up(people)
+            tasks.cancel_scope.cancel()
+        await bulk.aclose()
+        await people.aclose()
+
+    assert (30, 20) == (taken, there)
+
+
+async def test_background_of_one_gets_a_tenth_when_the_other_wants_everything(
+    redis_server: RedisServer, make_limiter: MakeRedisLimiter
+) -> None:
+    clock = VirtualClock()
+    with redis.Redis.from_url(redis_server.url) as client:
+        options = {"url": client, "rate": 9.0, "burst": 50, "background_floor": 20, "clock": clock}
+        bulk, people = (make_limiter(**options, max_in_flight=None) for _ in range(2))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2000):
+                tasks.start_soon(partial(bulk.acquire, lane="background"))
+                tasks.start_soon(people.acquire)
+            await clock.sleep(20.0)
+            before = bulk.statistics().granted
+            await clock.sleep(100.0)
+            share = (bulk.statistics().granted - before) / 900
+            tasks.cancel_scope.cancel()
+        await bulk.aclose()
+        await people.aclose()
+
+    assert pytest.approx(0.1, abs=0.015) == share
 
 
 async def test_whoever_waits_for_a_place_in_flight_makes_nobody_ask(

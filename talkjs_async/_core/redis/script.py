@@ -8,7 +8,8 @@ which it will be full again, as in `Tokens`. Times are in seconds. Knows nothing
 A token is charged when it is taken, because requests in flight cannot be counted across processes:
 one that is killed would never give its count back. An interactive process that finds no token
 reserves the next slots, which charges them. A background one gets a turn, a moment at which to ask
-again, which charges nothing: the floor is not its to promise away. So nobody asks in vain.
+again, which charges nothing: the floor is not its to promise away. So nobody asks in vain. What is
+owed to background, lest it starve, is reserved for it as well, out of the floor if need be.
 """
 
 from __future__ import annotations
@@ -82,9 +83,7 @@ if now < s.resume_at then
   wait = s.resume_at - now
 elseif a.want > 0 then
   s.full_at = math.max(s.full_at, now)
-  local there = free(a.floor)
-  if a.background and there < 1 and s.owed >= 1 then there = math.min(1, free(0)) end
-  granted = math.max(0, math.min(a.want, there))
+  granted = math.max(0, math.min(a.want, free(a.floor)))
   s.full_at = s.full_at + granted * interval
   if granted == a.want then
     -- While the bucket is half full, a busy process may fetch ahead.
@@ -94,18 +93,20 @@ elseif a.want > 0 then
       s.full_at = s.full_at + more * interval
     end
   else
-    local missing = math.max(0, s.full_at - now + (1 + a.floor - capacity) * interval)
-    wait = missing
-    if a.background then
-      local turn = math.max(s.turn_at, now + missing - interval, now)
+    local owed = a.background and s.owed >= 1
+    local floor = owed and 0 or a.floor
+    wait = math.max(0, s.full_at - now + (1 + floor - capacity) * interval)
+    if a.background and not owed then
+      local turn = math.max(s.turn_at, now + wait - interval, now)
         + math.min(a.slots, a.want - granted) * interval
       if turn <= now + a.horizon then
         s.turn_at = turn
         wait = turn - now
       end
     else
-      local soon = math.floor((a.horizon - missing) / interval) + 1
-      reserved = math.max(0, math.min(a.slots, a.want - granted, soon))
+      local most = owed and math.min(a.slots, math.floor(s.owed)) or a.slots
+      local soon = math.floor((a.horizon - wait) / interval) + 1
+      reserved = math.max(0, math.min(most, a.want - granted, soon))
       s.full_at = s.full_at + reserved * interval
     end
   end
@@ -113,7 +114,7 @@ elseif a.want > 0 then
   -- While background asks in vain, every tenth grant is to be its own.
   local lately = now - s.asked_at < 3
   if a.background then
-    s.owed = lately and math.max(s.owed - granted, -2) or -2
+    s.owed = lately and math.max(s.owed - granted - reserved, -2) or -2
     if granted < a.want then s.asked_at = now end
   elseif lately then
     s.owed = s.owed + (granted + reserved) / 9
