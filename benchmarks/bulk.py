@@ -84,7 +84,7 @@ class Bench:
         rows = []
         for job, words, promised in (
             ("bad_users", "3 bad users in 10,000", True),
-            # 22 requests more are the least that could tell which 3 of 300 it are.
+            # Some 20 requests more are the least that could tell which 3 of 300 it are.
             ("nameless_bad_users", "the same, and no answer says which", False),
         ):
             line = self._measure(job, 10_000, scale=10)
