@@ -90,6 +90,24 @@ async def test_batches_that_take_requests_along_are_full(
     assert sizes.count(10) >= 0.95 * len(sizes)
 
 
+async def test_where_operations_are_charged_a_job_takes_what_the_ordinary_budget_allows(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
+) -> None:
+    emulator.quirks.batch_charges = "each"
+    emulator.limits = Limits.off()
+    await chat(50)
+    emulator.limits = Limits(burst=60, batch_burst=50)
+    clock = emulator.clock
+    ordinary, batches = TokenBucket(9.0, 60, clock=clock), TokenBucket(1.0, 50, clock=clock)
+    async with make_talkjs(
+        overflow_to_batch=True, limiter=ordinary, batch_limiter=batches
+    ) as talkjs:
+        report = await send_messages(talkjs, messages(5_000, 50), lane="interactive")
+
+    assert pytest.approx((500 - 60) / 9, rel=0.05) == report.seconds
+    assert in_order(5_000, 50) == texts()
+
+
 async def test_the_report_has_the_ids_of_the_messages(
     talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare
 ) -> None:
