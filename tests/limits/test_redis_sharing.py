@@ -356,6 +356,42 @@ async def test_a_killed_process_takes_its_tokens_along_and_no_more(
     assert all(number <= most for number, most in enumerate(allowed, 1))
 
 
+BACKENDS = ["asyncio", "trio", "asyncio", "trio"]
+
+
+async def use(limiter: RedisLimiter, calls: int) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def call() -> None:
+            await limiter.acquire()
+            limiter.settle()
+
+        for _ in range(calls):
+            tasks.start_soon(call)
+
+
+def test_one_limiter_serves_event_loops_one_after_another(
+    redis_server: RedisServer, app_id: str
+) -> None:
+    limiter = RedisLimiter(redis_server.url, app_id, rate=200.0, burst=10)
+
+    for backend in BACKENDS:
+        anyio.run(use, limiter, 20, backend=backend)
+
+    assert (80, 0) == (limiter.statistics().granted, limiter.statistics().in_flight)
+
+
+def test_one_limiter_serves_event_loops_at_once(redis_server: RedisServer, app_id: str) -> None:
+    limiter = RedisLimiter(redis_server.url, app_id, rate=200.0, burst=10)
+    # The loop that asks for all may end first: the later ones have more to do.
+    jobs = [(backend, 10 * number) for number, backend in enumerate(BACKENDS, 1)]
+
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        list(threads.map(lambda job: anyio.run(use, limiter, job[1], backend=job[0]), jobs))
+
+    assert (100, 0) == (limiter.statistics().granted, limiter.statistics().in_flight)
+
+
 @pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_process_is_one_more_process(redis_server: RedisServer, app_id: str) -> None:
     limiter = RedisLimiter(redis_server.url, app_id, rate=NEVER, burst=10, margin=0.0)
