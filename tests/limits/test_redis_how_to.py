@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -39,7 +40,9 @@ async def test_the_examples_run_and_print_what_is_shown(
     for code, output in blocks(PAGE):
         compiled = compile(code, PAGE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
-        await eval(compiled, {"__name__": PAGE})
+        done = eval(compiled, {"__name__": PAGE})
+        if inspect.isawaitable(done):
+            await done
 
         assert output == capsys.readouterr().out
     assert [200, 200] == [exchange.status for exchange in served.requests]
