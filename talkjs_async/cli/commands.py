@@ -23,7 +23,7 @@ from talkjs_async.cli.settings import Settings
 _HELP: Final = frozenset({"-h", "--help"})
 _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_content_width": 90}
 
-app = typer.Typer(
+app: Final[typer.Typer] = typer.Typer(
     name=PROGRAM,
     add_completion=False,
     rich_markup_mode=None,

@@ -1,5 +1,6 @@
 """The inspection page in a real browser."""
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,8 @@ def test_the_page_is_complete_without_its_script(
     assert "The red bicycle" in dumped
     assert "Hi! Is it still for sale?" in dumped
     assert "POST /conversations/red-bicycle/messages" in dumped
-    assert 'value="597.' in dumped or 'value="598.' in dumped or 'value="600' in dumped
+    # The budget refills while Chromium starts.
+    assert re.search(r'value="(59[789]\.|600)', dumped)
 
 
 def test_the_page_follows_what_happens(browser: Browser, looked: Looked) -> None:
