@@ -67,8 +67,9 @@ def bare(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite on the wheel with everything; the newest Python measures."""
-    session.install(f".[{EXTRAS}]", *groups("test"))
     newest = session.python == PYTHONS[-1]
+    needed = ("test", "benchmarks") if newest else ("test",)
+    session.install(f".[{EXTRAS}]", *groups(*needed))
     options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark"]
     session.run("pytest", *options, *session.posargs)
 

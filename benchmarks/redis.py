@@ -28,9 +28,9 @@ from typing import Final, NamedTuple
 
 from benchmarks.environments import REQUIREMENTS, Environments
 from benchmarks.measure import ROOT, Result, Runs, environment, facts, stage
-from benchmarks.redis_workers import OURS, RIVALS, Job
 from benchmarks.sections import Row
 from benchmarks.speed import details, missed, table
+from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
 from tests.limits.redis_server import RedisServer
 
 ENVIRONMENT: Final = "redis"
@@ -97,7 +97,7 @@ class Crew:
 
     def hire(self, contender: str, job: Job) -> None:
         """Start one process."""
-        command = [self._python, "-m", "benchmarks.redis_workers"]
+        command = [self._python, "-m", "benchmarks.workers.redis_jobs"]
         arguments = [contender.partition(",")[0], json.dumps(job._asdict())]
         worker = subprocess.Popen(
             [*command, *arguments],

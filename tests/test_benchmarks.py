@@ -99,6 +99,7 @@ def test_the_server_counts_the_messages_of_a_list_down() -> None:
     assert list(range(2 * PAGE - 1, -1, -1)) == numbers
 
 
+@pytest.mark.benchmark
 def test_the_figures_are_drawn_the_same_from_the_same_measurements(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from benchmarks.plots import main

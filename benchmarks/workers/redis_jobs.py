@@ -1,7 +1,7 @@
 """
 Worker: one of several processes that share a budget through Redis.
 
-    python -m benchmarks.redis_workers CONTENDER JOB
+    python -m benchmarks.workers.redis_jobs CONTENDER JOB
 
 JOB is a `Job` as JSON. A process says that it is ready, is told a moment at which to begin, and
 says in the end when it was granted what: all by the monotonic clock, which processes share.
