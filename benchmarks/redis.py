@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -26,8 +24,9 @@ from statistics import mean, median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from benchmarks.crew import Crew, Site
 from benchmarks.environments import REQUIREMENTS, Environments
-from benchmarks.measure import ROOT, Result, Runs, environment, facts, stage
+from benchmarks.measure import ROOT, Result, Runs, facts
 from benchmarks.sections import Row
 from benchmarks.speed import details, missed, table
 from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
@@ -72,84 +71,6 @@ def spread(counts: Sequence[float]) -> float:
     """How far the one who got most or least is from the mean, in percent of it."""
     middle = mean(counts)
     return 100 * max(abs(each - middle) for each in counts) / middle if middle else float("nan")
-
-
-class Crew:
-    """
-    Processes that share one budget, on a Redis of their own.
-
-    Attributes:
-        start: When they began, on the monotonic clock.
-        grants: When each was granted something.
-        calls: How many scripts Redis ran.
-    """
-
-    def __init__(self, python: str, server: RedisServer) -> None:
-        self._python = python
-        self._server = server
-        self._workers: list[subprocess.Popen[str]] = []
-        self.start = float("nan")
-        self.grants: list[list[float]] = []
-        self.waits: list[list[float]] = []
-        self.cpu = 0.0
-        self.errors = 0
-        self.calls = 0
-
-    def hire(self, contender: str, job: Job) -> None:
-        """Start one process."""
-        command = [self._python, "-m", "benchmarks.workers.redis_jobs"]
-        arguments = [contender.partition(",")[0], json.dumps(job._asdict())]
-        worker = subprocess.Popen(
-            [*command, *arguments],
-            cwd=stage(),
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._workers.append(worker)
-
-    def begin(self) -> None:
-        """Have all of them begin at once, as soon as all are ready."""
-        for worker in self._workers:
-            if worker.stdout is not None:
-                worker.stdout.readline()
-        self.start = time.monotonic() + 0.5
-        for worker in self._workers:
-            if worker.stdin is not None:
-                worker.stdin.write(f"{self.start}\n")
-                worker.stdin.flush()
-
-    def wait_until(self, second: float) -> None:
-        """Return that long after the start."""
-        time.sleep(max(self.start + second - time.monotonic(), 0.0))
-
-    def finish(self) -> None:
-        """
-        Collect what they have to say.
-
-        Raises:
-            RuntimeError: One of them failed.
-        """
-        for worker in self._workers:
-            out, err = worker.communicate()
-            if worker.returncode:
-                raise RuntimeError((err.strip().splitlines() or ["no reason given"])[-1])
-            said = json.loads(out.splitlines()[-1])
-            self.grants.append(said["grants"])
-            self.waits.append(said["waits"])
-            self.cpu += said["cpu"]
-            self.errors += said["errors"]
-        statistics = self._server.cli("info", "commandstats").splitlines()
-        for line in statistics:
-            name, _, figures = line.partition(":")
-            if name in {"cmdstat_eval", "cmdstat_evalsha"}:
-                self.calls += int(dict(each.split("=") for each in figures.split(","))["calls"])
-
-    def between(self, first: float, last: float) -> int:
-        """How many grants there were between two moments after the start."""
-        return sum(first <= each - self.start < last for one in self.grants for each in one)
 
 
 class Bench:
@@ -225,6 +146,38 @@ class Bench:
                 "client_us/grant": 1e6 * crew.cpu / granted,
             }
 
+    def lost(self) -> list[Row]:
+        """One of the processes is killed."""
+        half = self._size.outage / 2
+        title = f"{PROCESSES} processes at {RATE:g}/s, one of them killed after {half:g} s"
+        contenders = (OURS, *self._rivals())
+        runs = self._run(title, {name: partial(self._lose, name, half) for name in contenders})
+        return [
+            Row("process killed: overshoot", 1, runs.median(OURS, "overshoot"), 1.5, "tokens"),
+            Row("process killed: then nobody goes on for", 2, runs.median(OURS, "pause_s"), 1, "s"),
+        ]
+
+    def _lose(self, contender: str, half: float) -> Result:
+        burst = 20
+        with self._crew() as (crew, server):
+            job = Job(server.url, RATE, burst, 2 * half)
+            for number in range(PROCESSES):
+                crew.hire(contender, job._replace(aloud=number == 0))
+            crew.begin()
+            crew.wait_until(half)
+            crew.kill(0)
+            crew.finish()
+            after = crew.between(half, 2 * half)
+            return {
+                "unused_%": 100 * (1 - after / (RATE * half)),
+                "overshoot": self._overshoot(crew, RATE, burst),
+                "pause_s": crew.longest_pause(half, 2 * half),
+                "its_own": len(crew.grants[0]),
+                "after": after,
+                "allowed": RATE * half,
+                "errors": crew.errors,
+            }
+
     def killed(self) -> list[Row]:
         """Redis dies and comes back empty."""
         return self._outage("killed", RedisServer.kill, RedisServer.start, most=1)
@@ -258,6 +211,7 @@ class Bench:
         return [
             Row(f"Redis {what}: overshoot", most, runs.median(OURS, "overshoot"), 1.5, "tokens"),
             Row(f"Redis {what}: unused while away", 5, runs.median(OURS, "unused_%"), 4, "%"),
+            Row(f"Redis {what}: nobody goes on for", 2, runs.median(OURS, "pause_s"), 1, "s"),
         ]
 
     def _interrupt(
@@ -283,6 +237,7 @@ class Bench:
             return {
                 "unused_%": 100 * (1 - during / (RATE * third)),
                 "overshoot": self._overshoot(crew, RATE, burst),
+                "pause_s": crew.longest_pause(third, 3 * third),
                 "before": crew.between(0, third),
                 "during": during,
                 "after": crew.between(2 * third, 3 * third),
@@ -331,8 +286,8 @@ class Bench:
         grants = [each for one in crew.grants for each in one]
         return judge(grants, start=crew.start, rate=rate, burst=burst)
 
-    def _crew(self) -> _Site:
-        return _Site(self._python)
+    def _crew(self) -> Site:
+        return Site(self._python)
 
     def _run(self, title: str, jobs: dict[str, Callable[[], Result]]) -> Runs:
         runs = Runs()
@@ -340,24 +295,6 @@ class Bench:
             self._note({"section": title, **line})
         self.missing |= runs.failures
         return runs
-
-
-class _Site:
-    """A Redis, for as long as one crew works."""
-
-    def __init__(self, python: str) -> None:
-        self._python = python
-        # The path of a socket may not be longer than 100 characters or so.
-        self._folder = TemporaryDirectory(prefix="redis-")
-        self._server = RedisServer(Path(self._folder.name))
-
-    def __enter__(self) -> tuple[Crew, RedisServer]:
-        self._server.start()
-        return Crew(self._python, self._server), self._server
-
-    def __exit__(self, *_: object) -> None:
-        self._server.kill()
-        self._folder.cleanup()
 
 
 def _milliseconds(waits: Sequence[float]) -> Result:
@@ -376,6 +313,7 @@ def _is_here(rival: str) -> bool:
 SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "saturated": Bench.saturated,
     "sporadic": Bench.sporadic,
+    "lost": Bench.lost,
     "killed": Bench.killed,
     "hung": Bench.hung,
     "lanes": Bench.lanes,

@@ -38,6 +38,7 @@ class Job(NamedTuple):
         arrivals: How many of those arrive per second.
         floor: Tokens that background leaves alone.
         on_outage: What our limiter does without Redis.
+        aloud: Whether every grant is told at once, for a process that will not live to tell them.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Job(NamedTuple):
     arrivals: float = 0.0
     floor: int = 0
     on_outage: str = "share"
+    aloud: bool = False
 
 
 class Contender(NamedTuple):
@@ -142,6 +144,8 @@ async def work(name: str, job: Job) -> Result:
             await asyncio.sleep(0.1)
             return
         granted = time.monotonic()
+        if job.aloud:
+            print(granted, flush=True)
         contender.settle()
         if granted < end:
             grants.append(granted)
