@@ -12,15 +12,12 @@ number of requests; the control rows are measured in the same run.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from benchmarks.measure import Result, facts, work
-from benchmarks.sections import Row
-from benchmarks.speed import missed, table
+from benchmarks.measure import Result, work
+from benchmarks.tables import Note, Options, Row, run
 
 
 class Size(NamedTuple):
@@ -46,11 +43,17 @@ _SLACK: Final = 1.1
 
 
 class Bench:
-    """Runs the sections."""
+    """
+    Runs the sections.
 
-    def __init__(self, size: Size, note: Callable[[Result], None]) -> None:
+    Attributes:
+        missing: Nothing: the control rows need nobody else.
+    """
+
+    def __init__(self, size: Size, note: Note) -> None:
         self._size = size
         self._note = note
+        self.missing: dict[str, str] = {}
 
     def users(self) -> list[Row]:
         """A hundred per request."""
@@ -136,7 +139,7 @@ class Bench:
 
     def _measure(self, job: str, count: int, *, scale: int | None = None) -> Result:
         line = work("workers.bulk_jobs", job, str(count), str(scale or self._size.scale))
-        self._note({"section": "bulk", "contender": job, "count": count, **line})
+        self._note({"section": job, "contender": "talkjs-async", "count": count, **line})
         return line
 
 
@@ -150,33 +153,14 @@ SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
 }
 
 
+def make(options: Options, note: Note) -> Bench:
+    """Get ready to measure."""
+    return Bench(SMOKE if options.smoke else FULL, note)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print. Exit status 1 when a figure is missed."""
-    parser = argparse.ArgumentParser("benchmarks bulk", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="a short run with slack")
-    parser.add_argument("--json", action="store_true", help="one JSON line per measurement and row")
-    parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one")
-    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
-
-    measurements: list[Result] = []
-    rows: list[Row] = []
-
-    def progress(line: Result) -> None:
-        measurements.append(line)
-        print(".", end="", file=sys.stderr, flush=True)
-
-    bench = Bench(SMOKE if options.smoke else FULL, progress)
-    for name in options.section or SECTIONS:
-        rows += SECTIONS[name](bench)
-    print(file=sys.stderr)
-
-    if options.json:
-        here = facts()
-        for line in [*measurements, *(row._asdict() for row in rows)]:
-            print(json.dumps({**line, **here}))
-    else:
-        print(table(rows, smoke=options.smoke))
-    return int(any(missed(row, smoke=options.smoke) for row in rows))
+    return run("bulk", __doc__, argv, sections=SECTIONS, make=make)
 
 
 if __name__ == "__main__":

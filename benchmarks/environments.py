@@ -60,6 +60,13 @@ class Environments:
                 self.missing[name] = said.strip().splitlines()[-1]
         return None if name in self.missing else str(home / "bin" / "python")
 
+    def needed(self, name: str) -> str:
+        """The same, for benchmarks that can do nothing without it."""
+        python = self.python(name)
+        if python is None:
+            raise SystemExit(f"missing: {name}: {self.missing[name]}")
+        return python
+
     def site_packages(self, name: str) -> Path | None:
         """Where an environment keeps its packages. None: it is not one of ours."""
         if self._folder is None or self.python(name) is None:

@@ -12,22 +12,17 @@ are simulated with the limiters themselves, on a time that is made up: see `virt
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
-from benchmarks.environments import REQUIREMENTS, Environments
-from benchmarks.measure import ROOT, Result, Runs, facts, work
+from benchmarks.environments import REQUIREMENTS
+from benchmarks.measure import ROOT, Result, Runs, work
 from benchmarks.rivals.limiters import FLOOR, OURS, RIVALS
-from benchmarks.sections import Row
-from benchmarks.speed import details, missed, table
+from benchmarks.tables import Note, Options, Row, run
 
 ENVIRONMENT: Final = "limiters"
 REQUIREMENTS[ENVIRONMENT] = [str(ROOT), "uvloop", "trio", *RIVALS]
@@ -85,7 +80,7 @@ class Bench:
         missing: Contender to the reason why it gave no figure.
     """
 
-    def __init__(self, python: str, size: Size, note: Callable[[Result], None]) -> None:
+    def __init__(self, python: str, size: Size, note: Note) -> None:
         self._python = python
         self._size = size
         self._note = note
@@ -232,49 +227,16 @@ SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
 }
 
 
+def make(options: Options, note: Note) -> Bench:
+    """Get ready to measure."""
+    size = SMOKE if options.smoke else FULL
+    python = options.environments.needed(ENVIRONMENT)
+    return Bench(python, size._replace(rounds=options.rounds or size.rounds), note)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print. Exit status 1 when a promise is missed."""
-    parser = argparse.ArgumentParser("benchmarks limiter", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="a short run with slack")
-    parser.add_argument("--json", action="store_true", help="one JSON line per measurement and row")
-    parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one")
-    parser.add_argument("--environments", type=Path, help="folder to keep the environment in")
-    parser.add_argument("--rounds", type=int, help="how often each contender is measured")
-    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
-
-    size = SMOKE if options.smoke else FULL
-    if options.rounds:
-        size = size._replace(rounds=options.rounds)
-    measurements: list[Result] = []
-    rows: list[Row] = []
-
-    def progress(line: Result) -> None:
-        measurements.append(line)
-        print(".", end="", file=sys.stderr, flush=True)
-
-    with TemporaryDirectory(prefix="environments-") as temporary:
-        folder = None if options.smoke else options.environments or Path(temporary)
-        environments = Environments(folder)
-        python = environments.python(ENVIRONMENT)
-        if python is None:
-            print(f"missing: {environments.missing[ENVIRONMENT]}", file=sys.stderr)
-            return 1
-        bench = Bench(python, size, progress)
-        for name in options.section or SECTIONS:
-            rows += SECTIONS[name](bench)
-        here = facts()
-        here["versions"] |= environments.versions()
-    print(file=sys.stderr)
-
-    if options.json:
-        for line in [*measurements, *(row._asdict() for row in rows)]:
-            print(json.dumps({**line, **here}))
-    else:
-        print(table(rows, smoke=options.smoke))
-        print(details(measurements))
-        for what, why in bench.missing.items():
-            print(f"missing: {what}: {why}")
-    return int(any(missed(row, smoke=options.smoke) for row in rows))
+    return run("limiter", __doc__, argv, sections=SECTIONS, make=make)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ the machine. Requests travel for 50 ms and answers for 50 ms.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import random
 import sys
 import time
@@ -19,9 +17,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from benchmarks.measure import Result, facts
-from benchmarks.sections import Row
-from benchmarks.speed import details, missed, table
+from benchmarks.measure import Result
+from benchmarks.tables import Note, Options, Row, run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -191,7 +188,7 @@ async def busy(name: str, minutes: float) -> list[float]:
         return took
 
 
-def measure(size: Size, note: Callable[[Result], None]) -> list[Row]:
+def measure(size: Size, note: Note) -> list[Row]:
     """Simulate everything, with overflow and without."""
     steady, flood, took = {}, {}, {}
     refused = 0
@@ -228,23 +225,32 @@ def measure(size: Size, note: Callable[[Result], None]) -> list[Row]:
     ]
 
 
+class Bench:
+    """
+    Runs the simulation.
+
+    Attributes:
+        missing: Nothing: nobody else is needed.
+    """
+
+    def __init__(self, size: Size, note: Note) -> None:
+        self._size = size
+        self._note = note
+        self.missing: dict[str, str] = {}
+
+    def all(self) -> list[Row]:
+        """Everything, since the row of 429s is about everything."""
+        return measure(self._size, self._note)
+
+
+def make(options: Options, note: Note) -> Bench:
+    """Get ready to measure."""
+    return Bench(SMOKE if options.smoke else FULL, note)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print. Exit status 1 when a promise is missed."""
-    parser = argparse.ArgumentParser("benchmarks overflow", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="less traffic")
-    parser.add_argument("--json", action="store_true", help="one JSON line per measurement and row")
-    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
-
-    measurements: list[Result] = []
-    rows = measure(SMOKE if options.smoke else FULL, measurements.append)
-    if options.json:
-        here = facts()
-        for line in [*measurements, *(row._asdict() for row in rows)]:
-            print(json.dumps({**line, **here}))
-    else:
-        print(table(rows, smoke=options.smoke))
-        print(details(measurements))
-    return int(any(missed(row, smoke=options.smoke) for row in rows))
+    return run("overflow", __doc__, argv, sections={"all": Bench.all}, make=make)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Called by `speed` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,7 @@ from benchmarks.rivals.clients import (
     OURS_MESSAGES,
 )
 from benchmarks.server import serving
+from benchmarks.tables import Note, Row
 from benchmarks.workers.startup import STATEMENTS
 
 RAW = (BASELINE, "raw httpx2", "raw aiohttp")
@@ -52,34 +53,6 @@ IMPORTS = {
     "import slack_sdk": "slack_sdk",
 }
 """Statement to the environment that can run it."""
-
-
-class Row(NamedTuple):
-    """
-    One figure of the table.
-
-    Attributes:
-        what: In words.
-        most: What it may be.
-        figure: What was measured. NaN: nothing was.
-        slack: How many times as much it may be in a short run, on any machine: noise is no
-            regression. None for figures that a short run does not judge.
-        unit: "x" for ratios.
-        promised: Whether *most* is a promise, or only there for the short run.
-    """
-
-    what: str
-    most: float
-    figure: float
-    slack: float | None = 1.5
-    unit: str = "x"
-    promised: bool = True
-
-    def limit(self, *, smoke: bool) -> float | None:
-        """The most that it may be in this run. None: anything."""
-        if smoke:
-            return None if self.slack is None else self.most * self.slack
-        return self.most if self.promised else None
 
 
 class Size(NamedTuple):
@@ -109,9 +82,7 @@ class Bench:
         missing: Contender to the reason why it gave no figure.
     """
 
-    def __init__(
-        self, environments: Environments, size: Size, note: Callable[[Result], None]
-    ) -> None:
+    def __init__(self, environments: Environments, size: Size, note: Note) -> None:
         self.environments = environments
         self.size = size
         self.missing: dict[str, str] = {}

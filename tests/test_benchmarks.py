@@ -71,15 +71,13 @@ def test_a_ratio_is_taken_within_each_round() -> None:
 
 
 def test_what_was_not_measured_is_missed() -> None:
-    from benchmarks.sections import Row
-    from benchmarks.speed import missed
+    from benchmarks.tables import Row, missed
 
     assert missed(Row("anything", 1.0, math.nan), smoke=False)
 
 
 def test_a_short_run_allows_some_slack() -> None:
-    from benchmarks.sections import Row
-    from benchmarks.speed import missed
+    from benchmarks.tables import Row, missed
 
     row = Row("anything", 1.0, 1.2, slack=1.5)
 
