@@ -9,15 +9,14 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 from __future__ import annotations
 
 import math
-import os
 import sys
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal, Protocol
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.limits.budget import Budget
+from talkjs_async._core.limits.forks import call_after_fork
 from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.listeners import Listeners
 from talkjs_async._core.limits.registry import Registry
@@ -115,10 +114,6 @@ class Limiter(Protocol):
         ...
 
 
-_buckets: Final[weakref.WeakSet[TokenBucket]] = weakref.WeakSet()
-"""All that exist, for `_after_fork`."""
-
-
 class TokenBucket:
     """
     The budget of one app, inside one process. Implements `Limiter`.
@@ -192,7 +187,7 @@ class TokenBucket:
         self._line = Line(self._tokens, clock)
         self._throttled = 0
         self._listeners = Listeners()
-        _buckets.add(self)
+        call_after_fork(self._forked)
 
     def __repr__(self) -> str:
         return f"<TokenBucket {self.statistics()!r}>"
@@ -330,16 +325,6 @@ class TokenBucket:
 
 
 _registry: Final[Registry[TokenBucket]] = Registry()
-
-
-def _after_fork() -> None:
-    _registry.forked()
-    for bucket in _buckets:
-        bucket._forked()  # noqa: SLF001
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def shared_bucket(

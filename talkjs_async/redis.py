@@ -8,13 +8,12 @@ While Redis is away, each process goes on with its share, and reports afterwards
 from __future__ import annotations
 
 import math
-import os
-import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal
+from typing import Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.forks import call_after_fork
 from talkjs_async._core.limits.line import Line
 from talkjs_async._core.limits.listeners import Listeners
 from talkjs_async._core.limits.tokens import (
@@ -36,9 +35,6 @@ from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
 
 __all__ = ["RedisLimiter", "Script", "Store"]
-
-_limiters: Final[weakref.WeakSet[RedisLimiter]] = weakref.WeakSet()
-"""All that exist, for `_after_fork`."""
 
 
 class RedisLimiter:
@@ -132,7 +128,8 @@ class RedisLimiter:
         )
         self._new_outage = partial(Outage, on_outage, rate, processes)
         self._begin()
-        _limiters.add(self)
+        # There, tokens, callers and the task are the parent's: that side is one more process.
+        call_after_fork(self._begin)
 
     def _begin(self) -> None:
         self._leases = self._new_leases(now=self.clock.monotonic())
@@ -289,13 +286,3 @@ class RedisLimiter:
             line.pump(now)
         if line.waiting or self._fetcher.draining:
             self._fetcher.call(now)
-
-
-def _after_fork() -> None:
-    # Tokens, callers and the task are the parent's: this side is one more process.
-    for limiter in _limiters:
-        limiter._begin()  # noqa: SLF001
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, Protocol, TypeVar
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.limits.forks import call_after_fork
 
 
 class Closable(Protocol):
@@ -48,6 +49,7 @@ class Registry(Generic[T]):
         self._kept: dict[_Key, T] = {}
         self._recent: OrderedDict[_Key, T] = OrderedDict()
         self._used: weakref.WeakValueDictionary[_Key, T] = weakref.WeakValueDictionary()
+        call_after_fork(self._forked)
 
     def get(self, name: Hashable, clock: Clock, make: Callable[[], T]) -> T:
         """Find what is kept under *name*, or keep what *make* makes."""
@@ -65,6 +67,6 @@ class Registry(Generic[T]):
                     self._recent.popitem(last=False)
             return found
 
-    def forked(self) -> None:
+    def _forked(self) -> None:
         """Forget that somebody held the lock: who did may not exist in this process."""
         self._lock = threading.Lock()
