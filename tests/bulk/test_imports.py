@@ -12,6 +12,7 @@ from talkjs_async.bulk import import_messages
 from talkjs_async.bulk.imports import as_moment
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.models.imports import ImportedMessage
+from tests.bulk.transcripts import in_order
 
 pytestmark = pytest.mark.anyio
 
@@ -32,13 +33,6 @@ def messages(count: int, conversations: int, *, step: int = 1) -> Iterator[dict[
             "text": str(number),
             "timestamp": LONG_AGO + number // (step * conversations),
         }
-
-
-def in_order(count: int, conversations: int) -> dict[str, list[str]]:
-    return {
-        f"c{first}": [str(number) for number in range(first, count, conversations)]
-        for first in range(conversations)
-    }
 
 
 async def test_ten_messages_go_with_one_request_and_keep_their_times(
