@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import ROOT, versions
@@ -27,6 +28,11 @@ REQUIREMENTS: dict[str, list[str]] = {
     "githubkit": ["githubkit", "hishel<2"],
 }
 """What each environment holds. "httpx" is there for its import and its size alone."""
+
+
+def is_here(distribution: str) -> bool:
+    """Whether the interpreter that runs this can import a rival."""
+    return find_spec(distribution.replace("-py", "").replace("-", "_")) is not None
 
 
 class Environments:

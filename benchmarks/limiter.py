@@ -16,10 +16,9 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.util import find_spec
 from typing import Final, NamedTuple
 
-from benchmarks.environments import REQUIREMENTS
+from benchmarks.environments import REQUIREMENTS, is_here
 from benchmarks.measure import ROOT, Result, Runs, work
 from benchmarks.rivals.limiters import FLOOR, OURS, RIVALS
 from benchmarks.tables import Note, Options, Row, run
@@ -182,7 +181,7 @@ class Bench:
     def _rivals(self, names: Sequence[str]) -> list[str]:
         if self._python != sys.executable:
             return list(names)
-        return [name for name in names if find_spec(name.replace("-py", "").replace("-", "_"))]
+        return [name for name in names if is_here(name)]
 
     def _serve(self, network: str, server: str, *, tokens: int = 600, cap: int = 0) -> Runs:
         seconds = str(3600 * self._size.hours) if not cap else "60"

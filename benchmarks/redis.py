@@ -16,12 +16,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.util import find_spec
 from statistics import mean, median, quantiles
 from typing import Final, NamedTuple
 
 from benchmarks.crew import Crew, Site
-from benchmarks.environments import REQUIREMENTS
+from benchmarks.environments import REQUIREMENTS, is_here
 from benchmarks.measure import ROOT, Result, Runs
 from benchmarks.tables import Note, Options, Row, run
 from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
@@ -275,7 +274,7 @@ class Bench:
     def _rivals(self) -> list[str]:
         if not self._size.rivals:
             return []
-        return [name for name in RIVALS if self._python != sys.executable or _is_here(name)]
+        return [name for name in RIVALS if self._python != sys.executable or is_here(name)]
 
     def _overshoot(self, crew: Crew, rate: float, burst: int) -> float:
         grants = [each for one in crew.grants for each in one]
@@ -299,10 +298,6 @@ def _milliseconds(waits: Sequence[float]) -> Result:
         "p95_ms": 1000 * parts[18],
         "longest_ms": 1000 * max(waits, default=float("nan")),
     }
-
-
-def _is_here(rival: str) -> bool:
-    return find_spec(rival.replace("-py", "").replace("-", "_")) is not None
 
 
 SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {

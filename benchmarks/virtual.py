@@ -46,5 +46,5 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         _Now.seconds += _TURN
         if not loop._ready and loop._scheduled:
             _Now.seconds = max(_Now.seconds, loop._scheduled[0]._when)
-        run_once: Callable[[], None] = super()._run_once  # type: ignore[misc]
+        run_once: Callable[[], None] = super()._run_once  # type: ignore[misc]  # private, so not in its stubs
         run_once()

@@ -73,7 +73,7 @@ def ours(job: Job) -> Contender:
         max_in_flight=None,
         background_floor=job.floor,
         margin=0.0,
-        on_outage=job.on_outage,  # type: ignore[arg-type]
+        on_outage=job.on_outage,  # type: ignore[arg-type]  # came as JSON
     )
     lane: Any = job.lane
 

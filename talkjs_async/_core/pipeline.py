@@ -269,5 +269,5 @@ def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:
 def _stream(engine: Engine, chunks: Any) -> Any:
     # What the libraries make of an iterator is a generator, which trio complains of when a failed
     # request leaves it half-way. A stream must be of their own class.
-    base = engine.library.AsyncByteStream
+    base = engine.module.AsyncByteStream
     return type("UploadStream", (base,), {"__aiter__": lambda _self: chunks})()

@@ -63,7 +63,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
         return library.response(request, answer)
 
     async def _cut(self, answer: Response, waiting: "_Waiting") -> None:
-        library, request = waiting.library, waiting.request
+        library, request = waiting.made_with, waiting.request
         match answer.cut:
             case "refuse":
                 raise library.error("ConnectError", "All connection attempts failed", request)
@@ -83,7 +83,7 @@ class _Waiting:
     """Spends time on the emulator's clock, no more than the request's read timeout allows."""
 
     def __init__(self, emulator: "Emulator", library: "_Library", request: httpx.Request) -> None:
-        self.library = library
+        self.made_with = library
         self.request = request
         self._clock = emulator.clock
         timeouts = request.extensions.get("timeout") or {}
@@ -98,7 +98,7 @@ class _Waiting:
             return
         if seconds > self._left:
             await self._clock.sleep(self._left)
-            raise self.library.error("ReadTimeout", "", self.request)
+            raise self.made_with.error("ReadTimeout", "", self.request)
         self._left -= seconds
         await self._clock.sleep(seconds)
 

@@ -103,7 +103,7 @@ class OneConnection:
 
     def _content(self, request: httpx.Request) -> Any:
         # Uploads come as a stream of ours, everything else as bytes.
-        if isinstance(request.stream, self._engine.library.ByteStream):
+        if isinstance(request.stream, self._engine.module.ByteStream):
             return _Body(request.content)
         return request.stream
 
@@ -165,11 +165,11 @@ def _through_proxies(
     try:
         return engine.AsyncClient(
             verify=context or _trusting_nobody(),
-            limits=engine.library.Limits(
+            limits=engine.module.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive
             ),
         )
-    except (ValueError, ImportError, engine.library.InvalidURL) as error:
+    except (ValueError, ImportError, engine.module.InvalidURL) as error:
         raise ConfigurationError("HTTPS_PROXY", f"the proxy cannot be used: {error}") from error
 
 

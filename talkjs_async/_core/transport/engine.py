@@ -66,7 +66,7 @@ class Engine:
 
     Attributes:
         name: "httpx", "httpx2" or "aiohttp" (httpx over aiohttp's connections).
-        library, core: The modules httpx and httpcore, or httpx2 and httpcore2.
+        module, core: The modules httpx and httpcore, or httpx2 and httpcore2.
         Request, URL, Timeout, Response, AsyncClient: Its classes, typed as httpx's: httpx2 has the
             same ones.
         exceptions: Everything that `AsyncClient.send` raises when no whole answer came. Empty
@@ -76,7 +76,7 @@ class Engine:
     connection sees to.
     """
 
-    library: Any
+    module: Any
     core: Any
     Request: type[httpx.Request]
     Response: type[httpx.Response]
@@ -113,7 +113,7 @@ class Engine:
             import_module(_ADAPTER[self.name])
         # What signs comes next. Loaded here, it is a thread that waits and not the event loop.
         import_module("jwt.algorithms")
-        self.library = library
+        self.module = library
         self.core = core
         self.Request = library.Request
         self.Response = library.Response
@@ -182,10 +182,10 @@ class Engine:
     def _make_tls_context(self) -> ssl.SSLContext:
         with _tls_lock:
             self.load()
-            name = self.library.__name__
+            name = self.module.__name__
             if name not in TLS_CONTEXTS:
                 try:
-                    TLS_CONTEXTS[name] = self.library.create_ssl_context()
+                    TLS_CONTEXTS[name] = self.module.create_ssl_context()
                 except OSError as error:
                     raise ConfigurationError(
                         "SSL_CERT_FILE", f"the trust store cannot be read: {error}"

@@ -81,7 +81,7 @@ class TestOutcome:
         ["ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"],
     )
     def test_a_request_without_a_connection_never_left(self, engine: Engine, name: str) -> None:
-        errors = [getattr(engine.library, name)("no"), getattr(engine.core, name)("no")]
+        errors = [getattr(engine.module, name)("no"), getattr(engine.core, name)("no")]
 
         assert ["never_left", "never_left"] == [engine.outcome(error) for error in errors]
 
@@ -93,7 +93,7 @@ class TestOutcome:
         ],
     )
     def test_a_broken_exchange_has_an_unknown_outcome(self, engine: Engine, name: str) -> None:
-        errors = [getattr(engine.library, name)("no"), getattr(engine.core, name)("no")]
+        errors = [getattr(engine.module, name)("no"), getattr(engine.core, name)("no")]
 
         assert ["unknown", "unknown"] == [engine.outcome(error) for error in errors]
 
@@ -103,7 +103,7 @@ class TestOutcome:
     def test_an_answer_that_cannot_be_used_has_an_unknown_outcome(
         self, engine: Engine, name: str
     ) -> None:
-        error = getattr(engine.library, name)("no")
+        error = getattr(engine.module, name)("no")
 
         assert isinstance(error, engine.exceptions)
         assert "unknown" == engine.outcome(error)
@@ -130,7 +130,7 @@ class TestOutcome:
     def test_every_error_class_of_the_library_is_caught(self, engine: Engine) -> None:
         classes = [
             each
-            for module in (engine.library, engine.core)
+            for module in (engine.module, engine.core)
             for each in vars(module).values()
             if isinstance(each, type) and issubclass(each, Exception)
         ]
@@ -150,7 +150,7 @@ class TestOutcome:
 
 class TestTranslate:
     def test_it_keeps_the_request_and_says_what_the_library_said(self, engine: Engine) -> None:
-        error = engine.library.ReadTimeout("too slow")
+        error = engine.module.ReadTimeout("too slow")
 
         ours = engine.translate(error, method="PUT", path="/users/a", attempts=3)
 
