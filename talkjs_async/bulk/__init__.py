@@ -10,14 +10,14 @@ Rooms: a module per noun says what is special about storing it; `_core` stores a
 the journal; `formats` reads and writes files.
 """
 
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.records import BadRecord
-from talkjs_async.bulk._core.report import BulkReport, Outcome, Progress, RecordReport
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.report import BulkReport, Outcome, Progress, RecordReport
 from talkjs_async.bulk.anonymise import anonymise_user
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.export import export
-from talkjs_async.bulk.files import (
+from talkjs_async.bulk.file_sources import (
     read_conversations,
     read_messages,
     read_old_messages,

@@ -10,11 +10,11 @@ import attrs
 
 from talkjs_async._core.call import path
 from talkjs_async._core.limits.waiting import Lane
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.noun import Noun
-from talkjs_async.bulk._core.records import BadRecord, Blocks, Record, make_record
-from talkjs_async.bulk._core.store import store
-from talkjs_async.bulk._core.work import Step, Work
+from talkjs_async.bulk._engine.flow import store
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_context import Step, Work
+from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.records import BadRecord, Blocks, Record, make_record
 from talkjs_async.client import AsyncTalkJS
 
 DELETED: Final = "[DELETED]"

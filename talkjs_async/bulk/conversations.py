@@ -8,9 +8,11 @@ from typing import Any, Final, TypeAlias
 
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import drop_unset
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.noun import Noun
-from talkjs_async.bulk._core.records import (
+from talkjs_async.bulk._engine.flow import StoreRecords
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_context import Work
+from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.records import (
     BadRecord,
     Fields,
     Record,
@@ -19,8 +21,6 @@ from talkjs_async.bulk._core.records import (
     make_record,
     take_id,
 )
-from talkjs_async.bulk._core.store import StoreRecords
-from talkjs_async.bulk._core.work import Work
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.conversations import Conversation, ConversationInput

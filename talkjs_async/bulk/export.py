@@ -14,9 +14,9 @@ import anyio.to_thread
 import attrs
 
 from talkjs_async._core.limits.waiting import Lane
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.page_reader import AHEAD, Fetch, RawPage, Reader
-from talkjs_async.bulk._core.work import Step, Work
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_context import Step, Work
+from talkjs_async.bulk._engine.page_reader import AHEAD, Fetch, RawPage, Reader
 from talkjs_async.bulk.formats import export_directory as directory
 from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, Lines, file_of
 from talkjs_async.client import AsyncTalkJS

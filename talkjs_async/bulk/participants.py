@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import attrs
 
 from talkjs_async._core.wire import drop_unset
-from talkjs_async.bulk._core.noun import Noun
-from talkjs_async.bulk._core.records import BadRecord, Record, make_record
-from talkjs_async.bulk._core.work import Work
+from talkjs_async.bulk._engine.job_context import Work
+from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.records import BadRecord, Record, make_record
 from talkjs_async.bulk.conversations import READ_AHEAD
 from talkjs_async.models.participants import ParticipationInput
 

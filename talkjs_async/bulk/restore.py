@@ -12,9 +12,9 @@ import anyio.to_thread
 
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.records import BadRecord
-from talkjs_async.bulk._core.stages import Stage, StoreStages
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationNoun
 from talkjs_async.bulk.formats.export_directory import (
     lines_backwards,

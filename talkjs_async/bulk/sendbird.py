@@ -21,10 +21,10 @@ from typing import Any, Final
 import anyio.to_thread
 
 from talkjs_async._core.limits.waiting import Lane
-from talkjs_async.bulk._core.job import Job
-from talkjs_async.bulk._core.journal import Scratch
-from talkjs_async.bulk._core.records import BadRecord
-from talkjs_async.bulk._core.stages import Stage, StoreStages
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_journal import Scratch
+from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationNoun
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats.json_arrays import items_of

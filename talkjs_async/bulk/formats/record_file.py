@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async.bulk._core.records import BadRecord, Fields
+from talkjs_async.bulk._engine.records import BadRecord, Fields
 from talkjs_async.errors import ConfigurationError
 
 Format: TypeAlias = Literal["csv", "jsonl"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.bulk._core.refusals import TakingApart
+from talkjs_async.bulk._engine.bisection import TakingApart
 from talkjs_async.errors import APIError, BadRequest, Unauthorized
 
 pytestmark = pytest.mark.anyio

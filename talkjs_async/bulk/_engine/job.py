@@ -20,10 +20,10 @@ from anyio.abc import TaskGroup
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._core.database import Identity
-from talkjs_async.bulk._core.journal import Journal
-from talkjs_async.bulk._core.report import BulkReport, Progress
-from talkjs_async.bulk._core.work import Step, Tally, Work, pace
+from talkjs_async.bulk._engine.job_context import Step, Tally, Work, pace
+from talkjs_async.bulk._engine.job_journal import Journal
+from talkjs_async.bulk._engine.journal_schema import Identity
+from talkjs_async.bulk._engine.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 

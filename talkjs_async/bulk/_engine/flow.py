@@ -16,12 +16,12 @@ import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._core.journal import NAMELESS, Ending, Row, Sending, State
-from talkjs_async.bulk._core.noun import Noun
-from talkjs_async.bulk._core.records import BadRecord, Blocks, Record, Source, total_of
-from talkjs_async.bulk._core.refusals import TakingApart, reason_of
-from talkjs_async.bulk._core.window import Window
-from talkjs_async.bulk._core.work import Step, Work
+from talkjs_async.bulk._engine.bisection import TakingApart, reason_of
+from talkjs_async.bulk._engine.job_context import Step, Work
+from talkjs_async.bulk._engine.job_journal import NAMELESS, Ending, Row, Sending, State
+from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.records import BadRecord, Blocks, Record, Source, total_of
+from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import APIError, ConfigurationError
 
 V = TypeVar("V")

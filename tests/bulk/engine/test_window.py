@@ -6,8 +6,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.bulk._core.records import Record
-from talkjs_async.bulk._core.window import MOST_BYTES, Window
+from talkjs_async.bulk._engine.records import Record
+from talkjs_async.bulk._engine.window import MOST_BYTES, Window
 
 
 def record(number: int, group: str, size: int = 1) -> Record[None]:

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from talkjs_async.bulk._core.records import BadRecord, Record
-from talkjs_async.bulk._core.work import Work
+from talkjs_async.bulk._engine.job_context import Work
+from talkjs_async.bulk._engine.records import BadRecord, Record
 from talkjs_async.errors import APIError, BadRequest, NotFound
 
 V = TypeVar("V")

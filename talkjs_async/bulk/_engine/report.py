@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from talkjs_async.bulk._core.journal import NAMELESS, Row, Scratch, State, read_records
+from talkjs_async.bulk._engine.job_journal import NAMELESS, Row, Scratch, State, read_records
 from talkjs_async.errors import ConfigurationError
 
 Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]

@@ -12,8 +12,8 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError, upsert_users
-from talkjs_async.bulk._core.database import SCHEMA, Identity
-from talkjs_async.bulk._core.journal import Ending, Journal, Sending, State, read_records
+from talkjs_async.bulk._engine.job_journal import Ending, Journal, Sending, State, read_records
+from talkjs_async.bulk._engine.journal_schema import SCHEMA, Identity
 
 pytestmark = pytest.mark.anyio
 
@@ -81,8 +81,8 @@ def test_two_processes_cannot_share_a_journal(journal: Path) -> None:
     program = f"""
 import anyio
 from pathlib import Path
-from talkjs_async.bulk._core.database import Identity
-from talkjs_async.bulk._core.journal import Journal
+from talkjs_async.bulk._engine.journal_schema import Identity
+from talkjs_async.bulk._engine.job_journal import Journal
 anyio.run(Journal.open, Path({str(journal)!r}), Identity(kind="test", app_id="app"))
 """
 

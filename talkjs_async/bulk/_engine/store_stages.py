@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from talkjs_async.bulk._core.noun import Noun
-from talkjs_async.bulk._core.records import Blocks
-from talkjs_async.bulk._core.store import store
-from talkjs_async.bulk._core.work import Step, Work
+from talkjs_async.bulk._engine.flow import store
+from talkjs_async.bulk._engine.job_context import Step, Work
+from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.records import Blocks
 
 
 @attrs.frozen

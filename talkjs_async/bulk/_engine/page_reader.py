@@ -19,7 +19,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.pages import Pages
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._core.work import Work
+from talkjs_async.bulk._engine.job_context import Work
 from talkjs_async.errors import DecodeError, TalkJSError
 
 ORDINARY: Final = 20

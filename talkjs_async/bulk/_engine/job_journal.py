@@ -22,7 +22,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from talkjs_async.bulk._core.database import (
+from talkjs_async.bulk._engine.journal_schema import (
     Change,
     Facts,
     Identity,
