@@ -19,7 +19,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from talkjs_async.cli import PROGRAM
-from talkjs_async.cli.commands import app, settings
+from talkjs_async.cli._commands import app, settings
 from talkjs_async.emulator.__main__ import parser_for
 
 PAGE = Path(__file__).with_name("reference") / "cli.md"

@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
         or does not allow it, or the disk is full; 130 stopped by Ctrl-C.
     """
     try:
-        from talkjs_async.cli.commands import run_command  # noqa: PLC0415
+        from talkjs_async.cli._commands import run_command  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise

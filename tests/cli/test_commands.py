@@ -13,7 +13,7 @@ import pytest
 
 from talkjs_async import __version__
 from talkjs_async.cli import run
-from talkjs_async.cli.settings import Settings
+from talkjs_async.cli._settings import Settings
 from talkjs_async.emulator import Emulator, Limits, SystemClock
 from talkjs_async.webhooks import Webhooks
 
@@ -57,7 +57,7 @@ print("loaded:", slow & set(sys.modules))
 def test_without_the_extra_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "talkjs_async.cli.commands", raising=False)
+    monkeypatch.delitem(sys.modules, "talkjs_async.cli._commands", raising=False)
     monkeypatch.setitem(sys.modules, "typer", None)
 
     assert 2 == run(["--help"])

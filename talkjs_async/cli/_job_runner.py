@@ -18,8 +18,8 @@ import attrs
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.bulk import BulkReport, Job, Outcome
 from talkjs_async.cli import PROGRAM
-from talkjs_async.cli.drawing import Drawing, amount, drawing_for, duration, say
-from talkjs_async.cli.settings import Settings
+from talkjs_async.cli._progress_display import Drawing, amount, drawing_for, duration, say
+from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
 from talkjs_async.telemetry import Event, RetryScheduled

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from talkjs_async import __version__
 from talkjs_async.cli import PROGRAM
-from talkjs_async.cli.settings import Settings
+from talkjs_async.cli._settings import Settings
 
 _HELP: Final = frozenset({"-h", "--help"})
 _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_content_width": 90}
@@ -121,9 +121,9 @@ def sync_users(
     and custom.<key>; several addresses in a cell are separated by ";". What is not given stays as
     it is at TalkJS. Run it again with a newer file, and only what has changed is sent.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.sync_users(context.obj, file, format, journal)
+    _actions.sync_users(context.obj, file, format, journal)
 
 
 @_conversations.command("sync")
@@ -140,9 +140,9 @@ def sync_conversations(
     Columns are id, participants (separated by ";"), subject, photo_url, welcome_messages and
     custom.<key>. Participants are added, nobody is removed.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.sync_conversations(context.obj, file, format, journal, overflow=overflow)
+    _actions.sync_conversations(context.obj, file, format, journal, overflow=overflow)
 
 
 @_messages.command("import")
@@ -160,9 +160,9 @@ def import_messages(
     milliseconds), id, read_by, attachment_token and custom.<key>. Nobody is notified. Without an
     id, a message is known by its place in the file.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.import_messages(context.obj, file, format, journal, overflow=overflow)
+    _actions.import_messages(context.obj, file, format, journal, overflow=overflow)
 
 
 @_messages.command("send")
@@ -179,9 +179,9 @@ def send_messages(
     Columns are conversation_id, sender, text, id, type (SystemMessage for one without a sender),
     attachment_token, referenced_message_id and custom.<key>. The participants are notified.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.send_messages(context.obj, file, format, journal, overflow=overflow)
+    _actions.send_messages(context.obj, file, format, journal, overflow=overflow)
 
 
 @app.command()
@@ -197,9 +197,9 @@ def export(
     The directory gets users, conversations, participants and messages, a file each, and last of all
     export.json, which says that all is there. Run it again to go on after an interruption.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.export(context.obj, directory)
+    _actions.export(context.obj, directory)
 
 
 @app.command()
@@ -215,9 +215,9 @@ def restore(
     TalkJS imports messages of participants that have a text; system messages, files and places are
     reported as failed.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.restore(context.obj, directory, journal, overflow=overflow)
+    _actions.restore(context.obj, directory, journal, overflow=overflow)
 
 
 @_migrate.command("sendbird")
@@ -230,9 +230,9 @@ def migrate_sendbird(
     overflow: OverflowOption = True,
 ) -> None:
     """Load Sendbird's data export (JSON) of users, group channels and messages."""
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.migrate_sendbird(context.obj, directory, journal, overflow=overflow)
+    _actions.migrate_sendbird(context.obj, directory, journal, overflow=overflow)
 
 
 @app.command()
@@ -259,11 +259,11 @@ def anonymise(
     And the texts of their messages, for good. TalkJS cannot delete a user; these are the steps of
     its own example. Conversations that the user has left are not found.
     """
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
     if not dry_run and not yes:
         typer.confirm(f"Overwrite everything of {user!r} for good?", abort=True)
-    actions.anonymise(
+    _actions.anonymise(
         context.obj,
         user,
         conversations=conversations,
@@ -279,9 +279,9 @@ def app_token(
     expires_in: Annotated[float, typer.Option(help="Seconds that it lives.")] = 30.0,
 ) -> None:
     """Make a token for the REST API: it may do everything."""
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.app_token(context.obj, expires_in)
+    _actions.app_token(context.obj, expires_in)
 
 
 @_token.command("user")
@@ -291,9 +291,9 @@ def user_token(
     expires_in: Annotated[float, typer.Option(help="Seconds that it lives.")] = 86_400.0,
 ) -> None:
     """Make a token for one user's browser."""
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.user_token(context.obj, user, expires_in)
+    _actions.user_token(context.obj, user, expires_in)
 
 
 @_webhook.command("verify")
@@ -314,9 +314,9 @@ def verify_webhook(
     any_age: Annotated[bool, typer.Option("--any-age", help="Take old ones, too.")] = False,
 ) -> None:
     """Check that a webhook is TalkJS's, and show what it says. Exit code 1: it is not."""
-    from talkjs_async.cli import actions
+    from talkjs_async.cli import _actions
 
-    actions.verify_webhook(
+    _actions.verify_webhook(
         context.obj, file, signature=signature, timestamp=timestamp, any_age=any_age
     )
 
@@ -324,9 +324,9 @@ def verify_webhook(
 @app.command()
 def doctor(context: typer.Context) -> None:
     """Check credentials, clock, TLS and budget."""
-    from talkjs_async.cli import doctor as checks
+    from talkjs_async.cli import _doctor
 
-    raise typer.Exit(checks.run(context.obj))
+    raise typer.Exit(_doctor.run(context.obj))
 
 
 @app.command(
@@ -343,9 +343,9 @@ def emulator(context: typer.Context) -> None:
 @app.command()
 def demo() -> None:
     """Let two people talk: no account, no network."""
-    from talkjs_async.cli import demonstration
+    from talkjs_async.cli import _demonstration
 
-    demonstration.run()
+    _demonstration.run()
 
 
 def help_for(arguments: Sequence[str]) -> str | None:
@@ -384,7 +384,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except TalkJSError as error:
-        from talkjs_async.cli.actions import exit_code
+        from talkjs_async.cli._actions import exit_code
 
         typer.echo(f"{PROGRAM}: {error}", err=True)
         return exit_code(error)

@@ -12,8 +12,8 @@ import typer
 
 from talkjs_async import bulk
 from talkjs_async.bulk import Job, RecordFile
-from talkjs_async.cli.jobs import run_job
-from talkjs_async.cli.settings import Settings
+from talkjs_async.cli._job_runner import run_job
+from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, NotFound, TalkJSError, WebhookError
 from talkjs_async.tokens import Tokens

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from talkjs_async.bulk import Progress
-from talkjs_async.cli.bar import Bar
-from talkjs_async.cli.drawing import Lines, amount, drawing_for, duration, sentence
+from talkjs_async.cli._progress_bar import Bar
+from talkjs_async.cli._progress_display import Lines, amount, drawing_for, duration, sentence
 
 
 def test_machines_and_logs_get_no_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def drawing_for(title: str, *, machine: bool) -> Drawing:
     if not sys.stderr.isatty():
         return Lines(title)
     # Loaded where it is drawn with, and nowhere else.
-    from talkjs_async.cli.bar import Bar  # noqa: PLC0415
+    from talkjs_async.cli._progress_bar import Bar  # noqa: PLC0415
 
     return Bar(title)
 
