@@ -48,7 +48,7 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"max_wait": "2"}, "max_wait"),
         ({"limiter": TokenBucket}, "limiter"),
         ({"limiter": "redis://localhost"}, "limiter"),
-        ({"batch_limiter": object()}, "batch_limiter"),
+        ({"batch_limiter": 9}, "batch_limiter"),
         ({"max_wait": float("nan")}, "max_wait"),
         ({"timeout": 0.0}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),

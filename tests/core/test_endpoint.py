@@ -81,7 +81,11 @@ def test_a_call_says_the_version_of_its_client(talkjs: AsyncTalkJS) -> None:
     assert "2021-01-01" == call_of(older.users.list).api_version
 
 
-@pytest.mark.parametrize("method", [print, Users.get, "users.get", None], ids=repr)
+@pytest.mark.parametrize(
+    "method",
+    [print, Users.get, "users.get", None],
+    ids=["function", "function of the class", "text", "None"],
+)
 def test_what_is_no_method_of_a_door_is_refused(method: Any) -> None:
     with pytest.raises(ConfigurationError, match="not an endpoint"):
         call_of(method)
