@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.limits.relay import Relay
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -21,6 +20,7 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.transport.slots import connections_for
 from talkjs_async.limits import TokenBucket
+from talkjs_async.limits._forwarder import Relay
 from talkjs_async.resources.anonymous import Anonymous
 from talkjs_async.telemetry import Hook
 

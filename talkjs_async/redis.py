@@ -13,10 +13,15 @@ from functools import partial
 from typing import Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.limits.forks import call_after_fork
-from talkjs_async._core.limits.line import Line
-from talkjs_async._core.limits.listeners import Listeners
-from talkjs_async._core.limits.tokens import (
+from talkjs_async._core.redis.fetcher import Fetcher
+from talkjs_async._core.redis.lease import Leases
+from talkjs_async._core.redis.outage import OnOutage, Outage
+from talkjs_async._core.redis.script import Script
+from talkjs_async._core.redis.store import Door, Store
+from talkjs_async.errors import ConfigurationError, LimiterUnavailable
+from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
+from talkjs_async.limits._forks import call_after_fork
+from talkjs_async.limits._level import (
     DEBT,
     DOCUMENTED,
     IN_FLIGHT,
@@ -25,14 +30,9 @@ from talkjs_async._core.limits.tokens import (
     is_within,
     pause_of,
 )
-from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
-from talkjs_async._core.redis.fetcher import Fetcher
-from talkjs_async._core.redis.lease import Leases
-from talkjs_async._core.redis.outage import OnOutage, Outage
-from talkjs_async._core.redis.script import Script
-from talkjs_async._core.redis.store import Door, Store
-from talkjs_async.errors import ConfigurationError, LimiterUnavailable
-from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
+from talkjs_async.limits._listeners import Listeners
+from talkjs_async.limits._queue import Line
+from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING, Lane
 
 __all__ = ["RedisLimiter", "Script", "Store"]
 

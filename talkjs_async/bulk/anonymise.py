@@ -9,13 +9,13 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core.call import path
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import Step, Work
 from talkjs_async.bulk._engine.record_type import Noun
 from talkjs_async.bulk._engine.records import BadRecord, Blocks, Record, make_record
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.limits import Lane
 
 DELETED: Final = "[DELETED]"
 """What TalkJS's script writes in place of names and texts."""

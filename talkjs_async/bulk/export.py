@@ -13,7 +13,6 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import Step, Work
 from talkjs_async.bulk._engine.page_reader import AHEAD, Fetch, RawPage, Reader
@@ -21,6 +20,7 @@ from talkjs_async.bulk.formats import export_directory as directory
 from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, Lines, file_of
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import NotFound
+from talkjs_async.limits import Lane
 
 _BLOCK: Final = 1 << 16
 """Bytes of the list of conversations that are read at a time."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import milliseconds, moment
 from talkjs_async.bulk._engine.flow import StoreRecords
@@ -37,6 +36,7 @@ from talkjs_async.errors import (
     ServerError,
     TalkJSError,
 )
+from talkjs_async.limits._waiter import Lane
 from talkjs_async.models.imports import ImportedMessage
 from talkjs_async.models.messages import Message
 from talkjs_async.resources.imports import MOST_MESSAGES_PER_POST

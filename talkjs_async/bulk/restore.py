@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import anyio.to_thread
 
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.records import BadRecord
@@ -25,6 +24,7 @@ from talkjs_async.bulk.imports import SETTLE, ImportNoun
 from talkjs_async.bulk.participants import Participant, ParticipantNoun
 from talkjs_async.bulk.users import UserNoun
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.limits._waiter import Lane
 from talkjs_async.models.participants import ParticipationInput
 
 

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import anyio.to_thread
 
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_journal import Scratch
 from talkjs_async.bulk._engine.records import BadRecord
@@ -33,6 +32,7 @@ from talkjs_async.bulk.participants import Participant, ParticipantNoun
 from talkjs_async.bulk.users import UserNoun
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits import Lane
 
 
 def migrate_sendbird(

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.flow import StoreRecords
 from talkjs_async.bulk._engine.job import Job
@@ -23,6 +22,7 @@ from talkjs_async.bulk._engine.records import (
 )
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits._waiter import Lane
 from talkjs_async.models.users import User, UserInput
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
 

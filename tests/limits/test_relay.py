@@ -12,10 +12,10 @@ import anyio
 import pytest
 
 from talkjs_async import AnonymousProjects, AsyncTalkJS, TokenBucket, call_of
-from talkjs_async._core.limits.relay import Relay
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.limits import Limiter
+from talkjs_async.limits._forwarder import Relay
 from talkjs_async.telemetry import (
     AttemptEnded,
     Drained,

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from talkjs_async._core.limits.waiting import kind_here
 from talkjs_async.emulator import VirtualClock
+from talkjs_async.limits._waiter import kind_here
 
 pytestmark = pytest.mark.anyio
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import anyio
 
-from talkjs_async._core.limits.tokens import IN_FLIGHT
 from talkjs_async._core.transport.connection import open_client
 from talkjs_async._core.transport.engine import Engine, engine_of
 from talkjs_async._core.transport.per_loop import PerLoop
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits._level import IN_FLIGHT
 
 if TYPE_CHECKING:
     import httpx

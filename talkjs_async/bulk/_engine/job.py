@@ -18,7 +18,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.bulk._engine.job_context import Step, Tally, Work, pace
 from talkjs_async.bulk._engine.job_journal import Journal
@@ -26,6 +25,7 @@ from talkjs_async.bulk._engine.journal_schema import Identity
 from talkjs_async.bulk._engine.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits._waiter import Lane
 
 
 class Job:

@@ -12,11 +12,11 @@ import anyio
 import attrs
 
 from talkjs_async._core.clock import Clock
-from talkjs_async._core.limits.waiting import Lane
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.job_journal import Journal
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.limits._waiter import Lane
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
 
 

@@ -16,7 +16,8 @@ from threading import RLock
 from typing import Final, Protocol
 
 from talkjs_async._core.clock import Clock, SystemClock
-from talkjs_async._core.limits.waiting import (
+from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
+from talkjs_async.limits._waiter import (
     CLOSED,
     GONE,
     GRANTED,
@@ -27,7 +28,6 @@ from talkjs_async._core.limits.waiting import (
     Waiter,
     kind_here,
 )
-from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
 
 SLACK: Final = 1e-6
 """Seconds that we wake after the moment computed, so that rounding never makes it too early."""

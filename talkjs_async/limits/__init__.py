@@ -15,12 +15,10 @@ from functools import partial
 from typing import Final, Literal, Protocol
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.limits.budget import Budget
-from talkjs_async._core.limits.forks import call_after_fork
-from talkjs_async._core.limits.line import Line
-from talkjs_async._core.limits.listeners import Listeners
-from talkjs_async._core.limits.registry import Registry
-from talkjs_async._core.limits.tokens import (
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits._budget import Budget
+from talkjs_async.limits._forks import call_after_fork
+from talkjs_async.limits._level import (
     DOCUMENTED,
     IN_FLIGHT,
     Tokens,
@@ -29,8 +27,10 @@ from talkjs_async._core.limits.tokens import (
     is_within,
     pause_of,
 )
-from talkjs_async._core.limits.waiting import GRANTED, SERVED, WAITING, Lane
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.limits._listeners import Listeners
+from talkjs_async.limits._queue import Line
+from talkjs_async.limits._registry import Registry
+from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING, Lane
 from talkjs_async.telemetry import (
     Drained,
     LimiterEvent,

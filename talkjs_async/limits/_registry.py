@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, Protocol, TypeVar
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.limits.forks import call_after_fork
+from talkjs_async.limits._forks import call_after_fork
 
 
 class Closable(Protocol):

@@ -158,14 +158,14 @@ def kind_here(*, system_clock: bool) -> type[Waiter]:
 
 @cache
 def _trio_kind() -> type[Waiter]:
-    from talkjs_async._core.limits.waiting_trio import TrioWaiter  # noqa: PLC0415
+    from talkjs_async.limits._waiter_trio import TrioWaiter  # noqa: PLC0415
 
     return TrioWaiter
 
 
 @cache
 def _asyncio_kinds() -> tuple[type[Waiter], type[Waiter]]:
-    from talkjs_async._core.limits.waiting_asyncio import (  # noqa: PLC0415
+    from talkjs_async.limits._waiter_asyncio import (  # noqa: PLC0415
         AlarmWaiter,
         AsyncioWaiter,
     )

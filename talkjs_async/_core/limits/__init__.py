@@ -1,1 +1,0 @@
-"""How the budget is counted and waited for: the machine room of `limits.py`."""
