@@ -10,9 +10,9 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from talkjs_async._core.redis.lease import HOLD
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.redis import RedisLimiter
+from talkjs_async.redis._lease import HOLD
 from tests.limits.contract import RATE, LimiterContract, MakeLimiter
 from tests.limits.laws import ANY_PROGRAMS, Step, check, run
 from tests.limits.redis_server import RedisServer

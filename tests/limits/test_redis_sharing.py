@@ -18,12 +18,12 @@ import anyio
 import pytest
 import redis
 
-from talkjs_async._core.redis.script import TAKE, Reply, TooLate, argument, read
-from talkjs_async._core.redis.store import Door, StoreLost, ThreadStore
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
 from talkjs_async.limits import LimiterEvent, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
+from talkjs_async.redis._script import TAKE, Reply, TooLate, argument, read
+from talkjs_async.redis._store import Door, StoreLost, ThreadStore
 from tests.limits.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from talkjs_async._core.redis.lease import HOLD
 from talkjs_async.limits import Limiter, TokenBucket
 from talkjs_async.redis import RedisLimiter
+from talkjs_async.redis._lease import HOLD
 from tests.limits.laws import ShakyClock
 from tests.limits.machine import BURST, CAP, FLOOR, RATE, LimiterMachine
 from tests.limits.redis_server import RedisServer

@@ -1,5 +1,5 @@
 """
-The same request budget for many processes and machines, in Redis or Valkey. Needs `[redis]`.
+The limiter whose tokens are kept in Redis.
 
 One task per process fetches tokens, whoever waits for them: a few calls a second at TalkJS's rates.
 While Redis is away, each process goes on with its share, and reports afterwards what it used.
@@ -13,11 +13,6 @@ from functools import partial
 from typing import Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async._core.redis.fetcher import Fetcher
-from talkjs_async._core.redis.lease import Leases
-from talkjs_async._core.redis.outage import OnOutage, Outage
-from talkjs_async._core.redis.script import Script
-from talkjs_async._core.redis.store import Door, Store
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
 from talkjs_async.limits._forks import call_after_fork
@@ -33,8 +28,10 @@ from talkjs_async.limits._level import (
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._queue import Line
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING, Lane
-
-__all__ = ["RedisLimiter", "Script", "Store"]
+from talkjs_async.redis._fetcher import Fetcher
+from talkjs_async.redis._lease import Leases
+from talkjs_async.redis._outage import OnOutage, Outage
+from talkjs_async.redis._store import Door
 
 
 class RedisLimiter:

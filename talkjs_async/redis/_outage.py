@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 import attrs
 
-from talkjs_async._core.redis.lease import Leases
-from talkjs_async._core.redis.script import Reply
 from talkjs_async.limits._level import Tokens
+from talkjs_async.redis._lease import Leases
+from talkjs_async.redis._script import Reply
 
 OnOutage = Literal["share", "closed", "open"]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import anyio
 import anyio.to_thread
 
-from talkjs_async._core.redis.script import Script
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
+from talkjs_async.redis._script import Script
 
 if TYPE_CHECKING:
     import redis

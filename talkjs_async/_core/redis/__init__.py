@@ -1,1 +1,0 @@
-"""The budget inside Redis: the machine room of `redis.py`."""
