@@ -18,7 +18,7 @@ from talkjs_async._core.options import (
 )
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.transport.slots import connections_for
+from talkjs_async._http.slots import connections_for
 from talkjs_async.limits import TokenBucket
 from talkjs_async.limits._forwarder import Relay
 from talkjs_async.resources.anonymous import Anonymous

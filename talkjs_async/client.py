@@ -27,8 +27,8 @@ from talkjs_async._core.options import (
 )
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.transport.slots import connections_for
 from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._http.slots import connections_for
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket

@@ -13,10 +13,10 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Literal
 
-from talkjs_async._core import multipart
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._http import multipart
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.files import FileDetails, read_file_token
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async._core.transport.slots import Connections, connections_for
+from talkjs_async._http.slots import Connections, connections_for
 from tests.core.server import Server
 
 Connect = Callable[..., Connections]

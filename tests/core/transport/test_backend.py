@@ -9,7 +9,7 @@ import sys
 import anyio
 import pytest
 
-from talkjs_async._core.transport.backend import load_backend
+from talkjs_async._http.backend import load_backend
 
 PROGRAM = """
 import json, sys, threading

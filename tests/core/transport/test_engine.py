@@ -12,9 +12,9 @@ import anyio
 import httpx
 import pytest
 
-from talkjs_async._core.transport import engine as engine_module
-from talkjs_async._core.transport.engine import Engine, engine_of
-from talkjs_async._core.transport.slots import Connections
+from talkjs_async._http import engine as engine_module
+from talkjs_async._http.engine import Engine, engine_of
+from talkjs_async._http.slots import Connections
 from talkjs_async.errors import (
     ConfigurationError,
     ConnectFailed,

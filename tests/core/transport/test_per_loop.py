@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from talkjs_async._core.transport.per_loop import PerLoop
+from talkjs_async._http.per_loop import PerLoop
 
 
 class Thing:

@@ -23,8 +23,8 @@ from anyio.lowlevel import current_token
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from talkjs_async._core.transport.engine import Engine
-from talkjs_async._core.transport.slots import Connections, Gate, Places, Slots, connections_for
+from talkjs_async._http.engine import Engine
+from talkjs_async._http.slots import Connections, Gate, Places, Slots, connections_for
 from talkjs_async.errors import ConfigurationError
 from tests.core.conftest import Connect
 from tests.core.server import Server

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import anyio
 
-from talkjs_async._core.transport.connection import open_client
-from talkjs_async._core.transport.engine import Engine, engine_of
-from talkjs_async._core.transport.per_loop import PerLoop
+from talkjs_async._http.connection import open_client
+from talkjs_async._http.engine import Engine, engine_of
+from talkjs_async._http.per_loop import PerLoop
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits._level import IN_FLIGHT
 

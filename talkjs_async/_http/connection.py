@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio.to_thread
 from anyio.lowlevel import current_token
 
-from talkjs_async._core.transport.engine import Engine
+from talkjs_async._http.engine import Engine
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -1,1 +1,0 @@
-"""Single connections, each its own client, for every event loop."""

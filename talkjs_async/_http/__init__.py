@@ -1,0 +1,1 @@
+"""HTTP: one connection per slot, and the bodies of uploads."""
