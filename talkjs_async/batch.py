@@ -22,7 +22,6 @@ import attrs
 
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.charges import PayingForEach, charges_of
-from talkjs_async._core.models.kinds import mismatch
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
 from talkjs_async.errors import (
@@ -33,6 +32,7 @@ from talkjs_async.errors import (
     TransportError,
     classify,
 )
+from talkjs_async.models._field_types import mismatch
 
 T = TypeVar("T")
 T1 = TypeVar("T1")

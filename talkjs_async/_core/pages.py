@@ -17,9 +17,9 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
 from talkjs_async._core.call import Call, Run
 from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models import _arguments as must_be
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -43,11 +43,11 @@ class App:
         return _APP.write(self)
 
 
-_APP = Shape(
+_APP = Schema(
     App,
-    id=("id", kinds.TEXT),
-    custom=("custom", kinds.TEXT_MAP),
-    default_locale=("defaultLocale", kinds.MAYBE_TEXT),
+    id=("id", field_type.TEXT),
+    custom=("custom", field_type.TEXT_MAP),
+    default_locale=("defaultLocale", field_type.MAYBE_TEXT),
 )
 
 
@@ -109,7 +109,7 @@ class Theme:
         return fields
 
 
-_THEME = Shape(Theme, base=("base", kinds.MAYBE_TEXT), files=("files", kinds.TEXT_MAP))
+_THEME = Schema(Theme, base=("base", field_type.MAYBE_TEXT), files=("files", field_type.TEXT_MAP))
 
 
 def read_themes(data: Any) -> Mapping[str, Theme]:
@@ -117,7 +117,7 @@ def read_themes(data: Any) -> Mapping[str, Theme]:
     return _THEMES(data)
 
 
-_THEMES = kinds.map_of(Theme.from_wire)
+_THEMES = field_type.map_of(Theme.from_wire)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -150,10 +150,10 @@ class AnonymousProject:
         return _ANONYMOUS.read(data)
 
 
-_ANONYMOUS = Shape(
+_ANONYMOUS = Schema(
     AnonymousProject,
-    app_id=("appId", kinds.TEXT),
-    claim_url=("claimUrl", kinds.MAYBE_TEXT),
-    access_token=("accessToken", kinds.MAYBE_TEXT),
-    secret_key=("secretKey", kinds.MAYBE_TEXT),
+    app_id=("appId", field_type.TEXT),
+    claim_url=("claimUrl", field_type.MAYBE_TEXT),
+    access_token=("accessToken", field_type.MAYBE_TEXT),
+    secret_key=("secretKey", field_type.MAYBE_TEXT),
 )

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import mismatch
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async.errors import DecodeError
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._field_types import mismatch
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -183,9 +183,9 @@ def read_node(data: Any) -> TextNode:
         return data
     if not isinstance(data, dict):
         raise mismatch("text or a node", data)
-    kind = kinds.text_at(data, "type")
+    kind = field_type.text_at(data, "type")
     if kind not in _NODES:
-        return UnknownNode(type=kind, data=kinds.frozen(data))
+        return UnknownNode(type=kind, data=field_type.frozen(data))
     node: TextNode = _NODES[kind].read(data)
     return node
 
@@ -195,27 +195,27 @@ def write_node(node: TextNode) -> Any:
     return node if isinstance(node, str) else node.to_wire()
 
 
-_TYPE: Final = ("type", kinds.TEXT)
-_CHILDREN: Final = ("children", kinds.many(read_node, write_node))
-_TEXT: Final = ("text", kinds.TEXT)
+_TYPE: Final = ("type", field_type.TEXT)
+_CHILDREN: Final = ("children", field_type.many(read_node, write_node))
+_TEXT: Final = ("text", field_type.TEXT)
 
-_MARKUP = Shape(MarkupNode, type=_TYPE, children=_CHILDREN)
-_BULLET_LIST = Shape(BulletListNode, "bulletList", children=_CHILDREN)
-_BULLET_POINT = Shape(BulletPointNode, "bulletPoint", children=_CHILDREN)
-_CODE_SPAN = Shape(CodeSpanNode, "codeSpan", text=_TEXT)
-_LINK = Shape(LinkNode, "link", url=("url", kinds.TEXT), children=_CHILDREN)
-_AUTO_LINK = Shape(AutoLinkNode, "autoLink", url=("url", kinds.TEXT), text=_TEXT)
-_ACTION = Shape(
+_MARKUP = Schema(MarkupNode, type=_TYPE, children=_CHILDREN)
+_BULLET_LIST = Schema(BulletListNode, "bulletList", children=_CHILDREN)
+_BULLET_POINT = Schema(BulletPointNode, "bulletPoint", children=_CHILDREN)
+_CODE_SPAN = Schema(CodeSpanNode, "codeSpan", text=_TEXT)
+_LINK = Schema(LinkNode, "link", url=("url", field_type.TEXT), children=_CHILDREN)
+_AUTO_LINK = Schema(AutoLinkNode, "autoLink", url=("url", field_type.TEXT), text=_TEXT)
+_ACTION = Schema(
     ActionNode,
     type=_TYPE,
-    action=("action", kinds.TEXT),
-    params=("params", kinds.TEXT_MAP),
+    action=("action", field_type.TEXT),
+    params=("params", field_type.TEXT_MAP),
     children=_CHILDREN,
 )
-_CUSTOM_EMOJI = Shape(CustomEmojiNode, "customEmoji", text=_TEXT)
-_MENTION = Shape(MentionNode, "mention", id=("id", kinds.TEXT), text=_TEXT)
+_CUSTOM_EMOJI = Schema(CustomEmojiNode, "customEmoji", text=_TEXT)
+_MENTION = Schema(MentionNode, "mention", id=("id", field_type.TEXT), text=_TEXT)
 
-_NODES: Final[dict[str, Shape[Any]]] = {
+_NODES: Final[dict[str, Schema[Any]]] = {
     "bold": _MARKUP,
     "italic": _MARKUP,
     "strikethrough": _MARKUP,
@@ -337,27 +337,27 @@ def read_block(data: Any) -> ContentBlock:
     return block
 
 
-_TEXT_BLOCK = Shape(TextBlock, "text", children=_CHILDREN)
-_FILE_BLOCK = Shape(
+_TEXT_BLOCK = Schema(TextBlock, "text", children=_CHILDREN)
+_FILE_BLOCK = Schema(
     FileBlock,
     "file",
-    file_token=("fileToken", kinds.TEXT),
-    url=("url", kinds.MAYBE_TEXT),
-    size=("size", kinds.MAYBE_WHOLE),
-    filename=("filename", kinds.MAYBE_TEXT),
-    subtype=("subtype", kinds.MAYBE_TEXT.if_any()),
-    width=("width", kinds.MAYBE_NUMBER.if_any()),
-    height=("height", kinds.MAYBE_NUMBER.if_any()),
-    duration=("duration", kinds.MAYBE_NUMBER.if_any()),
+    file_token=("fileToken", field_type.TEXT),
+    url=("url", field_type.MAYBE_TEXT),
+    size=("size", field_type.MAYBE_WHOLE),
+    filename=("filename", field_type.MAYBE_TEXT),
+    subtype=("subtype", field_type.MAYBE_TEXT.if_any()),
+    width=("width", field_type.MAYBE_NUMBER.if_any()),
+    height=("height", field_type.MAYBE_NUMBER.if_any()),
+    duration=("duration", field_type.MAYBE_NUMBER.if_any()),
 )
-_LOCATION_BLOCK = Shape(
+_LOCATION_BLOCK = Schema(
     LocationBlock,
     "location",
-    latitude=("latitude", kinds.NUMBER),
-    longitude=("longitude", kinds.NUMBER),
+    latitude=("latitude", field_type.NUMBER),
+    longitude=("longitude", field_type.NUMBER),
 )
 
-_BLOCKS: Final[dict[str, Shape[Any]]] = {
+_BLOCKS: Final[dict[str, Schema[Any]]] = {
     "text": _TEXT_BLOCK,
     "file": _FILE_BLOCK,
     "location": _LOCATION_BLOCK,

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import Kind
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment, moment_or_none
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._field_types import FieldType
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 from talkjs_async.models.messages import Message
 from talkjs_async.models.participants import NOTIFY, Access, Notify, Participation
 
@@ -71,23 +71,23 @@ class Conversation:
         return _CONVERSATION.write(self)
 
 
-_FIELDS: Final[dict[str, tuple[str, Kind[Any]]]] = {
-    "id": ("id", kinds.TEXT),
-    "subject": ("subject", kinds.MAYBE_TEXT),
-    "photo_url": ("photoUrl", kinds.MAYBE_TEXT),
-    "topic_id": ("topicId", kinds.MAYBE_TEXT),
-    "welcome_messages": ("welcomeMessages", kinds.TEXTS),
-    "custom": ("custom", kinds.TEXT_MAP),
-    "last_message": ("lastMessage", kinds.one(Message.from_wire, Message.to_wire).or_none()),
+_FIELDS: Final[dict[str, tuple[str, FieldType[Any]]]] = {
+    "id": ("id", field_type.TEXT),
+    "subject": ("subject", field_type.MAYBE_TEXT),
+    "photo_url": ("photoUrl", field_type.MAYBE_TEXT),
+    "topic_id": ("topicId", field_type.MAYBE_TEXT),
+    "welcome_messages": ("welcomeMessages", field_type.TEXTS),
+    "custom": ("custom", field_type.TEXT_MAP),
+    "last_message": ("lastMessage", field_type.one(Message.from_wire, Message.to_wire).or_none()),
     "participants": (
         "participants",
-        kinds.mapped(Participation.from_wire, Participation.to_wire),
+        field_type.mapped(Participation.from_wire, Participation.to_wire),
     ),
-    "created_at_ms": ("createdAt", kinds.MOMENT),
-    "everyone_read_until_ms": ("everyoneReadUntil", kinds.MAYBE_MOMENT.if_any()),
+    "created_at_ms": ("createdAt", field_type.MOMENT),
+    "everyone_read_until_ms": ("everyoneReadUntil", field_type.MAYBE_MOMENT.if_any()),
 }
 
-_CONVERSATION = Shape(Conversation, **_FIELDS)
+_CONVERSATION = Schema(Conversation, **_FIELDS)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -159,16 +159,16 @@ class UserConversation:
         return _USER_CONVERSATION.write(self)
 
 
-_USER_CONVERSATION = Shape(
+_USER_CONVERSATION = Schema(
     UserConversation,
     **_FIELDS,
-    unread_message_count=("unreadMessageCount", kinds.MAYBE_WHOLE.if_any()),
-    is_unread=("isUnread", kinds.MAYBE_FLAG.if_any()),
-    access=("access", kinds.MAYBE_TEXT.if_any()),
+    unread_message_count=("unreadMessageCount", field_type.MAYBE_WHOLE.if_any()),
+    is_unread=("isUnread", field_type.MAYBE_FLAG.if_any()),
+    access=("access", field_type.MAYBE_TEXT.if_any()),
     notify=("notify", NOTIFY.or_none().if_any()),
-    joined_at_ms=("joinedAt", kinds.MAYBE_MOMENT.if_any()),
-    read_until_ms=("readUntil", kinds.MAYBE_MOMENT.if_any()),
-    last_message_at_ms=("lastMessageAt", kinds.MAYBE_MOMENT.if_any()),
+    joined_at_ms=("joinedAt", field_type.MAYBE_MOMENT.if_any()),
+    read_until_ms=("readUntil", field_type.MAYBE_MOMENT.if_any()),
+    last_message_at_ms=("lastMessageAt", field_type.MAYBE_MOMENT.if_any()),
 )
 
 

@@ -17,12 +17,12 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import Kind, mapping
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import moment_or_none
 from talkjs_async.errors import DecodeError
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._field_types import FieldType, mapping
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 from talkjs_async.models.conversations import Conversation
 from talkjs_async.models.messages import Message
 from talkjs_async.models.users import User
@@ -304,11 +304,11 @@ _COMMON: Final = {"id", "created_at_ms", "data", "extra"}
 _PARTS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "user": ("user", User.from_wire),
     "message": ("message", Message.from_wire),
-    "messages": ("messages", kinds.array_of(Message.from_wire)),
+    "messages": ("messages", field_type.array_of(Message.from_wire)),
     "conversation": ("conversation", Conversation.from_wire),
     "sender": ("sender", User.from_wire),
     "recipient": ("recipient", User.from_wire),
-    "notification_id": ("notificationId", kinds.TEXT.read),
+    "notification_id": ("notificationId", field_type.TEXT.read),
 }
 
 
@@ -331,19 +331,19 @@ def _read_moment(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:
         return int(value)
     try:
-        return kinds.MOMENT.read(value)
+        return field_type.MOMENT.read(value)
     except DecodeError:
         return None
 
 
 def _read_data(value: Any) -> Mapping[str, Any]:
-    return kinds.frozen(mapping(value))
+    return field_type.frozen(mapping(value))
 
 
-_ENVELOPE = Shape(
+_ENVELOPE = Schema(
     UnknownEvent,
-    id=("id", kinds.TEXT),
-    type=("type", kinds.TEXT),
-    created_at_ms=("createdAt", Kind(_read_moment, absent=None)),
-    data=("data", Kind(_read_data, dict, absent=EMPTY)),
+    id=("id", field_type.TEXT),
+    type=("type", field_type.TEXT),
+    created_at_ms=("createdAt", FieldType(_read_moment, absent=None)),
+    data=("data", FieldType(_read_data, dict, absent=EMPTY)),
 )

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -55,4 +55,4 @@ def read_file_token(data: Any) -> str:
     Raises:
         DecodeError: Neither is there.
     """
-    return kinds.text_at(data, "attachmentToken", "fileToken")
+    return field_type.text_at(data, "attachmentToken", "fileToken")

@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeAlias, cast
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models.frozen_map import FrozenMap
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models._frozen_map import FrozenMap
 
 Operator: TypeAlias = Literal["==", "!=", "oneOf", "!oneOf"]
 

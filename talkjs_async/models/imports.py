@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, milliseconds
+from talkjs_async.models import _arguments as must_be
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)

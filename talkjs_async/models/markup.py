@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from talkjs_async._core.models import kinds
 from talkjs_async.errors import DecodeError
+from talkjs_async.models import _field_types as field_type
 from talkjs_async.models.content import (
     AutoLinkNode,
     CodeSpanNode,
@@ -27,7 +27,7 @@ from talkjs_async.models.content import (
     read_node,
 )
 
-_read_nodes = kinds.array_of(read_node)
+_read_nodes = field_type.array_of(read_node)
 
 _FILE_SIGNS: Final = {"video": "🎥", "image": "📷", "audio": "🎧"}
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import mismatch
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment, moment_or_none
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._field_types import mismatch
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 from talkjs_async.models.content import (
     ContentBlock,
     LocationBlock,
@@ -49,7 +49,9 @@ class Attachment:
         return _ATTACHMENT.write(self)
 
 
-_ATTACHMENT = Shape(Attachment, url=("url", kinds.TEXT), size=("size", kinds.MAYBE_WHOLE))
+_ATTACHMENT = Schema(
+    Attachment, url=("url", field_type.TEXT), size=("size", field_type.MAYBE_WHOLE)
+)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -82,7 +84,7 @@ class Location:
         return [self.latitude, self.longitude]
 
 
-_read_numbers = kinds.array_of(kinds.NUMBER.read)
+_read_numbers = field_type.array_of(field_type.NUMBER.read)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -175,23 +177,23 @@ class Message:
         return MESSAGE.write(self)
 
 
-MESSAGE = Shape(
+MESSAGE = Schema(
     Message,
-    id=("id", kinds.TEXT),
-    conversation_id=("conversationId", kinds.TEXT),
-    type=("type", kinds.TEXT),
-    sender_id=("senderId", kinds.MAYBE_TEXT),
-    text=("text", kinds.MAYBE_TEXT),
-    attachment=("attachment", kinds.one(Attachment.from_wire, Attachment.to_wire).or_none()),
-    location=("location", kinds.one(Location.from_wire, Location.to_wire).or_none()),
-    content_json=("content", kinds.ARRAY.if_any()),
-    read_by=("readBy", kinds.TEXTS),
-    origin=("origin", kinds.MAYBE_TEXT),
-    referenced_message_id=("referencedMessageId", kinds.MAYBE_TEXT),
-    custom=("custom", kinds.TEXT_MAP),
-    reactions_json=("reactions", kinds.JSON.if_any()),
-    created_at_ms=("createdAt", kinds.MOMENT),
-    edited_at_ms=("editedAt", kinds.MAYBE_MOMENT),
+    id=("id", field_type.TEXT),
+    conversation_id=("conversationId", field_type.TEXT),
+    type=("type", field_type.TEXT),
+    sender_id=("senderId", field_type.MAYBE_TEXT),
+    text=("text", field_type.MAYBE_TEXT),
+    attachment=("attachment", field_type.one(Attachment.from_wire, Attachment.to_wire).or_none()),
+    location=("location", field_type.one(Location.from_wire, Location.to_wire).or_none()),
+    content_json=("content", field_type.ARRAY.if_any()),
+    read_by=("readBy", field_type.TEXTS),
+    origin=("origin", field_type.MAYBE_TEXT),
+    referenced_message_id=("referencedMessageId", field_type.MAYBE_TEXT),
+    custom=("custom", field_type.TEXT_MAP),
+    reactions_json=("reactions", field_type.JSON.if_any()),
+    created_at_ms=("createdAt", field_type.MOMENT),
+    edited_at_ms=("editedAt", field_type.MAYBE_MOMENT),
 )
 """Its `read` is `Message.from_wire` without one more function in between: for long lists."""
 
@@ -213,7 +215,7 @@ class SentMessage:
         return _SENT.write(self)
 
 
-_SENT = Shape(SentMessage, id=("id", kinds.TEXT))
+_SENT = Schema(SentMessage, id=("id", field_type.TEXT))
 
 
 def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
@@ -221,7 +223,7 @@ def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
     return _ALL_SENT(data)
 
 
-_ALL_SENT = kinds.array_of(SentMessage.from_wire)
+_ALL_SENT = field_type.array_of(SentMessage.from_wire)
 
 
 def _as_blocks(value: Iterable[ContentBlock] | Unset) -> tuple[ContentBlock, ...] | Unset:

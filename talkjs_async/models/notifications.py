@@ -7,9 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models.frozen_map import EMPTY
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models._frozen_map import EMPTY
 
 Channel: TypeAlias = Literal["email", "sms"]
 

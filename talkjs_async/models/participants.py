@@ -8,12 +8,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import Kind, mismatch
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment_or_none
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._field_types import FieldType, mismatch
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 Access: TypeAlias = Literal["ReadWrite", "Read", "None"]
 """What a participant may do. The word "None" hides the conversation and keeps the participation."""
@@ -71,15 +71,15 @@ def _read_notify(value: Any) -> bool | str:
     raise mismatch("true, false or text", value)
 
 
-NOTIFY: Final = Kind(_read_notify, absent=True, fast="v if v.__class__ is bool else {read}(v)")
+NOTIFY: Final = FieldType(_read_notify, absent=True, fast="v if v.__class__ is bool else {read}(v)")
 
-_PARTICIPATION = Shape(
+_PARTICIPATION = Schema(
     Participation,
-    access=("access", attrs.evolve(kinds.TEXT, absent="ReadWrite")),
+    access=("access", attrs.evolve(field_type.TEXT, absent="ReadWrite")),
     notify=("notify", NOTIFY),
-    is_unread=("isUnread", kinds.MAYBE_FLAG.if_any()),
-    joined_at_ms=("joinedAt", kinds.MAYBE_MOMENT.if_any()),
-    read_until_ms=("readUntil", kinds.MAYBE_MOMENT.if_any()),
+    is_unread=("isUnread", field_type.MAYBE_FLAG.if_any()),
+    joined_at_ms=("joinedAt", field_type.MAYBE_MOMENT.if_any()),
+    read_until_ms=("readUntil", field_type.MAYBE_MOMENT.if_any()),
 )
 
 
@@ -118,4 +118,4 @@ def read_email_address(data: Any) -> str:
     Raises:
         DecodeError: It is something else.
     """
-    return kinds.text_at(data, "emailAddress")
+    return field_type.text_at(data, "emailAddress")

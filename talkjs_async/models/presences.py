@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -44,15 +44,15 @@ class PresenceSession:
         return _SESSION.write(self)
 
 
-_SESSION = Shape(
+_SESSION = Schema(
     PresenceSession,
-    selected_conversation_id=("selectedConversationId", kinds.MAYBE_TEXT),
-    custom=("custom", kinds.TEXT_MAP),
-    has_focus=("hasFocus", kinds.MAYBE_FLAG),
-    is_typing=("isTyping", kinds.MAYBE_FLAG),
-    session_id=("sessionId", kinds.MAYBE_TEXT),
+    selected_conversation_id=("selectedConversationId", field_type.MAYBE_TEXT),
+    custom=("custom", field_type.TEXT_MAP),
+    has_focus=("hasFocus", field_type.MAYBE_FLAG),
+    is_typing=("isTyping", field_type.MAYBE_FLAG),
+    session_id=("sessionId", field_type.MAYBE_TEXT),
 )
-_SESSIONS = kinds.many(PresenceSession.from_wire, PresenceSession.to_wire)
+_SESSIONS = field_type.many(PresenceSession.from_wire, PresenceSession.to_wire)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -84,9 +84,9 @@ class Presence:
         return _PRESENCE.write(self)
 
 
-_PRESENCE = Shape(
+_PRESENCE = Schema(
     Presence,
-    status=("status", kinds.MAYBE_TEXT),
+    status=("status", field_type.MAYBE_TEXT),
     background_sessions=("backgroundSessions", _SESSIONS),
     widgets=("widgets", _SESSIONS),
 )
@@ -102,7 +102,7 @@ def read_presences(data: Any) -> Mapping[str, Presence]:
     return _PRESENCES(data)
 
 
-_PRESENCES = kinds.under_data(kinds.map_of(Presence.from_wire))
+_PRESENCES = field_type.under_data(field_type.map_of(Presence.from_wire))
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -176,10 +176,10 @@ class UserSession:
         return _USER_SESSION.write(self)
 
 
-_USER_SESSION = Shape(
+_USER_SESSION = Schema(
     UserSession,
-    is_typing=("isTyping", kinds.FLAG),
-    current_conversation_id=("currentConversationId", kinds.MAYBE_TEXT),
+    is_typing=("isTyping", field_type.FLAG),
+    current_conversation_id=("currentConversationId", field_type.MAYBE_TEXT),
 )
 
 
@@ -188,4 +188,4 @@ def read_user_sessions(data: Any) -> tuple[UserSession, ...]:
     return _USER_SESSIONS(data)
 
 
-_USER_SESSIONS = kinds.array_of(UserSession.from_wire)
+_USER_SESSIONS = field_type.array_of(UserSession.from_wire)

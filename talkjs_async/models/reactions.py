@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async._core.arguments import is_id
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.kinds import mapping
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import moment_or_none
 from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._arguments import is_id
+from talkjs_async.models._field_types import mapping
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 LONGEST_CUSTOM_EMOJI: Final = 50
 
@@ -62,13 +62,13 @@ class Reaction:
         return _REACTION.write(self)
 
 
-_REACTION = Shape(
+_REACTION = Schema(
     Reaction,
-    emoji=("emoji", kinds.TEXT),
-    count=("count", kinds.MAYBE_WHOLE),
-    user_ids=("userIds", kinds.TEXTS.if_any()),
-    created_at_ms=("createdAt", kinds.MAYBE_MOMENT.if_any()),
-    current_user_reacted=("currentUserReacted", kinds.MAYBE_FLAG.if_any()),
+    emoji=("emoji", field_type.TEXT),
+    count=("count", field_type.MAYBE_WHOLE),
+    user_ids=("userIds", field_type.TEXTS.if_any()),
+    created_at_ms=("createdAt", field_type.MAYBE_MOMENT.if_any()),
+    current_user_reacted=("currentUserReacted", field_type.MAYBE_FLAG.if_any()),
 )
 
 

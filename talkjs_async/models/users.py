@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment
+from talkjs_async.models import _arguments as must_be
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -65,22 +65,22 @@ class User:
         return _USER.write(self)
 
 
-_PUSH_TOKENS = kinds.mapped(kinds.MAYBE_FLAG.or_absent, kinds.MAYBE_FLAG.write)
+_PUSH_TOKENS = field_type.mapped(field_type.MAYBE_FLAG.or_absent, field_type.MAYBE_FLAG.write)
 
-_USER = Shape(
+_USER = Schema(
     User,
-    id=("id", kinds.TEXT),
-    name=("name", kinds.TEXT),
-    email=("email", kinds.TEXTS),
-    phone=("phone", kinds.TEXTS),
-    photo_url=("photoUrl", kinds.MAYBE_TEXT),
-    welcome_message=("welcomeMessage", kinds.MAYBE_TEXT),
-    locale=("locale", kinds.MAYBE_TEXT),
-    role=("role", kinds.MAYBE_TEXT),
-    availability_text=("availabilityText", kinds.MAYBE_TEXT.if_any()),
-    custom=("custom", kinds.TEXT_MAP),
+    id=("id", field_type.TEXT),
+    name=("name", field_type.TEXT),
+    email=("email", field_type.TEXTS),
+    phone=("phone", field_type.TEXTS),
+    photo_url=("photoUrl", field_type.MAYBE_TEXT),
+    welcome_message=("welcomeMessage", field_type.MAYBE_TEXT),
+    locale=("locale", field_type.MAYBE_TEXT),
+    role=("role", field_type.MAYBE_TEXT),
+    availability_text=("availabilityText", field_type.MAYBE_TEXT.if_any()),
+    custom=("custom", field_type.TEXT_MAP),
     push_tokens=("pushTokens", _PUSH_TOKENS.if_any()),
-    created_at_ms=("createdAt", kinds.MOMENT),
+    created_at_ms=("createdAt", field_type.MOMENT),
 )
 
 

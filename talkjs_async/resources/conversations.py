@@ -15,9 +15,9 @@ from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.pages import Listing, page_limit
 from talkjs_async._core.wire import UNSET, Unset, milliseconds
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._queries import ConversationQuery, Direction, Order, activity
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
-from talkjs_async.models.queries import ConversationQuery, Direction, Order, activity
 
 MOST_CONVERSATIONS_PER_PAGE = 30
 

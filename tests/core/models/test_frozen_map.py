@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async._core.models.frozen_map import FrozenMap
+from talkjs_async.models._frozen_map import FrozenMap
 
 
 def change(key: str) -> Callable[[Any], object]:

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
-from talkjs_async._core.models.frozen_map import FrozenMap
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._frozen_map import FrozenMap
 
 Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 

@@ -18,9 +18,9 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from talkjs_async._core.models.frozen_map import FrozenMap
-from talkjs_async._core.models.kinds import ABSENT, Kind, frozen, mapping, mismatch, under
 from talkjs_async.errors import DecodeError
+from talkjs_async.models._field_types import ABSENT, FieldType, frozen, mapping, mismatch, under
+from talkjs_async.models._frozen_map import FrozenMap
 
 M = TypeVar("M")
 
@@ -29,10 +29,10 @@ M = TypeVar("M")
 class _Field:
     attribute: str
     key: str
-    kind: Kind[Any]
+    kind: FieldType[Any]
 
 
-class Shape(Generic[M]):
+class Schema(Generic[M]):
     """
     The table of one model.
 
@@ -44,7 +44,7 @@ class Shape(Generic[M]):
     """
 
     def __init__(
-        self, model: type[M], tag: str | None = None, /, **fields: tuple[str, Kind[Any]]
+        self, model: type[M], tag: str | None = None, /, **fields: tuple[str, FieldType[Any]]
     ) -> None:
         self._model = model
         self._draft = _draft_of(model)

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from talkjs_async._core import arguments as must_be
 from talkjs_async._core.pages import Activity
 from talkjs_async._core.wire import milliseconds
+from talkjs_async.models import _arguments as must_be
 from talkjs_async.models.conversations import Conversation, UserConversation
 from talkjs_async.models.filters import Filter
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async import models
-from talkjs_async._core.models import kinds
-from talkjs_async._core.models.frozen_map import EMPTY
-from talkjs_async._core.models.shapes import Shape
 from talkjs_async.errors import DecodeError
+from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._schema import Schema
 from tests.models.shapes_of_everything import JSON, MANGLED, MODELS
 
 
@@ -29,22 +29,22 @@ class Point:
     extra: Any = EMPTY
 
 
-POINT = Shape(
+POINT = Schema(
     Point,
     "point",
-    name=("theName", kinds.TEXT),
-    height=("height", kinds.MAYBE_NUMBER.if_any()),
+    name=("theName", field_type.TEXT),
+    height=("height", field_type.MAYBE_NUMBER.if_any()),
 )
 
 
-def all_shapes() -> list[Shape[Any]]:
+def all_shapes() -> list[Schema[Any]]:
     """The tables of all models."""
     modules = [
         importlib.import_module(f"{models.__name__}.{found.name}")
         for found in pkgutil.iter_modules(models.__path__)
     ]
     tables = [thing for module in modules for thing in vars(module).values()]
-    return [table for table in tables if isinstance(table, Shape)]
+    return [table for table in tables if isinstance(table, Schema)]
 
 
 def outcome(read: Any, wire: Any) -> str:
@@ -57,7 +57,7 @@ def outcome(read: Any, wire: Any) -> str:
 
 @settings(max_examples=500)
 @given(st.sampled_from(all_shapes()), st.one_of(JSON, MANGLED, *MODELS.values()))
-def test_the_fast_reader_and_the_careful_one_agree(shape: Shape[Any], wire: Any) -> None:
+def test_the_fast_reader_and_the_careful_one_agree(shape: Schema[Any], wire: Any) -> None:
     fast = outcome(shape.read, wire)
 
     careful = outcome(shape._read_carefully, wire)
@@ -113,7 +113,7 @@ def test_an_error_says_what_was_expected_where(wire: Any, said: str) -> None:
 
 
 def test_an_error_in_a_list_in_a_map_names_the_whole_path() -> None:
-    read = kinds.under_data(kinds.map_of(kinds.array_of(POINT.read)))
+    read = field_type.under_data(field_type.map_of(field_type.array_of(POINT.read)))
 
     with pytest.raises(DecodeError) as caught:
         read({"data": {"alps": [{"type": "point", "theName": "a"}, {"theName": 1}]}})
@@ -122,17 +122,17 @@ def test_an_error_in_a_list_in_a_map_names_the_whole_path() -> None:
 
 
 def test_php_writes_an_empty_map_as_an_empty_array() -> None:
-    assert EMPTY == kinds.TEXT_MAP.read([])
-    assert {} == kinds.map_of(kinds.TEXT.read)([])
+    assert EMPTY == field_type.TEXT_MAP.read([])
+    assert {} == field_type.map_of(field_type.TEXT.read)([])
 
 
 @pytest.mark.parametrize("wire", [0, "", False, [""], {"a": 1}])
 def test_nothing_else_passes_for_a_map_of_texts(wire: Any) -> None:
     with pytest.raises(DecodeError):
-        kinds.TEXT_MAP.read(wire)
+        field_type.TEXT_MAP.read(wire)
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    assert 1_700_000_000_000 == kinds.MOMENT.read(1_700_000_000_000.0)
+    assert 1_700_000_000_000 == field_type.MOMENT.read(1_700_000_000_000.0)
     with pytest.raises(DecodeError):
-        kinds.MOMENT.read(1.5)
+        field_type.MOMENT.read(1.5)

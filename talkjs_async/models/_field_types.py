@@ -12,8 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from talkjs_async._core.models.frozen_map import EMPTY, FrozenMap
 from talkjs_async.errors import DecodeError
+from talkjs_async.models._frozen_map import EMPTY, FrozenMap
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ NEEDED: Final = object()
 
 
 @attrs.frozen
-class Kind(Generic[T]):
+class FieldType(Generic[T]):
     """
     What a value may be.
 
@@ -51,16 +51,16 @@ class Kind(Generic[T]):
             return absent
         return self.read(value)
 
-    def or_none(self) -> Kind[T | None]:
+    def or_none(self) -> FieldType[T | None]:
         """The same, where a missing key and null mean None."""
-        return Kind(
+        return FieldType(
             read=self.read,
             write=lambda value: None if value is None else self.write(value),
             absent=None,
             fast=f"None if v is None else {self.fast}",
         )
 
-    def if_any(self) -> Kind[T]:
+    def if_any(self) -> FieldType[T]:
         """The same, for a key that TalkJS often leaves out."""
         return attrs.evolve(self, sparse=True)
 
@@ -144,14 +144,14 @@ def text_at(data: Any, *keys: str) -> str:
         raise under(f".{key}", error) from None
 
 
-def one(read: Callable[[Any], T], write: Callable[[T], Any]) -> Kind[T]:
+def one(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[T]:
     """An object with a model of its own."""
-    return Kind(read, write)
+    return FieldType(read, write)
 
 
-def many(read: Callable[[Any], T], write: Callable[[T], Any]) -> Kind[tuple[T, ...]]:
+def many(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[tuple[T, ...]]:
     """An array; a missing one is empty."""
-    return Kind(
+    return FieldType(
         array_of(read),
         lambda items: [write(item) for item in items],
         absent=(),
@@ -159,9 +159,9 @@ def many(read: Callable[[Any], T], write: Callable[[T], Any]) -> Kind[tuple[T, .
     )
 
 
-def mapped(read: Callable[[Any], T], write: Callable[[T], Any]) -> Kind[Mapping[str, T]]:
+def mapped(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[Mapping[str, T]]:
     """An object with free keys; a missing one is empty."""
-    return Kind(
+    return FieldType(
         map_of(read),
         lambda items: {key: write(item) for key, item in items.items()},
         absent=EMPTY,
@@ -229,22 +229,22 @@ def _json(value: Any) -> Any:
 _EMPTY_ARRAY_FAST: Final = "{absent} if v.__class__ is list and not v else {read}(v)"
 _EMPTY_MAP_FAST: Final = "{absent} if v.__class__ is dict and not v else {read}(v)"
 
-TEXT: Final = Kind(_text, fast="v if v.__class__ is str else {read}(v)")
+TEXT: Final = FieldType(_text, fast="v if v.__class__ is str else {read}(v)")
 MAYBE_TEXT: Final = TEXT.or_none()
-FLAG: Final = Kind(_flag)
+FLAG: Final = FieldType(_flag)
 MAYBE_FLAG: Final = FLAG.or_none()
-NUMBER: Final = Kind(_number)
+NUMBER: Final = FieldType(_number)
 MAYBE_NUMBER: Final = NUMBER.or_none()
-WHOLE: Final = Kind(_whole, fast="v if v.__class__ is int else {read}(v)")
+WHOLE: Final = FieldType(_whole, fast="v if v.__class__ is int else {read}(v)")
 MAYBE_WHOLE: Final = WHOLE.or_none()
 MOMENT: Final = WHOLE
 """Unix milliseconds, kept as they are; `wire.moment` refuses what no datetime can hold."""
 MAYBE_MOMENT: Final = MAYBE_WHOLE
-TEXTS: Final = Kind(_texts, list, absent=(), fast=_EMPTY_ARRAY_FAST)
-TEXT_MAP: Final = Kind(_text_map, dict, absent=EMPTY, fast=_EMPTY_MAP_FAST)
-JSON: Final = Kind(_json, absent=None, fast="v")
+TEXTS: Final = FieldType(_texts, list, absent=(), fast=_EMPTY_ARRAY_FAST)
+TEXT_MAP: Final = FieldType(_text_map, dict, absent=EMPTY, fast=_EMPTY_MAP_FAST)
+JSON: Final = FieldType(_json, absent=None, fast="v")
 """Whatever it is, as it came."""
-ARRAY: Final = Kind(
+ARRAY: Final = FieldType(
     array_of(_json), list, absent=(), fast="tuple(v) if v.__class__ is list else {read}(v)"
 )
 

@@ -1,1 +1,0 @@
-"""How a model reads what came over the wire: the machine room of `models/`."""
