@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Unauthorized,
         WebhookError,
     )
+    from talkjs_async.identity import one_on_one_id
     from talkjs_async.limits import Budget, Limiter, TokenBucket
     from talkjs_async.models.app import AnonymousProject, App, Theme
     from talkjs_async.models.content import (
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from talkjs_async.models.presences import Presence, PresenceSession, UserSession
     from talkjs_async.models.reactions import Reaction
     from talkjs_async.models.users import User, UserInput
-    from talkjs_async.tokens import one_on_one_id
     from talkjs_async.webhooks import Webhooks
 
 __all__ = [

@@ -31,6 +31,7 @@ from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async._http.slots import connections_for
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.identity import Tokens
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
 from talkjs_async.limits._forwarder import Relay
 from talkjs_async.limits._waiter import Lane
@@ -41,7 +42,6 @@ from talkjs_async.resources.presences import Presences
 from talkjs_async.resources.reactions import Reactions
 from talkjs_async.resources.users import Users
 from talkjs_async.telemetry import Hook
-from talkjs_async.tokens import Tokens
 
 if TYPE_CHECKING:
     import httpx

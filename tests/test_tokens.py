@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.tokens import Tokens, one_on_one_id
+from talkjs_async.identity import Tokens, one_on_one_id
 
 NOW = 1_750_000_000.5
 KEY = "sk_test_a_key_that_is_long_enough_for_jwt"

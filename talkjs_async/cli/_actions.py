@@ -16,7 +16,7 @@ from talkjs_async.cli._job_runner import run_job
 from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, NotFound, TalkJSError, WebhookError
-from talkjs_async.tokens import Tokens
+from talkjs_async.identity import Tokens
 from talkjs_async.webhooks import Webhooks
 
 Format = Literal["csv", "jsonl"]

@@ -37,8 +37,8 @@ from talkjs_async import (
     one_on_one_id,
 )
 from talkjs_async.bulk import BulkReport, Job, Progress, RecordFile, RecordReport
+from talkjs_async.identity import Tokens
 from talkjs_async.models.events import Event
-from talkjs_async.tokens import Tokens
 
 NoResult: TypeAlias = Coroutine[Any, Any, None]
 

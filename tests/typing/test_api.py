@@ -12,7 +12,7 @@ import pytest
 
 from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages, Webhooks, bulk
 from talkjs_async._core.endpoint import Resource
-from talkjs_async.tokens import Tokens
+from talkjs_async.identity import Tokens
 
 FILE = Path(__file__).with_name("api.py")
 ROOT = FILE.parents[2]
