@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from talkjs_async import AsyncTalkJS, Limiter, RateLimitWaitTimeout, TokenBucket, User, call_of
-from talkjs_async._core.charges import PayingForEach, charges_of
+from talkjs_async.batch._charges import PayingForEach, charges_of
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.journal import Exchange

@@ -21,9 +21,9 @@ import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
-from talkjs_async._core.charges import PayingForEach, charges_of
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
+from talkjs_async.batch._charges import PayingForEach, charges_of
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
