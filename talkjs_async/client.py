@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
-from talkjs_async._core.call import Bucket, Call, Method, as_is
+from talkjs_async._core.call import Bucket, Call, Lane, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
@@ -34,7 +34,6 @@ from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
 from talkjs_async.limits._forwarder import Relay
-from talkjs_async.limits._waiter import Lane
 from talkjs_async.resources.conversations import Conversations
 from talkjs_async.resources.messages import Messages
 from talkjs_async.resources.participants import Participants

@@ -17,8 +17,7 @@ from typing import Final
 
 import attrs
 
-from talkjs_async._core.call import Bucket
-from talkjs_async.limits._waiter import Lane
+from talkjs_async._core.call import Bucket, Lane
 
 logger: Final = logging.getLogger("talkjs_async")
 

@@ -20,6 +20,9 @@ T = TypeVar("T")
 Bucket = Literal["ordinary", "batch", "anonymous"]
 """Which of TalkJS's budgets a request is charged to. The last one is not an app's."""
 
+Lane = Literal["interactive", "background"]
+"""Which queue for the budget a call waits in."""
+
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 
 

@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from talkjs_async._core.call import Call, Run
+from talkjs_async._core.wire import is_id
 from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.models import _arguments as must_be
 
 T = TypeVar("T")
 
@@ -64,6 +64,11 @@ class Activity(Generic[T]):
     ascending: bool
 
 
+def _check_cursor(_listing: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not is_id(value):
+        raise ConfigurationError(field.name, "must be a non-empty text (str).")
+
+
 @attrs.frozen(kw_only=True)
 class Listing(Generic[T]):
     """
@@ -81,7 +86,7 @@ class Listing(Generic[T]):
     path: str
     query: dict[str, str]
     limit: int
-    starting_after: str | None = attrs.field(validator=must_be.ID_OR_NULL)
+    starting_after: str | None = attrs.field(validator=_check_cursor)
     item: Callable[[Any], T]
     key: Callable[[T], str]
     activity: Activity[T] | None = None

@@ -15,7 +15,7 @@ import anyio
 import attrs
 
 from talkjs_async._core import codec
-from talkjs_async._core.call import Bucket, Call, Chunks, Upload, nothing, target
+from talkjs_async._core.call import Bucket, Call, Chunks, Lane, Upload, nothing, target
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
 from talkjs_async._http.engine import Engine
@@ -23,7 +23,6 @@ from talkjs_async._http.slots import Connections
 from talkjs_async.auth import Auth
 from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError, classify
 from talkjs_async.limits import Limiter
-from talkjs_async.limits._waiter import Lane
 from talkjs_async.telemetry import AttemptEnded, Hook, RetryScheduled, emit
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-The words between Python and TalkJS's JSON: not given, and moments.
+What travels between Python and TalkJS's JSON: text, moments, and what is not given.
 
 Knows no noun of the API and no transport. Models, resources and tokens call it.
 """
@@ -38,6 +38,22 @@ UNSET: Final = Unset.UNSET
 def drop_unset(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the fields that were given. None was given: it clears the field at TalkJS."""
     return {key: value for key, value in fields.items() if value is not UNSET}
+
+
+def is_text(value: object) -> bool:
+    """Text that UTF-8 can carry: no half of a surrogate pair."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_id(value: object) -> bool:
+    """Text that can name something."""
+    return is_text(value) and value != ""
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,10 +14,10 @@ from typing import Final
 
 import attrs
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
 from talkjs_async.limits import Budget, Limiter
-from talkjs_async.limits._waiter import Lane
 
 _logger: Final = logging.getLogger("talkjs_async")
 

@@ -21,14 +21,13 @@ import attrs
 from anyio.abc import TaskGroup
 from anyio.lowlevel import current_token
 
-from talkjs_async._core.call import Call
+from talkjs_async._core.call import Call, Lane
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
 from talkjs_async.batch import MOST_OPERATIONS, Reply, encode, failure_for, failure_of
 from talkjs_async.batch._charges import charges_of
 from talkjs_async.errors import ConfigurationError, OutcomeUnknown, RateLimited, TalkJSError
 from talkjs_async.limits import Budget, Limiter
-from talkjs_async.limits._waiter import Lane
 
 T = TypeVar("T")
 

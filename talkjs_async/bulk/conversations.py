@@ -22,7 +22,7 @@ from talkjs_async.bulk._engine.records import (
 )
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 from talkjs_async.models.conversations import Conversation, ConversationInput
 
 ConversationRecord: TypeAlias = (

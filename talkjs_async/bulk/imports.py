@@ -36,7 +36,7 @@ from talkjs_async.errors import (
     ServerError,
     TalkJSError,
 )
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 from talkjs_async.models.imports import ImportedMessage
 from talkjs_async.models.messages import Message
 from talkjs_async.resources.imports import MOST_MESSAGES_PER_POST

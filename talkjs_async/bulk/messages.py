@@ -26,7 +26,7 @@ from talkjs_async.bulk._engine.records import (
 )
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 from talkjs_async.models.messages import Message, SystemMessage, UserMessage
 from talkjs_async.resources.messages import KEY_LIFETIME, MOST_MESSAGES_PER_POST
 

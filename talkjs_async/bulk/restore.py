@@ -24,7 +24,7 @@ from talkjs_async.bulk.imports import SETTLE, ImportNoun
 from talkjs_async.bulk.participants import Participant, ParticipantNoun
 from talkjs_async.bulk.users import UserNoun
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 from talkjs_async.models.participants import ParticipationInput
 
 

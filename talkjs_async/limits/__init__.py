@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal, Protocol
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits._budget import Budget
@@ -30,7 +31,7 @@ from talkjs_async.limits._level import (
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._queue import Line
 from talkjs_async.limits._registry import Registry
-from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING, Lane
+from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.telemetry import (
     Drained,
     LimiterEvent,

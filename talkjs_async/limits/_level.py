@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from talkjs_async._core.call import Lane
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits._waiter import Lane
 
 DRIFT: Final = 0.0005
 """

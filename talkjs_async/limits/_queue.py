@@ -15,6 +15,7 @@ from collections import deque
 from threading import RLock
 from typing import Final, Protocol
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
 from talkjs_async.limits._waiter import (
@@ -24,7 +25,6 @@ from talkjs_async.limits._waiter import (
     LATE,
     WAITING,
     Alarm,
-    Lane,
     Waiter,
     kind_here,
 )

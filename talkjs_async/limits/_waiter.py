@@ -10,14 +10,12 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     import anyio
 
     from talkjs_async._core.clock import Clock
-
-Lane = Literal["interactive", "background"]
 
 WAITING: Final = 0
 GRANTED: Final = 1

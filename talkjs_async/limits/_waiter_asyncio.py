@@ -8,7 +8,8 @@ from contextvars import Context
 from threading import get_ident
 from typing import Any, ClassVar, Final
 
-from talkjs_async.limits._waiter import WAITING, Alarm, Dozer, Lane, Waiter
+from talkjs_async._core.call import Lane
+from talkjs_async.limits._waiter import WAITING, Alarm, Dozer, Waiter
 
 _TICK: Final = 0.002
 """

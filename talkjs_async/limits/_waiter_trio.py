@@ -10,7 +10,8 @@ from typing import Any
 import trio
 from trio.lowlevel import Abort, current_task, in_trio_run, reschedule, wait_task_rescheduled
 
-from talkjs_async.limits._waiter import WAITING, Dozer, Lane
+from talkjs_async._core.call import Lane
+from talkjs_async.limits._waiter import WAITING, Dozer
 
 
 class TrioWaiter(Dozer):

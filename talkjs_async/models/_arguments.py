@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
-from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._core.wire import UNSET, Unset, is_id, is_text
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._frozen_map import FrozenMap
 
@@ -42,22 +42,6 @@ def rule(says: str, allows: Callable[[Any], bool], *, null: bool) -> Validator:
         raise ConfigurationError(attribute.name, f"{says}{way_out}")
 
     return check
-
-
-def is_text(value: object) -> bool:
-    """Text that UTF-8 can carry: no half of a surrogate pair."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_id(value: object) -> bool:
-    """Text that can name something."""
-    return is_text(value) and value != ""
 
 
 def is_number(value: object, *, low: float, high: float) -> bool:

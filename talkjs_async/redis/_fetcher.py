@@ -16,11 +16,12 @@ from typing import Any, Final, cast
 import anyio
 import attrs
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.limits._level import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._queue import Line
-from talkjs_async.limits._waiter import Dozer, Lane, kind_here
+from talkjs_async.limits._waiter import Dozer, kind_here
 from talkjs_async.redis._lease import HOLD, Leases
 from talkjs_async.redis._outage import GRACE, SLOTS, Outage
 from talkjs_async.redis._script import DRAIN, TAKE, Reply, Script, TooLate, argument, read

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from talkjs_async._core.call import Lane
 from talkjs_async.limits._level import DRIFT, FLOOR, MARGIN, SLOTS_KEPT, Tokens
-from talkjs_async.limits._waiter import Lane
 from talkjs_async.redis._script import Reply
 
 HOLD: Final = 0.5

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
@@ -27,7 +28,7 @@ from talkjs_async.limits._level import (
 )
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._queue import Line
-from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING, Lane
+from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.redis._fetcher import Fetcher
 from talkjs_async.redis._lease import Leases
 from talkjs_async.redis._outage import OnOutage, Outage

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkjs_async.limits import Lane
 from talkjs_async.limits._level import DRIFT, Tokens, pause_of
-from talkjs_async.limits._waiter import Lane
 
 FULL_RATE = 9.0 * (1 - DRIFT)
 

@@ -25,7 +25,7 @@ from talkjs_async.bulk._engine.journal_schema import Identity
 from talkjs_async.bulk._engine.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 
 
 class Job:

@@ -16,7 +16,7 @@ from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.job_journal import Journal
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.limits._waiter import Lane
+from talkjs_async.limits import Lane
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
 
 
