@@ -176,7 +176,7 @@ _MODULES = {
     "models.presences": ["Presence", "PresenceSession", "UserSession"],
     "models.reactions": ["Reaction"],
     "models.users": ["User", "UserInput"],
-    "tokens": ["one_on_one_id"],
+    "identity": ["one_on_one_id"],
     "webhooks": ["Webhooks"],
 }
 """Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""

@@ -15,9 +15,10 @@ import re
 from typing import NoReturn
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.wire import is_id
 from talkjs_async.auth import TOKEN_LIFETIME, Signer
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models._arguments import is_id, is_number
+from talkjs_async.models._arguments import is_number
 
 SHORTEST_USER_TOKEN = 120.0
 """Seconds. TalkJS's SDK treats a token with less than that left as expired (seen in code)."""

@@ -18,8 +18,9 @@ from math import isfinite
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.wire import is_id
 from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
-from talkjs_async.models._arguments import is_id, is_number
+from talkjs_async.models._arguments import is_number
 from talkjs_async.models.events import Event, read_event
 
 SIGNATURE_HEADER: Final = "X-TalkJS-Signature"

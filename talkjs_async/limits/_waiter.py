@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 if TYPE_CHECKING:
     import anyio
 
+    from talkjs_async._core.call import Lane
     from talkjs_async._core.clock import Clock
 
 WAITING: Final = 0

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import attrs
 
+from talkjs_async._core.wire import is_id, is_text
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._frozen_map import FrozenMap
@@ -59,7 +60,7 @@ def exists() -> Condition:
 
 def equals(value: str) -> Condition:
     """The key is there and has this value."""
-    if not must_be.is_text(value):
+    if not is_text(value):
         raise ConfigurationError("value", "must be text (str) of valid Unicode.")
     return Condition("==", value)
 
@@ -79,7 +80,7 @@ def one_of(values: Iterable[str]) -> Condition:
 
 def _are_conditions(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        must_be.is_id(key) and isinstance(item, Condition) for key, item in value.items()
+        is_id(key) and isinstance(item, Condition) for key, item in value.items()
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async._core.wire import moment_or_none
+from talkjs_async._core.wire import is_id, moment_or_none
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models import _field_types as field_type
-from talkjs_async.models._arguments import is_id
 from talkjs_async.models._field_types import mapping
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
