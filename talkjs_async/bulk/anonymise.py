@@ -11,9 +11,9 @@ import attrs
 from talkjs_async._core.call import path
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Step, Work
-from talkjs_async.bulk._engine.record_type import Noun
-from talkjs_async.bulk._engine.records import BadRecord, Blocks, Record, make_record
+from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.records import BadRecord, Record, SourceBlocks, make_record
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
 
@@ -69,7 +69,7 @@ def anonymise_user(
 
 
 @attrs.frozen
-class _Change:
+class _Overwrite:
     """Something to overwrite: the user, a conversation, or a message in one."""
 
     user_id: str | None = None
@@ -85,28 +85,30 @@ class _Change:
         return f"conversation {self.conversation_id}"
 
 
-class _ChangeNoun(Noun[_Change]):
+class _OverwriteRecordType(RecordType[_Overwrite]):
     kind = "anonymise_user"
     per_request = 1
     window = 200
 
-    def read(self, thing: object, number: int) -> Record[_Change] | BadRecord:
-        assert isinstance(thing, _Change)  # noqa: S101 - the source is our own
+    def read(self, thing: object, number: int) -> Record[_Overwrite] | BadRecord:
+        assert isinstance(thing, _Overwrite)  # noqa: S101 - the source is our own
         return make_record(thing.name, number, thing, thing.name)
 
-    async def send(self, work: Work, records: Sequence[Record[_Change]]) -> Sequence[str | None]:
-        change = records[0].value
-        talkjs = work.talkjs
-        if change.user_id is not None:
+    async def send(
+        self, context: JobContext, records: Sequence[Record[_Overwrite]]
+    ) -> Sequence[str | None]:
+        overwrite = records[0].value
+        talkjs = context.talkjs
+        if overwrite.user_id is not None:
             cleared: dict[str, Any] = dict.fromkeys(_CLEARED_OF_USER)
-            await talkjs.users.upsert(change.user_id, name=DELETED, **cleared)
-        elif change.conversation_id is not None and change.message_id is not None:
+            await talkjs.users.upsert(overwrite.user_id, name=DELETED, **cleared)
+        elif overwrite.conversation_id is not None and overwrite.message_id is not None:
             await talkjs.messages.edit(
-                change.conversation_id, change.message_id, text=DELETED, custom=None
+                overwrite.conversation_id, overwrite.message_id, text=DELETED, custom=None
             )
-        elif change.conversation_id is not None:
+        elif overwrite.conversation_id is not None:
             await talkjs.conversations.upsert(
-                change.conversation_id,
+                overwrite.conversation_id,
                 subject=DELETED,
                 photo_url=None,
                 welcome_messages=None,
@@ -129,7 +131,7 @@ _CLEARED_OF_USER: Final = (
 
 
 class _Anonymise(Step):
-    kind = _ChangeNoun.kind
+    kind = _OverwriteRecordType.kind
 
     def __init__(
         self, user_id: str, *, conversations: bool, everyones_messages: bool, dry_run: bool
@@ -139,24 +141,24 @@ class _Anonymise(Step):
         self._everyones_messages = everyones_messages
         self._dry_run = dry_run
 
-    async def run(self, work: Work) -> None:
-        blocks: Blocks[object] = Blocks(self._changes(work))
-        await store(work, _ChangeNoun(), blocks, dry_run=self._dry_run)
+    async def run(self, context: JobContext) -> None:
+        blocks: SourceBlocks[object] = SourceBlocks(self._overwrites(context))
+        await store(context, _OverwriteRecordType(), blocks, dry_run=self._dry_run)
 
-    async def _changes(self, work: Work) -> AsyncIterator[_Change]:
-        talkjs = work.talkjs
+    async def _overwrites(self, context: JobContext) -> AsyncIterator[_Overwrite]:
+        talkjs = context.talkjs
         # A user who does not exist must not come into being by being overwritten.
         await talkjs.users.get(self._user_id)
-        yield _Change(user_id=self._user_id)
+        yield _Overwrite(user_id=self._user_id)
         # In this order, overwriting messages moves no conversation.
         mine = talkjs.users.list_conversations(
             self._user_id, order_by="createdAt", order_direction="ASC"
         )
         async for conversation in mine:
             if self._conversations:
-                yield _Change(conversation_id=conversation.id)
+                yield _Overwrite(conversation_id=conversation.id)
             async for message in talkjs.messages.list(conversation.id):
                 is_theirs = message.sender_id == self._user_id
                 is_clean = message.text == DELETED and not message.custom
                 if (is_theirs or self._everyones_messages) and not is_clean:
-                    yield _Change(conversation_id=conversation.id, message_id=message.id)
+                    yield _Overwrite(conversation_id=conversation.id, message_id=message.id)

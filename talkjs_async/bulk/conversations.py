@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias
 from talkjs_async._core.wire import drop_unset
 from talkjs_async.bulk._engine.flow import StoreRecords
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Work
-from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.records import (
     BadRecord,
-    Fields,
+    FieldNames,
     Record,
     Source,
     as_id,
@@ -57,11 +57,11 @@ def upsert_conversations(
     Raises:
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
-    step = StoreRecords(ConversationNoun(), source, total=total)
+    step = StoreRecords(ConversationRecordType(), source, total=total)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
-class ConversationNoun(Noun[ConversationInput]):
+class ConversationRecordType(RecordType[ConversationInput]):
     """What is special about conversations: each has a request of its own."""
 
     kind = "upsert_conversations"
@@ -88,7 +88,7 @@ class ConversationNoun(Noun[ConversationInput]):
         return make_record(conversation_id, number, conversation, conversation.to_wire())
 
     async def send(
-        self, work: Work, records: Sequence[Record[ConversationInput]]
+        self, context: JobContext, records: Sequence[Record[ConversationInput]]
     ) -> Sequence[str | None]:
         """Store one conversation."""
         (record,) = records
@@ -100,11 +100,11 @@ class ConversationNoun(Noun[ConversationInput]):
             "welcome_messages": conversation.welcome_messages,
             "custom": conversation.custom,
         }
-        await work.talkjs.conversations.upsert(record.id, **drop_unset(fields))
+        await context.talkjs.conversations.upsert(record.id, **drop_unset(fields))
         return [None]
 
 
-CONVERSATION_FIELDS = Fields(ConversationInput, "id")
+CONVERSATION_FIELDS = FieldNames(ConversationInput, "id")
 
 
 def _input_of(conversation: Conversation) -> ConversationInput:

@@ -14,10 +14,10 @@ import anyio.to_thread
 import attrs
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Step, Work
-from talkjs_async.bulk._engine.page_reader import AHEAD, Fetch, RawPage, Reader
+from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.page_reader import AHEAD, PageFetch, PageReader, RawPage
 from talkjs_async.bulk.formats import export_directory as directory
-from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, Lines, file_of
+from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, LinesFile, file_of
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import NotFound
 from talkjs_async.limits import Lane
@@ -69,22 +69,22 @@ class _Export(Step):
     async def prepare(self) -> None:
         await anyio.to_thread.run_sync(directory.prepare, self._target)
 
-    async def run(self, work: Work) -> None:
-        place = work.journal.place or {name: {"bytes": 0, "lines": 0} for name in NAMES}
-        files: dict[str, Lines] = {}
+    async def run(self, context: JobContext) -> None:
+        place = context.journal.place or {name: {"bytes": 0, "lines": 0} for name in NAMES}
+        files: dict[str, LinesFile] = {}
         try:
             for name in NAMES:
                 path = file_of(self._target, name)
-                files[name] = await anyio.to_thread.run_sync(Lines, path, place[name])
-            await _Exporting(work, place, files).run()
+                files[name] = await anyio.to_thread.run_sync(LinesFile, path, place[name])
+            await _Exporting(context, place, files).run()
         finally:
             with anyio.CancelScope(shield=True):
                 for file in files.values():
                     await anyio.to_thread.run_sync(file.close)
-        if not work.stopping:
+        if not context.stopping:
             lines = {name: file.lines for name, file in files.items()}
             await anyio.to_thread.run_sync(
-                directory.write_manifest, self._target, work.talkjs.app_id, lines
+                directory.write_manifest, self._target, context.talkjs.app_id, lines
             )
 
     async def conclude(self) -> None:
@@ -92,7 +92,7 @@ class _Export(Step):
 
 
 @attrs.define(eq=False)
-class _Conversation:
+class _OpenConversation:
     """
     A conversation whose messages are being read.
 
@@ -103,7 +103,7 @@ class _Conversation:
     id: str
     begin: int
     end: int
-    first_page: Fetch
+    first_page: PageFetch
 
 
 class _Exporting:
@@ -114,9 +114,11 @@ class _Exporting:
     which follows the list of conversations on the disk.
     """
 
-    def __init__(self, work: Work, place: dict[str, Any], files: Mapping[str, Lines]) -> None:
-        self._work = work
-        self._talkjs = work.talkjs
+    def __init__(
+        self, context: JobContext, place: dict[str, Any], files: Mapping[str, LinesFile]
+    ) -> None:
+        self._context = context
+        self._talkjs = context.talkjs
         self._place = place
         self._files = files
         self._scope = anyio.CancelScope()
@@ -127,7 +129,7 @@ class _Exporting:
         self._count()
         with self._scope:
             async with anyio.create_task_group() as workers:
-                self._reader = Reader(self._work, workers)
+                self._reader = PageReader(self._context, workers)
                 workers.start_soon(self._stop_when_told)
                 async with anyio.create_task_group() as streams:
                     for stream in (self._users, self._conversations, self._messages):
@@ -137,7 +139,7 @@ class _Exporting:
             raise self._failure
 
     async def _stop_when_told(self) -> None:
-        await self._work.on_stop.wait()
+        await self._context.on_stop.wait()
         # Whatever is being read is read again by the next pass.
         self._scope.cancel()
 
@@ -186,13 +188,13 @@ class _Exporting:
         listed = self._place["conversations"]
         ids = _Ids(self._files["conversations"].path, place.get("read_to", 0))
         after = place.get("after")
-        reading: deque[_Conversation] = deque()
+        reading: deque[_OpenConversation] = deque()
         while True:
             news = self._listed
             while len(reading) < AHEAD and (found := await ids.next(listed["bytes"])):
                 conversation_id, begin, end = found
                 fetch = self._fetch(conversation_id, after)
-                reading.append(_Conversation(conversation_id, begin, end, fetch))
+                reading.append(_OpenConversation(conversation_id, begin, end, fetch))
                 after = None
             if reading:
                 await self._take_over(reading)
@@ -201,7 +203,7 @@ class _Exporting:
             else:
                 await news.wait()
 
-    async def _take_over(self, reading: deque[_Conversation]) -> None:
+    async def _take_over(self, reading: deque[_OpenConversation]) -> None:
         """Write the messages of the first conversation, and of those behind it that are there."""
         place = self._place["messages"]
         records: list[dict[str, Any]] = []
@@ -221,7 +223,7 @@ class _Exporting:
         place["read_to"], place["after"] = conversation.end, None
         await self._note()
 
-    def _fetch(self, conversation_id: str, after: str | None) -> Fetch:
+    def _fetch(self, conversation_id: str, after: str | None) -> PageFetch:
         return self._reader.fetch(self._talkjs.messages.list, conversation_id, starting_after=after)
 
     async def _write(self, **records: list[dict[str, Any]]) -> None:
@@ -237,18 +239,18 @@ class _Exporting:
             self._place[name].update(self._files[name].place)
 
     async def _note(self) -> None:
-        await self._work.journal.move(self._place)
+        await self._context.journal.move(self._place)
         self._count()
 
     def _count(self) -> None:
-        tally = self._work.tally
+        tally = self._context.tally
         tally.done = sum(
             self._place[name]["lines"] for name in ("users", "conversations", "messages")
         )
         tally.changed()
 
 
-async def _messages_of(fetch: Fetch) -> RawPage:
+async def _messages_of(fetch: PageFetch) -> RawPage:
     try:
         return await fetch.result()
     except NotFound:

@@ -1,17 +1,17 @@
-"""Sources that are files, CSV and JSON Lines: one function per noun."""
+"""Sources that are files, CSV and JSON Lines: one function per record type."""
 
 from __future__ import annotations
 
 import os
 
 from talkjs_async.bulk.conversations import CONVERSATION_FIELDS
-from talkjs_async.bulk.formats.record_file import Format, RecordFile
+from talkjs_async.bulk.formats.record_file import RecordFile, RecordFormat
 from talkjs_async.bulk.imports import IMPORT_FIELDS
 from talkjs_async.bulk.messages import MESSAGE_FIELDS
 from talkjs_async.bulk.users import USER_FIELDS
 
 
-def read_users(path: str | os.PathLike[str], *, format: Format | None = None) -> RecordFile:
+def read_users(path: str | os.PathLike[str], *, format: RecordFormat | None = None) -> RecordFile:
     """
     Read users from a file, for `upsert_users`.
 
@@ -30,12 +30,16 @@ def read_users(path: str | os.PathLike[str], *, format: Format | None = None) ->
     return RecordFile(path, format, USER_FIELDS, required=("id",))
 
 
-def read_conversations(path: str | os.PathLike[str], *, format: Format | None = None) -> RecordFile:
+def read_conversations(
+    path: str | os.PathLike[str], *, format: RecordFormat | None = None
+) -> RecordFile:
     """Read conversations from a file, for `upsert_conversations`; see `read_users`."""
     return RecordFile(path, format, CONVERSATION_FIELDS, required=("id",))
 
 
-def read_messages(path: str | os.PathLike[str], *, format: Format | None = None) -> RecordFile:
+def read_messages(
+    path: str | os.PathLike[str], *, format: RecordFormat | None = None
+) -> RecordFile:
     """
     Read messages from a file, for `send_messages`; see `read_users`.
 
@@ -44,7 +48,9 @@ def read_messages(path: str | os.PathLike[str], *, format: Format | None = None)
     return RecordFile(path, format, MESSAGE_FIELDS, required=("conversation_id", "text"))
 
 
-def read_old_messages(path: str | os.PathLike[str], *, format: Format | None = None) -> RecordFile:
+def read_old_messages(
+    path: str | os.PathLike[str], *, format: RecordFormat | None = None
+) -> RecordFile:
     """
     Read old messages from a file, for `import_messages`; see `read_users`.
 

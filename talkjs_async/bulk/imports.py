@@ -12,11 +12,11 @@ from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import milliseconds, moment
 from talkjs_async.bulk._engine.flow import StoreRecords
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Work
-from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.records import (
     BadRecord,
-    Fields,
+    FieldNames,
     Record,
     Source,
     as_id,
@@ -83,11 +83,11 @@ def import_messages(
     Raises:
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
-    step = StoreRecords(ImportNoun(settle=settle), source, total=total)
+    step = StoreRecords(ImportRecordType(settle=settle), source, total=total)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
-class ImportNoun(Noun[ImportedMessage]):
+class ImportRecordType(RecordType[ImportedMessage]):
     """What is special about imports: repeating one makes duplicates."""
 
     kind = "import_messages"
@@ -130,22 +130,24 @@ class ImportNoun(Noun[ImportedMessage]):
         )
 
     async def send(
-        self, work: Work, records: Sequence[Record[ImportedMessage]]
+        self, context: JobContext, records: Sequence[Record[ImportedMessage]]
     ) -> Sequence[str | None]:
         """Import up to 10 messages into one conversation."""
         # The decision to repeat is made here: even a 503 may have been carried out.
-        once = work.talkjs.with_options(retry=RetryPolicy(attempts=1))
+        once = context.talkjs.with_options(retry=RetryPolicy(attempts=1))
         left = records
         for attempt in count(1):
             try:
                 await once.imports.messages(left[0].group, [record.value for record in left])
                 break
             except TalkJSError as error:
-                if attempt >= work.retry.attempts or not work.retry.allows(error, idempotent=True):
+                if attempt >= context.retry.attempts or not context.retry.allows(
+                    error, idempotent=True
+                ):
                     raise
-                await work.clock.sleep(work.retry.delay(error, attempt))
+                await context.clock.sleep(context.retry.delay(error, attempt))
                 if isinstance(error, OutcomeUnknown | ServerError):
-                    found = await self.find(work, left)
+                    found = await self.find(context, left)
                     left = [record for record in left if record.id not in found]
                     if not left:
                         break
@@ -160,10 +162,10 @@ class ImportNoun(Noun[ImportedMessage]):
         return isinstance(error, NotFound)
 
     async def find(
-        self, work: Work, records: Sequence[Record[ImportedMessage]]
+        self, context: JobContext, records: Sequence[Record[ImportedMessage]]
     ) -> dict[str, str | None]:
         """Read the conversation back, down to the oldest of the records."""
-        await work.clock.sleep(self._settle)
+        await context.clock.sleep(self._settle)
         conversation_id = records[0].group
         oldest = min(milliseconds(record.value.sent_at) for record in records)
         marks = {record.mark for record in records if record.mark is not None}
@@ -171,7 +173,7 @@ class ImportNoun(Noun[ImportedMessage]):
         there: dict[bytes, list[tuple[str, str | None]]] = {mark: [] for mark in marks}
         sight = _Sight(oldest)
         try:
-            async for message in work.talkjs.messages.list(conversation_id):
+            async for message in context.talkjs.messages.list(conversation_id):
                 mark = _mark(message.sender_id, message.created_at_ms)
                 if mark in there:
                     there[mark].append((message.id, message.text))
@@ -181,7 +183,7 @@ class ImportNoun(Noun[ImportedMessage]):
             return {}
         # Those of the messages that other records of this job have made are no proof.
         texts = {record.value.text for record in records}
-        for mark, known in (await work.journal.stored(conversation_id, marks)).items():
+        for mark, known in (await context.journal.stored(conversation_id, marks)).items():
             candidates = sorted(there[mark], key=lambda found: found[1] not in texts)
             there[mark] = candidates[: max(0, len(candidates) - known)]
         return dict(_assigned(records, there))
@@ -221,7 +223,7 @@ def _assigned(
                     break
 
 
-IMPORT_FIELDS = Fields(
+IMPORT_FIELDS = FieldNames(
     ImportedMessage,
     "id",
     "conversation_id",

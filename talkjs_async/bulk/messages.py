@@ -13,11 +13,11 @@ import attrs
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.flow import StoreRecords
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Work
-from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.records import (
     BadRecord,
-    Fields,
+    FieldNames,
     Record,
     Source,
     as_id,
@@ -82,11 +82,11 @@ def send_messages(
     Raises:
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
-    step = StoreRecords(MessageNoun(), source, total=total)
+    step = StoreRecords(MessageRecordType(), source, total=total)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
-class MessageNoun(Noun[Outgoing]):
+class MessageRecordType(RecordType[Outgoing]):
     """What is special about messages: sending one twice would make two, and 10 fit a request."""
 
     kind = "send_messages"
@@ -116,16 +116,18 @@ class MessageNoun(Noun[Outgoing]):
         wire = [conversation_id, message.to_wire()]
         return make_record(record_id, number, message, wire, group=conversation_id)
 
-    async def send(self, work: Work, records: Sequence[Record[Outgoing]]) -> Sequence[str | None]:
+    async def send(
+        self, context: JobContext, records: Sequence[Record[Outgoing]]
+    ) -> Sequence[str | None]:
         """Send up to 10 messages to one conversation."""
-        job_id = work.journal.job_id
+        job_id = context.journal.job_id
         messages = [
             attrs.evolve(record.value, idempotency_key=key_of(job_id, record.id))
             if record.value.idempotency_key is UNSET
             else record.value
             for record in records
         ]
-        sent = await work.talkjs.messages.send_many(records[0].group, messages)
+        sent = await context.talkjs.messages.send_many(records[0].group, messages)
         return [message.id for message in sent]
 
     def is_refusal(self, error: APIError) -> bool:
@@ -140,18 +142,20 @@ class MessageNoun(Noun[Outgoing]):
         """409: what a repeated key is answered with is not documented; this is one way."""
         return error.status == 409
 
-    async def find(self, work: Work, records: Sequence[Record[Outgoing]]) -> dict[str, str | None]:
+    async def find(
+        self, context: JobContext, records: Sequence[Record[Outgoing]]
+    ) -> dict[str, str | None]:
         """Look in the conversation for those whose keys TalkJS may have forgotten."""
-        forgotten = work.clock.time() - KEY_LIFETIME + _SAFETY
+        forgotten = context.clock.time() - KEY_LIFETIME + _SAFETY
         doubtful = [record for record in records if (record.sent_at or 0.0) < forgotten]
         if not doubtful:
             return {}
         since = min(record.sent_at or 0.0 for record in doubtful) - _SKEW
         conversation_id = doubtful[0].group
         # Equal messages that this job has sent are no proof.
-        known = await work.journal.results(conversation_id)
+        known = await context.journal.results(conversation_id)
         found: dict[str, str | None] = {}
-        async for message in work.talkjs.messages.list(conversation_id):
+        async for message in context.talkjs.messages.list(conversation_id):
             if message.created_at.timestamp() < since:
                 break
             if message.id in known:
@@ -163,7 +167,7 @@ class MessageNoun(Noun[Outgoing]):
         return found
 
 
-MESSAGE_FIELDS = Fields(UserMessage, "id", "conversation_id", "type")
+MESSAGE_FIELDS = FieldNames(UserMessage, "id", "conversation_id", "type")
 
 
 def _message(fields: dict[str, Any]) -> Outgoing:

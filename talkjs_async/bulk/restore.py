@@ -14,15 +14,15 @@ from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
-from talkjs_async.bulk.conversations import ConversationNoun
+from talkjs_async.bulk.conversations import ConversationRecordType
 from talkjs_async.bulk.formats.export_directory import (
     lines_backwards,
     lines_of,
     read_manifest,
 )
-from talkjs_async.bulk.imports import SETTLE, ImportNoun
-from talkjs_async.bulk.participants import Participant, ParticipantNoun
-from talkjs_async.bulk.users import UserNoun
+from talkjs_async.bulk.imports import SETTLE, ImportRecordType
+from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
+from talkjs_async.bulk.users import UserRecordType
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
 from talkjs_async.models.participants import ParticipationInput
@@ -69,7 +69,7 @@ class _Restore(StoreStages):
 
     def __init__(self, target: Path, settle: float) -> None:
         self._target = target
-        self._import = ImportNoun(settle=settle)
+        self._import = ImportRecordType(settle=settle)
         self._lines: Mapping[str, int] = {}
 
     async def prepare(self) -> None:
@@ -78,11 +78,16 @@ class _Restore(StoreStages):
     def stages(self) -> Sequence[Stage]:
         lines = self._lines
         return (
-            Stage("user", UserNoun(), self._users, lines["users"]),
-            Stage("conversation", ConversationNoun(), self._conversations, lines["conversations"]),
+            Stage("user", UserRecordType(), self._users, lines["users"]),
+            Stage(
+                "conversation",
+                ConversationRecordType(),
+                self._conversations,
+                lines["conversations"],
+            ),
             Stage("message", self._import, self._messages, lines["messages"]),
             # Last: whoever may only read, or has left, could not have written.
-            Stage("participant", ParticipantNoun(), self._participants, 0),
+            Stage("participant", ParticipantRecordType(), self._participants, 0),
         )
 
     def _users(self) -> Iterator[object]:
@@ -106,9 +111,9 @@ class _Restore(StoreStages):
             for participant in participants:
                 settings = _settings(participant)
                 if settings is not None:
-                    yield Participant(id_, participant["userId"], settings)
+                    yield ParticipantChange(id_, participant["userId"], settings)
             for user_id in former:
-                yield Participant(id_, user_id, None)
+                yield ParticipantChange(id_, user_id, None)
 
     def _people(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[str]]]:
         """Go through the conversations, with participants, and with others who wrote there."""

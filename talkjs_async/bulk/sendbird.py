@@ -24,12 +24,12 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_journal import Scratch
 from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
-from talkjs_async.bulk.conversations import ConversationNoun
+from talkjs_async.bulk.conversations import ConversationRecordType
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats.json_arrays import items_of
-from talkjs_async.bulk.imports import SETTLE, ImportNoun
-from talkjs_async.bulk.participants import Participant, ParticipantNoun
-from talkjs_async.bulk.users import UserNoun
+from talkjs_async.bulk.imports import SETTLE, ImportRecordType
+from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
+from talkjs_async.bulk.users import UserRecordType
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
@@ -76,7 +76,7 @@ class _Migration(StoreStages):
 
     def __init__(self, directory: Path, settle: float) -> None:
         self._directory = directory
-        self._import = ImportNoun(settle=settle)
+        self._import = ImportRecordType(settle=settle)
         self._scratch = Scratch()
         self._counts: Mapping[str, int] = {}
 
@@ -86,10 +86,10 @@ class _Migration(StoreStages):
     def stages(self) -> Sequence[Stage]:
         counts = self._counts
         return (
-            Stage("user", UserNoun(), self._users, counts["user"]),
-            Stage("conversation", ConversationNoun(), self._conversations, counts["channel"]),
+            Stage("user", UserRecordType(), self._users, counts["user"]),
+            Stage("conversation", ConversationRecordType(), self._conversations, counts["channel"]),
             Stage("message", self._import, self._messages, counts["message"]),
-            Stage("participant", ParticipantNoun(), self._former_members, counts["former"]),
+            Stage("participant", ParticipantRecordType(), self._former_members, counts["former"]),
         )
 
     @property
@@ -115,7 +115,7 @@ class _Migration(StoreStages):
     def _former_members(self) -> Iterator[object]:
         query = "SELECT channel_id, user_id FROM member WHERE NOT listed ORDER BY 1, 2"
         for channel_id, user_id in self._rows(query):
-            yield Participant(channel_id, user_id, None)
+            yield ParticipantChange(channel_id, user_id, None)
 
     def _rows(self, query: str, arguments: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         # Opened anew each time: the generators run in changing worker threads.

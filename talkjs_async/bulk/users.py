@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.flow import StoreRecords
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import Work
-from talkjs_async.bulk._engine.record_type import Noun
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.records import (
     BadRecord,
-    Fields,
+    FieldNames,
     Record,
     Source,
     as_id,
@@ -59,11 +59,11 @@ def upsert_users(
     Raises:
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
-    step = StoreRecords(UserNoun(), source, total=total)
+    step = StoreRecords(UserRecordType(), source, total=total)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
-class UserNoun(Noun[UserInput]):
+class UserRecordType(RecordType[UserInput]):
     """What is special about users: they have no order, and 100 fit into a request."""
 
     kind = "upsert_users"
@@ -86,13 +86,15 @@ class UserNoun(Noun[UserInput]):
             )
         return make_record(user_id, number, user, user.to_wire())
 
-    async def send(self, work: Work, records: Sequence[Record[UserInput]]) -> Sequence[str | None]:
+    async def send(
+        self, context: JobContext, records: Sequence[Record[UserInput]]
+    ) -> Sequence[str | None]:
         """Store up to 100 users."""
-        await work.talkjs.users.upsert_many({record.id: record.value for record in records})
+        await context.talkjs.users.upsert_many({record.id: record.value for record in records})
         return [None] * len(records)
 
 
-USER_FIELDS = Fields(UserInput, "id")
+USER_FIELDS = FieldNames(UserInput, "id")
 
 
 def _input_of(user: User) -> UserInput:

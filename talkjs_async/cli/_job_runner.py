@@ -18,7 +18,7 @@ import attrs
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.bulk import BulkReport, Job, Outcome
 from talkjs_async.cli import PROGRAM
-from talkjs_async.cli._progress_display import Drawing, amount, drawing_for, duration, say
+from talkjs_async.cli._progress_display import ProgressDisplay, amount, display_for, duration, say
 from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
@@ -70,7 +70,7 @@ class _Running:
     stopped: bool = False
     job: Job | None = None
     failure: TalkJSError | None = None
-    drawing: Drawing | None = None
+    display: ProgressDisplay | None = None
     worried: float = float("-inf")
 
     async def run(self) -> None:
@@ -81,18 +81,18 @@ class _Running:
             self.job = job = self.make(talkjs)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._stop_on_signal, job, tasks.cancel_scope)
-                with drawing_for(self.title, machine=self.settings.json) as self.drawing:
+                with display_for(self.title, machine=self.settings.json) as self.display:
                     try:
-                        await self._watch(job, self.drawing)
+                        await self._watch(job, self.display)
                     except TalkJSError as error:
                         # Raised by conclude(), out of the task group.
                         self.failure = error
                 tasks.cancel_scope.cancel()
 
-    async def _watch(self, job: Job, drawing: Drawing) -> None:
+    async def _watch(self, job: Job, display: ProgressDisplay) -> None:
         async with job:
             async for progress in job:
-                drawing.show(progress)
+                display.show(progress)
                 if not progress.finished:
                     await anyio.sleep(_FRAME)
 
@@ -122,10 +122,10 @@ class _Running:
             self._tell(f"{event.method} {event.path or '/'}: {event.error}, trying again.")
 
     def _tell(self, words: str) -> None:
-        if self.drawing is None:
+        if self.display is None:
             say(words)
         else:
-            self.drawing.say(words)
+            self.display.say(words)
 
     def conclude(self) -> int:
         """Tell how it ended; return the exit code."""

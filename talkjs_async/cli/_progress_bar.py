@@ -12,7 +12,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from talkjs_async.bulk import Progress
-from talkjs_async.cli._progress_display import Drawing, sentence
+from talkjs_async.cli._progress_display import ProgressDisplay, sentence
 
 _ROOM: Final = 3
 """Columns for the "^C" that the terminal writes: a bar that wraps cannot be wiped away."""
@@ -33,7 +33,7 @@ class _RichBar(RichProgress):
         return map(_Narrower, super().get_renderables())
 
 
-class Bar(Drawing):
+class ProgressBar(ProgressDisplay):
     """A bar that moves, and goes away with the job."""
 
     def __init__(self, title: str) -> None:

@@ -13,7 +13,7 @@ _QUIET: Final = 10.0
 """Seconds between two lines."""
 
 
-class Drawing:
+class ProgressDisplay:
     """Shows how far a job is. This one, for machines, shows nothing."""
 
     def __enter__(self) -> Self:
@@ -35,7 +35,7 @@ class Drawing:
         say(words)
 
 
-def drawing_for(title: str, *, machine: bool) -> Drawing:
+def display_for(title: str, *, machine: bool) -> ProgressDisplay:
     """
     Choose how to draw.
 
@@ -44,16 +44,16 @@ def drawing_for(title: str, *, machine: bool) -> Drawing:
         machine: Whether nobody looks.
     """
     if machine:
-        return Drawing()
+        return ProgressDisplay()
     if not sys.stderr.isatty():
-        return Lines(title)
+        return ProgressLines(title)
     # Loaded where it is drawn with, and nowhere else.
-    from talkjs_async.cli._progress_bar import Bar  # noqa: PLC0415
+    from talkjs_async.cli._progress_bar import ProgressBar  # noqa: PLC0415
 
-    return Bar(title)
+    return ProgressBar(title)
 
 
-class Lines(Drawing):
+class ProgressLines(ProgressDisplay):
     """A line now and then, for logs."""
 
     def __init__(self, title: str, *, every: float = _QUIET) -> None:

@@ -5,14 +5,20 @@ from datetime import timedelta
 import pytest
 
 from talkjs_async.bulk import Progress
-from talkjs_async.cli._progress_bar import Bar
-from talkjs_async.cli._progress_display import Lines, amount, drawing_for, duration, sentence
+from talkjs_async.cli._progress_bar import ProgressBar
+from talkjs_async.cli._progress_display import (
+    ProgressLines,
+    amount,
+    display_for,
+    duration,
+    sentence,
+)
 
 
 def test_machines_and_logs_get_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    with drawing_for("sync", machine=True) as silent:
+    with display_for("sync", machine=True) as silent:
         silent.show(Progress(done=1))
-    with drawing_for("sync", machine=False) as quiet:
+    with display_for("sync", machine=False) as quiet:
         # The first line comes when a job takes long.
         quiet.show(Progress(done=1))
 
@@ -20,7 +26,7 @@ def test_machines_and_logs_get_no_bar(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_log_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    with Lines("sync", every=0.0) as lines:
+    with ProgressLines("sync", every=0.0) as lines:
         lines.show(Progress(done=5, total=10))
         lines.say("The net is away.")
         lines.show(Progress(done=10, total=10, finished=True))
@@ -29,7 +35,7 @@ def test_a_log_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_bar_tells_things_above_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    with Bar("[sync]") as bar:
+    with ProgressBar("[sync]") as bar:
         bar.show(Progress(done=5, total=10))
         bar.say("The [net] is away.")
 

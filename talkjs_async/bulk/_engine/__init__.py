@@ -1,1 +1,1 @@
-"""The machine room of bulk jobs. Knows no noun of the API."""
+"""The engine of bulk jobs: journal, report, flow. Knows no users, conversations or messages."""

@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 @attrs.frozen(kw_only=True)
-class TakingApart(Generic[R]):
+class Bisection(Generic[R]):
     """
     Stores what can be stored, in the order of the records.
 

@@ -2,7 +2,7 @@
 The step that stores the records of a source: users, conversations, messages, imports.
 
 Reads the source no faster than the budget lets records go, keeps the order inside a group, sends
-groups side by side, notes every answer. What is special about a noun is in its `Noun`.
+groups side by side, notes every answer. What is special about a record type is in its `RecordType`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._engine.bisection import TakingApart, reason_of
-from talkjs_async.bulk._engine.job_context import Step, Work
-from talkjs_async.bulk._engine.job_journal import NAMELESS, Ending, Row, Sending, State
-from talkjs_async.bulk._engine.record_type import Noun
-from talkjs_async.bulk._engine.records import BadRecord, Blocks, Record, Source, total_of
+from talkjs_async.bulk._engine.bisection import Bisection, reason_of
+from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.job_journal import NAMELESS, Ending, RecordRow, RecordState, Sending
+from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.records import BadRecord, Record, Source, SourceBlocks, total_of
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import APIError, ConfigurationError
 
@@ -53,17 +53,21 @@ class Checkable(Protocol):
 class StoreRecords(Step):
     """The step of a job that stores the records of one source."""
 
-    def __init__(self, noun: Noun[Any], source: Source[Any], *, total: int | None) -> None:
+    def __init__(
+        self, record_type: RecordType[Any], source: Source[Any], *, total: int | None
+    ) -> None:
         """
         Say what to store.
 
         Args:
             total: How many things the source has. None: unknown, unless the source knows.
         """
-        self.kind: str = noun.kind
-        self._noun = noun
+        self.kind: str = record_type.kind
+        self._record_type = record_type
         self._source = source
-        self._blocks: Blocks[object] = Blocks(source, in_thread=isinstance(source, Checkable))
+        self._blocks: SourceBlocks[object] = SourceBlocks(
+            source, in_thread=isinstance(source, Checkable)
+        )
         self._total = total_of(source, total)
 
     async def prepare(self) -> None:
@@ -71,16 +75,16 @@ class StoreRecords(Step):
         if isinstance(self._source, Checkable):
             self._total = await anyio.to_thread.run_sync(self._source.check)
 
-    async def run(self, work: Work) -> None:
+    async def run(self, context: JobContext) -> None:
         """Store them all."""
-        work.tally.total = self._total
-        await store(work, self._noun, self._blocks)
+        context.tally.total = self._total
+        await store(context, self._record_type, self._blocks)
 
 
 async def store(
-    work: Work,
-    noun: Noun[V],
-    blocks: Blocks[object],
+    context: JobContext,
+    record_type: RecordType[V],
+    blocks: SourceBlocks[object],
     *,
     prefix: str = "",
     dry_run: bool = False,
@@ -89,32 +93,32 @@ async def store(
     Store the records of a source.
 
     Args:
-        prefix: In front of every ID in the journal, for jobs that store several nouns.
+        prefix: In front of every ID in the journal, for jobs that store several record types.
         dry_run: Send nothing, and note what would be sent.
     """
-    await _Storing(work, noun, blocks, prefix=prefix, dry_run=dry_run).run()
+    await _Flow(context, record_type, blocks, prefix=prefix, dry_run=dry_run).run()
 
 
-class _Storing(Generic[V]):
+class _Flow(Generic[V]):
     """One run through the source."""
 
     def __init__(
         self,
-        work: Work,
-        noun: Noun[V],
-        blocks: Blocks[object],
+        context: JobContext,
+        record_type: RecordType[V],
+        blocks: SourceBlocks[object],
         *,
         prefix: str,
         dry_run: bool,
     ) -> None:
-        self._noun = noun
+        self._record_type = record_type
         self._dry_run = dry_run
-        self._work = work
-        self._tally = work.tally
+        self._context = context
+        self._tally = context.tally
         self._prefix = prefix
         self._blocks = blocks
         self._window: Window[V] = Window(
-            per_request=noun.per_request, most=noun.window, in_order=noun.once
+            per_request=record_type.per_request, most=record_type.window, in_order=record_type.once
         )
         self._number = 0
         # ID in the journal -> place in the source, of records that are read and not through.
@@ -122,11 +126,11 @@ class _Storing(Generic[V]):
         self._sending = 0
         # Those of them that TalkJS has answered, and the journal has yet to note.
         self._answered = 0
-        self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // noun.per_request)
+        self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._room = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
-        work.tally.per_request = noun.per_request
+        context.tally.per_request = record_type.per_request
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
@@ -145,9 +149,9 @@ class _Storing(Generic[V]):
             raise self._failure
 
     async def _end_when_stopped(self, tasks: TaskGroup) -> None:
-        await self._work.on_stop.wait()
+        await self._context.on_stop.wait()
         self._room.set()
-        await self._work.clock.sleep(_GRACE)
+        await self._context.clock.sleep(_GRACE)
         # Whatever becomes of these requests, the next pass finds out.
         tasks.cancel_scope.cancel()
 
@@ -155,10 +159,10 @@ class _Storing(Generic[V]):
         while block := await self._blocks.next():
             await self._sift(block)
             self._start_requests()
-            while self._window.full and not self._work.stopping:
+            while self._window.full and not self._context.stopping:
                 self._room = anyio.Event()
                 await self._room.wait()
-            if self._work.stopping:
+            if self._context.stopping:
                 return
         self._window.exhausted = True
         self._start_requests()
@@ -167,7 +171,7 @@ class _Storing(Generic[V]):
         """Put what has to be sent into the window, and note the rest."""
         read = [self._read(thing) for thing in block]
         names = [self._prefix + record.id for record in read if record.id is not None]
-        rows = await self._work.journal.look(names)
+        rows = await self._context.journal.look(names)
         taken: dict[str, int] = {}
         endings = []
         for number, record in enumerate(read, self._number - len(read) + 1):
@@ -182,7 +186,7 @@ class _Storing(Generic[V]):
             if ending is not None:
                 endings.append(ending)
         if endings:
-            await self._work.journal.note(endings)
+            await self._context.journal.note(endings)
         self._report()
 
     def _read(self, thing: object) -> Record[V] | BadRecord:
@@ -190,13 +194,13 @@ class _Storing(Generic[V]):
         if isinstance(thing, BadRecord):
             return thing
         try:
-            return self._noun.read(thing, self._number)
+            return self._record_type.read(thing, self._number)
         except ConfigurationError as error:
             return BadRecord(reason=str(error), id=_id_in(thing))
 
-    def _earlier(self, name: str, row: Row | None) -> int | None:
+    def _earlier(self, name: str, row: RecordRow | None) -> int | None:
         """Return where this pass through the source has had the ID before."""
-        if row is not None and row.seen == self._work.journal.number_of_pass:
+        if row is not None and row.seen == self._context.journal.number_of_pass:
             return row.number
         return self._pending.get(name)
 
@@ -206,49 +210,51 @@ class _Storing(Generic[V]):
         if isinstance(record, BadRecord) and earlier is None:
             reason = record.reason
         self._tally.failed += 1
-        return Ending(f"{self._prefix}{NAMELESS}{number}", number, State.FAILED, reason=reason)
+        return Ending(
+            f"{self._prefix}{NAMELESS}{number}", number, RecordState.FAILED, reason=reason
+        )
 
     def _judge(
-        self, name: str, record: Record[V] | BadRecord, number: int, row: Row | None
+        self, name: str, record: Record[V] | BadRecord, number: int, row: RecordRow | None
     ) -> Ending | None:
         """Decide about a record: send it (None), note something of it, or only count it (None)."""
-        stored = row is not None and row.state in (State.DONE, State.CHANGED)
+        stored = row is not None and row.state in (RecordState.DONE, RecordState.CHANGED)
         if isinstance(record, BadRecord):
             self._tally.failed += 1
-            state = State.CHANGED if stored and self._noun.once else State.FAILED
+            state = RecordState.CHANGED if stored and self._record_type.once else RecordState.FAILED
             return Ending(name, number, state, reason=record.reason)
         if row is not None:
             same = row.digest == record.digest
-            this_run = row.made_in >= self._work.journal.first_pass
+            this_run = row.made_in >= self._context.journal.first_pass
             if stored and same:
                 return self._keep(name, row, number, this_run)
-            if row.state is State.FAILED and same and this_run:
+            if row.state is RecordState.FAILED and same and this_run:
                 self._tally.failed += 1
                 return None
-            if self._noun.once and (stored or (row.state is State.SENT and not same)):
+            if self._record_type.once and (stored or (row.state is RecordState.SENT and not same)):
                 return self._changed(name, row, number)
-            if self._noun.once and row.state is State.SENT:
+            if self._record_type.once and row.state is RecordState.SENT:
                 record = attrs.evolve(record, sent_at=row.sent_at)
         if self._dry_run:
             self._tally.planned += 1
-            return Ending(name, number, State.PLANNED)
+            return Ending(name, number, RecordState.PLANNED)
         self._pending[name] = number
         self._window.add(record)
         return None
 
-    def _changed(self, name: str, row: Row, number: int) -> Ending:
+    def _changed(self, name: str, row: RecordRow, number: int) -> Ending:
         """Note that a record has another content than what was sent and cannot be sent twice."""
-        if row.state is State.SENT:
-            return Ending(name, number, State.SENT, reason=_CHANGED_IN_DOUBT)
+        if row.state is RecordState.SENT:
+            return Ending(name, number, RecordState.SENT, reason=_CHANGED_IN_DOUBT)
         self._tally.failed += 1
-        return Ending(name, number, State.CHANGED, reason=_CHANGED)
+        return Ending(name, number, RecordState.CHANGED, reason=_CHANGED)
 
-    def _keep(self, name: str, row: Row, number: int, this_run: bool) -> Ending | None:
+    def _keep(self, name: str, row: RecordRow, number: int, this_run: bool) -> Ending | None:
         """Count a record that is stored as it is."""
-        if row.state is State.CHANGED:
+        if row.state is RecordState.CHANGED:
             # It had changed, and has changed back.
             self._tally.done += 1
-            return Ending(name, number, State.DONE)
+            return Ending(name, number, RecordState.DONE)
         if this_run:
             self._tally.done += 1
         else:
@@ -257,18 +263,18 @@ class _Storing(Generic[V]):
 
     def _start_requests(self) -> None:
         tasks = self._tasks
-        most = min(self._side_by_side, 1 + self._work.could_leave(_SOON) + self._answered)
+        most = min(self._side_by_side, 1 + self._context.could_leave(_SOON) + self._answered)
         can_start = min(most - self._sending, self._window.ready)
         # A batch leaves with what waits at that moment, so they come by the ten.
-        if can_start < MOST_OPERATIONS <= self._sending and self._work.overflows:
+        if can_start < MOST_OPERATIONS <= self._sending and self._context.overflows:
             most = 0
-        while tasks and self._sending < most and not self._work.stopping:
+        while tasks and self._sending < most and not self._context.stopping:
             records = self._window.take()
             if records is None:
                 break
             self._sending += 1
             tasks.start_soon(self._carry, records)
-        if not self._window.full or self._work.stopping:
+        if not self._window.full or self._context.stopping:
             self._room.set()
 
     async def _carry(self, records: Sequence[Record[V]]) -> None:
@@ -291,10 +297,10 @@ class _Storing(Generic[V]):
         if any(record.sent_at is not None for record in records):
             records = await self._without_stored(records)
         if records:
-            apart: TakingApart[Record[V]] = TakingApart(
+            apart: Bisection[Record[V]] = Bisection(
                 send=self._send,
                 refuse=self._refuse,
-                is_refusal=self._noun.is_refusal,
+                is_refusal=self._record_type.is_refusal,
                 named=_named,
             )
             await apart.store(records)
@@ -302,26 +308,26 @@ class _Storing(Generic[V]):
     async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         """Note the records that turn out to be stored; return the others."""
         doubtful = [record for record in records if record.sent_at is not None]
-        found = await self._noun.find(self._work, doubtful)
+        found = await self._record_type.find(self._context, doubtful)
         stored = [record for record in doubtful if record.id in found]
         await self._done(stored, [found[record.id] for record in stored])
         return [record for record in records if record.id not in found]
 
     async def _send(self, records: Sequence[Record[V]]) -> None:
-        if self._noun.once:
-            await self._work.journal.sent(
+        if self._record_type.once:
+            await self._context.journal.sent(
                 [Sending(self._prefix + r.id, r.number, r.digest, r.mark) for r in records],
-                at=self._work.clock.time(),
+                at=self._context.clock.time(),
                 to=records[0].group,
             )
         results: Sequence[str | None]
         try:
-            results = await self._noun.send(self._work, records)
+            results = await self._record_type.send(self._context, records)
         except APIError as error:
             self._tally.requests += 1
-            if len(records) == 1 and self._noun.already_stored(error):
+            if len(records) == 1 and self._record_type.already_stored(error):
                 results = [None]
-            elif self._noun.sinks_group(error):
+            elif self._record_type.sinks_group(error):
                 others = self._window.drop(records[0].group)
                 await self._refuse_all([*records, *others], reason_of(error))
                 return
@@ -341,7 +347,9 @@ class _Storing(Generic[V]):
     async def _done(self, records: Sequence[Record[V]], results: Sequence[str | None]) -> None:
         await self._note(
             [
-                Ending(self._prefix + record.id, record.number, State.DONE, record.digest, result)
+                Ending(
+                    self._prefix + record.id, record.number, RecordState.DONE, record.digest, result
+                )
                 for record, result in zip(records, results, strict=True)
             ]
         )
@@ -354,7 +362,7 @@ class _Storing(Generic[V]):
     async def _refuse_all(self, records: Sequence[Record[V]], reason: str) -> None:
         await self._note(
             [
-                Ending(self._prefix + r.id, r.number, State.FAILED, r.digest, reason=reason)
+                Ending(self._prefix + r.id, r.number, RecordState.FAILED, r.digest, reason=reason)
                 for r in records
             ]
         )
@@ -362,7 +370,7 @@ class _Storing(Generic[V]):
         self._report()
 
     async def _note(self, endings: Sequence[Ending]) -> None:
-        await self._work.journal.note(endings)
+        await self._context.journal.note(endings)
         for ending in endings:
             # From now on the journal knows it.
             self._pending.pop(ending.id, None)

@@ -19,9 +19,9 @@ from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._engine.job_context import Step, Tally, Work, pace
-from talkjs_async.bulk._engine.job_journal import Journal
-from talkjs_async.bulk._engine.journal_schema import Identity
+from talkjs_async.bulk._engine.job_context import JobContext, Step, Tally, pace
+from talkjs_async.bulk._engine.job_journal import JobJournal
+from talkjs_async.bulk._engine.journal_schema import JobIdentity
 from talkjs_async.bulk._engine.report import BulkReport, Progress
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
@@ -62,9 +62,9 @@ class Job:
         self._clock: Clock = talkjs._pipeline.clock  # noqa: SLF001
         self._retry: RetryPolicy = talkjs._pipeline.retry  # noqa: SLF001
         self._path = None if journal is None else Path(journal)
-        self._identity = Identity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
+        self._identity = JobIdentity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()
-        self._work: Work | None = None
+        self._context: JobContext | None = None
         self._report: BulkReport | None = None
         self._started = False
         self._stopped = False
@@ -115,9 +115,9 @@ class Job:
         task of the job's event loop, also before the job begins.
         """
         self._stopped = True
-        if self._work is not None:
-            self._work.stopping = True
-            self._work.on_stop.set()
+        if self._context is not None:
+            self._context.stopping = True
+            self._context.on_stop.set()
 
     @property
     def progress(self) -> Progress:
@@ -174,14 +174,14 @@ class Job:
             self._failure = error
 
     async def _run(self) -> None:
-        if self._work is not None:
+        if self._context is not None:
             raise ConfigurationError("job", "has been run: make a new one to run it again.")
         self._started = True
         self._began = self._clock.monotonic()
         try:
             await self._step.prepare()
-            journal = await Journal.open(self._path, self._identity)
-            self._work = work = Work(
+            journal = await JobJournal.open(self._path, self._identity)
+            self._context = context = JobContext(
                 self._talkjs,
                 self._clock,
                 self._retry,
@@ -192,8 +192,8 @@ class Job:
             )
             complete = False
             try:
-                await self._step.run(work)
-                complete = not work.stopping
+                await self._step.run(context)
+                complete = not context.stopping
                 if complete:
                     await journal.finish()
             finally:
@@ -205,7 +205,7 @@ class Job:
             self._tally.finished = True
             self._tally.changed()
 
-    async def _close(self, journal: Journal, *, complete: bool) -> None:
+    async def _close(self, journal: JobJournal, *, complete: bool) -> None:
         try:
             unknown = await journal.unanswered()
         finally:

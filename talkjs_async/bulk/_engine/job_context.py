@@ -1,7 +1,7 @@
 """
 What the work of a job is, and what it has at hand: client, clock, journal, tally.
 
-`Job` calls a `Step`; a step gets a `Work`.
+`Job` calls a `Step`; a step gets a `JobContext`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._engine.job_journal import Journal
+from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
@@ -63,7 +63,7 @@ class Tally:
 
 
 @attrs.define
-class Work:
+class JobContext:
     """
     What a step has at hand.
 
@@ -77,7 +77,7 @@ class Work:
     clock: Clock
     retry: RetryPolicy
     lane: Lane
-    journal: Journal
+    journal: JobJournal
     tally: Tally
     stopping: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
@@ -139,8 +139,8 @@ class Step(ABC):
         """Do what comes before the journal is opened."""
 
     @abstractmethod
-    async def run(self, work: Work) -> None:
-        """Do it all, or return early when `work.stopping`. Errors raised here stop the job."""
+    async def run(self, context: JobContext) -> None:
+        """Do it all, or return early when `context.stopping`. Errors raised here stop the job."""
 
     async def conclude(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what comes after the journal of a complete run is closed."""

@@ -24,8 +24,8 @@ import attrs
 
 from talkjs_async.bulk._engine.journal_schema import (
     Change,
-    Facts,
-    Identity,
+    JobIdentity,
+    JobRow,
     Transaction,
     journal_error,
     open_database,
@@ -38,7 +38,7 @@ NAMELESS: Final = "\0#"
 """In front of the number of a record that has no ID of its own, so that it is nobody else's ID."""
 
 
-class State(IntEnum):
+class RecordState(IntEnum):
     """How far a record has come."""
 
     SENT = 0
@@ -52,7 +52,7 @@ class State(IntEnum):
 
 
 @attrs.frozen
-class Row:
+class RecordRow:
     """
     What the journal knows of a record.
 
@@ -70,7 +70,7 @@ class Row:
     number: int
     seen: int
     made_in: int
-    state: State
+    state: RecordState
     digest: bytes | None
     sent_at: float | None
     result: str | None
@@ -95,11 +95,11 @@ class Sending:
 
 @attrs.frozen
 class Ending:
-    """A state to note; the attributes are those of `Row`."""
+    """A state to note; the attributes are those of `RecordRow`."""
 
     id: str
     number: int
-    state: State
+    state: RecordState
     digest: bytes | None = None
     result: str | None = None
     reason: str | None = None
@@ -113,7 +113,7 @@ class Scratch:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-class Journal:
+class JobJournal:
     """
     The open journal of one running job. Nobody else can open it meanwhile.
 
@@ -130,20 +130,20 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, scratch: Scratch | None, database: sqlite3.Connection, facts: Facts
+        self, path: Path, scratch: Scratch | None, database: sqlite3.Connection, job: JobRow
     ) -> None:
         self.path = path
         self.scratch = scratch
-        self.job_id: str = facts.job_id
-        self.number_of_pass: int = facts.pass_
-        self.first_pass: int = facts.first
-        self.place: Any = json.loads(facts.place)
+        self.job_id: str = job.job_id
+        self.number_of_pass: int = job.pass_
+        self.first_pass: int = job.first
+        self.place: Any = json.loads(job.place)
         self._database = database
         self._lock = anyio.Lock()
         self._next = Transaction()
 
     @classmethod
-    async def open(cls, path: Path | None, identity: Identity) -> Journal:
+    async def open(cls, path: Path | None, identity: JobIdentity) -> JobJournal:
         """
         Open a journal, or make a new one.
 
@@ -160,13 +160,13 @@ class Journal:
         if path is None:
             scratch = Scratch()
             path = scratch.path / "journal"
-        database, facts = await anyio.to_thread.run_sync(open_database, path, identity)
-        return cls(path, scratch, database, facts)
+        database, job = await anyio.to_thread.run_sync(open_database, path, identity)
+        return cls(path, scratch, database, job)
 
-    async def look(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def look(self, ids: Sequence[str]) -> dict[str, RecordRow]:
         """Return what is known of the records, and note that the source has them."""
 
-        def work(database: sqlite3.Connection) -> dict[str, Row]:
+        def work(database: sqlite3.Connection) -> dict[str, RecordRow]:
             rows = {}
             for id_ in ids:
                 row = database.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
@@ -189,7 +189,10 @@ class Journal:
             to: The conversation.
         """
         here = self.number_of_pass
-        rows = [(s.id, s.number, here, here, State.SENT, s.digest, at, to, s.mark) for s in records]
+        rows = [
+            (s.id, s.number, here, here, RecordState.SENT, s.digest, at, to, s.mark)
+            for s in records
+        ]
         await self._change(_writing(_SENT, rows), flush=True)
 
     async def note(self, endings: Iterable[Ending]) -> None:
@@ -215,7 +218,7 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> int:
             query = "SELECT count(*) FROM record WHERE state = ? AND seen >= ?"
-            (count,) = database.execute(query, (State.SENT, self.first_pass)).fetchone()
+            (count,) = database.execute(query, (RecordState.SENT, self.first_pass)).fetchone()
             return int(count)
 
         return await self._change(work)
@@ -226,7 +229,7 @@ class Journal:
         def work(database: sqlite3.Connection) -> dict[bytes, int]:
             counts: dict[bytes, int] = {}
             for mark in set(marks):
-                arguments = (conversation_id, mark, State.DONE, State.CHANGED)
+                arguments = (conversation_id, mark, RecordState.DONE, RecordState.CHANGED)
                 (counts[mark],) = database.execute(_STORED, arguments).fetchone()
             return counts
 
@@ -284,7 +287,7 @@ class Journal:
                 transaction.ended.set()
 
 
-def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[Row]:
+def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[RecordRow]:
     """
     Read a journal that no job has open, in the order of the source.
 
@@ -333,6 +336,6 @@ def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.C
     return work
 
 
-def _row(row: tuple[Any, ...]) -> Row:
+def _row(row: tuple[Any, ...]) -> RecordRow:
     id_, number, seen, made_in, state, *others = row
-    return Row(id_, number, seen, made_in, State(state), *others)
+    return RecordRow(id_, number, seen, made_in, RecordState(state), *others)

@@ -40,7 +40,7 @@ CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
 
 
 @attrs.frozen(kw_only=True)
-class Identity:
+class JobIdentity:
     """
     Whose journal it is.
 
@@ -56,7 +56,7 @@ class Identity:
 
 
 @attrs.frozen
-class Facts:
+class JobRow:
     """The one row of the table `job`, as far as a running job needs it."""
 
     job_id: str
@@ -118,8 +118,8 @@ class Transaction:
             self.failure = error
 
 
-def open_database(path: Path, identity: Identity) -> tuple[sqlite3.Connection, Facts]:
-    """Open the file, or make a new one; see `Journal.open`."""
+def open_database(path: Path, identity: JobIdentity) -> tuple[sqlite3.Connection, JobRow]:
+    """Open the file, or make a new one; see `JobJournal.open`."""
     if path.is_dir():
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
     if not path.parent.is_dir():
@@ -128,7 +128,7 @@ def open_database(path: Path, identity: Identity) -> tuple[sqlite3.Connection, F
         # SQLite would take a short file for an empty one.
         raise ConfigurationError("journal", f"{path} is not a journal.")
     try:
-        # Autocommit; one thread at a time, see Journal._lock. Nobody waits for a lock here: the
+        # Autocommit; one thread at a time, see JobJournal._lock. Nobody waits for a lock here: the
         # one who has it keeps it until the job ends.
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     except sqlite3.Error as error:
@@ -147,7 +147,7 @@ def _is_sqlite(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _prepare(path: Path, database: sqlite3.Connection, identity: Identity) -> Facts:
+def _prepare(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
     # Looked at before anything is written: it may be somebody else's database.
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (schema,) = database.execute("PRAGMA user_version").fetchone()
@@ -175,10 +175,10 @@ def _prepare(path: Path, database: sqlite3.Connection, identity: Identity) -> Fa
     )
     row = database.execute("SELECT job_id, pass, first_pass, place FROM job").fetchone()
     database.execute("COMMIT")
-    return Facts(*row)
+    return JobRow(*row)
 
 
-def _create(database: sqlite3.Connection, identity: Identity) -> None:
+def _create(database: sqlite3.Connection, identity: JobIdentity) -> None:
     for statement in _TABLES.split(";"):
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -190,7 +190,7 @@ def _create(database: sqlite3.Connection, identity: Identity) -> None:
     )
 
 
-def _check_identity(path: Path, database: sqlite3.Connection, identity: Identity) -> None:
+def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> None:
     row = database.execute("SELECT kind, app_id, job_id FROM job").fetchone()
     wanted = (identity.kind, identity.app_id, identity.job_id or row[2])
     for word, has, needs in zip(("job", "app", "job ID"), row, wanted, strict=True):

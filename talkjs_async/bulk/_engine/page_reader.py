@@ -19,7 +19,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.pages import Pages
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.bulk._engine.job_context import Work
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.errors import DecodeError, TalkJSError
 
 ORDINARY: Final = 20
@@ -49,7 +49,7 @@ class RawPage:
 
 
 @attrs.define(eq=False)
-class Fetch:
+class PageFetch:
     """A page that was asked for."""
 
     call: Call[RawPage]
@@ -78,7 +78,7 @@ class Fetch:
         return self._page
 
 
-class Reader:
+class PageReader:
     """
     Fetches pages in the background of a task group.
 
@@ -87,11 +87,11 @@ class Reader:
     batch worker takes ten at a time and never less, since the budget counts batches.
     """
 
-    def __init__(self, work: Work, tasks: TaskGroup) -> None:
+    def __init__(self, context: JobContext, tasks: TaskGroup) -> None:
         """Start the workers."""
-        self._work = work
-        self._talkjs = work.talkjs
-        self._line: deque[Fetch] = deque()
+        self._context = context
+        self._talkjs = context.talkjs
+        self._line: deque[PageFetch] = deque()
         # Workers that wait for pages to be asked for; ordinary ones, and batches.
         self._idle: deque[anyio.Event] = deque()
         self._idle_batches: deque[anyio.Event] = deque()
@@ -101,7 +101,7 @@ class Reader:
         for _ in range(BATCHES):
             tasks.start_soon(self._fetch_batches)
 
-    def fetch(self, method: Callable[..., Pages[Any]], *ids: str, **arguments: Any) -> Fetch:
+    def fetch(self, method: Callable[..., Pages[Any]], *ids: str, **arguments: Any) -> PageFetch:
         """
         Ask for the first page of a list.
 
@@ -110,7 +110,7 @@ class Reader:
             ids, arguments: Its arguments, among them `starting_after`.
         """
         first: Call[Any] = call_of(method, *ids, **arguments)
-        fetch = Fetch(attrs.evolve(first, decode=_raw(int(first.query["limit"]))))
+        fetch = PageFetch(attrs.evolve(first, decode=_raw(int(first.query["limit"]))))
         self._line.append(fetch)
         if self._idle:
             self._idle.popleft().set()
@@ -132,16 +132,16 @@ class Reader:
                 fetch.end(call.result(data))
             except TalkJSError as error:
                 fetch.end(error)
-            self._work.tally.requests += 1
+            self._context.tally.requests += 1
 
-    async def _when_there_is_a_token(self) -> Fetch:
+    async def _when_there_is_a_token(self) -> PageFetch:
         while True:
-            wait = self._work.budget_wait()
+            wait = self._context.budget_wait()
             if not self._line:
                 await _news(self._idle)
             elif wait > 0:
                 # An estimate may fall short by less than a float can tell.
-                await self._work.clock.sleep(max(wait, 0.001))
+                await self._context.clock.sleep(max(wait, 0.001))
             else:
                 return self._line.popleft()
 
@@ -154,7 +154,7 @@ class Reader:
             results = await self._talkjs.batch(*calls, return_exceptions=True)
             for fetch, result in zip(fetches, results, strict=True):
                 fetch.end(result)
-            self._work.tally.requests += 1
+            self._context.tally.requests += 1
 
 
 async def _news(idle: deque[anyio.Event]) -> None:

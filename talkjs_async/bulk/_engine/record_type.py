@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from talkjs_async.bulk._engine.job_context import Work
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.records import BadRecord, Record
 from talkjs_async.errors import APIError, BadRequest, NotFound
 
 V = TypeVar("V")
 
 
-class Noun(ABC, Generic[V]):
+class RecordType(ABC, Generic[V]):
     """
     What is special about storing users, conversations, messages or imports.
 
@@ -35,7 +35,7 @@ class Noun(ABC, Generic[V]):
         """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""
 
     @abstractmethod
-    async def send(self, work: Work, records: Sequence[Record[V]]) -> Sequence[str | None]:
+    async def send(self, context: JobContext, records: Sequence[Record[V]]) -> Sequence[str | None]:
         """Store the records of one group with one request; return what TalkJS made of each."""
 
     def is_refusal(self, error: APIError) -> bool:
@@ -50,7 +50,11 @@ class Noun(ABC, Generic[V]):
         """Whether the refusal of a single record says that it is stored."""
         return False
 
-    async def find(self, work: Work, records: Sequence[Record[V]]) -> dict[str, str | None]:  # noqa: ARG002
+    async def find(
+        self,
+        context: JobContext,  # noqa: ARG002
+        records: Sequence[Record[V]],  # noqa: ARG002
+    ) -> dict[str, str | None]:
         """
         Find out which records of a group, sent by an earlier pass, are stored.
 

@@ -96,7 +96,7 @@ def digest_of(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
-class Fields:
+class FieldNames:
     """The names of a record's fields, in Python's and in TalkJS's spelling."""
 
     def __init__(self, model: type, *others: str, **also: str) -> None:
@@ -166,7 +166,7 @@ def as_id(value: object, name: str = "id") -> str:
     return cast("str", value)
 
 
-class Blocks(Generic[T]):
+class SourceBlocks(Generic[T]):
     """Takes a source in blocks, whichever kind of iterable it is."""
 
     def __init__(self, source: Source[T], *, in_thread: bool = False) -> None:

@@ -10,7 +10,13 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from talkjs_async.bulk._engine.job_journal import NAMELESS, Row, Scratch, State, read_records
+from talkjs_async.bulk._engine.job_journal import (
+    NAMELESS,
+    RecordRow,
+    RecordState,
+    Scratch,
+    read_records,
+)
 from talkjs_async.errors import ConfigurationError
 
 Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]
@@ -139,7 +145,7 @@ class BulkReport:
             raise ConfigurationError("outcome", f"must be one of {get_args(Outcome)}.")
         if self._file is None:
             return
-        states = tuple(State) if outcome is None else _STATES[outcome]
+        states = tuple(RecordState) if outcome is None else _STATES[outcome]
         marks = ", ".join("?" * len(states))
         wanted = f"seen >= ? AND state IN ({marks})"
         for row in read_records(self._file, wanted, (self._first_pass, *states)):
@@ -150,23 +156,23 @@ class BulkReport:
                     reason=row.reason, result=row.result,
                 )  # fmt: skip
 
-    def _outcome(self, row: Row) -> Outcome:
-        if row.state is State.DONE and row.made_in < self._first_pass:
+    def _outcome(self, row: RecordRow) -> Outcome:
+        if row.state is RecordState.DONE and row.made_in < self._first_pass:
             return "unchanged"
         return _OUTCOMES[row.state]
 
 
-_OUTCOMES: Final[dict[State, Outcome]] = {
-    State.SENT: "unknown",
-    State.DONE: "done",
-    State.FAILED: "failed",
-    State.PLANNED: "planned",
-    State.CHANGED: "failed",
+_OUTCOMES: Final[dict[RecordState, Outcome]] = {
+    RecordState.SENT: "unknown",
+    RecordState.DONE: "done",
+    RecordState.FAILED: "failed",
+    RecordState.PLANNED: "planned",
+    RecordState.CHANGED: "failed",
 }
-_STATES: Final[dict[Outcome, tuple[State, ...]]] = {
-    "done": (State.DONE,),
-    "unchanged": (State.DONE,),
-    "failed": (State.FAILED, State.CHANGED),
-    "unknown": (State.SENT,),
-    "planned": (State.PLANNED,),
+_STATES: Final[dict[Outcome, tuple[RecordState, ...]]] = {
+    "done": (RecordState.DONE,),
+    "unchanged": (RecordState.DONE,),
+    "failed": (RecordState.FAILED, RecordState.CHANGED),
+    "unknown": (RecordState.SENT,),
+    "planned": (RecordState.PLANNED,),
 }

@@ -1,4 +1,4 @@
-"""Jobs that store several nouns one after another, with one journal: users, conversations, ..."""
+"""Jobs that store several record types, one after another, with one journal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import attrs
 
 from talkjs_async.bulk._engine.flow import store
-from talkjs_async.bulk._engine.job_context import Step, Work
-from talkjs_async.bulk._engine.record_type import Noun
-from talkjs_async.bulk._engine.records import Blocks
+from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.records import SourceBlocks
 
 
 @attrs.frozen
 class Stage:
     """
-    One noun of a job.
+    One record type of a job.
 
     Attributes:
         name: In front of the IDs in the journal.
@@ -25,7 +25,7 @@ class Stage:
     """
 
     name: str
-    noun: Noun[Any]
+    record_type: RecordType[Any]
     source: Callable[[], Iterable[object]]
     total: int | None = None
 
@@ -37,13 +37,13 @@ class StoreStages(Step):
         """Return the stages, in order. Called once, after `prepare`."""
         raise NotImplementedError
 
-    async def run(self, work: Work) -> None:
-        """Work through the stages."""
+    async def run(self, context: JobContext) -> None:
+        """JobContext through the stages."""
         stages = self.stages()
         totals = [stage.total for stage in stages if stage.total is not None]
-        work.tally.total = sum(totals) if len(totals) == len(stages) else None
+        context.tally.total = sum(totals) if len(totals) == len(stages) else None
         for stage in stages:
-            blocks: Blocks[object] = Blocks(stage.source(), in_thread=True)
-            await store(work, stage.noun, blocks, prefix=f"{stage.name}:")
-            if work.stopping:
+            blocks: SourceBlocks[object] = SourceBlocks(stage.source(), in_thread=True)
+            await store(context, stage.record_type, blocks, prefix=f"{stage.name}:")
+            if context.stopping:
                 return

@@ -144,7 +144,7 @@ def _parsed(path: Path, line: bytes, place: str) -> dict[str, Any]:
     return record
 
 
-class Lines:
+class LinesFile:
     """
     A growing file of JSON Lines. Its methods touch the disk: call them in a worker thread.
 

@@ -17,13 +17,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async.bulk._engine.records import BadRecord, Fields
+from talkjs_async.bulk._engine.records import BadRecord, FieldNames
 from talkjs_async.errors import ConfigurationError
 
-Format: TypeAlias = Literal["csv", "jsonl"]
-Row: TypeAlias = Mapping[str, Any] | BadRecord
+RecordFormat: TypeAlias = Literal["csv", "jsonl"]
+FileRow: TypeAlias = Mapping[str, Any] | BadRecord
 
-_FORMATS: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_FORMATS: Final[dict[str, RecordFormat]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _DELIMITERS: Final = ",;\t"
 _LISTS: Final = frozenset({"email", "phone", "participants", "read_by", "welcome_messages"})
 _MAPS: Final = frozenset({"custom", "push_tokens"})
@@ -40,8 +40,8 @@ class RecordFile:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        format: Format | None,
-        fields: Fields,
+        format: RecordFormat | None,
+        fields: FieldNames,
         *,
         required: tuple[str, ...],
     ) -> None:
@@ -59,7 +59,7 @@ class RecordFile:
     def __repr__(self) -> str:
         return f"<RecordFile {self.path}>"
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         rows = self._csv_rows if self._format == "csv" else self._json_rows
         try:
             yield from rows()
@@ -80,7 +80,7 @@ class RecordFile:
         """
         return sum(1 for _ in self)
 
-    def _json_rows(self) -> Iterator[Row]:
+    def _json_rows(self) -> Iterator[FileRow]:
         with self.path.open(encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
@@ -97,7 +97,7 @@ class RecordFile:
                 else:
                     yield BadRecord(reason=f"line {number} is not a JSON object.")
 
-    def _csv_rows(self) -> Iterator[Row]:
+    def _csv_rows(self) -> Iterator[FileRow]:
         with self.path.open(encoding="utf-8-sig", newline="") as lines:
             first = lines.readline()
             delimiter = max(_DELIMITERS, key=first.count)
@@ -166,7 +166,7 @@ class _Column:
     key: str | None
 
     @classmethod
-    def of(cls, title: str, fields: Fields) -> _Column:
+    def of(cls, title: str, fields: FieldNames) -> _Column:
         """Read a title."""
         name, dot, key = title.partition(".")
         field = fields.field(name) or ""
@@ -196,7 +196,7 @@ class _Column:
             row[self.field] = cell
 
 
-def _row(columns: list[_Column], number: int, cells: list[str]) -> Row:
+def _row(columns: list[_Column], number: int, cells: list[str]) -> FileRow:
     row: dict[str, Any] = {}
     problem = None
     if len(cells) != len(columns):

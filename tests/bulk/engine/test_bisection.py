@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.bulk._engine.bisection import TakingApart
+from talkjs_async.bulk._engine.bisection import Bisection
 from talkjs_async.errors import APIError, BadRequest, Unauthorized
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ class Server:
         return {i: reasons[str(r)][0] for i, r in enumerate(records) if str(r) in reasons}
 
     async def take_apart(self, count: int) -> None:
-        apart: TakingApart[int] = TakingApart(
+        apart: Bisection[int] = Bisection(
             send=self.send,
             refuse=self.refuse,
             is_refusal=lambda error: isinstance(error, BadRequest),

@@ -12,25 +12,33 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError, upsert_users
-from talkjs_async.bulk._engine.job_journal import Ending, Journal, Sending, State, read_records
-from talkjs_async.bulk._engine.journal_schema import SCHEMA, Identity
+from talkjs_async.bulk._engine.job_journal import (
+    Ending,
+    JobJournal,
+    RecordState,
+    Sending,
+    read_records,
+)
+from talkjs_async.bulk._engine.journal_schema import SCHEMA, JobIdentity
 
 pytestmark = pytest.mark.anyio
 
-IDENTITY = Identity(kind="test", app_id="app")
+IDENTITY = JobIdentity(kind="test", app_id="app")
 
 
 async def test_what_was_noted_is_there_the_next_time(journal: Path) -> None:
-    first = await Journal.open(journal, IDENTITY)
+    first = await JobJournal.open(journal, IDENTITY)
     await first.sent([Sending("a", 1, b"1"), Sending("b", 2, b"2", b"mark")], at=5.0, to="c")
-    await first.note([Ending("b", 2, State.DONE, b"2", result="msg_b")])
+    await first.note([Ending("b", 2, RecordState.DONE, b"2", result="msg_b")])
     await first.move({"page": 7})
     await first.close()
 
-    second = await Journal.open(journal, IDENTITY)
+    second = await JobJournal.open(journal, IDENTITY)
 
     rows = await second.look(["a", "b", "c"])
-    assert {"a": State.SENT, "b": State.DONE} == {id_: row.state for id_, row in rows.items()}
+    assert {"a": RecordState.SENT, "b": RecordState.DONE} == {
+        id_: row.state for id_, row in rows.items()
+    }
     assert (5.0, b"1", 1) == (rows["a"].sent_at, rows["a"].digest, rows["a"].made_in)
     assert ({"page": 7}, 2, 1) == (second.place, second.number_of_pass, second.first_pass)
     assert {b"mark": 1, b"x": 0} == await second.stored("c", [b"mark", b"x"])
@@ -40,11 +48,11 @@ async def test_what_was_noted_is_there_the_next_time(journal: Path) -> None:
 
 
 async def test_the_first_time_of_sending_is_kept_until_there_is_an_answer(journal: Path) -> None:
-    some = await Journal.open(journal, IDENTITY)
+    some = await JobJournal.open(journal, IDENTITY)
     for at in (1.0, 2.0):
         await some.sent([Sending("a", 1, b"")], at=at, to="c")
     first = (await some.look(["a"]))["a"].sent_at
-    await some.note([Ending("a", 1, State.FAILED, reason="no")])
+    await some.note([Ending("a", 1, RecordState.FAILED, reason="no")])
     await some.sent([Sending("a", 1, b"")], at=3.0, to="c")
 
     assert (1.0, 3.0) == (first, (await some.look(["a"]))["a"].sent_at)
@@ -52,13 +60,13 @@ async def test_the_first_time_of_sending_is_kept_until_there_is_an_answer(journa
 
 
 async def test_a_run_after_a_complete_one_is_a_new_run(journal: Path) -> None:
-    some = await Journal.open(journal, IDENTITY)
+    some = await JobJournal.open(journal, IDENTITY)
     await some.finish()
     await some.close()
 
-    again = await Journal.open(journal, IDENTITY)
+    again = await JobJournal.open(journal, IDENTITY)
     await again.close()
-    interrupted = await Journal.open(journal, IDENTITY)
+    interrupted = await JobJournal.open(journal, IDENTITY)
     await interrupted.close()
 
     assert (2, 2) == (again.number_of_pass, again.first_pass)
@@ -66,10 +74,10 @@ async def test_a_run_after_a_complete_one_is_a_new_run(journal: Path) -> None:
 
 
 async def test_two_jobs_cannot_share_a_journal(journal: Path) -> None:
-    some = await Journal.open(journal, IDENTITY)
+    some = await JobJournal.open(journal, IDENTITY)
 
     with pytest.raises(ConfigurationError, match=f"journal: {journal} is in use by another job"):
-        await Journal.open(journal, IDENTITY)
+        await JobJournal.open(journal, IDENTITY)
     with pytest.raises(ConfigurationError, match="in use"):
         list(read_records(journal, "1", ()))
 
@@ -77,13 +85,13 @@ async def test_two_jobs_cannot_share_a_journal(journal: Path) -> None:
 
 
 def test_two_processes_cannot_share_a_journal(journal: Path) -> None:
-    some = anyio.run(Journal.open, journal, IDENTITY)
+    some = anyio.run(JobJournal.open, journal, IDENTITY)
     program = f"""
 import anyio
 from pathlib import Path
-from talkjs_async.bulk._engine.journal_schema import Identity
-from talkjs_async.bulk._engine.job_journal import Journal
-anyio.run(Journal.open, Path({str(journal)!r}), Identity(kind="test", app_id="app"))
+from talkjs_async.bulk._engine.journal_schema import JobIdentity
+from talkjs_async.bulk._engine.job_journal import JobJournal
+anyio.run(JobJournal.open, Path({str(journal)!r}), JobIdentity(kind="test", app_id="app"))
 """
 
     other = subprocess.run(
@@ -97,23 +105,28 @@ anyio.run(Journal.open, Path({str(journal)!r}), Identity(kind="test", app_id="ap
 @pytest.mark.parametrize(
     ("identity", "sentence"),
     [
-        (Identity(kind="other", app_id="app"), "belongs to the job 'test', not 'other'"),
-        (Identity(kind="test", app_id="other"), "belongs to the app 'app', not 'other'"),
-        (Identity(kind="test", app_id="app", job_id="x"), "belongs to the job ID 'mine', not 'x'"),
+        (JobIdentity(kind="other", app_id="app"), "belongs to the job 'test', not 'other'"),
+        (JobIdentity(kind="test", app_id="other"), "belongs to the app 'app', not 'other'"),
+        (
+            JobIdentity(kind="test", app_id="app", job_id="x"),
+            "belongs to the job ID 'mine', not 'x'",
+        ),
     ],
 )
 async def test_the_journal_of_another_job_is_refused(
-    journal: Path, identity: Identity, sentence: str
+    journal: Path, identity: JobIdentity, sentence: str
 ) -> None:
-    await (await Journal.open(journal, Identity(kind="test", app_id="app", job_id="mine"))).close()
+    await (
+        await JobJournal.open(journal, JobIdentity(kind="test", app_id="app", job_id="mine"))
+    ).close()
 
     with pytest.raises(ConfigurationError, match=sentence):
-        await Journal.open(journal, identity)
+        await JobJournal.open(journal, identity)
 
 
 def opened(journal: Path) -> None:
     async def main() -> None:
-        await (await Journal.open(journal, IDENTITY)).close()
+        await (await JobJournal.open(journal, IDENTITY)).close()
 
     anyio.run(main)
 
@@ -153,15 +166,15 @@ def test_a_database_of_another_program_is_refused_and_left_alone(journal: Path) 
 
 async def test_a_directory_that_does_not_exist_or_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=f"{tmp_path} is a directory"):
-        await Journal.open(tmp_path, IDENTITY)
+        await JobJournal.open(tmp_path, IDENTITY)
     with pytest.raises(ConfigurationError, match="nowhere does not exist"):
-        await Journal.open(tmp_path / "nowhere" / "journal", IDENTITY)
+        await JobJournal.open(tmp_path / "nowhere" / "journal", IDENTITY)
 
 
 def test_a_damaged_journal_is_a_storage_error(journal: Path) -> None:
     async def fill() -> None:
-        some = await Journal.open(journal, IDENTITY)
-        await some.note([Ending(str(n), n, State.DONE, b"x" * 16) for n in range(1_000)])
+        some = await JobJournal.open(journal, IDENTITY)
+        await some.note([Ending(str(n), n, RecordState.DONE, b"x" * 16) for n in range(1_000)])
         await some.close()
 
     anyio.run(fill)
@@ -207,12 +220,12 @@ async def test_a_temporary_journal_goes_with_its_report(talkjs: AsyncTalkJS) -> 
 
 
 async def test_a_change_that_cannot_be_made_fails_for_all_who_wait_for_it(journal: Path) -> None:
-    some = await Journal.open(journal, IDENTITY)
+    some = await JobJournal.open(journal, IDENTITY)
     failures = []
 
     async def note(reason: str) -> None:
         try:
-            await some.note([Ending(reason[:1], 1, State.FAILED, reason=reason)])
+            await some.note([Ending(reason[:1], 1, RecordState.FAILED, reason=reason)])
         except UnicodeEncodeError as error:
             failures.append(error)
 
