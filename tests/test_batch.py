@@ -309,7 +309,7 @@ async def test_what_no_batch_can_carry_is_refused_before_anything_is_sent(
 async def test_operations_may_be_charged_to_the_ordinary_budget_too(
     make_talkjs: MakeTalkJS, emulator: Emulator, chat: None, charges: Any
 ) -> None:
-    emulator.quirks.batch_charges = charges
+    emulator.switches.batch_charges = charges
     emulator.limits = Limits(burst=5, rate=9.0)
     talkjs = make_talkjs(retry=RetryPolicy(attempts=30))
 

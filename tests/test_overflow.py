@@ -167,7 +167,7 @@ async def test_background_calls_overflow_too(overflowing: AsyncTalkJS, emulator:
 async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
     overflowing: AsyncTalkJS, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator.quirks.batch_charges = "each"
+    emulator.switches.batch_charges = "each"
     caplog.set_level(logging.WARNING)
 
     users = await at_once(1_500, lambda number: overflowing.users.get("alice"))

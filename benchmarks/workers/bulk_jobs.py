@@ -240,7 +240,7 @@ async def nameless_bad_users(count: int, scale: int) -> Result:
 
 async def _with_bad_users(count: int, scale: int, naming: Any) -> Result:
     scene = Scene(scale)
-    scene.emulator.quirks.users_batch_errors = naming
+    scene.emulator.switches.users_batch_errors = naming
     source = list(users(count))
     for number in (0, count // 2, count - 1):
         del source[number]["name"]

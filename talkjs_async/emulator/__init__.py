@@ -6,7 +6,7 @@ A TalkJS REST API of your own, for tests and for trying things out.
 
 Written from TalkJS's documentation, not from this package's client, with which it shares no
 code: a second opinion on the API. It is not TalkJS, and what the documentation leaves open is a
-named switch here (`Quirks`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
+named switch here (`Switches`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
 """
 
 from talkjs_async.emulator.actors import Actor
@@ -16,7 +16,7 @@ from talkjs_async.emulator.faults import Fault, Faults, Plan
 from talkjs_async.emulator.hooks import EVENT_TYPES, Delivery, Hooks
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Limits
-from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import Problem
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "Limits",
     "Plan",
     "Problem",
-    "Quirks",
+    "Switches",
     "SystemClock",
     "VirtualClock",
 ]

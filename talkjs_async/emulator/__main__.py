@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from talkjs_async.emulator import Emulator, Limits, Quirks, SystemClock
+from talkjs_async.emulator import Emulator, Limits, Switches, SystemClock
 
 # Enough to look back, without growing for ever.
 JOURNAL_LIMIT = 1_000
@@ -39,7 +39,7 @@ def main(
             secret_key=options.secret_key,
             clock=SystemClock(),
             limits=_limits(options),
-            quirks=_quirks(options.quirk),
+            switches=_switches(options.switch),
             seed=options.seed,
             journal_limit=JOURNAL_LIMIT,
         )
@@ -86,7 +86,7 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--burst", type=int, help="requests at once instead of 600")
     parser.add_argument("--seed", default="0", help="what IDs and chances come from")
     parser.add_argument(
-        "--quirk", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+        "--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="ID[@P]", help="such as return-503@0.05"
@@ -106,16 +106,16 @@ def _limits(options: argparse.Namespace) -> Limits:
     return limits
 
 
-def _quirks(settings: Sequence[str]) -> Quirks:
-    quirks = Quirks()
-    choices = Quirks.choices()
+def _switches(settings: Sequence[str]) -> Switches:
+    switches = Switches()
+    choices = Switches.choices()
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in choices:
-            raise ValueError(f"There is no quirk {name!r}; there are: {', '.join(choices)}.")
+            raise ValueError(f"There is no switch {name!r}; there are: {', '.join(choices)}.")
         values: dict[str, Any] = {str(choice).lower(): choice for choice in choices[name]}
-        setattr(quirks, name, values.get(value.lower(), value))
-    return quirks
+        setattr(switches, name, values.get(value.lower(), value))
+    return switches
 
 
 if __name__ == "__main__":

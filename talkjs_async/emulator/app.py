@@ -26,11 +26,11 @@ from talkjs_async.emulator.hooks import Hooks
 from talkjs_async.emulator.ids import Ids
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Budget, Limits
-from talkjs_async.emulator.quirks import Quirks
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
 from talkjs_async.emulator.state import App
+from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import (
     Problem,
     Request,
@@ -71,7 +71,7 @@ class Emulator:
         app_id, secret_key: The credentials to use.
         clock: Its time. Give it to the program under test as well.
         limits: The rate limits; may be exchanged at any time.
-        quirks: Switches for undocumented behaviour; may be changed at any time.
+        switches: Switches for undocumented behaviour; may be changed at any time.
         faults: Plans for what goes wrong.
         requests: The journal: what was asked.
         commits: The commit log: what was done.
@@ -88,7 +88,7 @@ class Emulator:
         secret_key: str = "sk_test_emulator",  # noqa: S107  # opens nothing
         clock: Clock | None = None,
         limits: Limits | None = None,
-        quirks: Quirks | None = None,
+        switches: Switches | None = None,
         seed: int | str = 0,
         latency: Latency | None = None,
         journal_limit: int | None = None,
@@ -101,7 +101,7 @@ class Emulator:
             secret_key: Its secret key.
             clock: Where time comes from. None: a new `VirtualClock`.
             limits: None: the documented ones.
-            quirks: None: the defaults.
+            switches: None: the defaults.
             seed: What all IDs and all chances come from.
             latency: Gives seconds to the server and back, per request. None: no time passes.
                 In process only.
@@ -110,7 +110,7 @@ class Emulator:
         self.app_id = app_id
         self.secret_key = secret_key
         self.clock: Clock = VirtualClock() if clock is None else clock
-        self.quirks: Quirks = Quirks() if quirks is None else quirks
+        self.switches: Switches = Switches() if switches is None else switches
         self.seed = seed
         self.latency = latency
         self.requests: Journal = Journal(journal_limit)
@@ -277,7 +277,7 @@ class Emulator:
             return API_VERSIONS[-1]
         if asked in API_VERSIONS:
             return asked
-        if self.quirks.unknown_version == "reject":
+        if self.switches.unknown_version == "reject":
             raise bad_request([f"There is no API version {asked!r}."])
         return API_VERSIONS[-1]
 

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import Problem
 
 _PADDING = (b"", b"===", b"==", b"=")
@@ -26,7 +26,7 @@ def authorize(
     *,
     app_id: str,
     secret_keys: Iterable[str],
-    quirks: Quirks,
+    switches: Switches,
     now: float,
     user_tokens: bool = False,
 ) -> None:
@@ -37,7 +37,7 @@ def authorize(
         authorization: The header, None when it is missing.
         app_id: Whose resources are asked for.
         secret_keys: The app's keys; every one of them is good.
-        quirks: Which token types are accepted.
+        switches: Which token types are accepted.
         now: Unix time in seconds.
         user_tokens: Accept a user's token too (only `POST /files` does, seen in code).
     """
@@ -51,7 +51,7 @@ def authorize(
     if any(hmac.compare_digest(credentials, key) for key in keys):
         return
     claims = _verified_claims(credentials, keys)
-    _check_claims(claims, app_id=app_id, quirks=quirks, now=now, user_tokens=user_tokens)
+    _check_claims(claims, app_id=app_id, switches=switches, now=now, user_tokens=user_tokens)
 
 
 def _verified_claims(token: bytes, keys: Iterable[bytes]) -> dict[str, Any]:
@@ -70,11 +70,11 @@ def _verified_claims(token: bytes, keys: Iterable[bytes]) -> dict[str, Any]:
 
 
 def _check_claims(
-    claims: dict[str, Any], *, app_id: str, quirks: Quirks, now: float, user_tokens: bool
+    claims: dict[str, Any], *, app_id: str, switches: Switches, now: float, user_tokens: bool
 ) -> None:
     kind = claims.get("tokenType")
     accepted = {"app"}
-    if quirks.admin_tokens == "accept":
+    if switches.admin_tokens == "accept":
         accepted.add("admin")
     if user_tokens:
         accepted.add("user")
@@ -85,7 +85,7 @@ def _check_claims(
     expires = claims.get("exp")
     if expires is None:
         # A user's token may live for ever (the documentation's own sample does).
-        if quirks.exp_claim == "required" and kind != "user":
+        if switches.exp_claim == "required" and kind != "user":
             raise _unauthorized("The token has no exp.")
     elif not _is_number(expires):
         raise _unauthorized("The token's exp must be a number of seconds.")

@@ -8,7 +8,7 @@ an object and turns what they say into the 400.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import Problem, bad_request
 
 Check = Callable[[object], str | None]
@@ -84,7 +84,7 @@ custom_data: Check = nullable(map_of(nullable(text)))
 
 
 def wrong_fields(
-    body: object, fields: Mapping[str, Check], quirks: Quirks, *, required: Collection[str] = ()
+    body: object, fields: Mapping[str, Check], switches: Switches, *, required: Collection[str] = ()
 ) -> dict[str, str]:
     """Return what is wrong with an object: field name to text."""
     if not isinstance(body, dict):
@@ -93,7 +93,7 @@ def wrong_fields(
     for name, value in body.items():
         check = fields.get(name)
         if check is None:
-            if quirks.unknown_fields == "reject":
+            if switches.unknown_fields == "reject":
                 problems[name] = "is not known here"
         elif (wrong := check(value)) is not None:
             problems[name] = wrong
@@ -104,29 +104,29 @@ def wrong_fields(
 
 
 def read(
-    body: object, fields: Mapping[str, Check], quirks: Quirks, *, required: Collection[str] = ()
+    body: object, fields: Mapping[str, Check], switches: Switches, *, required: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return *body*, or raise the 400 that names every wrong field."""
-    problems = wrong_fields(body, fields, quirks, required=required)
+    problems = wrong_fields(body, fields, switches, required=required)
     if problems or not isinstance(body, dict):
-        raise wrong_arguments(problems, quirks)
+        raise wrong_arguments(problems, switches)
     return body
 
 
-def wrong_arguments(problems: Mapping[str, str], quirks: Quirks) -> Problem:
+def wrong_arguments(problems: Mapping[str, str], switches: Switches) -> Problem:
     """Return the 400 for *problems*, field name to text."""
-    if quirks.reasons == "fields":
+    if switches.reasons == "fields":
         return bad_request({name: [wrong] for name, wrong in problems.items()})
     return bad_request([f"{name}: {wrong}." for name, wrong in problems.items()])
 
 
 def updated_custom(
-    old: Mapping[str, str] | None, new: Mapping[str, str | None] | None, quirks: Quirks
+    old: Mapping[str, str] | None, new: Mapping[str, str | None] | None, switches: Switches
 ) -> dict[str, str]:
     """Return custom data after an update. None clears all of it."""
     if new is None:
         return {}
-    kept = dict(old or {}) if quirks.custom_update == "merge" else {}
+    kept = dict(old or {}) if switches.custom_update == "merge" else {}
     for key, value in new.items():
         if value is None:
             kept.pop(key, None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from talkjs_async.emulator.journal import Exchange
-from talkjs_async.emulator.quirks import Quirks
 from talkjs_async.emulator.state import App, Conversation, Message, Order, User
+from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import Problem, Request, bad_request, decode, not_found
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Context:
         self.now_ms: int = int(now * 1000)
 
     @property
-    def quirks(self) -> Quirks:
+    def switches(self) -> Switches:
         """The switches for undocumented behaviour."""
-        return self.emulator.quirks
+        return self.emulator.switches
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -63,9 +63,9 @@ class Context:
             return {}
         declared = self.request.headers.get(b"content-type", b"")
         if not declared.startswith(b"application/json"):
-            if self.quirks.wrong_content_type == "bad_request":
+            if self.switches.wrong_content_type == "bad_request":
                 raise bad_request(["The Content-Type must be application/json."])
-            if self.quirks.wrong_content_type == "unsupported_media_type":
+            if self.switches.wrong_content_type == "unsupported_media_type":
                 reason = "The Content-Type must be application/json."
                 raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", [reason])
         return decode(body)
@@ -73,7 +73,7 @@ class Context:
     def order(self, id_: str, created_at: int | None = None) -> Order:
         """Return the place of a new record among all others."""
         moment = self.now_ms if created_at is None else created_at
-        tie = id_ if self.quirks.order_ties == "id" else ""
+        tie = id_ if self.switches.order_ties == "id" else ""
         return (moment, tie, self.emulator.next_number())
 
     def commit(

@@ -126,7 +126,7 @@ def _enter(emulator: "Emulator", visit: Visit, now: float) -> None:
         visit.request.headers.get(b"authorization"),
         app_id=app.id,
         secret_keys=app.secret_keys,
-        quirks=emulator.quirks,
+        switches=emulator.switches,
         now=now,
         user_tokens=route is not None and route.user_tokens,
     )
@@ -151,7 +151,7 @@ def _charge(emulator: "Emulator", visit: Visit, app: App, now: float) -> Respons
         if limits.retry_after == "date":
             value = formatdate(math.ceil(now) + seconds, usegmt=True)
         headers = ((b"retry-after", value.encode()),)
-    return too_many_requests(emulator.quirks, headers)
+    return too_many_requests(emulator.switches, headers)
 
 
 def _fault(emulator: "Emulator", visit: Visit, *, at_the_door: bool) -> Fault | None:

@@ -4,7 +4,7 @@ Webhooks: signed, delivered, and delivered once more if the receiver does not an
 Documented: a POST of `{"id", "type", "createdAt", "data"}`; `X-TalkJS-Timestamp`, and in
 `X-TalkJS-Signature` the uppercase hex HMAC-SHA256 of timestamp, "." and the raw body under the
 secret key; 5 seconds to answer; a single retry. Not documented, so settings here: the unit of the
-timestamp (a quirk), and when the retry comes.
+timestamp (a switch), and when the retry comes.
 
 Nothing is sent by itself in process: events wait until `settle()`. An emulator on a port delivers
 as they come.
@@ -248,7 +248,7 @@ class Hooks:
 
     def _signed(self, entry: _Pending, at: float) -> tuple[dict[str, str], bytes]:
         body = encode(entry.event)
-        seconds = self._emulator.quirks.webhook_timestamp == "seconds"
+        seconds = self._emulator.switches.webhook_timestamp == "seconds"
         timestamp = str(int(at if seconds else at * 1000))
         signature = self.signature(timestamp, body)
         if entry.tampering == "body":

@@ -17,7 +17,7 @@ from talkjs_async.emulator.limits import Budget
 T = TypeVar("T")
 
 # A moment in milliseconds, and what decides between records of the same one: an ID (usually
-# empty, see the quirk `order_ties`), then the order of arrival.
+# empty, see the switch `order_ties`), then the order of arrival.
 Order = tuple[int, str, int]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn
 
 import attrs
 
-from talkjs_async.emulator.quirks import Quirks
+from talkjs_async.emulator.switches import Switches
 
 # How the answer fails to arrive. None: it arrives.
 Cut = Literal["refuse", "drop", "reset", "stall", "truncate", "garbage"]
@@ -101,11 +101,13 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
-def too_many_requests(quirks: Quirks, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:
+def too_many_requests(
+    switches: Switches, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> Response:
     """Return the 429. Only its status is documented."""
-    if quirks.rate_limit_body == "json":
+    if switches.rate_limit_body == "json":
         response = problem_response(Problem(429, "TOO_MANY_REQUESTS", ["Too many requests."]))
-    elif quirks.rate_limit_body == "text":
+    elif switches.rate_limit_body == "text":
         response = Response(429, b"Too many requests", ((b"content-type", b"text/plain"),))
     else:
         response = Response(429, b"", ())

@@ -263,7 +263,7 @@ async def test_a_conversation_that_is_deleted_meanwhile_has_no_messages(
 async def test_participants_may_come_as_an_empty_list(
     make_talkjs: MakeTalkJS, emulator: Emulator, target: Path
 ) -> None:
-    emulator.quirks.empty_participants = "list"
+    emulator.switches.empty_participants = "list"
     talkjs = make_talkjs()
     await talkjs.conversations.upsert("c")
 

@@ -87,7 +87,7 @@ async def test_batches_that_take_requests_along_are_full(
 async def test_where_operations_are_charged_a_job_takes_what_the_ordinary_budget_allows(
     make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
 ) -> None:
-    emulator.quirks.batch_charges = "each"
+    emulator.switches.batch_charges = "each"
     emulator.limits = Limits.off()
     await chat(50)
     emulator.limits = Limits(burst=60, batch_burst=50)
@@ -300,7 +300,7 @@ async def test_whatever_a_repeated_key_is_answered_with_it_is_done(
     answer: Any,
 ) -> None:
     await chat(1)
-    emulator.quirks.idempotent_repeat = answer
+    emulator.switches.idempotent_repeat = answer
     emulator.faults.add("drop-after-commit", on=POST, nth=2)
     talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
     with pytest.raises(OutcomeUnknown):

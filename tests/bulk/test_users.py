@@ -62,7 +62,7 @@ async def test_a_mapping_and_an_async_source_will_do(
 async def test_three_bad_users_in_ten_thousand_are_named_and_the_others_stored(
     talkjs: AsyncTalkJS, emulator: Emulator, naming: Any
 ) -> None:
-    emulator.quirks.users_batch_errors = naming
+    emulator.switches.users_batch_errors = naming
     source = users(10_000)
     for number in (0, 5_555, 9_999):
         # A new user needs a name: only TalkJS can know which ones are new.
@@ -83,7 +83,7 @@ async def test_three_bad_users_in_ten_thousand_are_named_and_the_others_stored(
 async def test_bad_users_that_the_answer_does_not_name_are_found(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    emulator.quirks.users_batch_errors = "unnamed"
+    emulator.switches.users_batch_errors = "unnamed"
     source = users(300)
     del source[42]["name"]
 

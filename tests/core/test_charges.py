@@ -31,7 +31,7 @@ def engine() -> str:
 async def greedy(emulator: Emulator, talkjs: AsyncTalkJS) -> Emulator:
     """A TalkJS that knows Alice and charges operations to the ordinary budget."""
     await talkjs.users.upsert("alice", name="Alice")
-    emulator.quirks.batch_charges = "each"
+    emulator.switches.batch_charges = "each"
     return emulator
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.emulator import Emulator, Quirks
+from talkjs_async.emulator import Emulator, Switches
 from talkjs_async.emulator.auth import authorize
 from talkjs_async.emulator.wire import Problem
 
@@ -24,12 +24,14 @@ KEY = "sk_test_0123456789abcdefghijklmnopqrstuvwxyz"
 NOW = 1_800_000_000.0
 
 
-def check(authorization: str | None, quirks: Quirks | None = None, *, users: bool = False) -> None:
+def check(
+    authorization: str | None, switches: Switches | None = None, *, users: bool = False
+) -> None:
     authorize(
         None if authorization is None else authorization.encode("latin-1"),
         app_id="app1",
         secret_keys=["sk_test_another_key_of_the_same_app_1234567", KEY],
-        quirks=quirks or Quirks(),
+        switches=switches or Switches(),
         now=NOW,
         user_tokens=users,
     )
@@ -141,8 +143,8 @@ def test_no_flipped_bit_goes_unnoticed(position: int, bit: int) -> None:
 
 
 def test_which_token_types_are_good_is_a_setting() -> None:
-    check(token(tokenType="admin"), Quirks(admin_tokens="accept"))
-    check(token(exp=...), Quirks(exp_claim="optional"))
+    check(token(tokenType="admin"), Switches(admin_tokens="accept"))
+    check(token(exp=...), Switches(exp_claim="optional"))
     check(token(tokenType="user", sub="alice", exp=...), users=True)
 
 

@@ -90,7 +90,7 @@ async def test_the_signature_is_that_of_the_raw_body(emulator: Emulator, send: S
 async def test_the_unit_of_the_timestamp_is_a_setting(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
     emulator.hooks.to(inbox, events=["message.sent"])
-    emulator.quirks.webhook_timestamp = "seconds"
+    emulator.switches.webhook_timestamp = "seconds"
 
     await send("POST", MESSAGES, say())
     await emulator.hooks.settle()

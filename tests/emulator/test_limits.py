@@ -67,12 +67,12 @@ async def test_retry_after_is_a_setting(form: object) -> None:
     assert answer.headers.get("retry-after") == expected
 
 
-@pytest.mark.parametrize(("quirk", "body"), [("text", b"Too many requests"), ("empty", b"")])
+@pytest.mark.parametrize(("switch", "body"), [("text", b"Too many requests"), ("empty", b"")])
 async def test_the_body_of_a_429_is_a_setting(
-    emulator: Emulator, send: Send, quirk: str, body: bytes
+    emulator: Emulator, send: Send, switch: str, body: bytes
 ) -> None:
     emulator.limits = Limits(burst=1)
-    emulator.quirks.rate_limit_body = quirk  # type: ignore[assignment]
+    emulator.switches.rate_limit_body = switch  # type: ignore[assignment]
     await send("GET", "/users")
 
     answer = await send("GET", "/users")

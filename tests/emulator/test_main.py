@@ -50,7 +50,7 @@ def test_it_prints_one_line_when_it_is_ready_and_stops_when_told(number: signal.
 
 def test_its_options_reach_the_emulator() -> None:
     options = ["--app-id", "app7", "--secret-key", "sk_mine", "--burst", "2", "--rate", "0.001"]
-    with running(*options, "--quirk", "rate_limit_body=TEXT", "--fault", "return-503@0") as both:
+    with running(*options, "--switch", "rate_limit_body=TEXT", "--fault", "return-503@0") as both:
         _, said = both
         statuses = [get(said).status_code for _ in range(3)]
 
@@ -67,8 +67,8 @@ def test_without_limits_nothing_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--quirk", "nonsense=1"], "There is no quirk 'nonsense'"),
-        (["--quirk", "empty_phone=2"], "empty_phone must be one of"),
+        (["--switch", "nonsense=1"], "There is no switch 'nonsense'"),
+        (["--switch", "empty_phone=2"], "empty_phone must be one of"),
         (["--fault", "explode"], "There is no fault 'explode'"),
         (["--fault", "return-503@2"], "p must be"),
         (["--port", "http"], "invalid int value"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async.emulator import Emulator, Limits, Quirks
+from talkjs_async.emulator import Emulator, Limits, Switches
 from talkjs_async.emulator.routes import ROUTES
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.wire import Request
@@ -29,8 +29,8 @@ bodies = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=5),
     max_leaves=12,
 )
-quirks = st.builds(
-    Quirks, **{name: st.sampled_from(choices) for name, choices in Quirks.choices().items()}
+switches = st.builds(
+    Switches, **{name: st.sampled_from(choices) for name, choices in Switches.choices().items()}
 )
 ALLOWED = {200, 400, 403, 404, 409, 429}
 
@@ -46,8 +46,8 @@ def call(emulator: Emulator, method: str, path: str, body: Any, query: str = "")
     return emulator.handle(emulator.admit(request)).status
 
 
-def filled(chosen: Quirks) -> Emulator:
-    emulator = Emulator(limits=Limits.off(), quirks=chosen)
+def filled(chosen: Switches) -> Emulator:
+    emulator = Emulator(limits=Limits.off(), switches=chosen)
     call(emulator, "PUT", "/users", {"alice": {"name": "Alice"}, "bob": {"name": "Bob"}})
     call(emulator, "PUT", "/conversations/chat", {"participants": ["alice", "bob"]})
     emulator.act_as("alice").say("chat", "hi")
@@ -57,10 +57,10 @@ def filled(chosen: Quirks) -> Emulator:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-@given(data=st.data(), body=bodies, chosen=quirks)
+@given(data=st.data(), body=bodies, chosen=switches)
 @settings(max_examples=40, deadline=None)
 def test_no_body_breaks_a_route(
-    route: Route, data: st.DataObject, body: object, chosen: Quirks
+    route: Route, data: st.DataObject, body: object, chosen: Switches
 ) -> None:
     emulator = filled(chosen)
     known = {
@@ -86,10 +86,10 @@ def test_no_body_breaks_a_route(
         ("limit", "startingAfter", "orderBy", "offsetTs", "lastMessageBefore", "unreadsOnly")
     ),
     value=st.text(max_size=30),
-    chosen=quirks,
+    chosen=switches,
 )
 @settings(max_examples=60, deadline=None)
-def test_no_query_breaks_a_list(name: str, value: str, chosen: Quirks) -> None:
+def test_no_query_breaks_a_list(name: str, value: str, chosen: Switches) -> None:
     emulator = filled(chosen)
     query = f"{name}={quote(value, errors='replace')}"
 

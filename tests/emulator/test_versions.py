@@ -32,5 +32,5 @@ async def test_an_unknown_version_is_a_setting(
     headers = {"TalkJS-REST-Version": version}
     assert (await send("GET", PATH, headers=headers)).status_code == 404
 
-    emulator.quirks.unknown_version = "reject"
+    emulator.switches.unknown_version = "reject"
     assert (await send("GET", PATH, headers=headers)).status_code == 400

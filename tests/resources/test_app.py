@@ -41,7 +41,7 @@ async def test_a_language_that_talkjs_does_not_know_is_refused(talkjs: AsyncTalk
 async def test_themes_are_written_read_and_deleted(
     talkjs: AsyncTalkJS, emulator: Emulator, method: Any
 ) -> None:
-    emulator.quirks.themes_method = method
+    emulator.switches.themes_method = method
     blue = Theme(base="default_v7", files={"Chat.template": "<b/>", "layout.json": "{}"})
     newest = Theme(files={"Chat.template": "<i/>"})
 
@@ -56,7 +56,7 @@ async def test_themes_are_written_read_and_deleted(
 
 
 async def test_the_other_method_can_be_asked_for(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
-    emulator.quirks.themes_method = "PATCH"
+    emulator.switches.themes_method = "PATCH"
 
     with pytest.raises(NotFound):
         await talkjs.themes.update({"blue": None})

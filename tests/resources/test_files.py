@@ -103,7 +103,7 @@ async def test_a_token_may_be_sent_more_than_once(talkjs: AsyncTalkJS, chat: Non
 async def test_the_token_is_read_under_either_name(
     talkjs: AsyncTalkJS, emulator: Emulator, key: Any
 ) -> None:
-    emulator.quirks.upload_key = key
+    emulator.switches.upload_key = key
 
     token = await talkjs.files.upload(b"x", filename="x")
 

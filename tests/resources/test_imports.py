@@ -56,7 +56,7 @@ async def test_messages_are_imported_with_their_own_times(talkjs: AsyncTalkJS) -
 async def test_the_answer_does_not_matter(
     talkjs: AsyncTalkJS, emulator: Emulator, answer: Any
 ) -> None:
-    emulator.quirks.import_answer = answer
+    emulator.switches.import_answer = answer
 
     await talkjs.imports.messages("chat", [OLD] * 10)
 

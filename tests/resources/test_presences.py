@@ -67,7 +67,7 @@ async def test_a_presence_tells_what_the_user_looks_at(talkjs: AsyncTalkJS) -> N
 
 @pytest.mark.usefixtures("online")
 async def test_an_answer_may_have_only_widgets(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
-    emulator.quirks.presence_shape = "widgets"
+    emulator.switches.presence_shape = "widgets"
 
     presences = await talkjs.presences.query()
 

@@ -62,7 +62,7 @@ async def test_a_moment_divides_the_read_from_the_unread(
 async def test_one_of_the_two_forms_works_whichever_talkjs_has(
     talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime, form: Any
 ) -> None:
-    emulator.quirks.mark_as_read = form
+    emulator.switches.mark_as_read = form
     options: dict[str, Any] = {"until": "sent"} if form == "read_until" else {}
     others: dict[str, Any] = {} if form == "read_until" else {"until": "sent"}
 

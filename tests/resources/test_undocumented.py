@@ -21,7 +21,7 @@ from talkjs_async import (
     call_of,
     exists,
 )
-from talkjs_async.emulator import Emulator, Quirks
+from talkjs_async.emulator import Emulator, Switches
 
 pytestmark = pytest.mark.anyio
 
@@ -32,11 +32,11 @@ MAY = datetime(2019, 5, 1, tzinfo=UTC)
 
 SETTINGS = [
     pytest.param({name: choice}, id=f"{name}={choice}")
-    for name, choices in Quirks.choices().items()
+    for name, choices in Switches.choices().items()
     for choice in choices
 ]
 SETTINGS += [
-    pytest.param({name: choices[-1] for name, choices in Quirks.choices().items()}, id="all last")
+    pytest.param({name: choices[-1] for name, choices in Switches.choices().items()}, id="all last")
 ]
 
 
@@ -59,7 +59,7 @@ async def test_the_doors_work_under_every_setting(
     make_talkjs: MakeTalkJS, emulator: Emulator, settings: dict[str, Any]
 ) -> None:
     for name, choice in settings.items():
-        setattr(emulator.quirks, name, choice)
+        setattr(emulator.switches, name, choice)
     talkjs = make_talkjs()
 
     await talkjs.users.upsert_many({name: UserInput(name=name.title()) for name in ("ann", "bo")})
@@ -139,7 +139,7 @@ async def test_the_doors_work_under_every_setting(
 async def test_a_repeat_that_talkjs_refuses_has_stored_one_message(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    emulator.quirks.idempotent_repeat = "error"
+    emulator.switches.idempotent_repeat = "error"
     emulator.faults.add("drop-after-commit", on="POST /conversations/*/messages", first=1)
     talkjs = make_talkjs()
     await talkjs.users.upsert("ann", name="Ann")
@@ -155,7 +155,7 @@ async def test_a_repeat_that_talkjs_refuses_has_stored_one_message(
 async def test_a_custom_update_may_replace_all_keys(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    emulator.quirks.custom_update = "replace"
+    emulator.switches.custom_update = "replace"
     talkjs = make_talkjs()
 
     await talkjs.users.upsert("ann", name="Ann", custom={"a": "1"})
@@ -171,7 +171,7 @@ async def test_a_custom_update_may_replace_all_keys(
 async def test_bad_users_are_named_wherever_talkjs_names_them(
     make_talkjs: MakeTalkJS, emulator: Emulator, where: Any, named: object
 ) -> None:
-    emulator.quirks.users_batch_errors = where
+    emulator.switches.users_batch_errors = where
 
     with pytest.raises(BadRequest) as caught:
         await make_talkjs().users.upsert_many({"bad": UserInput(role="nameless")})

@@ -51,11 +51,11 @@ def get(context: Context) -> Any:
 def update(context: Context) -> Any:
     """Change the app's own data. The ID may be given, but not changed."""
     app = context.app
-    body = read(context.json(), _FIELDS, context.quirks)
+    body = read(context.json(), _FIELDS, context.switches)
     if body.get("id", app.id) != app.id:
         raise bad_request([f"id: must be {app.id!r}."])
     if "custom" in body:
-        app.custom = updated_custom(app.custom, body["custom"], context.quirks)
+        app.custom = updated_custom(app.custom, body["custom"], context.switches)
     if "defaultLocale" in body:
         app.default_locale = body["defaultLocale"]
     context.commit("app.updated")
@@ -81,12 +81,12 @@ def patch_themes(context: Context) -> Any:
 
 
 def _update_themes(context: Context, method: str) -> Any:
-    if context.quirks.themes_method not in (method, "both"):
+    if context.switches.themes_method not in (method, "both"):
         raise Problem(404, "NOT_FOUND", [f"This server does not {method} themes."])
     themes = context.json()
     if not isinstance(themes, dict):
         raise bad_request(["The body must be an object of name to theme."])
-    problems = wrong_fields(themes, dict.fromkeys(themes, _theme), context.quirks)
+    problems = wrong_fields(themes, dict.fromkeys(themes, _theme), context.switches)
     if problems:
         raise bad_request([f"{name}: {wrong}." for name, wrong in problems.items()])
     for name, theme in themes.items():

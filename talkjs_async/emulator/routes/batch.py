@@ -118,8 +118,8 @@ def _run_one(context: Context, operation: _Operation) -> tuple[Exchange, Respons
 
 def _answer(context: Context, operation: _Operation, exchange: Exchange) -> Response:
     emulator = context.emulator
-    if emulator.quirks.batch_charges == "each" and not _charged(context):
-        return too_many_requests(emulator.quirks)
+    if emulator.switches.batch_charges == "each" and not _charged(context):
+        return too_many_requests(emulator.switches)
     try:
         route, ids = _find(context, operation.method, exchange.path)
         exchange.operation = route.name

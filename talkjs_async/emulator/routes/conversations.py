@@ -56,9 +56,9 @@ def upsert(context: Context, conversation_id: str) -> Any:
     Participants are added, nobody is removed by being left out. Other fields are replaced if
     given; custom data is merged (inferred).
     """
-    body = read(context.json(), _FIELDS, context.quirks)
+    body = read(context.json(), _FIELDS, context.switches)
     participants: list[str] = body.get("participants", [])
-    if context.quirks.put_conversation_unknown_user == "error":
+    if context.switches.put_conversation_unknown_user == "error":
         for user_id in participants:
             context.user(user_id)
     conversation = context.app.conversations.get(conversation_id)
@@ -73,7 +73,7 @@ def upsert(context: Context, conversation_id: str) -> Any:
     if "welcomeMessages" in body:
         conversation.welcome_messages = body["welcomeMessages"]
     if "custom" in body:
-        conversation.custom = updated_custom(conversation.custom, body["custom"], context.quirks)
+        conversation.custom = updated_custom(conversation.custom, body["custom"], context.switches)
     context.commit(kind, conversation_id=conversation_id)
     for user_id in participants:
         if user_id not in conversation.participants:
@@ -146,7 +146,7 @@ def delete(context: Context, conversation_id: str) -> Any:
     app = context.app
     conversation = app.conversations.pop(conversation_id, None)
     if conversation is None:
-        if context.quirks.delete_unknown == "not_found":
+        if context.switches.delete_unknown == "not_found":
             raise not_found("conversation", conversation_id)
         return {}
     app.conversations_by_creation.remove(conversation)

@@ -49,7 +49,7 @@ def upload(context: Context) -> Any:
     )
     context.commit("file.uploaded", detail={"token": token, "size": len(part.content)})
     keys = ("attachmentToken", "fileToken")
-    chosen = context.quirks.upload_key
+    chosen = context.switches.upload_key
     return {key: token for key in keys if chosen in ("both", key)}
 
 

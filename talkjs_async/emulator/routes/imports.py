@@ -53,7 +53,7 @@ def messages(context: Context, conversation_id: str) -> Any:
     Duplicates are kept, nobody is notified, and no webhook tells of it (inferred).
     """
     items = context.json()
-    lenient = context.quirks.import_rules == "lenient"
+    lenient = context.switches.import_rules == "lenient"
     maximum = MAX_MESSAGES_LENIENT if lenient else MAX_MESSAGES
     if not isinstance(items, list) or not 1 <= len(items) <= maximum:
         raise bad_request([f"The body must be a list of 1 to {maximum} messages."])
@@ -61,14 +61,14 @@ def messages(context: Context, conversation_id: str) -> Any:
     for position, item in enumerate(items):
         _check(context, conversation, position, item)
     ids = [_import(context, conversation, item) for item in items]
-    return ids if context.quirks.import_answer == "ids" else {}
+    return ids if context.switches.import_answer == "ids" else {}
 
 
 def _check(context: Context, conversation: Conversation, position: int, item: Any) -> None:
-    lenient = context.quirks.import_rules == "lenient"
+    lenient = context.switches.import_rules == "lenient"
     fields = _LENIENT_FIELDS if lenient else _FIELDS
     required = _LENIENT_REQUIRED if lenient else _REQUIRED
-    problems = wrong_fields(item, fields, context.quirks, required=required)
+    problems = wrong_fields(item, fields, context.switches, required=required)
     if not problems:
         if item["sender"] not in conversation.participants:
             problems["sender"] = f"{item['sender']!r} is not a participant"
@@ -78,7 +78,7 @@ def _check(context: Context, conversation: Conversation, position: int, item: An
             problems["attachmentToken"] = "is not the token of an uploaded file"
     if problems:
         named = {f"{position}.{name}": wrong for name, wrong in problems.items()}
-        raise wrong_arguments(named, context.quirks)
+        raise wrong_arguments(named, context.switches)
 
 
 def _import(context: Context, conversation: Conversation, item: dict[str, Any]) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _import(context: Context, conversation: Conversation, item: dict[str, Any]) 
         created_at=created_at,
         order=context.order(message_id, created_at),
         origin="import",
-        custom=updated_custom(None, item["custom"], context.quirks) if "custom" in item else None,
+        custom=updated_custom(None, item["custom"], context.switches) if "custom" in item else None,
         read_by=tuple(one for one in item.get("readBy", ()) if one != item["sender"]),
     )
     add_message(context, conversation, message)

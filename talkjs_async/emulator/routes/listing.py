@@ -25,7 +25,7 @@ def page_limit(context: Context, maximum: int) -> int:
     limit = _integer("limit", value)
     if 1 <= limit <= maximum:
         return limit
-    if context.quirks.limit_over_max == "clamp":
+    if context.switches.limit_over_max == "clamp":
         return min(max(limit, 1), maximum)
     raise bad_request([f"limit: must be between 1 and {maximum}."])
 
@@ -36,7 +36,7 @@ def cursor(context: Context, records: Mapping[str, T]) -> tuple[T | None, bool]:
     if id_ is None:
         return None, False
     record = records.get(id_)
-    if record is None and context.quirks.unknown_cursor == "reject":
+    if record is None and context.switches.unknown_cursor == "reject":
         raise bad_request([f"startingAfter: there is no record {id_!r}."])
     return record, record is None
 

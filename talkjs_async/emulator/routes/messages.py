@@ -36,7 +36,7 @@ def send(context: Context, conversation_id: str) -> Any:
     contents = [
         read_item(context, conversation, position, item) for position, item in enumerate(items)
     ]
-    if context.quirks.idempotent_repeat == "error":
+    if context.switches.idempotent_repeat == "error":
         refuse_repeats(context, conversation, items)
     return [
         {"id": post(context, conversation, item, content)}
@@ -50,7 +50,7 @@ def list_(context: Context, conversation_id: str) -> Any:
     limit = page_limit(context, MAX_MESSAGES_PER_PAGE)
     if (
         conversation_id not in context.app.conversations
-        and context.quirks.messages_of_unknown_conversation == "empty"
+        and context.switches.messages_of_unknown_conversation == "empty"
     ):
         return {"data": []}
     conversation = context.conversation(conversation_id)
@@ -73,7 +73,7 @@ def get(context: Context, conversation_id: str, message_id: str) -> Any:
 )
 def edit(context: Context, conversation_id: str, message_id: str) -> Any:
     """Change the text, the custom data, or both."""
-    body = read(context.json(), _EDIT_FIELDS, context.quirks)
+    body = read(context.json(), _EDIT_FIELDS, context.switches)
     conversation = context.conversation(conversation_id)
     message = context.message(conversation_id, message_id)
     if "text" in body:
@@ -81,8 +81,8 @@ def edit(context: Context, conversation_id: str, message_id: str) -> Any:
         message.file, message.location = None, None
         message.edited_at = context.now_ms
     if "custom" in body:
-        message.custom = updated_custom(message.custom, body["custom"], context.quirks)
-        if context.quirks.custom_edit_sets_edited_at:
+        message.custom = updated_custom(message.custom, body["custom"], context.switches)
+        if context.switches.custom_edit_sets_edited_at:
             message.edited_at = context.now_ms
     context.commit(
         "message.updated",
@@ -100,7 +100,7 @@ def delete(context: Context, conversation_id: str, message_id: str) -> Any:
     conversation = context.app.conversations.get(conversation_id)
     message = conversation.message_by_id.pop(message_id, None) if conversation else None
     if conversation is None or message is None:
-        if context.quirks.delete_unknown == "not_found":
+        if context.switches.delete_unknown == "not_found":
             raise not_found("message", message_id)
         return {}
     conversation.messages.remove(message)

@@ -39,7 +39,7 @@ def send(context: Context, conversation_id: str) -> Any:
     Without recipients: everybody who has any. Not idempotent: each call notifies again. That the
     answer is empty is inferred.
     """
-    body = read(context.json(), _FIELDS, context.quirks, required=("channels",))
+    body = read(context.json(), _FIELDS, context.switches, required=("channels",))
     conversation = context.conversation(conversation_id)
     unanswered = {
         user_id: messages

@@ -27,7 +27,7 @@ _CHANGE_FIELDS: dict[str, Check] = {
 @routes.add("participants.put", "PUT", PATH, mark="documented", source="Participation")
 def put(context: Context, conversation_id: str, user_id: str) -> Any:
     """Join. Always overwrites: what is left out falls back to ReadWrite and true."""
-    body = read(context.json(), _JOIN_FIELDS, context.quirks)
+    body = read(context.json(), _JOIN_FIELDS, context.switches)
     conversation = context.conversation(conversation_id)
     context.user(user_id)
     participant = conversation.participants.get(user_id)
@@ -43,7 +43,7 @@ def put(context: Context, conversation_id: str, user_id: str) -> Any:
 @routes.add("participants.patch", "PATCH", PATH, mark="documented", source="Participation")
 def patch(context: Context, conversation_id: str, user_id: str) -> Any:
     """Change what is given. That it fails for somebody who is not a participant is inferred."""
-    body = read(context.json(), _CHANGE_FIELDS, context.quirks)
+    body = read(context.json(), _CHANGE_FIELDS, context.switches)
     participant = context.conversation(conversation_id).participants.get(user_id)
     if participant is None:
         raise not_found("participant", user_id)
@@ -58,7 +58,7 @@ def remove(context: Context, conversation_id: str, user_id: str) -> Any:
     """Leave the conversation. Old API versions keep it in the user's list."""
     conversation = context.app.conversations.get(conversation_id)
     if conversation is None or user_id not in conversation.participants:
-        if context.quirks.delete_unknown == "not_found":
+        if context.switches.delete_unknown == "not_found":
             raise not_found("participant", user_id)
         return {}
     participant = conversation.participants.pop(user_id)

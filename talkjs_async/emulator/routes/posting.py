@@ -45,7 +45,7 @@ _FIELDS: dict[str, Check] = {
 
 def read_item(context: Context, conversation: Conversation, position: int, item: Any) -> Content:
     """Check one message that is to be sent; return what is in it."""
-    problems = wrong_fields(item, _FIELDS, context.quirks, required=("type",))
+    problems = wrong_fields(item, _FIELDS, context.switches, required=("type",))
     content = Content()
     if not problems:
         problems = _wrong_combination(conversation, item)
@@ -55,12 +55,12 @@ def read_item(context: Context, conversation: Conversation, position: int, item:
             problems.setdefault(wrong.field, wrong.rule)
     if problems:
         named = {f"{position}.{name}": wrong for name, wrong in problems.items()}
-        raise wrong_arguments(named, context.quirks)
+        raise wrong_arguments(named, context.switches)
     sender = item.get("sender")
     participant = conversation.participants.get(sender) if sender is not None else None
     if sender is not None and (participant is None or participant.access == "None"):
         reason = f"{position}.sender: {sender!r} is not a participant of this conversation."
-        raise Problem(context.quirks.not_a_participant, "NOT_A_PARTICIPANT", [reason])
+        raise Problem(context.switches.not_a_participant, "NOT_A_PARTICIPANT", [reason])
     return content
 
 
@@ -101,7 +101,7 @@ def post(
         order=context.order(message_id),
         origin=origin,
         referenced_message_id=item.get("referencedMessageId"),
-        custom=updated_custom(None, item["custom"], context.quirks) if "custom" in item else None,
+        custom=updated_custom(None, item["custom"], context.switches) if "custom" in item else None,
     )
     add_message(context, conversation, message)
     if key is not None:
@@ -165,4 +165,4 @@ def _sent_before(context: Context, conversation: Conversation, key: str) -> str 
 
 
 def _scope(context: Context, conversation: Conversation) -> str:
-    return "" if context.quirks.idempotency_scope == "app" else conversation.id
+    return "" if context.switches.idempotency_scope == "app" else conversation.id

@@ -32,7 +32,7 @@ def query(context: Context) -> Any:
     A user is in if any one session fits everything that is asked for (inferred). Without
     `includeBackgroundSessions`, sessions that show no user interface do not count.
     """
-    body = read(context.json(), _FIELDS, context.quirks)
+    body = read(context.json(), _FIELDS, context.switches)
     wanted = body.get("userIds")
     found = {
         user_id: sessions
@@ -64,7 +64,7 @@ def _render(
     visible = [_render_session(context, one) for one in sessions if one.visible]
     background = [_render_session(context, one) for one in sessions if not one.visible]
     presence: dict[str, Any] = {"widgets": visible}
-    if context.quirks.presence_shape == "full":
+    if context.switches.presence_shape == "full":
         presence.update(status="online", backgroundSessions=background)
     if expand:
         # The name of the option was seen in the documentation's type; its effect is inferred.

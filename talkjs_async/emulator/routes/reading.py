@@ -3,7 +3,7 @@ Marking conversations as read and unread.
 
 Two forms are claimed by third parties, and neither is in the documentation that we could read: a
 PHP library posts to `readBy`, a description of the API of 2026 sends `readUntil` by PATCH. The
-quirk `mark_as_read` says which of them the server has; only the second can mark as unread.
+switch `mark_as_read` says which of them the server has; only the second can mark as unread.
 """
 
 from functools import partial
@@ -46,7 +46,9 @@ def read_by(context: Context, conversation_id: str, user_id: str) -> Any:
 def read_until(context: Context, user_id: str, conversation_id: str) -> Any:
     """Say until when a user has read a conversation: Unix milliseconds, or `"sent"` for all."""
     _has_form(context, "read_until")
-    body = read(context.json(), {"readUntil": _read_until}, context.quirks, required=("readUntil",))
+    body = read(
+        context.json(), {"readUntil": _read_until}, context.switches, required=("readUntil",)
+    )
     context.user(user_id)
     moment = body["readUntil"]
     mark_read(
@@ -115,6 +117,6 @@ def _end_of(moment: int) -> Order:
 
 
 def _has_form(context: Context, form: str) -> None:
-    if context.quirks.mark_as_read not in (form, "both"):
+    if context.switches.mark_as_read not in (form, "both"):
         reason = f"This server does not mark conversations as read by {form}."
         raise Problem(404, "NOT_FOUND", [reason])

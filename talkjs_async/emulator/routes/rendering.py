@@ -16,8 +16,8 @@ MAX_READ_BY = 300
 
 def render_user(context: Context, user: User) -> dict[str, Any]:
     """Return a user as the API shows it."""
-    empty_phone: list[str] | None = [] if context.quirks.empty_phone == "list" else None
-    unset_role = "default" if context.quirks.unset_role == "default" else None
+    empty_phone: list[str] | None = [] if context.switches.empty_phone == "list" else None
+    unset_role = "default" if context.switches.unset_role == "default" else None
     return {
         "id": user.id,
         "name": user.name,
@@ -45,7 +45,7 @@ def render_conversation(context: Context, conversation: Conversation) -> dict[st
         }
         for user_id, participant in conversation.participants.items()
     }
-    if not participants and context.quirks.empty_participants == "list":
+    if not participants and context.switches.empty_participants == "list":
         participants = []
     return {
         "id": conversation.id,
@@ -72,7 +72,7 @@ def render_conversation_for(
     of a conversation (inferred).
     """
     body = render_conversation(context, conversation)
-    if context.quirks.user_conversation_fields == "absent":
+    if context.switches.user_conversation_fields == "absent":
         return body
     participant = conversation.place_of(user_id)
     last = conversation.messages.last()
@@ -113,9 +113,9 @@ def render_message(
         "createdAt": message.created_at,
         "editedAt": message.edited_at,
     }
-    if context.quirks.message_content == "present":
+    if context.switches.message_content == "present":
         body["content"] = render_blocks(message, origin)
-    if context.quirks.reactions_shape != "absent":
+    if context.switches.reactions_shape != "absent":
         body["reactions"] = _reactions(context, message)
     return body
 
@@ -136,7 +136,7 @@ def _read_by(conversation: Conversation, message: Message) -> list[str]:
 def _reactions(context: Context, message: Message) -> dict[str, Any]:
     # In the order of first use, as in the JavaScript SDK. The REST API's shape is not known.
     reactions = message.reactions or {}
-    if context.quirks.reactions_shape == "users":
+    if context.switches.reactions_shape == "users":
         return {emoji: list(users) for emoji, users in reactions.items()}
     return {
         emoji: {"count": len(users), "createdAt": min(users.values())}

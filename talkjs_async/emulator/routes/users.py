@@ -60,7 +60,7 @@ def upsert(context: Context, user_id: str) -> Any:
     body = context.json()
     problems = _wrong_user(context, user_id, body)
     if problems:
-        raise wrong_arguments(problems, context.quirks)
+        raise wrong_arguments(problems, context.switches)
     _apply(context, user_id, body)
     return {}
 
@@ -114,7 +114,7 @@ def list_(context: Context) -> Any:
 )
 def list_sessions(context: Context, user_id: str) -> Any:
     """List where a user is online. Superseded by presences, perhaps still served."""
-    if context.quirks.old_sessions == "gone":
+    if context.switches.old_sessions == "gone":
         raise Problem(404, "NOT_FOUND", ["There is no such resource any more."])
     context.user(user_id)
     return [
@@ -129,7 +129,7 @@ def list_sessions(context: Context, user_id: str) -> Any:
 def _wrong_user(context: Context, user_id: str, body: object) -> dict[str, str]:
     # A name is needed to create a user, not to change one (documented type; SDK rule).
     required = () if user_id in context.app.users else ("name",)
-    return wrong_fields(body, _FIELDS, context.quirks, required=required)
+    return wrong_fields(body, _FIELDS, context.switches, required=required)
 
 
 def _refused_users(context: Context, problems: Mapping[str, Mapping[str, str]]) -> Problem:
@@ -137,9 +137,9 @@ def _refused_users(context: Context, problems: Mapping[str, Mapping[str, str]]) 
         user_id: [f"{name}: {wrong}." for name, wrong in fields.items()]
         for user_id, fields in problems.items()
     }
-    if context.quirks.users_batch_errors == "bare":
+    if context.switches.users_batch_errors == "bare":
         return Problem(400, "INVALID_REQUEST", named, body=named)
-    if context.quirks.users_batch_errors == "unnamed":
+    if context.switches.users_batch_errors == "unnamed":
         return bad_request(["Some of the users are not valid."])
     return bad_request(named)
 
@@ -157,7 +157,7 @@ def _apply(context: Context, user_id: str, body: Mapping[str, Any]) -> None:
         if name in body:
             setattr(user, attribute, body[name])
     if "custom" in body:
-        user.custom = updated_custom(user.custom, body["custom"], context.quirks)
+        user.custom = updated_custom(user.custom, body["custom"], context.switches)
     if "pushTokens" in body:
         user.push_tokens = _updated_push_tokens(user.push_tokens, body["pushTokens"])
     context.commit(kind, user_id=user_id)

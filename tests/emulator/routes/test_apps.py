@@ -60,7 +60,7 @@ async def test_a_wrong_theme_is_refused(send: Send, body: object) -> None:
 
 
 async def test_the_method_is_a_setting(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.themes_method = "PATCH"
+    emulator.switches.themes_method = "PATCH"
 
     assert (await send("PUT", "/themes", {})).status_code == 404
     assert (await send("PATCH", "/themes", {})).status_code == 200

@@ -134,8 +134,8 @@ async def test_operations_may_be_charged_to_the_ordinary_limit(
     emulator: Emulator, send: Send, body: str
 ) -> None:
     emulator.limits = Limits(burst=3)
-    emulator.quirks.batch_charges = "each"
-    emulator.quirks.rate_limit_body = body  # type: ignore[assignment]
+    emulator.switches.batch_charges = "each"
+    emulator.switches.rate_limit_body = body  # type: ignore[assignment]
 
     answers = await run(send, *([number, "GET", "/users"] for number in range(5)))
 

@@ -74,7 +74,7 @@ async def test_an_empty_body_makes_an_empty_conversation(emulator: Emulator, sen
     assert (await send("PUT", "/conversations/c")).status_code == 200
 
     assert (await send("GET", "/conversations/c")).json()["participants"] == {}
-    emulator.quirks.empty_participants = "list"
+    emulator.switches.empty_participants = "list"
     assert (await send("GET", "/conversations/c")).json()["participants"] == []
 
 
@@ -83,7 +83,7 @@ async def test_participants_have_to_be_synchronized_first(emulator: Emulator, se
     assert (refused.status_code, refused.json()["errorCode"]) == (404, "USER_NOT_FOUND")
     assert len(emulator.commits) == 0
 
-    emulator.quirks.put_conversation_unknown_user = "ok"
+    emulator.switches.put_conversation_unknown_user = "ok"
     await send("PUT", "/conversations/c", {"participants": ["nobody"]})
     assert "nobody" in (await send("GET", "/conversations/c")).json()["participants"]
     assert (await send("DELETE", "/conversations/c")).status_code == 200
@@ -264,7 +264,7 @@ async def test_a_users_conversations_show_what_they_look_like_to_the_user(
     assert seen["joinedAt"] == 1767225601000
     assert seen["lastMessageAt"] == 1767225606000
 
-    emulator.quirks.user_conversation_fields = "absent"
+    emulator.switches.user_conversation_fields = "absent"
     answer = await send("GET", "/users/bob/conversations", limit=1)
     assert "unreadMessageCount" not in answer.json()["data"][0]
 
@@ -291,5 +291,5 @@ async def test_a_deleted_conversation_is_gone_everywhere(emulator: Emulator, sen
 async def test_deleting_what_is_not_there(emulator: Emulator, send: Send) -> None:
     assert (await send("DELETE", "/conversations/none")).status_code == 200
 
-    emulator.quirks.delete_unknown = "not_found"
+    emulator.switches.delete_unknown = "not_found"
     assert (await send("DELETE", "/conversations/none")).status_code == 404

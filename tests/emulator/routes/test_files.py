@@ -61,7 +61,7 @@ async def test_an_upload_answers_with_a_token_that_can_be_sent(
 async def test_what_the_token_is_called_is_a_setting(
     emulator: Emulator, upload: Upload, key: str
 ) -> None:
-    emulator.quirks.upload_key = key  # type: ignore[assignment]
+    emulator.switches.upload_key = key  # type: ignore[assignment]
 
     assert list((await upload()).json()) == [key]
 

@@ -93,14 +93,14 @@ async def test_ten_at_once_unless_the_server_is_lenient(emulator: Emulator, send
     assert (await send("POST", PATH, [])).status_code == 400
     assert (await send("POST", PATH, [newer])).status_code == 400
 
-    emulator.quirks.import_rules = "lenient"
+    emulator.switches.import_rules = "lenient"
     assert (await send("POST", PATH, many)).status_code == 200
     assert (await send("POST", PATH, [newer])).status_code == 200
     assert (await send("POST", PATH, [{"sender": "alice", "text": "hi"}])).status_code == 400
 
 
 async def test_what_an_import_answers_is_a_setting(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.import_answer = "ids"
+    emulator.switches.import_answer = "ids"
 
     (answer,) = (await send("POST", PATH, [old()])).json()
 

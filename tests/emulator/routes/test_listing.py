@@ -55,7 +55,7 @@ async def test_a_limit_out_of_range_is_refused(
 async def test_a_limit_out_of_range_is_cut_if_the_server_is_so(
     emulator: Emulator, send: Send, path: str, maximum: int
 ) -> None:
-    emulator.quirks.limit_over_max = "clamp"
+    emulator.switches.limit_over_max = "clamp"
 
     assert len((await send("GET", path, limit=1_000)).json()["data"]) == 12
     assert len((await send("GET", path, limit=0)).json()["data"]) == 1
@@ -66,7 +66,7 @@ async def test_a_limit_out_of_range_is_cut_if_the_server_is_so(
 async def test_pages_follow_each_other_without_gap_or_double(
     emulator: Emulator, send: Send, path: str, maximum: int, ties: str
 ) -> None:
-    emulator.quirks.order_ties = ties  # type: ignore[assignment]
+    emulator.switches.order_ties = ties  # type: ignore[assignment]
     await send("PUT", "/conversations/c", {})
     for number in range(25):  # All in the same millisecond.
         await send("PUT", f"/users/{number}", {"name": "N"})
@@ -92,7 +92,7 @@ async def test_starting_after_a_record_that_is_gone(
 ) -> None:
     assert (await send("GET", path, startingAfter="gone")).status_code == 400
 
-    emulator.quirks.unknown_cursor = "empty"
+    emulator.switches.unknown_cursor = "empty"
     assert (await send("GET", path, startingAfter="gone")).json() == {"data": []}
 
 

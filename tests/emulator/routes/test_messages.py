@@ -61,7 +61,7 @@ async def test_a_message_shows_what_was_sent(emulator: Emulator, send: Send) -> 
 
 
 async def test_older_servers_have_no_content(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.message_content = "absent"
+    emulator.switches.message_content = "absent"
     await send("POST", PATH, [hello()])
 
     assert "content" not in (await send("GET", PATH)).json()["data"][0]
@@ -122,7 +122,7 @@ async def test_one_to_ten_messages_are_sent_at_once(send: Send, body: object) ->
 async def test_the_sender_has_to_be_a_participant(
     emulator: Emulator, send: Send, status: int
 ) -> None:
-    emulator.quirks.not_a_participant = status  # type: ignore[assignment]
+    emulator.switches.not_a_participant = status  # type: ignore[assignment]
     await send("PUT", "/users/carol", {"name": "Carol"})
     await send("PATCH", "/conversations/chat/participants/bob", {"access": "None"})
 
@@ -135,7 +135,7 @@ async def test_the_conversation_has_to_exist(emulator: Emulator, send: Send) -> 
     assert (await send("POST", "/conversations/none/messages", [hello()])).status_code == 404
     assert (await send("GET", "/conversations/none/messages")).status_code == 404
 
-    emulator.quirks.messages_of_unknown_conversation = "empty"
+    emulator.switches.messages_of_unknown_conversation = "empty"
     assert (await send("GET", "/conversations/none/messages")).json() == {"data": []}
 
 
@@ -150,7 +150,7 @@ async def test_a_repeated_key_sends_nothing_and_answers_the_same_id(
 
 
 async def test_a_repeated_key_may_be_an_error(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.idempotent_repeat = "error"
+    emulator.switches.idempotent_repeat = "error"
     await send("POST", PATH, [hello(idempotencyKey="k")])
 
     refused = await send("POST", PATH, [hello("new"), hello(idempotencyKey="k")])
@@ -174,7 +174,7 @@ async def test_a_key_is_forgotten_after_a_day(emulator: Emulator, send: Send) ->
 async def test_where_a_key_counts_is_a_setting(
     emulator: Emulator, send: Send, scope: str, sent: int
 ) -> None:
-    emulator.quirks.idempotency_scope = scope  # type: ignore[assignment]
+    emulator.switches.idempotency_scope = scope  # type: ignore[assignment]
     await send("PUT", "/conversations/other", {"participants": ["alice"]})
 
     for conversation in ("chat", "other"):
@@ -195,11 +195,11 @@ async def test_editing_changes_the_text_and_says_when(emulator: Emulator, send: 
     assert (got["createdAt"], got["editedAt"]) == (1767225600000, 1767225603000)
 
 
-@pytest.mark.parametrize(("quirk", "edited"), [(True, 1767225600000), (False, None)])
+@pytest.mark.parametrize(("switch", "edited"), [(True, 1767225600000), (False, None)])
 async def test_whether_new_custom_data_counts_as_an_edit_is_a_setting(
-    emulator: Emulator, send: Send, quirk: bool, edited: int | None
+    emulator: Emulator, send: Send, switch: bool, edited: int | None
 ) -> None:
-    emulator.quirks.custom_edit_sets_edited_at = quirk
+    emulator.switches.custom_edit_sets_edited_at = switch
     (sent,) = (await send("POST", PATH, [hello()])).json()
 
     await send("PUT", f"{PATH}/{sent['id']}", {"custom": {"a": "1"}})
@@ -216,7 +216,7 @@ async def test_a_deleted_message_is_gone(emulator: Emulator, send: Send) -> None
     assert await texts(send) == ["three", "one"]
     assert (await send("GET", f"{PATH}/{sent[1]['id']}")).status_code == 404
     assert (await send("DELETE", f"{PATH}/{sent[1]['id']}")).status_code == 200
-    emulator.quirks.delete_unknown = "not_found"
+    emulator.switches.delete_unknown = "not_found"
     assert (await send("DELETE", f"{PATH}/{sent[1]['id']}")).status_code == 404
 
 

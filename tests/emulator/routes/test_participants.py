@@ -68,7 +68,7 @@ async def test_leaving_without_having_joined(emulator: Emulator, send: Send) -> 
     path = "/conversations/chat/participants/nobody"
     assert (await send("DELETE", path)).status_code == 200
 
-    emulator.quirks.delete_unknown = "not_found"
+    emulator.switches.delete_unknown = "not_found"
     assert (await send("DELETE", path)).status_code == 404
     assert (await send("DELETE", "/conversations/none/participants/bob")).status_code == 404
 

@@ -51,7 +51,7 @@ async def test_a_presence_shows_the_sessions(emulator: Emulator, send: Send) -> 
             ],
         }
     }
-    emulator.quirks.presence_shape = "widgets"
+    emulator.switches.presence_shape = "widgets"
     assert list((await query(send))["alice"]) == ["widgets"]
 
 
@@ -92,7 +92,7 @@ async def test_sessions_show_the_same_in_the_older_shape(emulator: Emulator, sen
         {"isTyping": True, "currentConversationId": "chat"}
     ]
     assert (await send("GET", "/users/nobody/sessions")).status_code == 404
-    emulator.quirks.old_sessions = "gone"
+    emulator.switches.old_sessions = "gone"
     assert (await send("GET", "/users/alice/sessions")).status_code == 404
 
 

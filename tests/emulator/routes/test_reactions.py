@@ -61,7 +61,7 @@ async def test_a_reaction_can_be_taken_back_even_if_it_is_not_there(
 async def test_how_reactions_look_is_a_setting(
     emulator: Emulator, send: Send, message: str, shape: str, expected: object
 ) -> None:
-    emulator.quirks.reactions_shape = shape  # type: ignore[assignment]
+    emulator.switches.reactions_shape = shape  # type: ignore[assignment]
     await send("PUT", reaction(message, "👍"))
 
     assert (await send("GET", message)).json().get("reactions") == expected

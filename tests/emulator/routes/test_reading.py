@@ -71,7 +71,7 @@ async def test_an_empty_conversation_can_be_read(send: Send) -> None:
 async def test_which_form_the_server_has_is_a_setting(
     emulator: Emulator, send: Send, form: str, statuses: tuple[int, int]
 ) -> None:
-    emulator.quirks.mark_as_read = form  # type: ignore[assignment]
+    emulator.switches.mark_as_read = form  # type: ignore[assignment]
 
     first = await send("POST", "/conversations/chat/readBy/bob")
     second = await send("PATCH", BOBS, {"readUntil": "sent"})
@@ -110,7 +110,7 @@ async def test_each_message_is_told_of_once_and_only_to_others(
 
 @pytest.mark.usefixtures("three")
 async def test_a_large_conversation_is_not_tracked(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.put_conversation_unknown_user = "ok"
+    emulator.switches.put_conversation_unknown_user = "ok"
     crowd = [str(number) for number in range(MAX_TRACKED_PARTICIPANTS)]
     await send("PUT", "/conversations/chat", {"participants": crowd})
     emulator.hooks.to("http://nowhere", events=["message.read"])

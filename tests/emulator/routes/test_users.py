@@ -50,7 +50,7 @@ async def test_custom_data_is_merged_and_null_removes(emulator: Emulator, send: 
 
     assert await custom_after({"x": "1", "y": "2"}) == {"x": "1", "y": "2"}
     assert await custom_after({"y": None, "z": "3"}) == {"x": "1", "z": "3"}
-    emulator.quirks.custom_update = "replace"
+    emulator.switches.custom_update = "replace"
     assert await custom_after({"w": "4", "v": None}) == {"w": "4"}
     assert await custom_after(None) == {}
 
@@ -96,7 +96,7 @@ async def test_a_wrong_field_is_named(send: Send, field: str, value: object) -> 
 
 
 async def test_reasons_may_be_an_object(emulator: Emulator, send: Send) -> None:
-    emulator.quirks.reasons = "fields"
+    emulator.switches.reasons = "fields"
 
     refused = await send("PUT", "/users/alice", {"name": 1, "role": 2})
 
@@ -111,7 +111,7 @@ async def test_unknown_fields_are_ignored_unless_the_server_minds(
 ) -> None:
     assert (await send("PUT", "/users/a", {"name": "A", "shoe": 43})).status_code == 200
 
-    emulator.quirks.unknown_fields = "reject"
+    emulator.switches.unknown_fields = "reject"
     assert (await send("PUT", "/users/a", {"name": "A", "shoe": 43})).status_code == 400
 
 
@@ -146,24 +146,26 @@ async def test_a_body_nested_too_deeply_is_a_400(emulator: Emulator, depth: int)
 
 
 @pytest.mark.parametrize(
-    ("quirk", "status"),
+    ("switch", "status"),
     [("bad_request", 400), ("unsupported_media_type", 415), ("ignore", 200)],
 )
 async def test_a_body_must_be_declared_as_json(
-    emulator: Emulator, send: Send, quirk: str, status: int
+    emulator: Emulator, send: Send, switch: str, status: int
 ) -> None:
-    emulator.quirks.wrong_content_type = quirk  # type: ignore[assignment]
+    emulator.switches.wrong_content_type = switch  # type: ignore[assignment]
 
     answer = await send("PUT", "/users/a", {"name": "A"}, headers={"content-type": "text/plain"})
 
     assert answer.status_code == status
 
 
-async def test_shapes_that_were_never_set_follow_the_quirks(emulator: Emulator, send: Send) -> None:
+async def test_shapes_that_were_never_set_follow_the_switches(
+    emulator: Emulator, send: Send
+) -> None:
     await send("PUT", "/users/a", {"name": "A"})
     plain = (await send("GET", "/users/a")).json()
-    emulator.quirks.empty_phone = "list"
-    emulator.quirks.unset_role = "null"
+    emulator.switches.empty_phone = "list"
+    emulator.switches.unset_role = "null"
     other = (await send("GET", "/users/a")).json()
 
     assert (plain["phone"], plain["role"]) == (None, "default")
@@ -203,12 +205,12 @@ async def test_one_bad_user_refuses_all_and_every_bad_one_is_named(
 
 
 @pytest.mark.parametrize(
-    ("quirk", "names"), [("bare", {"no-name", "no-list"}), ("unnamed", {"errorCode", "reasons"})]
+    ("switch", "names"), [("bare", {"no-name", "no-list"}), ("unnamed", {"errorCode", "reasons"})]
 )
 async def test_how_bad_users_are_named_is_a_setting(
-    emulator: Emulator, send: Send, quirk: str, names: set[str]
+    emulator: Emulator, send: Send, switch: str, names: set[str]
 ) -> None:
-    emulator.quirks.users_batch_errors = quirk  # type: ignore[assignment]
+    emulator.switches.users_batch_errors = switch  # type: ignore[assignment]
 
     refused = await send("PUT", "/users", BAD)
 

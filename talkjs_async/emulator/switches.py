@@ -2,7 +2,7 @@
 A named switch for everything that TalkJS's documentation leaves open.
 
 Nobody outside TalkJS can know which answer is right, so a program that is to be trusted has to
-work under each of them. `Quirks.choices()` lists them all, for a test that goes through them.
+work under each of them. `Switches.choices()` lists them all, for a test that goes through them.
 Behaviour of the rate limits that is not documented is set in `Limits`.
 """
 
@@ -11,15 +11,15 @@ from typing import Any, Literal, get_args, get_type_hints
 import attrs
 
 
-def _check(_: "Quirks", attribute: "attrs.Attribute[Any]", value: Any) -> Any:
-    choices = Quirks.choices()[attribute.name]
+def _check(_: "Switches", attribute: "attrs.Attribute[Any]", value: Any) -> Any:
+    choices = Switches.choices()[attribute.name]
     if value not in choices:
         raise ValueError(f"{attribute.name} must be one of {choices}, not {value!r}.")
     return value
 
 
 @attrs.define(kw_only=True, on_setattr=_check)
-class Quirks:
+class Switches:
     """
     How this server behaves where the documentation does not say.
 
@@ -156,13 +156,13 @@ class Quirks:
     """A `TalkJS-REST-Version` that never was: served as the newest one, or refused with 400."""
 
     def __attrs_post_init__(self) -> None:
-        for attribute in attrs.fields(Quirks):
+        for attribute in attrs.fields(Switches):
             _check(self, attribute, getattr(self, attribute.name))
 
     @classmethod
     def choices(cls) -> dict[str, tuple[Any, ...]]:
-        """Return every quirk's name and its possible values, the default first."""
+        """Return every switch's name and its possible values, the default first."""
         return _CHOICES
 
 
-_CHOICES = {name: get_args(hint) for name, hint in get_type_hints(Quirks).items()}
+_CHOICES = {name: get_args(hint) for name, hint in get_type_hints(Switches).items()}
