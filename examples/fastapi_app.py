@@ -40,7 +40,7 @@ async def main() -> None:
         os.environ["TALKJS_BASE_URL"] = served.base_url
         os.environ["TALKJS_APP_ID"] = emulator.app_id
         os.environ["TALKJS_SECRET_KEY"] = emulator.secret_key
-        emulator.hooks.to(f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks/talkjs")
+        emulator.webhooks.to(f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks/talkjs")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         serving = asyncio.create_task(server.serve([listener]))
         async with AsyncTalkJS() as talkjs:

@@ -13,10 +13,10 @@ from talkjs_async.emulator.actors import Actor
 from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
 from talkjs_async.emulator.faults import Fault, Faults, Plan
-from talkjs_async.emulator.hooks import EVENT_TYPES, Delivery, Hooks
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.emulator.switches import Switches
+from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
 from talkjs_async.emulator.wire import Problem
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "Exchange",
     "Fault",
     "Faults",
-    "Hooks",
+    "WebhookSender",
     "Journal",
     "Limits",
     "Plan",

@@ -47,7 +47,7 @@ def main(
             id_, _, probability = fault.partition("@")
             emulator.faults.add(id_, p=float(probability or 1))
         for url in options.webhook:
-            emulator.hooks.to(url)
+            emulator.webhooks.to(url)
     except ValueError as error:
         parser.error(str(error))
     try:

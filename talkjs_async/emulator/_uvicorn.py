@@ -71,17 +71,17 @@ class EmulatorServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _deliver_webhooks(self) -> None:
-        hooks = self._emulator.hooks
+        webhooks = self._emulator.webhooks
         loop = asyncio.get_running_loop()
         something_new = asyncio.Event()
-        hooks.on_event = lambda: loop.call_soon_threadsafe(something_new.set)
+        webhooks.on_event = lambda: loop.call_soon_threadsafe(something_new.set)
         try:
             while True:
                 await something_new.wait()
                 something_new.clear()
-                await hooks.settle()
+                await webhooks.settle()
         finally:
-            hooks.on_event = None
+            webhooks.on_event = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

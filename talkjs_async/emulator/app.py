@@ -22,7 +22,6 @@ from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.door import Visit, admit
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.files import FILES
-from talkjs_async.emulator.hooks import Hooks
 from talkjs_async.emulator.ids import Ids
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Budget, Limits
@@ -31,6 +30,7 @@ from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
 from talkjs_async.emulator.state import App
 from talkjs_async.emulator.switches import Switches
+from talkjs_async.emulator.webhooks import WebhookSender
 from talkjs_async.emulator.wire import (
     Problem,
     Request,
@@ -75,7 +75,7 @@ class Emulator:
         faults: Plans for what goes wrong.
         requests: The journal: what was asked.
         commits: The commit log: what was done.
-        hooks: Where webhooks go.
+        webhooks: Where webhooks go.
         apps: The data of this app, and of others made as anonymous test projects.
     """
 
@@ -118,7 +118,7 @@ class Emulator:
         self.lock: threading.RLock = threading.RLock()
         self._limits = Limits() if limits is None else limits
         self._date: tuple[int, bytes] = (0, b"")
-        self.hooks: Hooks = Hooks(self)
+        self.webhooks: WebhookSender = WebhookSender(self)
         self.changes = 0
         """How often somebody did something to the emulator from outside of the API."""
         self._start()
@@ -145,7 +145,7 @@ class Emulator:
         Time goes on, and webhooks go where they went before.
         """
         with self.lock:
-            self.hooks.clear()
+            self.webhooks.clear()
             self.requests.clear()
             self.commits.clear()
             self._start()

@@ -102,7 +102,7 @@ class Context:
 
     def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
         """Tell the webhooks, if there are any, with *data* of this moment."""
-        self.emulator.hooks.emit(event_type, data)
+        self.emulator.webhooks.emit(event_type, data)
 
     def user(self, user_id: str) -> User:
         """Return a user, or raise the 404."""

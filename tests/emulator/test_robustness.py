@@ -52,7 +52,7 @@ def filled(chosen: Switches) -> Emulator:
     call(emulator, "PUT", "/conversations/chat", {"participants": ["alice", "bob"]})
     emulator.act_as("alice").say("chat", "hi")
     emulator.act_as("alice").come_online()
-    emulator.hooks.to("http://nowhere")
+    emulator.webhooks.to("http://nowhere")
     return emulator
 
 

@@ -98,12 +98,12 @@ def test_an_app_of_the_docs_answers_a_webhook_that_was_really_sent(
     fill(emulator, "alice", bot)
 
     with Served(app()) as server:
-        emulator.hooks.to(server.url + HOOK, events=["message.sent"])
+        emulator.webhooks.to(server.url + HOOK, events=["message.sent"])
         emulator.act_as("alice").say("c1", "Hello")
         # The app hears its own answer, too, and must leave it at that.
-        wait_until(lambda: 2 == len(emulator.hooks.deliveries))
+        wait_until(lambda: 2 == len(emulator.webhooks.deliveries))
 
-    assert [200, 200] == [delivery.status for delivery in emulator.hooks.deliveries]
+    assert [200, 200] == [delivery.status for delivery in emulator.webhooks.deliveries]
     assert [("alice", "Hello"), (bot, answer)] == said_in(emulator)
 
 

@@ -351,15 +351,15 @@ async def test_a_bot_answers_what_the_emulator_delivers_in_process(
                 event.message.conversation_id, sender="bot", text="Yes?", idempotency_key=event.id
             )
 
-    emulator.hooks.to(app, path=HOOK, events=["message.sent"])
+    emulator.webhooks.to(app, path=HOOK, events=["message.sent"])
     async with running(app):
         talkjs = app.state.talkjs
         for user in ("alice", "bot"):
             await talkjs.users.upsert(user, name=user)
         await talkjs.conversations.upsert("c1", participants=["alice", "bot"])
         emulator.act_as("alice").say("c1", "Bot?")
-        emulator.hooks.duplicate()
-        attempts = await emulator.hooks.settle()
+        emulator.webhooks.duplicate()
+        attempts = await emulator.webhooks.settle()
         said = await talkjs.messages.list("c1").collect()
 
     assert [200, 200, 200] == [attempt.status for attempt in attempts]

@@ -84,7 +84,7 @@ def document(emulator: "Emulator", chosen: str | None) -> Html:
         ),
         faults=planned_faults(emulator.faults),
         requests=requests(emulator.requests),
-        webhooks=deliveries(emulator.hooks),
+        webhooks=deliveries(emulator.webhooks),
     )
 
 

@@ -151,8 +151,8 @@ def _fingerprint(emulator: "Emulator") -> object:
         last and last.status,
         emulator.commits.total,
         emulator.changes,
-        len(emulator.hooks.pending),
-        emulator.hooks.delivered,
+        len(emulator.webhooks.pending),
+        emulator.webhooks.delivered,
         [(id(plan), plan.fired) for plan in emulator.faults],
         {user: len(sessions) for user, sessions in emulator.main_app.sessions.items()},
     )
@@ -165,7 +165,7 @@ def _log(emulator: "Emulator") -> dict[str, Any]:
         "commits": [attrs.asdict(entry) for entry in emulator.commits],
         "deliveries": [
             {**attrs.asdict(entry), "body": entry.body.decode(errors="replace")}
-            for entry in emulator.hooks.deliveries
+            for entry in emulator.webhooks.deliveries
         ],
         "faults": [
             {"id": plan.fault.id, "on": plan.on, "fired": plan.fired, "left": plan.left}

@@ -9,8 +9,8 @@ from talkjs_async.emulator.page.thread import short_time
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.faults import Faults
-    from talkjs_async.emulator.hooks import Hooks
     from talkjs_async.emulator.journal import Exchange, Journal
+    from talkjs_async.emulator.webhooks import WebhookSender
 
 MAX_REQUESTS = 60
 MAX_DELIVERIES = 30
@@ -45,7 +45,7 @@ def planned_faults(faults: "Faults") -> Html:
     return fill("{table}{button}", table=_table(rows, ""), button=button)
 
 
-def deliveries(hooks: "Hooks") -> Html:
+def deliveries(webhooks: "WebhookSender") -> Html:
     """Return the latest attempts to deliver webhooks, the newest on top."""
     rows = [
         fill(
@@ -59,9 +59,9 @@ def deliveries(hooks: "Hooks") -> Html:
             target=entry.target,
             body=entry.body.decode(errors="replace"),
         )
-        for entry in islice(reversed(hooks.deliveries), MAX_DELIVERIES)
+        for entry in islice(reversed(webhooks.deliveries), MAX_DELIVERIES)
     ]
-    where = "Nothing delivered yet." if hooks.receivers else "No webhook is set up."
+    where = "Nothing delivered yet." if webhooks.receivers else "No webhook is set up."
     return fill("<h2>Webhooks</h2>{table}", table=_table(rows, where))
 
 

@@ -106,7 +106,7 @@ def test_only_the_latest_of_many_are_shown(example: Emulator) -> None:
 def test_requests_faults_and_webhooks_are_shown(example: Emulator) -> None:
     example.faults.add("return-503", on="GET /users", first=2)
     example.faults.add("latency-1", p=0.5)
-    example.hooks.to("http://nowhere")
+    example.webhooks.to("http://nowhere")
     call(example, "GET", "/users", None)
     call(example, "POST", "/batch", [[1, "GET", "/users/none"]])
 

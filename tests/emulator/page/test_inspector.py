@@ -176,10 +176,10 @@ async def test_the_log_is_for_programs(emulator: Emulator, http: httpx.AsyncClie
     async def silent(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
-    emulator.hooks.to(silent, path="/hook")
+    emulator.webhooks.to(silent, path="/hook")
     emulator.faults.add("return-503", nth=99)
     await do(http, do="demo")
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     log = (await http.get("/_emulator/log")).json()
 

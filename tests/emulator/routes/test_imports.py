@@ -53,11 +53,11 @@ async def test_duplicates_are_kept(emulator: Emulator, send: Send) -> None:
 
 
 async def test_nobody_is_told(emulator: Emulator, send: Send) -> None:
-    emulator.hooks.to("http://nowhere")
+    emulator.webhooks.to("http://nowhere")
 
     await send("POST", PATH, [old()])
 
-    assert emulator.hooks.pending == ()
+    assert emulator.webhooks.pending == ()
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,11 @@ async def test_it_goes_out_once_per_channel_that_has_an_address(
 ) -> None:
     await send("PUT", "/users/bob", {"email": ["bob@example.com"]})
     await say(send, "alice")
-    emulator.hooks.to("http://nowhere", events=["notification.triggered", "notification.sent"])
+    emulator.webhooks.to("http://nowhere", events=["notification.triggered", "notification.sent"])
 
     await send("POST", PATH, {"channels": ["email", "sms"]})
 
-    triggered, sent = emulator.hooks.pending
+    triggered, sent = emulator.webhooks.pending
     assert (triggered["type"], sent["type"]) == ("notification.triggered", "notification.sent")
     assert triggered["data"]["recipient"]["id"] == "bob"
     assert triggered["data"]["sender"]["id"] == "alice"

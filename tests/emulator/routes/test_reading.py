@@ -98,12 +98,12 @@ async def test_a_wrong_moment_is_refused(send: Send, body: object) -> None:
 async def test_each_message_is_told_of_once_and_only_to_others(
     emulator: Emulator, send: Send
 ) -> None:
-    emulator.hooks.to("http://nowhere", events=["message.read"])
+    emulator.webhooks.to("http://nowhere", events=["message.read"])
 
     for user in ("bob", "bob", "alice"):
         await send("POST", f"/conversations/chat/readBy/{user}")
 
-    told = [event["data"] for event in emulator.hooks.pending]
+    told = [event["data"] for event in emulator.webhooks.pending]
     assert ["one", "two", "three"] == [data["message"]["text"] for data in told]
     assert {"bob"} == {data["recipient"]["id"] for data in told}
 
@@ -113,8 +113,8 @@ async def test_a_large_conversation_is_not_tracked(emulator: Emulator, send: Sen
     emulator.switches.put_conversation_unknown_user = "ok"
     crowd = [str(number) for number in range(MAX_TRACKED_PARTICIPANTS)]
     await send("PUT", "/conversations/chat", {"participants": crowd})
-    emulator.hooks.to("http://nowhere", events=["message.read"])
+    emulator.webhooks.to("http://nowhere", events=["message.read"])
 
     await send("POST", "/conversations/chat/readBy/bob")
 
-    assert emulator.hooks.pending == ()
+    assert emulator.webhooks.pending == ()

@@ -95,7 +95,7 @@ class _Pending:
     tampering: Tampering | None = None
 
 
-class Hooks:
+class WebhookSender:
     """
     The webhooks of one emulator.
 

@@ -54,10 +54,10 @@ def say(text: str = "hi") -> list[dict[str, str]]:
 
 async def test_a_message_is_told_of(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, path="/talkjs", events=["message.sent"])
+    emulator.webhooks.to(inbox, path="/talkjs", events=["message.sent"])
 
     await send("POST", MESSAGES, say())
-    (delivery,) = await emulator.hooks.settle()
+    (delivery,) = await emulator.webhooks.settle()
 
     (event,) = inbox.events
     assert event["id"].startswith("evt_")
@@ -67,15 +67,15 @@ async def test_a_message_is_told_of(emulator: Emulator, send: Send) -> None:
     assert event["data"]["message"]["text"] == "hi"
     assert inbox.paths == ["/talkjs"]
     assert (delivery.status, delivery.attempt, delivery.target) == (200, 1, "asgi:/talkjs")
-    assert emulator.hooks.pending == ()
+    assert emulator.webhooks.pending == ()
 
 
 async def test_the_signature_is_that_of_the_raw_body(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox)
+    emulator.webhooks.to(inbox)
 
     await send("POST", MESSAGES, say("naïve 😀"))
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     for headers, body in inbox.received:
         timestamp = headers["x-talkjs-timestamp"]
@@ -89,18 +89,18 @@ async def test_the_signature_is_that_of_the_raw_body(emulator: Emulator, send: S
 
 async def test_the_unit_of_the_timestamp_is_a_setting(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["message.sent"])
+    emulator.webhooks.to(inbox, events=["message.sent"])
     emulator.switches.webhook_timestamp = "seconds"
 
     await send("POST", MESSAGES, say())
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     assert inbox.received[0][0]["x-talkjs-timestamp"] == "1767225600"
 
 
 async def test_every_cause_has_its_event(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox)
+    emulator.webhooks.to(inbox)
     await send("PUT", "/users/bob", {"email": ["bob@example.com"], "phone": ["+31"]})
     await send("PUT", "/users/carol", {"name": "Carol"})
     (sent,) = (await send("POST", MESSAGES, say())).json()
@@ -109,9 +109,9 @@ async def test_every_cause_has_its_event(emulator: Emulator, send: Send) -> None
     await send("DELETE", f"{MESSAGES}/{sent['id']}")
     await send("DELETE", "/conversations/chat")
     for outside in ("delivered", "bounced", "opened", "link.clicked"):
-        emulator.hooks.trigger(f"notification.{outside}", {"notificationId": "ntf_1"})
+        emulator.webhooks.trigger(f"notification.{outside}", {"notificationId": "ntf_1"})
 
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     assert set(inbox.types) == set(EVENT_TYPES)
     assert [
@@ -130,12 +130,12 @@ async def test_every_cause_has_its_event(emulator: Emulator, send: Send) -> None
 
 async def test_an_event_shows_the_moment_it_happened(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["user.updated"])
+    emulator.webhooks.to(inbox, events=["user.updated"])
     for name in ("One", "Two"):
         await send("PUT", "/users/alice", {"name": name, "custom": {name: "1"}})
         await emulator.clock.sleep(1)
 
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     one, two = (event["data"]["user"] for event in inbox.events)
     assert (one["name"], one["custom"]) == ("One", {"One": "1"})
@@ -146,10 +146,10 @@ async def test_a_system_message_has_no_sender_and_notifies_nobody(
     emulator: Emulator, send: Send
 ) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox)
+    emulator.webhooks.to(inbox)
 
     await send("POST", MESSAGES, [{"type": "SystemMessage", "text": "hi"}])
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     (event,) = inbox.events
     assert (event["type"], event["data"]["sender"]) == ("message.sent", None)
@@ -157,10 +157,10 @@ async def test_a_system_message_has_no_sender_and_notifies_nobody(
 
 async def notified(emulator: Emulator, send: Send, *messages: dict[str, Any]) -> list[str]:
     inbox = Inbox()
-    receiver = emulator.hooks.to(inbox, events=["notification.triggered"])
+    receiver = emulator.webhooks.to(inbox, events=["notification.triggered"])
     await send("POST", MESSAGES, list(messages) or say())
-    await emulator.hooks.settle()
-    emulator.hooks.remove(receiver)
+    await emulator.webhooks.settle()
+    emulator.webhooks.remove(receiver)
     return [event["data"]["recipient"]["id"] for event in inbox.events]
 
 
@@ -193,16 +193,16 @@ async def test_mentions_only_means_mentions_only(emulator: Emulator, send: Send)
 
 async def test_anything_but_200_is_tried_once_more(emulator: Emulator, send: Send) -> None:
     inbox = Inbox(500, 204)
-    emulator.hooks.to(inbox, events=["message.sent"])
+    emulator.webhooks.to(inbox, events=["message.sent"])
     await send("POST", MESSAGES, say())
     began = emulator.clock.monotonic()
 
-    deliveries = await emulator.hooks.settle()
+    deliveries = await emulator.webhooks.settle()
 
     assert [(1, 500), (2, 204)] == [(one.attempt, one.status) for one in deliveries]
     assert inbox.events[0] == inbox.events[1]
-    assert emulator.clock.monotonic() - began == emulator.hooks.retry_delay
-    assert list(emulator.hooks.deliveries) == deliveries
+    assert emulator.clock.monotonic() - began == emulator.webhooks.retry_delay
+    assert list(emulator.webhooks.deliveries) == deliveries
 
 
 async def test_a_receiver_that_fails_is_one_that_does_not_answer(
@@ -214,11 +214,11 @@ async def test_a_receiver_that_fails_is_one_that_does_not_answer(
     async def silent(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
-    emulator.hooks.to(broken, events=["message.sent"])
-    emulator.hooks.to(silent, events=["message.sent"])
+    emulator.webhooks.to(broken, events=["message.sent"])
+    emulator.webhooks.to(silent, events=["message.sent"])
     await send("POST", MESSAGES, say())
 
-    deliveries = await emulator.hooks.settle()
+    deliveries = await emulator.webhooks.settle()
 
     assert [None] * 4 == [one.status for one in deliveries]
     errors = [one.error or "" for one in deliveries]
@@ -236,13 +236,13 @@ async def test_five_seconds_are_over_on_either_clock(emulator: Emulator, send: S
         await receive()
         await receive()
 
-    emulator.hooks.to(slow, events=["message.sent"])
+    emulator.webhooks.to(slow, events=["message.sent"])
     await send("POST", MESSAGES, say())
-    (first, _) = await emulator.hooks.settle()
-    emulator.hooks.timeout = 0.01
-    emulator.hooks.to(hanging, events=["message.updated"])
-    emulator.hooks.trigger("message.updated", {})
-    (second, _) = await emulator.hooks.settle()
+    (first, _) = await emulator.webhooks.settle()
+    emulator.webhooks.timeout = 0.01
+    emulator.webhooks.to(hanging, events=["message.updated"])
+    emulator.webhooks.trigger("message.updated", {})
+    (second, _) = await emulator.webhooks.settle()
 
     assert (first.status, second.status) == (None, None)
     assert "No answer in time" in str(first.error)
@@ -261,10 +261,10 @@ async def test_work_after_the_answer_is_finished_and_not_timed(
         await emulator.clock.sleep(60)
         done.append(emulator.clock.monotonic())
 
-    emulator.hooks.to(diligent, events=["message.sent"])
+    emulator.webhooks.to(diligent, events=["message.sent"])
     await send("POST", MESSAGES, say())
 
-    (delivery,) = await emulator.hooks.settle()
+    (delivery,) = await emulator.webhooks.settle()
 
     assert (delivery.status, done) == (200, [60])
 
@@ -280,21 +280,21 @@ async def test_events_that_an_event_causes_are_delivered_too(
         await respond({"type": "http.response.start", "status": 200, "headers": []})
         await respond({"type": "http.response.body"})
 
-    emulator.hooks.to(bot, events=["message.sent"])
+    emulator.webhooks.to(bot, events=["message.sent"])
     await send("POST", MESSAGES, say())
 
-    assert len(await emulator.hooks.settle()) == 2
+    assert len(await emulator.webhooks.settle()) == 2
 
 
 async def test_what_waits_can_be_duplicated_and_reordered(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["message.sent"])
+    emulator.webhooks.to(inbox, events=["message.sent"])
     for number in range(10):
         await send("POST", MESSAGES, say(str(number)))
 
-    emulator.hooks.duplicate()
-    emulator.hooks.reorder()
-    await emulator.hooks.settle()
+    emulator.webhooks.duplicate()
+    emulator.webhooks.reorder()
+    await emulator.webhooks.settle()
 
     texts = [event["data"]["message"]["text"] for event in inbox.events]
     assert sorted(texts) == sorted([*"0123456789"] * 2) != texts
@@ -304,14 +304,14 @@ async def test_what_waits_can_be_duplicated_and_reordered(emulator: Emulator, se
 @pytest.mark.parametrize("what", ["body", "signature", "timestamp"])
 async def test_what_waits_can_be_tampered_with(emulator: Emulator, send: Send, what: Any) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["message.sent"])
+    emulator.webhooks.to(inbox, events=["message.sent"])
     await send("POST", MESSAGES, say())
 
-    emulator.hooks.tamper(what)
-    await emulator.hooks.settle()
+    emulator.webhooks.tamper(what)
+    await emulator.webhooks.settle()
 
     ((headers, body),) = inbox.received
-    assert headers["x-talkjs-signature"] != emulator.hooks.signature(
+    assert headers["x-talkjs-signature"] != emulator.webhooks.signature(
         headers["x-talkjs-timestamp"], body
     )
 
@@ -320,26 +320,26 @@ async def test_an_event_nobody_wants_is_not_even_made(emulator: Emulator, send: 
     def explode() -> dict[str, Any]:
         raise AssertionError
 
-    emulator.hooks.to(Inbox(), events=["user.created"])
-    emulator.hooks.emit("message.sent", explode)
+    emulator.webhooks.to(Inbox(), events=["user.created"])
+    emulator.webhooks.emit("message.sent", explode)
 
-    assert emulator.hooks.pending == ()
-    assert len(emulator.hooks.receivers) == 1
+    assert emulator.webhooks.pending == ()
+    assert len(emulator.webhooks.receivers) == 1
 
 
 async def test_an_unknown_event_cannot_be_wished_for(emulator: Emulator) -> None:
     with pytest.raises(ValueError, match=r"message\.exploded"):
-        emulator.hooks.to("http://nowhere", events=["message.exploded"])
+        emulator.webhooks.to("http://nowhere", events=["message.exploded"])
 
 
 async def test_a_reset_forgets_events_but_not_where_they_go(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["user.created"])
+    emulator.webhooks.to(inbox, events=["user.created"])
     await send("PUT", "/users/carol", {"name": "Carol"})
 
     emulator.reset()
     await send("PUT", "/users/dave", {"name": "Dave"})
-    await emulator.hooks.settle()
+    await emulator.webhooks.settle()
 
     assert ["dave"] == [event["data"]["user"]["id"] for event in inbox.events]
 
@@ -380,14 +380,14 @@ class Listener:
 
 async def test_a_url_gets_a_real_request(emulator: Emulator, send: Send) -> None:
     with Listener() as listener:
-        emulator.hooks.to(listener.url, events=["message.sent"])
+        emulator.webhooks.to(listener.url, events=["message.sent"])
         await send("POST", MESSAGES, say())
 
-        (delivery,) = await emulator.hooks.settle()
+        (delivery,) = await emulator.webhooks.settle()
 
     ((headers, body),) = listener.received
     assert (delivery.status, delivery.target) == (200, listener.url)
-    assert headers["x-talkjs-signature"] == emulator.hooks.signature(
+    assert headers["x-talkjs-signature"] == emulator.webhooks.signature(
         headers["x-talkjs-timestamp"], body
     )
 
@@ -397,22 +397,22 @@ async def test_a_url_where_nobody_is_gets_its_retry_and_no_more(
 ) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        emulator.hooks.to(f"http://127.0.0.1:{bound.getsockname()[1]}", events=["message.sent"])
+        emulator.webhooks.to(f"http://127.0.0.1:{bound.getsockname()[1]}", events=["message.sent"])
         await send("POST", MESSAGES, say())
 
-        deliveries = await emulator.hooks.settle()
+        deliveries = await emulator.webhooks.settle()
 
     assert [None, None] == [one.status for one in deliveries]
     assert "ConnectError" in str(deliveries[0].error)
 
 
 async def test_a_url_that_does_not_answer_in_time(emulator: Emulator, send: Send) -> None:
-    emulator.hooks.timeout = 0.05
+    emulator.webhooks.timeout = 0.05
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        emulator.hooks.to(f"http://127.0.0.1:{deaf.getsockname()[1]}", events=["message.sent"])
+        emulator.webhooks.to(f"http://127.0.0.1:{deaf.getsockname()[1]}", events=["message.sent"])
         await send("POST", MESSAGES, say())
 
-        deliveries = await emulator.hooks.settle()
+        deliveries = await emulator.webhooks.settle()
 
     assert [None, None] == [one.status for one in deliveries]
 
@@ -420,7 +420,7 @@ async def test_a_url_that_does_not_answer_in_time(emulator: Emulator, send: Send
 async def test_an_emulator_on_a_port_delivers_by_itself() -> None:
     emulator = Emulator(clock=SystemClock())
     with Listener() as listener, emulator.serve() as server:
-        emulator.hooks.to(listener.url, events=["user.created"])
+        emulator.webhooks.to(listener.url, events=["user.created"])
         async with httpx.AsyncClient() as client:
             await client.put(
                 f"{server.base_url}/v1/emulator/users/alice",
@@ -434,12 +434,12 @@ async def test_an_emulator_on_a_port_delivers_by_itself() -> None:
 
 async def test_settling_may_be_asked_for_by_many(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
-    emulator.hooks.to(inbox, events=["message.sent"])
+    emulator.webhooks.to(inbox, events=["message.sent"])
     for number in range(5):
         await send("POST", MESSAGES, say(str(number)))
 
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
-            tasks.start_soon(emulator.hooks.settle)
+            tasks.start_soon(emulator.webhooks.settle)
 
     assert len(inbox.events) == 5
