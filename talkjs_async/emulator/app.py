@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from talkjs_async.emulator.actors import Actor
+from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import Clock, VirtualClock
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.door import Visit, admit
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.files import FILES
 from talkjs_async.emulator.ids import Ids
@@ -218,26 +218,26 @@ class Emulator:
         """Add an entry to the commit log."""
         self.commits.append(Commit(number=self.commits.total + 1, kind=kind, **what))
 
-    def admit(self, request: Request) -> Visit:
-        """Let a request in, or refuse it at the door."""
+    def admit(self, request: Request) -> RequestContext:
+        """Let a request in, or refuse it."""
         with self.lock:
             return admit(self, request)
 
-    def handle(self, visit: Visit) -> Response:
+    def handle(self, context: RequestContext) -> Response:
         """Do the work, or not, and return the answer."""
         with self.lock:
             now = self.clock.time()
-            fault = visit.fault
-            if visit.refused is not None:
-                response = visit.refused
-            elif fault is not None and visit.never_handled:
+            fault = context.fault
+            if context.refused is not None:
+                response = context.refused
+            elif fault is not None and context.never_handled:
                 response = fault.spoil(json_response(200, {}), now)
             else:
-                response = self._answer(visit)
+                response = self._answer(context)
                 if fault is not None:
                     response = fault.spoil(response, now)
             if response.cut is None or response.cut == "truncate":
-                visit.exchange.status = response.status
+                context.exchange.status = response.status
             response.headers = (*response.headers, (b"date", self._http_date(now)))
             return response
 
@@ -265,11 +265,11 @@ class Emulator:
             return problem_response(not_found("file", path))
         return Response(200, file.content, (*_HARMLESS, (b"content-type", file.media_type)))
 
-    def _answer(self, visit: Visit) -> Response:
-        if visit.route is None:
-            return problem_response(not_implemented(visit.request.method, visit.exchange.path))
-        app = visit.app or self.main_app
-        return self.dispatch(app, visit.request, visit.exchange, visit.route, visit.ids)
+    def _answer(self, context: RequestContext) -> Response:
+        if context.route is None:
+            return problem_response(not_implemented(context.request.method, context.exchange.path))
+        app = context.app or self.main_app
+        return self.dispatch(app, context.request, context.exchange, context.route, context.ids)
 
     def _version(self, exchange: Exchange) -> str:
         asked = exchange.api_version

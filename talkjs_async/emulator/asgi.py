@@ -81,10 +81,10 @@ class AsgiApp:
         if request.path.startswith(FILES):
             await send_response(emulator.file(request.path), send)
             return
-        visit = emulator.admit(request)
-        if visit.wait:
-            await emulator.clock.sleep(visit.wait)
-        answer = emulator.handle(visit)
+        context = emulator.admit(request)
+        if context.wait:
+            await emulator.clock.sleep(context.wait)
+        answer = emulator.handle(context)
         if answer.cut is None:
             await send_response(answer, send)
         else:

@@ -67,7 +67,7 @@ class Fault:
     id: str
     what: str
     after_commit: bool
-    at_the_door: bool
+    before_admission: bool
     """It happens before the rate limit sees the request."""
     status: int = 0
     retry_after: str | None = None
@@ -95,7 +95,7 @@ class Fault:
             id=id_,
             what=what,
             after_commit=after_commit,
-            at_the_door=what == "refuse" or (match["status"] == "429" and not after_commit),
+            before_admission=what == "refuse" or (match["status"] == "429" and not after_commit),
             status=int(match["status"] or 0),
             retry_after=match["retry"],
             retry_after_as_date=match["date"] is not None,
@@ -265,13 +265,13 @@ class Faults:
             if (plan.left if plan.left is not None else plan.p == 1 and not plan.fired)
         ]
 
-    def pick(self, method: str, path: str, *, at_the_door: bool) -> Fault | None:
+    def pick(self, method: str, path: str, *, before_admission: bool) -> Fault | None:
         """Return the fault that hits this request."""
         if not self._plans:
             return None
         now = self._monotonic()
         for plan in self._plans:
-            if plan.fault.at_the_door is at_the_door and plan.fires(method, path, now):
+            if plan.fault.before_admission is before_admission and plan.fires(method, path, now):
                 return plan.fault
         return None
 

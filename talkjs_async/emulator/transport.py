@@ -51,9 +51,9 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
         waiting = _Waiting(self._emulator, library, request)
         up, down = emulator.latency(emulator.random) if emulator.latency else (0.0, 0.0)
         await waiting.spend(up)
-        visit = emulator.admit(asked)
-        await waiting.spend(visit.wait)
-        answer = emulator.handle(visit)
+        context = emulator.admit(asked)
+        await waiting.spend(context.wait)
+        answer = emulator.handle(context)
         # A request over a network always lets other tasks run. After the commit, so that a caller
         # who is cancelled here has to live with not knowing.
         await anyio.lowlevel.checkpoint()

@@ -56,7 +56,7 @@ def hits(planned: Faults, *, requests: int = 10) -> list[int]:
     return [
         number
         for number in range(1, requests + 1)
-        if planned.pick("POST", "/users/a", at_the_door=False)
+        if planned.pick("POST", "/users/a", before_admission=False)
     ]
 
 

@@ -22,7 +22,7 @@ _PATH = "/conversations/red-bicycle"
 
 
 def fill_with_demo(emulator: "Emulator") -> None:
-    """Send what the page's example consists of, through the emulator's own front door."""
+    """Send what the page's example consists of, through the emulator's admission."""
     for method, path, body in (
         ("PUT", "/users", _USERS),
         ("PUT", _PATH, _CONVERSATION),

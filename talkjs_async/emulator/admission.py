@@ -36,7 +36,7 @@ ANONYMOUS_ACCOUNTS = "anonymousAccounts"
 
 
 @attrs.define(eq=False)
-class Visit:
+class RequestContext:
     """One request on its way through the emulator."""
 
     request: Request
@@ -46,7 +46,7 @@ class Visit:
     ids: list[str] = attrs.field(factory=list)
     fault: Fault | None = None
     refused: Response | None = None
-    """The answer, when the request does not get any further than the door."""
+    """The answer, when the request does not get any further than admission."""
     wait: float = 0.0
     """Seconds that the server holds the request before it does the work."""
 
@@ -59,7 +59,7 @@ class Visit:
         )
 
 
-def admit(emulator: "Emulator", request: Request) -> Visit:
+def admit(emulator: "Emulator", request: Request) -> RequestContext:
     """Let a request in, or refuse it."""
     now = emulator.clock.time()
     app_id, path = _split(request.path)
@@ -72,22 +72,22 @@ def admit(emulator: "Emulator", request: Request) -> Visit:
         app_id=app_id,
     )
     emulator.requests.append(exchange)
-    visit = Visit(request, exchange)
+    context = RequestContext(request, exchange)
     try:
-        _identify(visit)
-        visit.fault = _fault(emulator, visit, at_the_door=True)
-        if visit.fault is None:
-            _enter(emulator, visit, now)
-            if visit.refused is None:
-                visit.fault = _fault(emulator, visit, at_the_door=False)
+        _identify(context)
+        context.fault = _fault(emulator, context, before_admission=True)
+        if context.fault is None:
+            _enter(emulator, context, now)
+            if context.refused is None:
+                context.fault = _fault(emulator, context, before_admission=False)
     except Problem as problem:
-        visit.refused = problem_response(problem)
-    if visit.fault is not None:
-        exchange.fault = visit.fault.id
-        visit.wait += visit.fault.seconds
-    if visit.never_handled and exchange.operation == "messages.send":
+        context.refused = problem_response(problem)
+    if context.fault is not None:
+        exchange.fault = context.fault.id
+        context.wait += context.fault.seconds
+    if context.never_handled and exchange.operation == "messages.send":
         emulator.requests.note_keys(exchange, idempotency_keys(request.body))
-    return visit
+    return context
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -101,29 +101,29 @@ def _split(path: str) -> tuple[str, str]:
     return app_id, f"/{below}"
 
 
-def _identify(visit: Visit) -> None:
-    exchange, request = visit.exchange, visit.request
+def _identify(context: RequestContext) -> None:
+    exchange, request = context.exchange, context.request
     version = request.headers.get(b"talkjs-rest-version")
     if version is not None:
         exchange.api_version = version.decode("latin-1")
     found = ROUTER.find(request.method, exchange.path)
     if found is not None and found[0].open == (not exchange.app_id):
-        visit.route, visit.ids = found
-        exchange.operation = visit.route.name
+        context.route, context.ids = found
+        exchange.operation = context.route.name
 
 
-def _enter(emulator: "Emulator", visit: Visit, now: float) -> None:
-    exchange, route = visit.exchange, visit.route
+def _enter(emulator: "Emulator", context: RequestContext, now: float) -> None:
+    exchange, route = context.exchange, context.route
     if route is not None and route.open:
         return
-    app = visit.app = emulator.apps.get(exchange.app_id)
+    app = context.app = emulator.apps.get(exchange.app_id)
     if app is None:
         raise Problem(401, "UNAUTHORIZED", [f"There is no app {exchange.app_id!r} here."])
-    visit.refused = _charge(emulator, visit, app, now)
-    if visit.refused is not None:
+    context.refused = _charge(emulator, context, app, now)
+    if context.refused is not None:
         return
     authorize(
-        visit.request.headers.get(b"authorization"),
+        context.request.headers.get(b"authorization"),
         app_id=app.id,
         secret_keys=app.secret_keys,
         switches=emulator.switches,
@@ -132,17 +132,17 @@ def _enter(emulator: "Emulator", visit: Visit, now: float) -> None:
     )
 
 
-def _charge(emulator: "Emulator", visit: Visit, app: App, now: float) -> Response | None:
-    """Take a token, or return the 429. The visit may have to wait for its token."""
+def _charge(emulator: "Emulator", context: RequestContext, app: App, now: float) -> Response | None:
+    """Take a token, or return the 429. The request may have to wait for its token."""
     limits = emulator.limits
     if not limits.enabled:
         return None
     monotonic = emulator.clock.monotonic()
-    is_batch = visit.exchange.operation == "batch.run"
+    is_batch = context.exchange.operation == "batch.run"
     bucket = app.budget.batch if is_batch else app.budget.ordinary
     wait = bucket.take(monotonic)
     if wait is not None:
-        visit.wait = wait
+        context.wait = wait
         return None
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if limits.retry_after is not None:
@@ -154,13 +154,15 @@ def _charge(emulator: "Emulator", visit: Visit, app: App, now: float) -> Respons
     return too_many_requests(emulator.switches, headers)
 
 
-def _fault(emulator: "Emulator", visit: Visit, *, at_the_door: bool) -> Fault | None:
-    wanted = visit.request.headers.get(FAULT_HEADER)
+def _fault(
+    emulator: "Emulator", context: RequestContext, *, before_admission: bool
+) -> Fault | None:
+    wanted = context.request.headers.get(FAULT_HEADER)
     if wanted is not None:
         try:
             fault = Fault.parse(wanted.decode("latin-1"))
         except ValueError:
             return None
-        return fault if fault.at_the_door is at_the_door else None
-    exchange = visit.exchange
-    return emulator.faults.pick(exchange.method, exchange.path, at_the_door=at_the_door)
+        return fault if fault.before_admission is before_admission else None
+    exchange = context.exchange
+    return emulator.faults.pick(exchange.method, exchange.path, before_admission=before_admission)
