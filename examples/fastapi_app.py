@@ -47,7 +47,7 @@ async def main() -> None:
             await talkjs.users.upsert("alice", name="Alice")
             await talkjs.users.upsert("bot", name="Bot")
             await talkjs.conversations.upsert("c1", participants=["alice", "bot"])
-            emulator.act_as("alice").say("c1", "Hello, bot")
+            emulator.simulate_user("alice").say("c1", "Hello, bot")
             while len(emulator.commits.of("message.sent")) < 2:  # noqa: ASYNC110 - of a thread
                 await asyncio.sleep(0.01)
             for message in reversed(await talkjs.messages.list("c1").collect()):

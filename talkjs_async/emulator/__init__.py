@@ -9,19 +9,19 @@ code: a second opinion on the API. It is not TalkJS, and what the documentation 
 named switch here (`Switches`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
 """
 
-from talkjs_async.emulator.actors import Actor
 from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
 from talkjs_async.emulator.faults import Fault, Faults, Plan
 from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Limits
+from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
 from talkjs_async.emulator.wire import Problem
 
 __all__ = [
     "EVENT_TYPES",
-    "Actor",
+    "SimulatedUser",
     "Clock",
     "Commit",
     "Commits",

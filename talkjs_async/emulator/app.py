@@ -15,7 +15,6 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from talkjs_async.emulator.actors import Actor
 from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import Clock, VirtualClock
@@ -28,6 +27,7 @@ from talkjs_async.emulator.limits import Budget, Limits
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
+from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.state import App
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import WebhookSender
@@ -206,9 +206,9 @@ class Emulator:
             raise ValueError("This emulator's clock cannot be moved.")
         move(seconds)
 
-    def act_as(self, user_id: str) -> Actor:
-        """Act as a user who sits in front of the app's chat: be online, read, type, write."""
-        return Actor(self, user_id)
+    def simulate_user(self, user_id: str) -> SimulatedUser:
+        """Simulate a user in front of the app's chat, who is online, reads, types, writes."""
+        return SimulatedUser(self, user_id)
 
     def next_number(self) -> int:
         """Return a number higher than all before, for the order of arrival."""

@@ -66,7 +66,7 @@ def filled() -> Iterator[tuple[Emulator, str, str]]:
             http.put("/conversations/chat", json={"participants": ["alice", "bob"]})
             message = {"type": "UserMessage", "sender": "alice", "text": "hi"}
             [sent] = http.post("/conversations/chat/messages", json=[message]).json()
-            emulator.act_as("alice").come_online(conversation="chat")
+            emulator.simulate_user("alice").come_online(conversation="chat")
             yield emulator, root, sent["id"]
 
 

@@ -50,8 +50,8 @@ def filled(chosen: Switches) -> Emulator:
     emulator = Emulator(limits=Limits.off(), switches=chosen)
     call(emulator, "PUT", "/users", {"alice": {"name": "Alice"}, "bob": {"name": "Bob"}})
     call(emulator, "PUT", "/conversations/chat", {"participants": ["alice", "bob"]})
-    emulator.act_as("alice").say("chat", "hi")
-    emulator.act_as("alice").come_online()
+    emulator.simulate_user("alice").say("chat", "hi")
+    emulator.simulate_user("alice").come_online()
     emulator.webhooks.to("http://nowhere")
     return emulator
 

@@ -104,7 +104,7 @@ async def test_every_cause_has_its_event(emulator: Emulator, send: Send) -> None
     await send("PUT", "/users/bob", {"email": ["bob@example.com"], "phone": ["+31"]})
     await send("PUT", "/users/carol", {"name": "Carol"})
     (sent,) = (await send("POST", MESSAGES, say())).json()
-    emulator.act_as("bob").read("chat")
+    emulator.simulate_user("bob").read("chat")
     await send("PUT", f"{MESSAGES}/{sent['id']}", {"text": "changed"})
     await send("DELETE", f"{MESSAGES}/{sent['id']}")
     await send("DELETE", "/conversations/chat")
@@ -170,9 +170,9 @@ async def test_who_is_looking_or_does_not_want_to_know_is_not_notified(
     bob = "/conversations/chat/participants/bob"
     assert await notified(emulator, send) == ["bob"]
 
-    emulator.act_as("bob").come_online(conversation="chat")
+    emulator.simulate_user("bob").come_online(conversation="chat")
     assert await notified(emulator, send) == []
-    emulator.act_as("bob").go_offline()
+    emulator.simulate_user("bob").go_offline()
     await send("PATCH", bob, {"notify": False})
     assert await notified(emulator, send) == []
     await send("PATCH", bob, {"notify": True, "access": "None"})

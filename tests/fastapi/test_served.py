@@ -99,7 +99,7 @@ def test_an_app_of_the_docs_answers_a_webhook_that_was_really_sent(
 
     with Served(app()) as server:
         emulator.webhooks.to(server.url + HOOK, events=["message.sent"])
-        emulator.act_as("alice").say("c1", "Hello")
+        emulator.simulate_user("alice").say("c1", "Hello")
         # The app hears its own answer, too, and must leave it at that.
         wait_until(lambda: 2 == len(emulator.webhooks.deliveries))
 

@@ -357,7 +357,7 @@ async def test_a_bot_answers_what_the_emulator_delivers_in_process(
         for user in ("alice", "bot"):
             await talkjs.users.upsert(user, name=user)
         await talkjs.conversations.upsert("c1", participants=["alice", "bot"])
-        emulator.act_as("alice").say("c1", "Bot?")
+        emulator.simulate_user("alice").say("c1", "Bot?")
         emulator.webhooks.duplicate()
         attempts = await emulator.webhooks.settle()
         said = await talkjs.messages.list("c1").collect()

@@ -19,11 +19,11 @@ AnsweredWith = Callable[..., AsyncTalkJS]
 async def online(talkjs: AsyncTalkJS, emulator: Emulator, chat: None) -> None:
     """Alice types in the chat, Bob has no chat in sight, Carol looks at her inbox."""
     await talkjs.users.upsert("carol", name="Carol")
-    alice = emulator.act_as("alice")
+    alice = emulator.simulate_user("alice")
     alice.come_online(conversation="chat", has_focus=True, custom={"page": "home"})
     alice.type_in("chat")
-    emulator.act_as("bob").come_online(visible=False)
-    emulator.act_as("carol").come_online()
+    emulator.simulate_user("bob").come_online(visible=False)
+    emulator.simulate_user("carol").come_online()
 
 
 @pytest.mark.usefixtures("online")
@@ -101,7 +101,7 @@ async def test_nobody_has_a_session_who_is_offline(talkjs: AsyncTalkJS) -> None:
 async def test_users_are_listed_by_whether_they_are_online(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    emulator.act_as("bob").go_offline()
+    emulator.simulate_user("bob").go_offline()
 
     assert ["carol", "alice"] == [user.id async for user in talkjs.users.list(is_online=True)]
     assert ["bob"] == [user.id async for user in talkjs.users.list(is_online=False)]

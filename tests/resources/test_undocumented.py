@@ -115,7 +115,7 @@ async def test_the_doors_work_under_every_setting(
     assert None in read
     await talkjs.notifications.send("chat", channels=["email"])
     await talkjs.imports.messages("chat", [ImportedMessage(sender="bo", text="4", sent_at=MAY)])
-    emulator.act_as("ann").come_online(conversation="chat")
+    emulator.simulate_user("ann").come_online(conversation="chat")
     assert ["ann"] == list(await talkjs.presences.query())
     await either_way(talkjs.users.list_sessions("ann"))
     methods: tuple[Literal["PUT", "PATCH"], ...] = ("PUT", "PATCH")

@@ -41,16 +41,16 @@ def act(emulator: "Emulator", action: Any) -> dict[str, Any]:
 def _say(emulator: "Emulator", action: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(action["text"], str) or not action["text"]:
         raise ValueError("text must not be empty.")
-    message_id = emulator.act_as(action["user"]).say(action["conversation"], action["text"])
+    message_id = emulator.simulate_user(action["user"]).say(action["conversation"], action["text"])
     return {"id": message_id}
 
 
 def _read(emulator: "Emulator", action: dict[str, Any]) -> None:
-    emulator.act_as(action["user"]).read(action["conversation"])
+    emulator.simulate_user(action["user"]).read(action["conversation"])
 
 
 def _type(emulator: "Emulator", action: dict[str, Any]) -> None:
-    emulator.act_as(action["user"]).type_in(action["conversation"])
+    emulator.simulate_user(action["user"]).type_in(action["conversation"])
 
 
 def _fault(emulator: "Emulator", action: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """
 Presences: who is online, and where. Source: the REST API page "User Presence" of TalkJS's
-documentation. Nothing in the API makes a user come online: see `Emulator.act_as`.
+documentation. Nothing in the API makes a user come online: see `Emulator.simulate_user`.
 """
 
 from collections.abc import Mapping

@@ -64,9 +64,9 @@ def test_the_page_follows_what_happens(browser: Browser, looked: Looked) -> None
     page = browser(url)
     until(lambda: page("document.getElementById('live')?.textContent") == "live")
 
-    emulator.act_as("sebastian").say("red-bicycle", "Ten minutes!")
+    emulator.simulate_user("sebastian").say("red-bicycle", "Ten minutes!")
     until(lambda: "Ten minutes!" in page("document.getElementById('thread').textContent"))
-    emulator.act_as("alice").type_in("red-bicycle")
+    emulator.simulate_user("alice").type_in("red-bicycle")
     until(lambda: "Alice typing" in page("document.getElementById('thread').textContent"))
 
 
@@ -120,7 +120,7 @@ def test_hostile_text_is_shown_and_not_run(browser: Browser, looked: Looked) -> 
     page = browser(url)
     until(lambda: page("document.getElementById('live')?.textContent") == "live")
 
-    emulator.act_as("alice").say("red-bicycle", evil)
+    emulator.simulate_user("alice").say("red-bicycle", evil)
     until(lambda: evil in page("document.getElementById('thread').textContent"))
 
     assert page("document.title") == "emulator · TalkJS emulator"

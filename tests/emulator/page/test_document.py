@@ -77,8 +77,8 @@ def test_messages_are_shown_with_all_there_is_to_say(example: Emulator) -> None:
     call(example, "PUT", f"{message}/reactions/%F0%9F%91%8D/alice", {})
     where = {"type": "UserMessage", "sender": "alice", "location": [1, 2]}
     call(example, "POST", "/conversations/red-bicycle/messages", [where])
-    example.act_as("alice").read("red-bicycle")
-    example.act_as("alice").type_in("red-bicycle")
+    example.simulate_user("alice").read("red-bicycle")
+    example.simulate_user("alice").type_in("red-bicycle")
 
     page = Tags(document(example, None))
 
@@ -93,7 +93,7 @@ def test_messages_are_shown_with_all_there_is_to_say(example: Emulator) -> None:
 def test_only_the_latest_of_many_are_shown(example: Emulator) -> None:
     example.limits = Limits.off()
     for number in range(120):
-        example.act_as("alice").say("red-bicycle", f"message {number}.")
+        example.simulate_user("alice").say("red-bicycle", f"message {number}.")
 
     page = document(example, None)
 
@@ -126,7 +126,7 @@ def test_no_text_whatsoever_changes_the_page_s_structure(text: str) -> None:
         app = emulator.main_app
         call(emulator, "PUT", "/users/u", {"name": value})
         call(emulator, "PUT", "/conversations/c", {"participants": ["u"], "subject": value})
-        emulator.act_as("u").type_in("c")
+        emulator.simulate_user("u").type_in("c")
         item = {
             "type": "UserMessage",
             "sender": "u",

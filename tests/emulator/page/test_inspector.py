@@ -197,7 +197,7 @@ async def test_half_a_surrogate_pair_does_not_break_the_page(
     emulator: Emulator, http: httpx.AsyncClient
 ) -> None:
     await do(http, do="demo")
-    emulator.act_as("alice").say("red-bicycle", "\ud83d")
+    emulator.simulate_user("alice").say("red-bicycle", "\ud83d")
 
     assert (await http.get("/_emulator/")).status_code == 200
 

@@ -24,7 +24,7 @@ async def test_nobody_is_online_at_first(send: Send) -> None:
 
 
 async def test_a_presence_shows_the_sessions(emulator: Emulator, send: Send) -> None:
-    alice = emulator.act_as("alice")
+    alice = emulator.simulate_user("alice")
     tab = alice.come_online(conversation="chat", has_focus=True, custom={"page": "1"})
     app = alice.come_online(visible=False)
 
@@ -56,8 +56,8 @@ async def test_a_presence_shows_the_sessions(emulator: Emulator, send: Send) -> 
 
 
 async def test_a_query_restricts(emulator: Emulator, send: Send) -> None:
-    emulator.act_as("alice").come_online(conversation="chat", has_focus=True)
-    emulator.act_as("bob").come_online(visible=False)
+    emulator.simulate_user("alice").come_online(conversation="chat", has_focus=True)
+    emulator.simulate_user("bob").come_online(visible=False)
 
     assert list(await query(send)) == ["alice"]
     assert list(await query(send, includeBackgroundSessions=True)) == ["alice", "bob"]
@@ -70,7 +70,7 @@ async def test_a_query_restricts(emulator: Emulator, send: Send) -> None:
 
 
 async def test_a_user_can_be_embedded(emulator: Emulator, send: Send) -> None:
-    emulator.act_as("alice").come_online()
+    emulator.simulate_user("alice").come_online()
 
     assert (await query(send, expandUser=True))["alice"]["user"]["name"] == "Alice"
     assert "user" not in (await query(send))["alice"]
@@ -86,7 +86,7 @@ async def test_a_wrong_query_is_refused(send: Send, asked: dict[str, Any]) -> No
 
 async def test_sessions_show_the_same_in_the_older_shape(emulator: Emulator, send: Send) -> None:
     assert (await send("GET", "/users/alice/sessions")).json() == []
-    emulator.act_as("alice").type_in("chat")
+    emulator.simulate_user("alice").type_in("chat")
 
     assert (await send("GET", "/users/alice/sessions")).json() == [
         {"isTyping": True, "currentConversationId": "chat"}
@@ -97,7 +97,7 @@ async def test_sessions_show_the_same_in_the_older_shape(emulator: Emulator, sen
 
 
 async def test_users_can_be_listed_by_being_online(emulator: Emulator, send: Send) -> None:
-    emulator.act_as("bob").come_online()
+    emulator.simulate_user("bob").come_online()
 
     online = (await send("GET", "/users", isOnline="true")).json()["data"]
     offline = (await send("GET", "/users", isOnline="false")).json()["data"]

@@ -23,7 +23,7 @@ TYPING_SECONDS = 10.0
 
 
 @attrs.frozen
-class Actor:
+class SimulatedUser:
     """One user of the emulator's app. Raises `Problem` (404, 403) for what cannot be."""
 
     _emulator: "Emulator"

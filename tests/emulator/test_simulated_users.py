@@ -12,7 +12,7 @@ Send = Callable[..., Awaitable[httpx.Response]]
 
 
 async def test_what_somebody_says_is_a_message_from_the_web(emulator: Emulator, send: Send) -> None:
-    message_id = emulator.act_as("alice").say("chat", "hi")
+    message_id = emulator.simulate_user("alice").say("chat", "hi")
 
     message = (await send("GET", f"/conversations/chat/messages/{message_id}")).json()
     assert (message["origin"], message["senderId"]) == ("web", "alice")
@@ -26,7 +26,7 @@ async def test_typing_lasts_ten_seconds_or_until_the_message(
         sessions = (await send("GET", "/users/alice/sessions")).json()
         return any(session["isTyping"] for session in sessions)
 
-    alice = emulator.act_as("alice")
+    alice = emulator.simulate_user("alice")
     alice.type_in("chat")
     assert await typing()
     await emulator.clock.sleep(10)
@@ -39,7 +39,7 @@ async def test_typing_lasts_ten_seconds_or_until_the_message(
 
 
 async def test_who_is_offline_is_nowhere(emulator: Emulator, send: Send) -> None:
-    alice = emulator.act_as("alice")
+    alice = emulator.simulate_user("alice")
     alice.come_online()
     alice.go_offline()
     alice.go_offline()
@@ -48,16 +48,16 @@ async def test_who_is_offline_is_nowhere(emulator: Emulator, send: Send) -> None
 
 
 async def test_reading_is_seen_by_the_others(emulator: Emulator, send: Send) -> None:
-    emulator.act_as("alice").say("chat", "hi")
+    emulator.simulate_user("alice").say("chat", "hi")
 
-    emulator.act_as("bob").read("chat")
+    emulator.simulate_user("bob").read("chat")
 
     (message,) = (await send("GET", "/conversations/chat/messages")).json()["data"]
     assert message["readBy"] == ["bob"]
 
 
 async def test_nobody_can_do_what_cannot_be(emulator: Emulator) -> None:
-    nobody = emulator.act_as("nobody")
+    nobody = emulator.simulate_user("nobody")
 
     with pytest.raises(Problem, match="USER_NOT_FOUND"):
         nobody.come_online()
@@ -66,4 +66,4 @@ async def test_nobody_can_do_what_cannot_be(emulator: Emulator) -> None:
     with pytest.raises(Problem, match="PARTICIPANT_NOT_FOUND"):
         nobody.read("chat")
     with pytest.raises(Problem, match="CONVERSATION_NOT_FOUND"):
-        emulator.act_as("alice").type_in("none")
+        emulator.simulate_user("alice").type_in("none")
