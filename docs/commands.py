@@ -18,8 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from talkjs_async.cli import PROGRAM
-from talkjs_async.cli._commands import app, settings
+from talkjs_async.cli.commands import PROGRAM, app, settings
 from talkjs_async.emulator.__main__ import parser_for
 
 PAGE = Path(__file__).with_name("reference") / "cli.md"

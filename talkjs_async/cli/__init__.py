@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import NoReturn
 
-PROGRAM: Final = "talkjs-async"
+from talkjs_async.cli._settings import PROGRAM
+
+__all__ = ["main", "run"]
 
 
 def main() -> NoReturn:
@@ -32,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
         or does not allow it, or the disk is full; 130 stopped by Ctrl-C.
     """
     try:
-        from talkjs_async.cli._commands import run_command  # noqa: PLC0415
+        from talkjs_async.cli.commands import run_command  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 from typing import Final
 
 import anyio
 import attrs
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk import BulkReport, Job, Outcome
-from talkjs_async.cli import PROGRAM
-from talkjs_async.cli._progress_display import ProgressDisplay, amount, display_for, duration, say
-from talkjs_async.cli._settings import Settings
+from talkjs_async.bulk import BulkReport, Job
+from talkjs_async.cli._exit_codes import STOPPED
+from talkjs_async.cli._job_report import write_for_machines, write_for_people
+from talkjs_async.cli._progress_display import ProgressDisplay, ProgressLines
+from talkjs_async.cli._settings import PROGRAM, Settings
+from talkjs_async.cli._wording import say
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
 from talkjs_async.telemetry import Event, RetryScheduled
 
-STOPPED: Final = 130
-"""Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
-
-_SHOWN: Final = 20
-"""Records that are shown to a person. A machine gets all."""
 _FRAME: Final = 0.1
 """Seconds between two looks at the progress."""
 _WORRY: Final = 10.0
@@ -137,9 +132,9 @@ class _Running:
         # A job that was refused before it did anything has only that to tell.
         if report is not None and (self.failure is None or report.requests):
             if self.settings.json:
-                _write_for_machines(report)
+                write_for_machines(report)
             else:
-                _write(self.title, report)
+                write_for_people(self.title, report)
             if not report.complete:
                 command = shlex.join([PROGRAM, *sys.argv[1:]])
                 say(f"To go on where it was, run the same command again:\n  {command}")
@@ -150,37 +145,19 @@ class _Running:
         return 0 if report is not None and report.ok else 1
 
 
-_COUNTS: Final[tuple[Outcome, ...]] = ("done", "planned", "unchanged", "failed", "unknown")
-_NOTABLE: Final[tuple[Outcome, ...]] = ("planned", "failed", "unknown")
-"""Outcomes of which each record is of interest."""
+def display_for(title: str, *, machine: bool) -> ProgressDisplay:
+    """
+    Choose how to draw.
 
+    Args:
+        title: What is being done.
+        machine: Whether nobody looks.
+    """
+    if machine:
+        return ProgressDisplay()
+    if not sys.stderr.isatty():
+        return ProgressLines(title)
+    # Loaded where it is drawn with, and nowhere else.
+    from talkjs_async.cli._progress_bar import ProgressBar  # noqa: PLC0415
 
-def _write_for_machines(report: BulkReport) -> None:
-    """Write a line for each notable record, and one for the whole."""
-    for outcome in _NOTABLE:
-        for record in report.records(outcome) if getattr(report, outcome) else ():
-            _write_line({"record": attrs.asdict(record)})
-    whole = {name: getattr(report, name) for name in ("kind", "complete", *_COUNTS)}
-    more = {"requests": report.requests, "seconds": report.seconds}
-    journal = None if report.journal is None else str(report.journal)
-    _write_line({"report": {**whole, **more, "journal": journal}})
-
-
-def _write_line(data: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
-
-
-def _write(title: str, report: BulkReport) -> None:
-    counts = {outcome: int(getattr(report, outcome)) for outcome in _COUNTS}
-    said = [f"{amount(n)} {outcome}" for outcome, n in counts.items() if n or outcome == "done"]
-    sys.stdout.write(
-        f"{title}: {', '.join(said)}; {amount(report.requests)} "
-        f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}\n"
-    )
-    for outcome in _NOTABLE:
-        for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
-            reason = f": {record.reason}" if record.reason else ""
-            sys.stdout.write(f"  {outcome}: {record.id} (record {record.number}){reason}\n")
-        if counts[outcome] > _SHOWN:
-            more = counts[outcome] - _SHOWN
-            sys.stdout.write(f"  ... and {amount(more)} more {outcome}; --json lists all\n")
+    return ProgressBar(title)

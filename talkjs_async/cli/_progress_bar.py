@@ -12,7 +12,8 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from talkjs_async.bulk import Progress
-from talkjs_async.cli._progress_display import ProgressDisplay, sentence
+from talkjs_async.cli._progress_display import ProgressDisplay
+from talkjs_async.cli._wording import sentence
 
 _ROOM: Final = 3
 """Columns for the "^C" that the terminal writes: a bar that wraps cannot be wiped away."""

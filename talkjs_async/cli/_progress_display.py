@@ -1,13 +1,13 @@
-"""Progress: a bar on a terminal, quiet lines elsewhere, nothing for machines. All on stderr."""
+"""How the progress of a job is shown without a terminal: lines for logs, nothing for machines."""
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import Final, Self
 
 from talkjs_async.bulk import Progress
+from talkjs_async.cli._wording import say, sentence
 
 _QUIET: Final = 10.0
 """Seconds between two lines."""
@@ -35,24 +35,6 @@ class ProgressDisplay:
         say(words)
 
 
-def display_for(title: str, *, machine: bool) -> ProgressDisplay:
-    """
-    Choose how to draw.
-
-    Args:
-        title: What is being done.
-        machine: Whether nobody looks.
-    """
-    if machine:
-        return ProgressDisplay()
-    if not sys.stderr.isatty():
-        return ProgressLines(title)
-    # Loaded where it is drawn with, and nowhere else.
-    from talkjs_async.cli._progress_bar import ProgressBar  # noqa: PLC0415
-
-    return ProgressBar(title)
-
-
 class ProgressLines(ProgressDisplay):
     """A line now and then, for logs."""
 
@@ -67,40 +49,3 @@ class ProgressLines(ProgressDisplay):
         if now >= self._next and not progress.finished:
             self._next = now + self._every
             say(f"{self._title}: {sentence(progress)}")
-
-
-def sentence(progress: Progress) -> str:
-    """Say how far a job is: "1,200 of 5,000, 3 failed, 410/s, 12 s left"."""
-    words = [amount(progress.through)]
-    if progress.total is not None:
-        words[0] += f" of {amount(progress.total)}"
-    if progress.failed:
-        words.append(f"{amount(progress.failed)} failed")
-    if progress.rate:
-        words.append(f"{amount(progress.rate)}/s")
-    if progress.eta:
-        words.append(f"{duration(progress.eta)} left")
-    elif progress.budget_wait:
-        words.append("waiting for the budget")
-    return ", ".join(words)
-
-
-def amount(number: float) -> str:
-    """Write a number for people: 12,345, or 0.8."""
-    return f"{number:,.1f}" if 0 < number < 10 and number != int(number) else f"{number:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a duration for people: 8.2 s, 4 min 5 s, 3 h 10 min."""
-    if seconds < 100:
-        return f"{amount(seconds)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 100:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def say(words: str) -> None:
-    """Tell the person something that is no result."""
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Which app, where, and with which secret key: what all commands share."""
+"""What all commands share: the name of the program, which app, where, and its secret key."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from talkjs_async.client import AsyncTalkJS
+
+PROGRAM: Final = "talkjs-async"
 
 
 class Settings(NamedTuple):

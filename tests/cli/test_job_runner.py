@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from talkjs_async.bulk import Progress
+from talkjs_async.cli._job_runner import display_for
 from talkjs_async.emulator import Emulator, Limits
 
 Command = Callable[..., Any]
@@ -258,6 +260,16 @@ def test_the_key_may_be_in_a_file(
 
     assert (0, 2) == (with_key.code, without.code)
     assert "empty is empty" in without.err
+
+
+def test_machines_and_logs_get_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with display_for("sync", machine=True) as silent:
+        silent.show(Progress(done=1))
+    with display_for("sync", machine=False) as quiet:
+        # The first line comes when a job takes long.
+        quiet.show(Progress(done=1))
+
+    assert ("", "") == capsys.readouterr()
 
 
 def test_an_outage_is_told_of(command: Command, emulator: Emulator) -> None:

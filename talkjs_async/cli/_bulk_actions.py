@@ -1,36 +1,23 @@
-"""What the commands do, with the library. Each ends the process with its exit code."""
+"""What the commands for bulk jobs do. Each ends the process with its exit code."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
 
 import typer
 
 from talkjs_async import bulk
 from talkjs_async.bulk import Job, RecordFile
+from talkjs_async.bulk.formats.record_file import RecordFormat
 from talkjs_async.cli._job_runner import run_job
 from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError, NotFound, TalkJSError, WebhookError
-from talkjs_async.identity import Tokens
-from talkjs_async.webhooks import Webhooks
-
-Format = Literal["csv", "jsonl"]
-
-_FOREVER: Final = 1e11
-"""Seconds: three thousand years."""
 
 
-def exit_code(error: TalkJSError) -> int:
-    """Return the exit code for what has gone wrong."""
-    return 2 if isinstance(error, ConfigurationError | NotFound) else 3
-
-
-def sync_users(settings: Settings, file: Path, format: Format | None, journal: Path | None) -> None:
+def sync_users(
+    settings: Settings, file: Path, format: RecordFormat | None, journal: Path | None
+) -> None:
     """Create or change the users of a file."""
     source = bulk.read_users(file, format=format)
     # A request for a hundred users cannot be taken along.
@@ -40,7 +27,7 @@ def sync_users(settings: Settings, file: Path, format: Format | None, journal: P
 def sync_conversations(
     settings: Settings,
     file: Path,
-    format: Format | None,
+    format: RecordFormat | None,
     journal: Path | None,
     *,
     overflow: bool,
@@ -60,7 +47,7 @@ def sync_conversations(
 def import_messages(
     settings: Settings,
     file: Path,
-    format: Format | None,
+    format: RecordFormat | None,
     journal: Path | None,
     *,
     overflow: bool,
@@ -73,7 +60,7 @@ def import_messages(
 def send_messages(
     settings: Settings,
     file: Path,
-    format: Format | None,
+    format: RecordFormat | None,
     journal: Path | None,
     *,
     overflow: bool,
@@ -138,38 +125,6 @@ def anonymise(
     _run(settings, f"anonymise {user}", job, overflow=overflow)
 
 
-def app_token(settings: Settings, expires_in: float) -> None:
-    """Show a token for the REST API."""
-    _show_token(settings, _tokens(settings).app(expires_in=expires_in))
-
-
-def user_token(settings: Settings, user: str, expires_in: float) -> None:
-    """Show a token for a user."""
-    _show_token(settings, _tokens(settings).user(user, expires_in=expires_in))
-
-
-def verify_webhook(
-    settings: Settings, file: Path, *, signature: str, timestamp: str, any_age: bool
-) -> None:
-    """Check a webhook."""
-    try:
-        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError("FILE", f"cannot be read: {error}.") from None
-    tolerance = _FOREVER if any_age else 300.0
-    webhooks = Webhooks(settings.secret_key(), tolerance=tolerance)
-    headers = {"X-TalkJS-Signature": signature, "X-TalkJS-Timestamp": timestamp}
-    try:
-        event = webhooks.parse(headers, body)
-    except WebhookError as error:
-        typer.echo(f"Not genuine, or not fresh: {error}", err=True)
-        raise typer.Exit(1) from None
-    if settings.json:
-        typer.echo(json.dumps(json.loads(body), ensure_ascii=False))
-    else:
-        typer.echo(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
-
-
 def _run(
     settings: Settings, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
 ) -> None:
@@ -198,11 +153,3 @@ def _load(
 
 def _inside(directory: Path, name: str, settings: Settings) -> Path:
     return directory / f"{name}.{settings.checked_app_id()}.journal"
-
-
-def _tokens(settings: Settings) -> Tokens:
-    return Tokens(settings.checked_app_id(), settings.secret_key())
-
-
-def _show_token(settings: Settings, token: str) -> None:
-    typer.echo(json.dumps({"token": token}) if settings.json else token)

@@ -1,0 +1,204 @@
+"""The commands that run bulk jobs: what they are called, and what they take."""
+# ruff: noqa: PLC0415 - see commands.py
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from talkjs_async.cli._app import (
+    app,
+    conversations_group,
+    messages_group,
+    migrate_group,
+    users_group,
+)
+
+File = Annotated[Path, typer.Argument(help="A .csv or .jsonl file in UTF-8.", show_default=False)]
+FormatOption = Annotated[
+    Literal["csv", "jsonl"] | None,
+    typer.Option("--format", help="Of the file. Default: by its extension."),
+]
+JournalOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        help="Where to note what was done, to go on after an interruption and to send only what "
+        "has changed the next time. Default: beside what is read.",
+    ),
+]
+OverflowOption = Annotated[
+    bool,
+    typer.Option(
+        "--overflow/--no-overflow",
+        help="Let batch requests take along what waits for the budget: twice as fast.",
+    ),
+]
+
+
+@users_group.command("sync")
+def sync_users(
+    context: typer.Context,
+    file: File,
+    format: FormatOption = None,
+    journal: JournalOption = None,
+) -> None:
+    """
+    Create or change users, 100 with one request.
+
+    Columns are id, name, email, phone, photo_url, role, locale, welcome_message, availability_text
+    and custom.<key>; several addresses in a cell are separated by ";". What is not given stays as
+    it is at TalkJS. Run it again with a newer file, and only what has changed is sent.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.sync_users(context.obj, file, format, journal)
+
+
+@conversations_group.command("sync")
+def sync_conversations(
+    context: typer.Context,
+    file: File,
+    format: FormatOption = None,
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Create or change conversations.
+
+    Columns are id, participants (separated by ";"), subject, photo_url, welcome_messages and
+    custom.<key>. Participants are added, nobody is removed.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.sync_conversations(context.obj, file, format, journal, overflow=overflow)
+
+
+@messages_group.command("import")
+def import_messages(
+    context: typer.Context,
+    file: File,
+    format: FormatOption = None,
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Import old messages with their own times, each exactly once.
+
+    Columns are conversation_id, sender, text, sent_at (ISO 8601 with a time zone, or Unix
+    milliseconds), id, read_by, attachment_token and custom.<key>. Nobody is notified. Without an
+    id, a message is known by its place in the file.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.import_messages(context.obj, file, format, journal, overflow=overflow)
+
+
+@messages_group.command("send")
+def send_messages(
+    context: typer.Context,
+    file: File,
+    format: FormatOption = None,
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Send messages now, each exactly once, in the order of their conversation.
+
+    Columns are conversation_id, sender, text, id, type (SystemMessage for one without a sender),
+    attachment_token, referenced_message_id and custom.<key>. The participants are notified.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.send_messages(context.obj, file, format, journal, overflow=overflow)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    directory: Annotated[
+        Path, typer.Argument(help="A new one, or one to go on with.", show_default=False)
+    ],
+) -> None:
+    """
+    Write everything there is as JSON Lines.
+
+    The directory gets users, conversations, participants and messages, a file each, and last of all
+    export.json, which says that all is there. Run it again to go on after an interruption.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.export(context.obj, directory)
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(help="Of a complete export.", show_default=False)],
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Load an export into another app, which should be empty.
+
+    TalkJS imports messages of participants that have a text; system messages, files and places are
+    reported as failed.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.restore(context.obj, directory, journal, overflow=overflow)
+
+
+@migrate_group.command("sendbird")
+def migrate_sendbird(
+    context: typer.Context,
+    directory: Annotated[
+        Path, typer.Argument(help="Where the exported .json files are.", show_default=False)
+    ],
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """Load Sendbird's data export (JSON) of users, group channels and messages."""
+    from talkjs_async.cli import _bulk_actions
+
+    _bulk_actions.migrate_sendbird(context.obj, directory, journal, overflow=overflow)
+
+
+@app.command()
+def anonymise(
+    context: typer.Context,
+    user: Annotated[str, typer.Argument(help="ID of the user.", show_default=False)],
+    conversations: Annotated[
+        bool,
+        typer.Option("--conversations", help="Overwrite subject and data of their conversations."),
+    ] = False,
+    everyones_messages: Annotated[
+        bool,
+        typer.Option("--everyones-messages", help="Overwrite what others said there, too."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be overwritten.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Overwrite the personal data of a user.
+
+    And the texts of their messages, for good. TalkJS cannot delete a user; these are the steps of
+    its own example. Conversations that the user has left are not found.
+    """
+    from talkjs_async.cli import _bulk_actions
+
+    if not dry_run and not yes:
+        typer.confirm(f"Overwrite everything of {user!r} for good?", abort=True)
+    _bulk_actions.anonymise(
+        context.obj,
+        user,
+        conversations=conversations,
+        everyones_messages=everyones_messages,
+        dry_run=dry_run,
+        overflow=overflow,
+    )

@@ -1,0 +1,51 @@
+"""The report of a job on the standard output: sentences for people, JSON Lines for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import islice
+from typing import Final
+
+import attrs
+
+from talkjs_async.bulk import BulkReport, Outcome
+from talkjs_async.cli._wording import amount, duration
+
+_SHOWN: Final = 20
+"""Records that are shown to a person. A machine gets all."""
+_COUNTS: Final[tuple[Outcome, ...]] = ("done", "planned", "unchanged", "failed", "unknown")
+_NOTABLE: Final[tuple[Outcome, ...]] = ("planned", "failed", "unknown")
+"""Outcomes of which each record is of interest."""
+
+
+def write_for_machines(report: BulkReport) -> None:
+    """Write a line for each notable record, and one for the whole."""
+    for outcome in _NOTABLE:
+        for record in report.records(outcome) if getattr(report, outcome) else ():
+            _write_line({"record": attrs.asdict(record)})
+    whole = {name: getattr(report, name) for name in ("kind", "complete", *_COUNTS)}
+    more = {"requests": report.requests, "seconds": report.seconds}
+    journal = None if report.journal is None else str(report.journal)
+    _write_line({"report": {**whole, **more, "journal": journal}})
+
+
+def _write_line(data: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+
+
+def write_for_people(title: str, report: BulkReport) -> None:
+    """Write the counts, and the first of the notable records."""
+    counts = {outcome: int(getattr(report, outcome)) for outcome in _COUNTS}
+    said = [f"{amount(n)} {outcome}" for outcome, n in counts.items() if n or outcome == "done"]
+    sys.stdout.write(
+        f"{title}: {', '.join(said)}; {amount(report.requests)} "
+        f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}\n"
+    )
+    for outcome in _NOTABLE:
+        for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
+            reason = f": {record.reason}" if record.reason else ""
+            sys.stdout.write(f"  {outcome}: {record.id} (record {record.number}){reason}\n")
+        if counts[outcome] > _SHOWN:
+            more = counts[outcome] - _SHOWN
+            sys.stdout.write(f"  ... and {amount(more)} more {outcome}; --json lists all\n")

@@ -1,0 +1,38 @@
+"""
+The commands, and how one of them is run.
+
+Each command loads what it needs when it runs, and help is shown without typer's reading any
+arguments, so that `--help` answers at once. Loading typer takes a tenth of a second; pydantic,
+which it reads arguments with, takes three times that, and rich, which would colour the help, twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+# Loaded so that their commands are registered.
+from talkjs_async.cli import _bulk_commands, _tool_commands  # noqa: F401
+from talkjs_async.cli._app import app, help_for, settings
+from talkjs_async.cli._exit_codes import exit_code
+from talkjs_async.cli._settings import PROGRAM
+from talkjs_async.errors import TalkJSError
+
+__all__ = ["PROGRAM", "app", "run_command", "settings"]
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run a command; return the exit code."""
+    help_text = help_for(arguments)
+    if help_text is not None:
+        typer.echo(help_text)
+        return 0
+    try:
+        app(args=list(arguments), prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except TalkJSError as error:
+        typer.echo(f"{PROGRAM}: {error}", err=True)
+        return exit_code(error)
+    return 0
