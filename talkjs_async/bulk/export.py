@@ -14,8 +14,9 @@ import anyio.to_thread
 import attrs
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.page_reader import AHEAD, PageFetch, PageReader, RawPage
+from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk.formats import export_directory as directory
 from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, LinesFile, file_of
 from talkjs_async.client import AsyncTalkJS

@@ -11,19 +11,14 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from talkjs_async._core.wire import UNSET
-from talkjs_async.bulk._engine.flow import StoreRecords
+from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.record_ids import as_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import (
-    BadRecord,
-    FieldNames,
-    Record,
-    Source,
-    as_id,
-    make_record,
-    take_id,
-)
+from talkjs_async.bulk._engine.records import BadRecord, Record, make_record
+from talkjs_async.bulk._engine.source_blocks import Source
+from talkjs_async.bulk._engine.store_records import StoreRecords
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
 from talkjs_async.limits import Lane

@@ -21,8 +21,8 @@ from typing import Any, Final
 import anyio.to_thread
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.job_journal import Scratch
 from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationRecordType
 from talkjs_async.bulk.errors import StorageError

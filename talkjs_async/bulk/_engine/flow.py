@@ -1,5 +1,5 @@
 """
-The step that stores the records of a source: users, conversations, messages, imports.
+Stores the records of a source: users, conversations, messages, imports.
 
 Reads the source no faster than the budget lets records go, keeps the order inside a group, sends
 groups side by side, notes every answer. What is special about a record type is in its `RecordType`.
@@ -7,22 +7,23 @@ groups side by side, notes every answer. What is special about a record type is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
+from collections.abc import Sequence
+from typing import Final, Generic, TypeVar
 
 import anyio
-import anyio.to_thread
-import attrs
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
-from talkjs_async.bulk._engine.job_context import JobContext, Step
-from talkjs_async.bulk._engine.job_journal import NAMELESS, Ending, RecordRow, RecordState, Sending
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.job_journal import Ending, Sending
+from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import BadRecord, Record, Source, SourceBlocks, total_of
+from talkjs_async.bulk._engine.records import Record
+from talkjs_async.bulk._engine.selection import Selection
+from talkjs_async.bulk._engine.source_blocks import SourceBlocks
 from talkjs_async.bulk._engine.window import Window
-from talkjs_async.errors import APIError, ConfigurationError
+from talkjs_async.errors import APIError
 
 V = TypeVar("V")
 
@@ -39,46 +40,6 @@ _SOON: Final = 3.0
 """Seconds. What cannot leave by then does not yet queue for the budget: a job ends that soon."""
 _GRACE: Final = 5.0
 """Seconds for what was begun when a job is stopped, since a 429 or an outage may hold it up."""
-
-
-@runtime_checkable
-class Checkable(Protocol):
-    """A source that can tell beforehand whether it is whole."""
-
-    def check(self) -> int:
-        """Return how many records there are. ConfigurationError: something is wrong."""
-        ...
-
-
-class StoreRecords(Step):
-    """The step of a job that stores the records of one source."""
-
-    def __init__(
-        self, record_type: RecordType[Any], source: Source[Any], *, total: int | None
-    ) -> None:
-        """
-        Say what to store.
-
-        Args:
-            total: How many things the source has. None: unknown, unless the source knows.
-        """
-        self.kind: str = record_type.kind
-        self._record_type = record_type
-        self._source = source
-        self._blocks: SourceBlocks[object] = SourceBlocks(
-            source, in_thread=isinstance(source, Checkable)
-        )
-        self._total = total_of(source, total)
-
-    async def prepare(self) -> None:
-        """Look a file through before anything of it is sent."""
-        if isinstance(self._source, Checkable):
-            self._total = await anyio.to_thread.run_sync(self._source.check)
-
-    async def run(self, context: JobContext) -> None:
-        """Store them all."""
-        context.tally.total = self._total
-        await store(context, self._record_type, self._blocks)
 
 
 async def store(
@@ -112,7 +73,6 @@ class _Flow(Generic[V]):
         dry_run: bool,
     ) -> None:
         self._record_type = record_type
-        self._dry_run = dry_run
         self._context = context
         self._tally = context.tally
         self._prefix = prefix
@@ -120,11 +80,11 @@ class _Flow(Generic[V]):
         self._window: Window[V] = Window(
             per_request=record_type.per_request, most=record_type.window, in_order=record_type.once
         )
-        self._number = 0
-        # ID in the journal -> place in the source, of records that are read and not through.
-        self._pending: dict[str, int] = {}
+        self._selection = Selection(
+            context, record_type, self._window, prefix=prefix, dry_run=dry_run
+        )
         self._sending = 0
-        # Those of them that TalkJS has answered, and the journal has yet to note.
+        # Requests among them that TalkJS has answered, and the journal has yet to note.
         self._answered = 0
         self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._room = anyio.Event()
@@ -157,7 +117,8 @@ class _Flow(Generic[V]):
 
     async def _feed(self) -> None:
         while block := await self._blocks.next():
-            await self._sift(block)
+            await self._selection.sift(block)
+            self._report()
             self._start_requests()
             while self._window.full and not self._context.stopping:
                 self._room = anyio.Event()
@@ -166,100 +127,6 @@ class _Flow(Generic[V]):
                 return
         self._window.exhausted = True
         self._start_requests()
-
-    async def _sift(self, block: Sequence[object]) -> None:
-        """Put what has to be sent into the window, and note the rest."""
-        read = [self._read(thing) for thing in block]
-        names = [self._prefix + record.id for record in read if record.id is not None]
-        rows = await self._context.journal.look(names)
-        taken: dict[str, int] = {}
-        endings = []
-        for number, record in enumerate(read, self._number - len(read) + 1):
-            name = None if record.id is None else self._prefix + record.id
-            row = None if name is None else rows.get(name)
-            earlier = None if name is None else taken.get(name) or self._earlier(name, row)
-            if name is None or earlier is not None:
-                ending: Ending | None = self._outcast(record, number, earlier)
-            else:
-                taken[name] = number
-                ending = self._judge(name, record, number, row)
-            if ending is not None:
-                endings.append(ending)
-        if endings:
-            await self._context.journal.note(endings)
-        self._report()
-
-    def _read(self, thing: object) -> Record[V] | BadRecord:
-        self._number += 1
-        if isinstance(thing, BadRecord):
-            return thing
-        try:
-            return self._record_type.read(thing, self._number)
-        except ConfigurationError as error:
-            return BadRecord(reason=str(error), id=_id_in(thing))
-
-    def _earlier(self, name: str, row: RecordRow | None) -> int | None:
-        """Return where this pass through the source has had the ID before."""
-        if row is not None and row.seen == self._context.journal.number_of_pass:
-            return row.number
-        return self._pending.get(name)
-
-    def _outcast(self, record: Record[V] | BadRecord, number: int, earlier: int | None) -> Ending:
-        """Note, under a name of its own, a record whose ID is taken or unknown."""
-        reason = f"the ID {record.id!r} came before, as record {earlier}."
-        if isinstance(record, BadRecord) and earlier is None:
-            reason = record.reason
-        self._tally.failed += 1
-        return Ending(
-            f"{self._prefix}{NAMELESS}{number}", number, RecordState.FAILED, reason=reason
-        )
-
-    def _judge(
-        self, name: str, record: Record[V] | BadRecord, number: int, row: RecordRow | None
-    ) -> Ending | None:
-        """Decide about a record: send it (None), note something of it, or only count it (None)."""
-        stored = row is not None and row.state in (RecordState.DONE, RecordState.CHANGED)
-        if isinstance(record, BadRecord):
-            self._tally.failed += 1
-            state = RecordState.CHANGED if stored and self._record_type.once else RecordState.FAILED
-            return Ending(name, number, state, reason=record.reason)
-        if row is not None:
-            same = row.digest == record.digest
-            this_run = row.made_in >= self._context.journal.first_pass
-            if stored and same:
-                return self._keep(name, row, number, this_run)
-            if row.state is RecordState.FAILED and same and this_run:
-                self._tally.failed += 1
-                return None
-            if self._record_type.once and (stored or (row.state is RecordState.SENT and not same)):
-                return self._changed(name, row, number)
-            if self._record_type.once and row.state is RecordState.SENT:
-                record = attrs.evolve(record, sent_at=row.sent_at)
-        if self._dry_run:
-            self._tally.planned += 1
-            return Ending(name, number, RecordState.PLANNED)
-        self._pending[name] = number
-        self._window.add(record)
-        return None
-
-    def _changed(self, name: str, row: RecordRow, number: int) -> Ending:
-        """Note that a record has another content than what was sent and cannot be sent twice."""
-        if row.state is RecordState.SENT:
-            return Ending(name, number, RecordState.SENT, reason=_CHANGED_IN_DOUBT)
-        self._tally.failed += 1
-        return Ending(name, number, RecordState.CHANGED, reason=_CHANGED)
-
-    def _keep(self, name: str, row: RecordRow, number: int, this_run: bool) -> Ending | None:
-        """Count a record that is stored as it is."""
-        if row.state is RecordState.CHANGED:
-            # It had changed, and has changed back.
-            self._tally.done += 1
-            return Ending(name, number, RecordState.DONE)
-        if this_run:
-            self._tally.done += 1
-        else:
-            self._tally.unchanged += 1
-        return None
 
     def _start_requests(self) -> None:
         tasks = self._tasks
@@ -372,18 +239,11 @@ class _Flow(Generic[V]):
     async def _note(self, endings: Sequence[Ending]) -> None:
         await self._context.journal.note(endings)
         for ending in endings:
-            # From now on the journal knows it.
-            self._pending.pop(ending.id, None)
+            self._selection.forget(ending.id)
 
     def _report(self) -> None:
-        self._tally.waiting = len(self._pending)
+        self._tally.waiting = self._selection.waiting
         self._tally.changed()
-
-
-_CHANGED: Final = "it was stored before with other content; the change is not sent."
-_CHANGED_IN_DOUBT: Final = (
-    "it was sent before with other content, without an answer; neither is sent again."
-)
 
 
 def _named(error: APIError, records: Sequence[Record[V]]) -> dict[int, str]:
@@ -394,11 +254,3 @@ def _named(error: APIError, records: Sequence[Record[V]]) -> dict[int, str]:
         if reasons is not None:
             named[place] = f"refused with {error.status}: {'; '.join(reasons) or 'no reason given'}"
     return named
-
-
-def _id_in(thing: object) -> str | None:
-    """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
-    if isinstance(thing, Mapping):
-        id_ = thing.get("id")
-        return str(id_) if isinstance(id_, str | int) and id_ != "" else None
-    return None

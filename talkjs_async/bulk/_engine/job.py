@@ -7,7 +7,6 @@ Knows nothing of what the job does: that is a `Step`. Users get a `Job` from the
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -19,10 +18,13 @@ from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._engine.job_context import JobContext, Step, Tally, pace
+from talkjs_async.bulk._engine.eta import seconds_for, time_left
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
-from talkjs_async.bulk._engine.journal_schema import JobIdentity
+from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.report import BulkReport, Progress
+from talkjs_async.bulk._engine.step import Step
+from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
@@ -135,9 +137,9 @@ class Job:
             total=tally.total,
             requests=tally.requests,
             rate=tally.through / elapsed if elapsed > 0 else 0.0,
-            budget_wait=_seconds_for(1.0 - budget.tokens, budget.effective_rate),
+            budget_wait=seconds_for(1.0 - budget.tokens, budget.effective_rate),
             elapsed=elapsed,
-            eta=self._eta(),
+            eta=time_left(self._talkjs, tally),
             finished=tally.finished,
         )
 
@@ -152,16 +154,6 @@ class Job:
         if self._report is None:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
-
-    def _eta(self) -> float | None:
-        tally = self._tally
-        if tally.total is None:
-            return None
-        records = max(0, tally.total - tally.through - tally.answered)
-        requests = math.ceil(records / tally.per_request)
-        tokens, rate = pace(self._talkjs, tally.per_request)
-        seconds = _seconds_for(requests - tokens, rate)
-        return None if seconds == math.inf else seconds
 
     async def _to_the_end(self) -> BulkReport:
         await self._run()
@@ -229,13 +221,6 @@ class Job:
             first_pass=journal.first_pass,
             scratch=scratch,
         )
-
-
-def _seconds_for(requests: float, rate: float) -> float:
-    """How long so many requests take. The rate is 0 while a limiter lets nothing go."""
-    if requests <= 0:
-        return 0.0
-    return requests / rate if rate else math.inf
 
 
 class ProgressIterator:

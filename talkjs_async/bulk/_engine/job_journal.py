@@ -9,12 +9,8 @@ Jobs call it.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-import tempfile
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,59 +18,12 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from talkjs_async.bulk._engine.journal_schema import (
-    Change,
-    JobIdentity,
-    JobRow,
-    Transaction,
-    journal_error,
-    open_database,
-)
+from talkjs_async.bulk._engine.journal_file import JobIdentity, journal_error, open_database
+from talkjs_async.bulk._engine.journal_schema import JobRow, RecordRow, RecordState
+from talkjs_async.bulk._engine.journal_transactions import Change, Transaction
+from talkjs_async.bulk._engine.scratch import Scratch
 
 T = TypeVar("T")
-
-
-NAMELESS: Final = "\0#"
-"""In front of the number of a record that has no ID of its own, so that it is nobody else's ID."""
-
-
-class RecordState(IntEnum):
-    """How far a record has come."""
-
-    SENT = 0
-    """It was sent, and no answer was noted. It may or may not be stored."""
-    DONE = 1
-    FAILED = 2
-    PLANNED = 3
-    """A dry run found that it would be changed."""
-    CHANGED = 4
-    """It was stored, and the source has another content for it by now."""
-
-
-@attrs.frozen
-class RecordRow:
-    """
-    What the journal knows of a record.
-
-    Attributes:
-        number: Its place in the source, from 1.
-        seen: The pass in which the source last had it.
-        made_in: The pass in which it came to its state.
-        digest: Of the content that was sent.
-        sent_at: Unix time in seconds of the first request that carried it.
-        result: What TalkJS made of it: the ID of a message.
-        reason: Why it failed.
-    """
-
-    id: str
-    number: int
-    seen: int
-    made_in: int
-    state: RecordState
-    digest: bytes | None
-    sent_at: float | None
-    result: str | None
-    reason: str | None
 
 
 @attrs.frozen
@@ -103,14 +52,6 @@ class Ending:
     digest: bytes | None = None
     result: str | None = None
     reason: str | None = None
-
-
-class Scratch:
-    """A directory that goes away with the last one who holds this object."""
-
-    def __init__(self) -> None:
-        self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class JobJournal:

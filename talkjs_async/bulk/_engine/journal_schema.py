@@ -1,30 +1,21 @@
 """
-The SQLite file beneath a journal: its tables, whose it is, and its transactions.
+The tables of a journal, an SQLite file: their columns, and the rows as Python sees them.
 
-Called in worker threads, one at a time.
+A change of them needs a new number of `SCHEMA`.
 """
 
 from __future__ import annotations
 
-import secrets
-import sqlite3
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Generic, TypeVar, cast
+from enum import IntEnum
+from typing import Final
 
-import anyio
 import attrs
 
-from talkjs_async.bulk.errors import StorageError
-from talkjs_async.errors import ConfigurationError, TalkJSError
-
-T = TypeVar("T")
-
 SCHEMA: Final = 1
-_APPLICATION: Final = 0x746A6B62
+APPLICATION: Final = 0x746A6B62
 """SQLite's `application_id` of a journal: "tjkb". Tells it from any other SQLite file."""
 
-_TABLES: Final = """
+TABLES: Final = """
 CREATE TABLE job (
     kind TEXT NOT NULL, app_id TEXT NOT NULL, job_id TEXT NOT NULL,
     pass INTEGER NOT NULL, first_pass INTEGER NOT NULL, complete INTEGER NOT NULL,
@@ -38,21 +29,8 @@ CREATE TABLE record (
 CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
 """
 
-
-@attrs.frozen(kw_only=True)
-class JobIdentity:
-    """
-    Whose journal it is.
-
-    Attributes:
-        kind: Name of the job, such as "upsert_users".
-        app_id: The TalkJS app.
-        job_id: None: whatever the journal says, or a random one when it is new.
-    """
-
-    kind: str
-    app_id: str
-    job_id: str | None = None
+NAMELESS: Final = "\0#"
+"""In front of the number of a record that has no ID of its own, so that it is nobody else's ID."""
 
 
 @attrs.frozen
@@ -65,147 +43,40 @@ class JobRow:
     place: str
 
 
-@attrs.define
-class Change(Generic[T]):
-    """A change of the database."""
+class RecordState(IntEnum):
+    """How far a record has come."""
 
-    work: Callable[[sqlite3.Connection], T]
-    _result: T | None = None
-
-    def make(self, database: sqlite3.Connection) -> None:
-        """Make it, inside a transaction."""
-        self._result = self.work(database)
-
-    @property
-    def result(self) -> T:
-        """What *work* returned, once the transaction has ended."""
-        return cast("T", self._result)
+    SENT = 0
+    """It was sent, and no answer was noted. It may or may not be stored."""
+    DONE = 1
+    FAILED = 2
+    PLANNED = 3
+    """A dry run found that it would be changed."""
+    CHANGED = 4
+    """It was stored, and the source has another content for it by now."""
 
 
-@attrs.define
-class Transaction:
+@attrs.frozen
+class RecordRow:
     """
-    Changes that are made together, or not at all.
+    What the journal knows of a record.
 
     Attributes:
-        flush: Whether they must survive a power cut, and not only the end of the process.
-        ended: Set when it is over.
-        failure: What went wrong.
+        number: Its place in the source, from 1.
+        seen: The pass in which the source last had it.
+        made_in: The pass in which it came to its state.
+        digest: Of the content that was sent.
+        sent_at: Unix time in seconds of the first request that carried it.
+        result: What TalkJS made of it: the ID of a message.
+        reason: Why it failed.
     """
 
-    changes: list[Change[Any]] = attrs.field(factory=list["Change[Any]"])
-    flush: bool = False
-    ended: anyio.Event = attrs.field(factory=anyio.Event)
-    failure: Exception | None = None
-
-    def run(self, path: Path, database: sqlite3.Connection) -> None:
-        """Make the changes. Raises nothing: see `failure`."""
-        try:
-            database.execute(f"PRAGMA synchronous = {'FULL' if self.flush else 'NORMAL'}")
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                for change in self.changes:
-                    change.make(database)
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            self.failure = journal_error(path, error)
-            self.failure.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - each of those who wait for it must know
-            self.failure = error
-
-
-def open_database(path: Path, identity: JobIdentity) -> tuple[sqlite3.Connection, JobRow]:
-    """Open the file, or make a new one; see `JobJournal.open`."""
-    if path.is_dir():
-        raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
-    if not path.parent.is_dir():
-        raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
-    if path.exists() and path.stat().st_size and not _is_sqlite(path):
-        # SQLite would take a short file for an empty one.
-        raise ConfigurationError("journal", f"{path} is not a journal.")
-    try:
-        # Autocommit; one thread at a time, see JobJournal._lock. Nobody waits for a lock here: the
-        # one who has it keeps it until the job ends.
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-    except sqlite3.Error as error:
-        raise journal_error(path, error) from error
-    try:
-        return database, _prepare(path, database, identity)
-    except BaseException as error:
-        database.close()
-        if isinstance(error, sqlite3.Error):
-            raise journal_error(path, error) from error
-        raise
-
-
-def _is_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
-
-
-def _prepare(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
-    # Looked at before anything is written: it may be somebody else's database.
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (schema,) = database.execute("PRAGMA user_version").fetchone()
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != _APPLICATION:
-        raise ConfigurationError("journal", f"{path} is an SQLite file of another program.")
-    if schema > SCHEMA:
-        raise ConfigurationError(
-            "journal",
-            f"{path} was written by a newer talkjs-async (journal schema {schema}, this version "
-            f"knows {SCHEMA}): upgrade the library.",
-        )
-    # Held until it is closed or the process is gone, so that two processes never share a job.
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("BEGIN IMMEDIATE")
-    if tables:
-        _check_identity(path, database, identity)
-    else:
-        _create(database, identity)
-    # The run after a complete one begins with this pass; an interrupted one goes on.
-    database.execute(
-        "UPDATE job SET pass = pass + 1, complete = 0, "
-        "first_pass = CASE complete WHEN 1 THEN pass + 1 ELSE first_pass END"
-    )
-    row = database.execute("SELECT job_id, pass, first_pass, place FROM job").fetchone()
-    database.execute("COMMIT")
-    return JobRow(*row)
-
-
-def _create(database: sqlite3.Connection, identity: JobIdentity) -> None:
-    for statement in _TABLES.split(";"):
-        database.execute(statement)
-    database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    database.execute(f"PRAGMA user_version = {SCHEMA}")
-    job_id = identity.job_id or secrets.token_urlsafe(12)
-    database.execute(
-        "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, 'null')",
-        (identity.kind, identity.app_id, job_id),
-    )
-
-
-def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> None:
-    row = database.execute("SELECT kind, app_id, job_id FROM job").fetchone()
-    wanted = (identity.kind, identity.app_id, identity.job_id or row[2])
-    for word, has, needs in zip(("job", "app", "job ID"), row, wanted, strict=True):
-        if has != needs:
-            raise ConfigurationError(
-                "journal",
-                f"{path} belongs to the {word} {has!r}, not {needs!r}: use another file for this.",
-            )
-
-
-def journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
-    """Say what SQLite says in our own words."""
-    # Extended result codes begin with the name of the plain one.
-    code = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return ConfigurationError("journal", f"{path} is in use by another job.")
-    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
-    return StorageError(path=str(path), reason=str(error), damaged=damaged)
+    id: str
+    number: int
+    seen: int
+    made_in: int
+    state: RecordState
+    digest: bytes | None
+    sent_at: float | None
+    result: str | None
+    reason: str | None

@@ -10,13 +10,9 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from talkjs_async.bulk._engine.job_journal import (
-    NAMELESS,
-    RecordRow,
-    RecordState,
-    Scratch,
-    read_records,
-)
+from talkjs_async.bulk._engine.job_journal import read_records
+from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
+from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.errors import ConfigurationError
 
 Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]

@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 
 from talkjs_async.bulk._engine.flow import store
-from talkjs_async.bulk._engine.job_context import JobContext, Step
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import SourceBlocks
+from talkjs_async.bulk._engine.source_blocks import SourceBlocks
+from talkjs_async.bulk._engine.step import Step
 
 
 @attrs.frozen

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async.bulk._engine.records import BadRecord, FieldNames
+from talkjs_async.bulk._engine.field_names import FieldNames
+from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.errors import ConfigurationError
 
 RecordFormat: TypeAlias = Literal["csv", "jsonl"]

@@ -12,14 +12,9 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError, upsert_users
-from talkjs_async.bulk._engine.job_journal import (
-    Ending,
-    JobJournal,
-    RecordState,
-    Sending,
-    read_records,
-)
-from talkjs_async.bulk._engine.journal_schema import SCHEMA, JobIdentity
+from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, Sending, read_records
+from talkjs_async.bulk._engine.journal_file import JobIdentity
+from talkjs_async.bulk._engine.journal_schema import SCHEMA, RecordState
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +84,7 @@ def test_two_processes_cannot_share_a_journal(journal: Path) -> None:
     program = f"""
 import anyio
 from pathlib import Path
-from talkjs_async.bulk._engine.journal_schema import JobIdentity
+from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.job_journal import JobJournal
 anyio.run(JobJournal.open, Path({str(journal)!r}), JobIdentity(kind="test", app_id="app"))
 """

@@ -1,0 +1,72 @@
+"""
+Changes of a journal that wait for each other and reach the disk together.
+
+Called in worker threads, one at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import anyio
+import attrs
+
+from talkjs_async.bulk._engine.journal_file import journal_error
+
+T = TypeVar("T")
+
+
+@attrs.define
+class Change(Generic[T]):
+    """A change of the database."""
+
+    work: Callable[[sqlite3.Connection], T]
+    _result: T | None = None
+
+    def make(self, database: sqlite3.Connection) -> None:
+        """Make it, inside a transaction."""
+        self._result = self.work(database)
+
+    @property
+    def result(self) -> T:
+        """What *work* returned, once the transaction has ended."""
+        return cast("T", self._result)
+
+
+@attrs.define
+class Transaction:
+    """
+    Changes that are made together, or not at all.
+
+    Attributes:
+        flush: Whether they must survive a power cut, and not only the end of the process.
+        ended: Set when it is over.
+        failure: What went wrong.
+    """
+
+    changes: list[Change[Any]] = attrs.field(factory=list["Change[Any]"])
+    flush: bool = False
+    ended: anyio.Event = attrs.field(factory=anyio.Event)
+    failure: Exception | None = None
+
+    def run(self, path: Path, database: sqlite3.Connection) -> None:
+        """Make the changes. Raises nothing: see `failure`."""
+        try:
+            database.execute(f"PRAGMA synchronous = {'FULL' if self.flush else 'NORMAL'}")
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                for change in self.changes:
+                    change.make(database)
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            self.failure = journal_error(path, error)
+            self.failure.__cause__ = error
+        except Exception as error:  # noqa: BLE001 - each of those who wait for it must know
+            self.failure = error

@@ -1,0 +1,29 @@
+"""IDs as a source gives them: text, or a whole number."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from talkjs_async._core.call import path
+from talkjs_async.errors import ConfigurationError
+
+
+def take_id(fields: dict[str, Any], name: str = "id") -> str:
+    """
+    Take an ID out of the fields. A whole number becomes text, as in TalkJS's own SDKs.
+
+    Raises:
+        ConfigurationError: It is missing, or no ID.
+    """
+    if name not in fields:
+        raise ConfigurationError(name, "is missing.")
+    return as_id(fields.pop(name), name)
+
+
+def as_id(value: object, name: str = "id") -> str:
+    """Check one ID; see `take_id`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    # The one place that knows what may stand in a URL.
+    path("", **{name: cast("str", value)})
+    return cast("str", value)

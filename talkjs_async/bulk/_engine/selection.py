@@ -1,0 +1,167 @@
+"""
+Which records of a source have to be sent: what the journal knows of them decides.
+
+Knows nothing of requests. The flow of a job calls it, a block of the source at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.job_journal import Ending
+from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
+from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.records import BadRecord, Record
+from talkjs_async.bulk._engine.window import Window
+from talkjs_async.errors import ConfigurationError
+
+V = TypeVar("V")
+
+_CHANGED: Final = "it was stored before with other content; the change is not sent."
+_CHANGED_IN_DOUBT: Final = (
+    "it was sent before with other content, without an answer; neither is sent again."
+)
+
+
+class Selection(Generic[V]):
+    """Reads what a source yields, and puts what has to be sent into the window."""
+
+    def __init__(
+        self,
+        context: JobContext,
+        record_type: RecordType[V],
+        window: Window[V],
+        *,
+        prefix: str,
+        dry_run: bool,
+    ) -> None:
+        """
+        Begin at the first record of a source.
+
+        Args:
+            prefix: In front of every ID in the journal.
+            dry_run: Put nothing into the window, and note what would be sent.
+        """
+        self._context = context
+        self._record_type = record_type
+        self._window = window
+        self._prefix = prefix
+        self._dry_run = dry_run
+        self._tally = context.tally
+        self._number = 0
+        # ID in the journal -> place in the source, of records that are read and not through.
+        self._pending: dict[str, int] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many records were read and are not through."""
+        return len(self._pending)
+
+    def forget(self, name: str) -> None:
+        """Let go of a record that is through: from now on the journal knows it."""
+        self._pending.pop(name, None)
+
+    async def sift(self, block: Sequence[object]) -> None:
+        """Put what has to be sent into the window, and note the rest."""
+        read = [self._read(thing) for thing in block]
+        names = [self._prefix + record.id for record in read if record.id is not None]
+        rows = await self._context.journal.look(names)
+        taken: dict[str, int] = {}
+        endings = []
+        for number, record in enumerate(read, self._number - len(read) + 1):
+            name = None if record.id is None else self._prefix + record.id
+            row = None if name is None else rows.get(name)
+            earlier = None if name is None else taken.get(name) or self._earlier(name, row)
+            if name is None or earlier is not None:
+                ending: Ending | None = self._outcast(record, number, earlier)
+            else:
+                taken[name] = number
+                ending = self._judge(name, record, number, row)
+            if ending is not None:
+                endings.append(ending)
+        if endings:
+            await self._context.journal.note(endings)
+
+    def _read(self, thing: object) -> Record[V] | BadRecord:
+        self._number += 1
+        if isinstance(thing, BadRecord):
+            return thing
+        try:
+            return self._record_type.read(thing, self._number)
+        except ConfigurationError as error:
+            return BadRecord(reason=str(error), id=_id_in(thing))
+
+    def _earlier(self, name: str, row: RecordRow | None) -> int | None:
+        """Return where this pass through the source has had the ID before."""
+        if row is not None and row.seen == self._context.journal.number_of_pass:
+            return row.number
+        return self._pending.get(name)
+
+    def _outcast(self, record: Record[V] | BadRecord, number: int, earlier: int | None) -> Ending:
+        """Note, under a name of its own, a record whose ID is taken or unknown."""
+        reason = f"the ID {record.id!r} came before, as record {earlier}."
+        if isinstance(record, BadRecord) and earlier is None:
+            reason = record.reason
+        self._tally.failed += 1
+        return Ending(
+            f"{self._prefix}{NAMELESS}{number}", number, RecordState.FAILED, reason=reason
+        )
+
+    def _judge(
+        self, name: str, record: Record[V] | BadRecord, number: int, row: RecordRow | None
+    ) -> Ending | None:
+        """Decide about a record: send it (None), note something of it, or only count it (None)."""
+        stored = row is not None and row.state in (RecordState.DONE, RecordState.CHANGED)
+        if isinstance(record, BadRecord):
+            self._tally.failed += 1
+            state = RecordState.CHANGED if stored and self._record_type.once else RecordState.FAILED
+            return Ending(name, number, state, reason=record.reason)
+        if row is not None:
+            same = row.digest == record.digest
+            this_run = row.made_in >= self._context.journal.first_pass
+            if stored and same:
+                return self._keep(name, row, number, this_run)
+            if row.state is RecordState.FAILED and same and this_run:
+                self._tally.failed += 1
+                return None
+            if self._record_type.once and (stored or (row.state is RecordState.SENT and not same)):
+                return self._changed(name, row, number)
+            if self._record_type.once and row.state is RecordState.SENT:
+                record = attrs.evolve(record, sent_at=row.sent_at)
+        if self._dry_run:
+            self._tally.planned += 1
+            return Ending(name, number, RecordState.PLANNED)
+        self._pending[name] = number
+        self._window.add(record)
+        return None
+
+    def _changed(self, name: str, row: RecordRow, number: int) -> Ending:
+        """Note that a record has another content than what was sent and cannot be sent twice."""
+        if row.state is RecordState.SENT:
+            return Ending(name, number, RecordState.SENT, reason=_CHANGED_IN_DOUBT)
+        self._tally.failed += 1
+        return Ending(name, number, RecordState.CHANGED, reason=_CHANGED)
+
+    def _keep(self, name: str, row: RecordRow, number: int, this_run: bool) -> Ending | None:
+        """Count a record that is stored as it is."""
+        if row.state is RecordState.CHANGED:
+            # It had changed, and has changed back.
+            self._tally.done += 1
+            return Ending(name, number, RecordState.DONE)
+        if this_run:
+            self._tally.done += 1
+        else:
+            self._tally.unchanged += 1
+        return None
+
+
+def _id_in(thing: object) -> str | None:
+    """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
+    if isinstance(thing, Mapping):
+        id_ = thing.get("id")
+        return str(id_) if isinstance(id_, str | int) and id_ != "" else None
+    return None

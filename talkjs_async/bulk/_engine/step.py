@@ -1,0 +1,30 @@
+"""What a job does. `Job` calls it, with the context of the run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from talkjs_async.bulk._engine.job_context import JobContext
+
+
+class Step(ABC):
+    """
+    The work of a job.
+
+    Attributes:
+        kind: Name of the job, kept in its journal.
+        has_records: Whether the journal has a row for each record, to be read from the report.
+    """
+
+    kind: str
+    has_records: bool = True
+
+    async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what comes before the journal is opened."""
+
+    @abstractmethod
+    async def run(self, context: JobContext) -> None:
+        """Do it all, or return early when `context.stopping`. Errors raised here stop the job."""
+
+    async def conclude(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what comes after the journal of a complete run is closed."""
