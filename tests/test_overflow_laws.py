@@ -159,7 +159,7 @@ async def carry_out(traffic: Traffic) -> History:
     emulator = Emulator(limits=Limits(enabled=False, initial_tokens=0, initial_batch_tokens=4))
     clock = emulator.clock
     history = History([[] for _ in traffic.calls], emulator)
-    limiter = TokenBucket(9.0, 20, tokens=0, background_floor=1, clock=clock)
+    limiter = TokenBucket(9.0, 20, tokens=0, background_reserve=1, clock=clock)
     batch_limiter = TokenBucket(1.0, 20, tokens=4, clock=clock)
     secrets = emulator.app_id, emulator.secret_key
     async with AsyncTalkJS(*secrets, transport=emulator.transport, clock=clock) as talkjs:

@@ -71,7 +71,7 @@ def ours(job: Job) -> Contender:
         rate=job.rate,
         burst=job.burst,
         max_in_flight=None,
-        background_floor=job.floor,
+        background_reserve=job.floor,
         margin=0.0,
         on_outage=job.on_outage,  # type: ignore[arg-type]  # came as JSON
     )

@@ -22,14 +22,14 @@ from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._level import (
     DOCUMENTED,
     IN_FLIGHT,
-    Tokens,
+    Level,
     check_call,
     check_limits,
     is_within,
     pause_of,
 )
 from talkjs_async.limits._listeners import Listeners
-from talkjs_async.limits._queue import Line
+from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._registry import Registry
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.telemetry import (
@@ -136,7 +136,7 @@ class TokenBucket:
 
     __slots__ = (
         "__weakref__",
-        "_line",
+        "_queue",
         "_listeners",
         "_max_in_flight",
         "_rate",
@@ -151,7 +151,7 @@ class TokenBucket:
         burst: int = 600,
         *,
         max_in_flight: int | None = IN_FLIGHT,
-        background_floor: int | None = None,
+        background_reserve: int | None = None,
         tokens: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -163,7 +163,7 @@ class TokenBucket:
             burst: Requests that it allows at once after a pause.
             max_in_flight: How many requests may be on their way at a time. It bounds the 429s of a
                 process that starts while the server's bucket is empty. None for no bound.
-            background_floor: Tokens that the lane "background" may not touch. None for a twentieth
+            background_reserve: Tokens that the lane "background" may not touch. None for a twentieth
                 of *burst*.
             tokens: How many are there at the start. None for a full bucket.
             clock: Where time comes from.
@@ -171,21 +171,21 @@ class TokenBucket:
         Raises:
             ConfigurationError: A number that is not a number of that kind.
         """
-        check_limits(rate, burst, max_in_flight, background_floor)
+        check_limits(rate, burst, max_in_flight, background_reserve)
         if tokens is not None and not is_within(tokens, -sys.float_info.max, burst):
             raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
         self.clock: Clock = clock
         self._rate = rate
         self._max_in_flight = max_in_flight
-        self._tokens = Tokens(
+        self._tokens = Level(
             rate=rate,
             burst=burst,
             max_in_flight=max_in_flight,
-            floor=background_floor,
+            reserve=background_reserve,
             tokens=tokens,
             now=clock.monotonic(),
         )
-        self._line = Line(self._tokens, clock)
+        self._queue = Queue(self._tokens, clock)
         self._throttled = 0
         self._listeners = Listeners()
         call_after_fork(self._forked)
@@ -197,58 +197,58 @@ class TokenBucket:
         """Wait for the token of one attempt; see `Limiter.acquire`."""
         tokens = self._tokens
         need, most = check_call(tokens.lanes, lane, max_wait)
-        line = self._line
-        with line.lock:
-            now = line.now()
+        queue = self._queue
+        with queue.lock:
+            now = queue.now()
             if (
-                not line.waiting
-                and (line.last is None or line.last.state != GRANTED)
+                not queue.waiting
+                and (queue.last is None or queue.last.state != GRANTED)
                 and tokens.in_flight < most
                 and tokens.free(now) >= need
                 and now >= tokens.resume_at
             ):
                 return tokens.take(lane)
-            waiter = line.join(lane, now, max_wait)
+            waiter = queue.join(lane, now, max_wait)
         if waiter.state == WAITING:
             try:
-                await (waiter if waiter.has_alarm else line.watch(waiter))
+                await (waiter if waiter.has_timer else queue.watch(waiter))
             except BaseException:
-                line.leave(waiter)
+                queue.leave(waiter)
                 raise
             if self._listeners and waiter.state == GRANTED:
-                self._listeners.tell(Waited(lane=lane, seconds=line.now() - now))
+                self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
         if waiter.state != GRANTED:
-            raise line.refusal(waiter, now, max_wait)
+            raise queue.refusal(waiter, now, max_wait)
         waiter.state = SERVED
         return waiter.epoch
 
     def settle(self) -> None:
         """End a permit: its token starts to refill; see `Limiter.settle`."""
         tokens = self._tokens
-        line = self._line
-        with line.lock:
+        queue = self._queue
+        with queue.lock:
             if tokens.in_flight:
-                now = line.now()
+                now = queue.now()
                 if now >= tokens.recover_at:
                     tokens.recover(now)
                 tokens.settle(now)
-                if line.waiting and (line.blocked or now >= line.due):
-                    line.pump(now)
+                if queue.waiting and (queue.blocked or now >= queue.due):
+                    queue.dispatch(now)
 
     def refund(self) -> None:
         """End a permit: its token is back at once; see `Limiter.refund`."""
-        with self._line.lock:
+        with self._queue.lock:
             if self._tokens.in_flight:
                 self._tokens.untake("interactive")
-                if self._line.waiting:
-                    self._line.pump(self._line.now())
+                if self._queue.waiting:
+                    self._queue.dispatch(self._queue.now())
 
     def throttled(self, epoch: int, retry_after: float | None = None) -> None:
         """End a permit: the answer was 429; see `Limiter.throttled`."""
         events: tuple[LimiterEvent, ...] = ()
         tokens = self._tokens
-        with self._line.lock:
-            now = self._line.now()
+        with self._queue.lock:
+            now = self._queue.now()
             before = tokens.free(now)
             if tokens.in_flight:
                 # The server took no token for it, and the drain has seen to the rest.
@@ -267,16 +267,16 @@ class TokenBucket:
             elif now + asked > tokens.resume_at:
                 tokens.hold(now, asked)
                 events = (Paused(seconds=asked, retry_after=retry_after),)
-            if self._line.waiting:
-                self._line.pump(now)
+            if self._queue.waiting:
+                self._queue.dispatch(now)
         self._listeners.tell(*events)
 
     def statistics(self) -> Budget:
         """Look at the budget."""
         tokens = self._tokens
-        line = self._line
-        with line.lock:
-            now = line.now()
+        queue = self._queue
+        with queue.lock:
+            now = queue.now()
             if now >= tokens.recover_at:
                 tokens.recover(now)
             return Budget(
@@ -286,10 +286,10 @@ class TokenBucket:
                 effective_rate=tokens.rate,
                 in_flight=tokens.in_flight,
                 max_in_flight=self._max_in_flight,
-                waiting_interactive=line.waiting_in("interactive"),
-                waiting_background=line.waiting_in("background"),
-                estimated_wait=line.estimate("interactive", now),
-                estimated_wait_background=line.estimate("background", now),
+                waiting_interactive=queue.waiting_in("interactive"),
+                waiting_background=queue.waiting_in("background"),
+                estimated_wait=queue.estimate("interactive", now),
+                estimated_wait_background=queue.estimate("background", now),
                 paused_for=max(tokens.resume_at - now, 0.0),
                 granted=tokens.granted,
                 throttled=self._throttled,
@@ -308,21 +308,21 @@ class TokenBucket:
 
     async def aclose(self) -> None:
         """Refuse everybody from now on; those who wait get `LimiterUnavailable`."""
-        with self._line.lock:
+        with self._queue.lock:
             self._tokens.resume_at = math.inf
-            self._line.close()
+            self._queue.close()
 
     @property
     def closed(self) -> bool:
         """Whether `aclose` was called."""
-        return self._line.closed
+        return self._queue.closed
 
     def _forked(self) -> None:
         """Forget the parent process: its callers wait there, and its requests end there."""
         now = self.clock.monotonic()
         while self._tokens.in_flight:
             self._tokens.settle(now)
-        self._line = Line(self._tokens, self.clock)
+        self._queue = Queue(self._tokens, self.clock)
 
 
 _registry: Final[Registry[TokenBucket]] = Registry()

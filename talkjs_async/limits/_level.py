@@ -37,7 +37,7 @@ the whole app. At 9/s the cap does not bind until answers take two seconds. Meas
 `python -m benchmarks limiter --section in_flight`.
 """
 
-FLOOR: Final = 0.05
+RESERVE: Final = 0.05
 """Part of the burst that background may not touch: 30 of 600, for a page of some 20 calls."""
 
 SLOTS_KEPT: Final = 0.2
@@ -74,7 +74,7 @@ _LONGEST_PAUSE: Final = 60.0
 """Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""
 
 
-class Tokens:
+class Level:
     """
     A token bucket with settlement, as one number: the moment at which it will be full again.
 
@@ -89,7 +89,7 @@ class Tokens:
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
         epoch: How many herds of 429s there were.
-        patience: See `Source`; nobody else is asked.
+        grace: See `TokenSource`; nobody else is asked.
         resume_at: Nobody is granted a token before.
         recover_at: When `recover` has something to do. Infinite at the full rate.
     """
@@ -107,7 +107,7 @@ class Tokens:
         "in_flight",
         "interval",
         "lanes",
-        "patience",
+        "grace",
         "rate",
         "recover_at",
         "resume_at",
@@ -119,7 +119,7 @@ class Tokens:
         rate: float,
         burst: int,
         max_in_flight: int | None,
-        floor: int | None,
+        reserve: int | None,
         tokens: float | None,
         now: float,
     ) -> None:
@@ -130,17 +130,17 @@ class Tokens:
             rate: Tokens per second that the server gives.
             burst: Tokens that the server's bucket holds.
             max_in_flight: How many may be in flight. None for no bound.
-            floor: Tokens that background leaves alone. None for a twentieth of the burst.
+            reserve: Tokens that background leaves alone. None for a twentieth of the burst.
             tokens: How many are in the bucket. None for a full one.
             now: The clock.
         """
-        if floor is None:
-            floor = int(burst * FLOOR)
+        if reserve is None:
+            reserve = int(burst * RESERVE)
         most = math.inf if max_in_flight is None else max_in_flight
         kept = 0 if max_in_flight is None else int(max_in_flight * SLOTS_KEPT)
         self.lanes: Final[dict[Lane, tuple[float, float]]] = {
             "interactive": (1.0, most),
-            "background": (1.0 + floor, most - kept),
+            "background": (1.0 + reserve, most - kept),
         }
         self.burst = burst
         self.capacity = float(burst)
@@ -150,16 +150,16 @@ class Tokens:
         self.in_flight = 0
         self.granted = 0
         self.epoch = 0
-        self.patience = 0.0
+        self.grace = 0.0
         self.resume_at = -math.inf
         self.recover_at = math.inf
         self._recovered_at = now
         self._drained_at = -math.inf
         # Whatever 429s teach, a background token must still fit in.
-        self._most_margin = max(0.0, min(burst * MARGIN, burst - 1.0 - floor))
+        self._most_margin = max(0.0, min(burst * MARGIN, burst - 1.0 - reserve))
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
-        """When one more may be granted; see `Source.due`."""
+        """When one more may be granted; see `TokenSource.due`."""
         if now >= self.recover_at:
             self.recover(now)
         need, most = self.lanes["interactive" if owed else lane]
@@ -184,7 +184,7 @@ class Tokens:
         self.granted -= 1
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
-        """Seconds until one more is due behind *ahead* others; see `Source.estimate`."""
+        """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
         wait = (self.lanes[lane][0] + ahead - self.free(now)) * self.interval
         return max(wait, self.resume_at - now, 0.0)
 
@@ -252,7 +252,7 @@ def is_within(value: float, least: float, most: float) -> bool:
 
 
 def check_limits(
-    rate: float, burst: int, max_in_flight: int | None, background_floor: int | None
+    rate: float, burst: int, max_in_flight: int | None, background_reserve: int | None
 ) -> None:
     """
     Check the settings that all limiters have.
@@ -268,9 +268,9 @@ def check_limits(
         raise ConfigurationError(
             "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
         )
-    if background_floor is not None and not is_within(background_floor, 0, burst - 1):
+    if background_reserve is not None and not is_within(background_reserve, 0, burst - 1):
         raise ConfigurationError(
-            "background_floor", f"0 or more and less than burst ({burst}): {background_floor!r}"
+            "background_reserve", f"0 or more and less than burst ({burst}): {background_reserve!r}"
         )
 
 

@@ -1,7 +1,7 @@
 """
 The queue in front of a budget: two lanes, strict order, direct hand-off, one timer.
 
-Knows who waits and for how long, nothing of where tokens come from: that is a `Source`. However
+Knows who waits and for how long, nothing of where tokens come from: that is a `TokenSource`. However
 many callers wait, only one of them, the leader, watches the clock; a token is handed to the caller
 whose turn it is, so nobody wakes up in vain and nobody can overtake.
 """
@@ -24,9 +24,9 @@ from talkjs_async.limits._waiter import (
     GRANTED,
     LATE,
     WAITING,
-    Alarm,
+    Timer,
     Waiter,
-    kind_here,
+    waiter_type_here,
 )
 
 SLACK: Final = 1e-6
@@ -45,15 +45,15 @@ _DEAD_KEPT: Final = 64
 """Those who left stay in the queue until they are the majority and this many: O(1) to leave."""
 
 
-class Source(Protocol):
+class TokenSource(Protocol):
     """
     Where the tokens come from.
 
     Attributes:
-        patience: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
+        grace: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
     """
 
-    patience: float
+    grace: float
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
         """
@@ -65,7 +65,7 @@ class Source(Protocol):
             owed: Whether a background caller has waited for so long that no reserve counts.
 
         Returns:
-            A moment. Infinity when only an event can help, after which somebody calls `pump`.
+            A moment. Infinity when only an event can help, after which somebody calls `dispatch`.
         """
         ...
 
@@ -82,7 +82,7 @@ class Source(Protocol):
         ...
 
 
-class Queue:
+class LaneQueue:
     """
     Waiters of one lane, first come, first served. Everything is O(1), amortised.
 
@@ -138,17 +138,17 @@ class Deadlines:
         return (heap[0][0], heap[0][2]) if heap else (math.inf, None)
 
 
-class Line:
+class Queue:
     """
     Both lanes of one budget.
 
     Attributes:
-        lock: Guards the line and its source. The same thread may enter twice: a garbage collection
+        lock: Guards the queue and its source. The same thread may enter twice: a garbage collection
             can end an abandoned call, which gives its token back, at any moment.
         waiting: How many callers wait.
-        due: When somebody has to call `pump`, at the latest.
+        due: When somebody has to call `dispatch`, at the latest.
         blocked: Whether callers wait for the end of a request in flight, so that whoever ends one
-            has to call `pump`.
+            has to call `dispatch`.
         closed: Whether everybody is refused.
         last: Who was the last to be granted a token after a wait. With the state GRANTED it has yet
             to run.
@@ -156,8 +156,8 @@ class Line:
 
     __slots__ = (
         "_again",
-        "_alarm",
-        "_alarm_at",
+        "_timer",
+        "_timer_at",
         "_background",
         "_clock",
         "_deadlines",
@@ -167,7 +167,7 @@ class Line:
         "_monotonic",
         "_offset",
         "_owed",
-        "_pumping",
+        "_dispatching",
         "_queues",
         "_reason",
         "_source",
@@ -180,7 +180,7 @@ class Line:
         "waiting",
     )
 
-    def __init__(self, source: Source, clock: Clock) -> None:
+    def __init__(self, source: TokenSource, clock: Clock) -> None:
         self.lock = RLock()
         self.waiting = 0
         self._source = source
@@ -189,9 +189,9 @@ class Line:
         self._monotonic = clock.monotonic
         self._last = clock.monotonic()
         self._offset = 0.0
-        self._interactive = Queue()
-        self._background = Queue()
-        self._queues: dict[Lane, Queue] = {
+        self._interactive = LaneQueue()
+        self._background = LaneQueue()
+        self._queues: dict[Lane, LaneQueue] = {
             "interactive": self._interactive,
             "background": self._background,
         }
@@ -200,13 +200,13 @@ class Line:
         self._owed = -_AHEAD
         self.closed = False
         self.last: Waiter | None = None
-        self._pumping = False
+        self._dispatching = False
         self._again = False
         self._leader: Waiter | None = None
         self.due = math.inf
         self.blocked = False
-        self._alarm: Alarm | None = None
-        self._alarm_at = math.inf
+        self._timer: Timer | None = None
+        self._timer_at = math.inf
 
     def now(self) -> float:
         """Seconds that never go back, whatever the clock does."""
@@ -234,7 +234,7 @@ class Line:
 
     def join(self, lane: Lane, now: float, max_wait: float | None) -> Waiter:
         """
-        Queue, and serve whoever is due, perhaps this very caller. Lock held.
+        LaneQueue, and serve whoever is due, perhaps this very caller. Lock held.
 
         Raises:
             RateLimitWaitTimeout: The estimated wait is longer than *max_wait*.
@@ -243,7 +243,7 @@ class Line:
         if self.closed:
             raise LimiterUnavailable("The limiter is closed.")
         if now >= self.due:
-            self.pump(now)
+            self.dispatch(now)
         deadline = math.inf
         if max_wait is not None:
             estimate = self.estimate(lane, now)
@@ -251,21 +251,25 @@ class Line:
                 raise RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
             # Whoever is due at the last moment is woken a little later, and in time.
             deadline = now + max_wait + 3 * SLACK if max_wait else now
-        waiter = kind_here(system_clock=self._system_clock)(lane)
-        queue = self._queues[lane]
-        queue.join(waiter)
+        waiter = waiter_type_here(system_clock=self._system_clock)(lane)
+        lane_queue = self._queues[lane]
+        lane_queue.join(waiter)
         self.waiting += 1
         if deadline < math.inf:
             self._deadlines.add(waiter, deadline, waiting=self.waiting)
         # Whoever comes after others of its lane changes nothing, unless nobody is left to wake us.
         leader = self._leader
-        if queue.waiting == 1 or deadline < self.due or (leader is not None and leader.is_lost()):
+        if (
+            lane_queue.waiting == 1
+            or deadline < self.due
+            or (leader is not None and leader.is_lost())
+        ):
             last = self.last
-            if last is not None and last.state == GRANTED and waiter.has_alarm:
+            if last is not None and last.state == GRANTED and waiter.has_timer:
                 # The one who came before has its token, but has yet to run. Do not overtake it.
-                waiter.ring_soon(self._ring)
+                waiter.fire_soon(self._fire)
             else:
-                self.pump(now)
+                self.dispatch(now)
         return waiter
 
     def refusal(self, waiter: Waiter, since: float, max_wait: float | None) -> TalkJSError:
@@ -278,13 +282,13 @@ class Line:
         return RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
 
     async def watch(self, waiter: Waiter) -> None:
-        """Wait on behalf of a waiter without alarm: as the leader it has to watch the clock."""
+        """Wait on behalf of a waiter without timer: as the leader it has to watch the clock."""
         while waiter.state == WAITING:
             await self.look_out(waiter)
 
     async def look_out(self, waiter: Waiter) -> None:
         """Sleep until somebody wakes *waiter*; as the leader only until the next token is due."""
-        if waiter.has_alarm:
+        if waiter.has_timer:
             await waiter
             return
         with self.lock:
@@ -293,9 +297,9 @@ class Line:
         if not leads:
             await waiter
             return
-        await waiter.doze(self._clock, seconds)
+        await waiter.poll(self._clock, seconds)
         with self.lock:
-            self.pump(self.now())
+            self.dispatch(self.now())
 
     def close(self) -> None:
         """Refuse everybody from now on, those who wait included."""
@@ -319,12 +323,12 @@ class Line:
                     return
                 self._end(head, GONE)
 
-    def pump(self, now: float) -> None:
+    def dispatch(self, now: float) -> None:
         """Hand out all that is due, and have somebody wake us for the next. Lock held."""
-        if self._pumping:
+        if self._dispatching:
             self._again = True
             return
-        self._pumping = True
+        self._dispatching = True
         source = self._source
         try:
             while True:
@@ -332,7 +336,7 @@ class Line:
                 head, due = self._grant_due(now)
                 self.blocked = due == math.inf
                 deadline, late = self._deadlines.next()
-                deadline += source.patience
+                deadline += source.grace
                 if late is not None and deadline <= now:
                     self._end(late, LATE)
                     late.wake()
@@ -341,7 +345,7 @@ class Line:
                 if self._appoint(head, due, now) and not self._again:
                     return
         finally:
-            self._pumping = False
+            self._dispatching = False
 
     def _grant_due(self, now: float) -> tuple[Waiter | None, float]:
         """Grant every token that is due. Return who is next, and when."""
@@ -389,33 +393,33 @@ class Line:
             False when its event loop turns out to have ended, so that somebody else must be found.
         """
         before, self._leader = self._leader, head
-        dozing_until, self.due = self.due, due
+        polling_until, self.due = self.due, due
         if head is None or due == math.inf:
             self._leader = None
             return True
-        if not head.has_alarm:
+        if not head.has_timer:
             # If it sleeps until a later moment, or does not watch yet, it has to look again.
-            looks = head is before and due >= dozing_until and not head.is_lost()
+            looks = head is before and due >= polling_until and not head.is_lost()
             if not looks and not head.wake():
                 self._end(head, GONE)
                 return False
             return True
-        alarm = self._alarm
-        if alarm is not None:
-            if self._alarm_at <= due and alarm.serves(head) and not head.is_lost():
+        timer = self._timer
+        if timer is not None:
+            if self._timer_at <= due and timer.serves(head) and not head.is_lost():
                 return True
-            alarm.cancel()
+            timer.cancel()
         try:
-            self._alarm = head.set_alarm(due + SLACK - now, self._ring)
+            self._timer = head.set_timer(due + SLACK - now, self._fire)
         except RuntimeError:
             self._end(head, GONE)
             return False
-        self._alarm_at = due
+        self._timer_at = due
         return True
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         with self.lock:
-            self.pump(self.now())
+            self.dispatch(self.now())
 
     def leave(self, waiter: Waiter) -> None:
         """Give back the place of a cancelled caller, or the token that it was just handed."""
@@ -429,7 +433,7 @@ class Line:
                     return
                 self._leader = None
             if self.waiting:
-                self.pump(self.now())
+                self.dispatch(self.now())
 
     def _end(self, waiter: Waiter, state: int) -> None:
         waiter.state = state

@@ -1,7 +1,7 @@
 """
 One caller that waits, and how it is woken: from any thread, on asyncio and trio.
 
-Knows event loops, nothing of tokens or queues. Called by `Line`, with its lock held.
+Knows event loops, nothing of tokens or queues. Called by `Queue`, with its lock held.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Waiter(ABC):
         lane: Where it stands.
         state: One of the constants above.
         epoch: The epoch of its grant, once it is granted.
-        has_alarm: Whether `set_alarm` works, so that this waiter need not be awake to watch. Such
+        has_timer: Whether `set_timer` works, so that this waiter need not be awake to watch. Such
             a loop runs its tasks in the order in which they are woken.
     """
 
     __slots__ = ("epoch", "lane", "state")
 
-    has_alarm: ClassVar[bool] = False
+    has_timer: ClassVar[bool] = False
 
     lane: Lane
     state: int
@@ -72,12 +72,12 @@ class Waiter(ABC):
     def is_lost(self) -> bool:
         """Whether its event loop was closed without ending its tasks."""
 
-    def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
+    def set_timer(self, seconds: float, fire: Callable[[], None]) -> Timer | None:
         """
-        Have *ring* called in this waiter's event loop after *seconds*.
+        Have *fire* called in this waiter's event loop after *seconds*.
 
         Returns:
-            The alarm. None when it is another thread's loop: then *ring* is called as soon as that
+            The timer. None when it is another thread's loop: then *fire* is called as soon as that
             loop gets to it.
 
         Raises:
@@ -85,23 +85,23 @@ class Waiter(ABC):
         """
         raise NotImplementedError
 
-    def ring_soon(self, ring: Callable[[], None]) -> None:
-        """Have *ring* called after everybody who was woken before. With alarm only."""
+    def fire_soon(self, fire: Callable[[], None]) -> None:
+        """Have *fire* called after everybody who was woken before. With timer only."""
         raise NotImplementedError
 
-    async def doze(self, clock: Clock, seconds: float) -> None:
-        """Sleep for *seconds* of *clock*, or until woken. Without alarm only."""
+    async def poll(self, clock: Clock, seconds: float) -> None:
+        """Sleep for *seconds* of *clock*, or until woken. Without timer only."""
         raise NotImplementedError
 
 
-class Dozer(Waiter):
-    """A waiter without alarm: the leader of this kind has to sleep on the clock itself."""
+class PollingWaiter(Waiter):
+    """A waiter without timer: the leader of this kind has to sleep on the clock itself."""
 
     __slots__ = ("_scope",)
 
     _scope: anyio.CancelScope | None
 
-    async def doze(self, clock: Clock, seconds: float) -> None:
+    async def poll(self, clock: Clock, seconds: float) -> None:
         from anyio import CancelScope  # noqa: PLC0415 - loads asyncio
 
         with CancelScope() as scope:
@@ -127,21 +127,21 @@ class Dozer(Waiter):
         """End the `await` that is under way, if there is one."""
 
 
-class Alarm(ABC):
+class Timer(ABC):
     """A timer of an event loop."""
 
     __slots__ = ()
 
     @abstractmethod
     def cancel(self) -> None:
-        """Do not ring."""
+        """Do not fire."""
 
     @abstractmethod
     def serves(self, waiter: Waiter) -> bool:
-        """Tell whether it is still to ring, in the event loop of *waiter*."""
+        """Tell whether it is still to fire, in the event loop of *waiter*."""
 
 
-def kind_here(*, system_clock: bool) -> type[Waiter]:
+def waiter_type_here(*, system_clock: bool) -> type[Waiter]:
     """
     The kind of waiter for the event loop that runs.
 
@@ -151,22 +151,22 @@ def kind_here(*, system_clock: bool) -> type[Waiter]:
     # Another thread may be importing trio this very moment: what is half there is not running.
     lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
     if getattr(lowlevel, "in_trio_run", bool)():
-        return _trio_kind()
-    return _asyncio_kinds()[system_clock]
+        return _trio_type()
+    return _asyncio_types()[system_clock]
 
 
 @cache
-def _trio_kind() -> type[Waiter]:
+def _trio_type() -> type[Waiter]:
     from talkjs_async.limits._waiter_trio import TrioWaiter  # noqa: PLC0415
 
     return TrioWaiter
 
 
 @cache
-def _asyncio_kinds() -> tuple[type[Waiter], type[Waiter]]:
+def _asyncio_types() -> tuple[type[Waiter], type[Waiter]]:
     from talkjs_async.limits._waiter_asyncio import (  # noqa: PLC0415
-        AlarmWaiter,
         AsyncioWaiter,
+        TimerWaiter,
     )
 
-    return AsyncioWaiter, AlarmWaiter
+    return AsyncioWaiter, TimerWaiter

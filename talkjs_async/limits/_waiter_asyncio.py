@@ -9,24 +9,24 @@ from threading import get_ident
 from typing import Any, ClassVar, Final
 
 from talkjs_async._core.call import Lane
-from talkjs_async.limits._waiter import WAITING, Alarm, Dozer, Waiter
+from talkjs_async.limits._waiter import WAITING, PollingWaiter, Timer, Waiter
 
 _TICK: Final = 0.002
 """
-Seconds. Tokens that come faster are handed out together: to wake up an event loop costs as much as
-to hand out ten, and uvloop, which counts in milliseconds, would ring too early.
+Seconds. Tokens that come faster are granted together: to wake up an event loop costs as much as
+to grant ten, and uvloop, which counts in milliseconds, would fire too early.
 """
 
 _tasks: Final[set[asyncio.Task[None]]] = set()
 """The event loop itself keeps only weak references."""
 
 
-class AlarmWaiter(Waiter):
+class TimerWaiter(Waiter):
     """A task of a loop whose timers tell the limiter's time: nobody has to stay awake."""
 
     __slots__ = ("_thread", "future")
 
-    has_alarm: ClassVar[bool] = True
+    has_timer: ClassVar[bool] = True
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
@@ -54,18 +54,18 @@ class AlarmWaiter(Waiter):
     def is_lost(self) -> bool:
         return self.future.get_loop().is_closed()
 
-    def set_alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm | None:
+    def set_timer(self, seconds: float, fire: Callable[[], None]) -> Timer | None:
         loop = self.future.get_loop()
         if get_ident() != self._thread:
-            loop.call_soon_threadsafe(ring)
+            loop.call_soon_threadsafe(fire)
             return None
-        return _LoopAlarm(loop, seconds, ring)
+        return _LoopTimer(loop, seconds, fire)
 
-    def ring_soon(self, ring: Callable[[], None]) -> None:
-        self.future.get_loop().call_soon(ring)
+    def fire_soon(self, fire: Callable[[], None]) -> None:
+        self.future.get_loop().call_soon(fire)
 
 
-class AsyncioWaiter(Dozer):
+class AsyncioWaiter(PollingWaiter):
     """A task of an asyncio event loop, with a limiter on some other clock."""
 
     __slots__ = ("_future", "_loop", "_thread")
@@ -106,16 +106,16 @@ class AsyncioWaiter(Dozer):
             _finish(self._future)
 
 
-class _LoopAlarm(Alarm):
-    __slots__ = ("_handle", "_loop", "_ring", "_rung", "_thread")
+class _LoopTimer(Timer):
+    __slots__ = ("_callback", "_fired", "_handle", "_loop", "_thread")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, ring: Callable[[], None]
+        self, loop: asyncio.AbstractEventLoop, seconds: float, fire: Callable[[], None]
     ) -> None:
         self._loop = loop
         self._thread = get_ident()
-        self._ring = ring
-        self._rung = False
+        self._callback = fire
+        self._fired = False
         self._handle = loop.call_later(max(seconds, _TICK), self._fire)
 
     def cancel(self) -> None:
@@ -125,14 +125,14 @@ class _LoopAlarm(Alarm):
 
     def serves(self, waiter: Waiter) -> bool:
         return (
-            not self._rung
-            and isinstance(waiter, AlarmWaiter)
+            not self._fired
+            and isinstance(waiter, TimerWaiter)
             and waiter.future.get_loop() is self._loop
         )
 
     def _fire(self) -> None:
-        self._rung = True
-        self._ring()
+        self._fired = True
+        self._callback()
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -11,10 +11,10 @@ import trio
 from trio.lowlevel import Abort, current_task, in_trio_run, reschedule, wait_task_rescheduled
 
 from talkjs_async._core.call import Lane
-from talkjs_async.limits._waiter import WAITING, Dozer
+from talkjs_async.limits._waiter import WAITING, PollingWaiter
 
 
-class TrioWaiter(Dozer):
+class TrioWaiter(PollingWaiter):
     """A task of a trio run."""
 
     __slots__ = ("_task", "_thread", "_token")

@@ -20,8 +20,8 @@ from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.limits._level import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
-from talkjs_async.limits._queue import Line
-from talkjs_async.limits._waiter import Dozer, kind_here
+from talkjs_async.limits._queue import Queue
+from talkjs_async.limits._waiter import PollingWaiter, waiter_type_here
 from talkjs_async.redis._lease import HOLD, Leases
 from talkjs_async.redis._outage import GRACE, SLOTS, Outage
 from talkjs_async.redis._script import DRAIN, TAKE, Reply, Script, TooLate, argument, read
@@ -83,7 +83,7 @@ class Fetcher:
         door: Door,
         keys: Sequence[str],
         leases: Leases,
-        line: Line,
+        queue: Queue,
         clock: Clock,
         outage: Outage,
         announce: Callable[[LimiterEvent], None],
@@ -92,15 +92,15 @@ class Fetcher:
         self._door = door
         self._keys = keys
         self._leases = leases
-        self._line = line
+        self._queue = queue
         self._clock = clock
         self._outage = outage
         self._announce = announce
         self._member = secrets.token_hex(8)
         # The task: what it sleeps on and until when, and who waits for its end.
-        self._task: Dozer | None = None
+        self._task: PollingWaiter | None = None
         self._sleeps_until = math.inf
-        self._mourner: Dozer | None = None
+        self._mourner: PollingWaiter | None = None
         # What Redis said last. Its clock minus ours is not known before it has said anything.
         self._generation: str | None = None
         self._ahead_of_us: float | None = None
@@ -120,8 +120,8 @@ class Fetcher:
                 self._task.wake()
             return
         try:
-            kind = kind_here(system_clock=False)
-            task = cast("Dozer", kind("interactive"))
+            kind = waiter_type_here(system_clock=False)
+            task = cast("PollingWaiter", kind("interactive"))
         except RuntimeError:
             # Called from outside any event loop. The next caller who waits sees to it.
             return
@@ -134,7 +134,7 @@ class Fetcher:
         """Have those who cannot wait wait for Redis's answer, if it is about to be asked."""
         away = self._outage.reason is not None and now < self._outage.retry_at
         if self._ask_again[lane] <= now and not away:
-            self._leases.patience = PATIENCE
+            self._leases.grace = PATIENCE
 
     def drain(self, epoch: int, retry_after: float) -> None:
         """Have all processes pause after a 429."""
@@ -146,20 +146,20 @@ class Fetcher:
         return self._drain is not None
 
     async def aclose(self) -> None:
-        """Give back what is left, once the line is closed, and wait for the end of the task."""
-        with self._line.lock:
+        """Give back what is left, once the queue is closed, and wait for the end of the task."""
+        with self._queue.lock:
             self._leases.debit -= self._leases.drop()
             if self._leases.debit:
-                self.call(self._line.now())
+                self.call(self._queue.now())
             if self._task is None:
                 return
             self._task.wake()
             self._mourner = mourner = self._waiter()
-        await mourner.doze(self._clock, PATIENCE)
+        await mourner.poll(self._clock, PATIENCE)
 
     # The task.
 
-    async def _run(self, me: Dozer, store: Store) -> None:
+    async def _run(self, me: PollingWaiter, store: Store) -> None:
         try:
             while await self._work(me, store):
                 pass
@@ -168,40 +168,40 @@ class Fetcher:
             self._lose(error)
         finally:
             await _close(store)
-            with self._line.lock:
+            with self._queue.lock:
                 if self._task is me:
                     self._task = None
-                    if self._line.waiting:
+                    if self._queue.waiting:
                         # This event loop ends; somebody of another one has to take over.
-                        self._line.rouse()
+                        self._queue.rouse()
                 if self._mourner is not None:
                     self._mourner.wake()
 
-    async def _work(self, me: Dozer, store: Store) -> bool:
+    async def _work(self, me: PollingWaiter, store: Store) -> bool:
         """Ask once, or sleep until there is something to ask. False when there is nothing."""
-        with self._line.lock:
-            now = self._line.now()
+        with self._queue.lock:
+            now = self._queue.now()
             question = self._question(now)
             until = self._next_work(now)
             if question is None and until == math.inf:
                 # Who waits for the end of a request in flight will soon need a token.
-                until = (now if self._line.waiting else self._served_at) + _IDLE
-                if self._line.closed or until <= now:
+                until = (now if self._queue.waiting else self._served_at) + _IDLE
+                if self._queue.closed or until <= now:
                     return False
             self._sleeps_until = until if question is None else -math.inf
         if question is None:
-            await me.doze(self._clock, max(until - now, 0.0))
+            await me.poll(self._clock, max(until - now, 0.0))
         else:
             await self._ask(store, question)
         return True
 
     def _next_work(self, now: float) -> float:
         """When there is something to ask."""
-        leases, line = self._leases, self._line
+        leases, queue = self._leases, self._queue
         if self._outage.reason is not None:
-            wanted = line.waiting or (leases.debit and not line.closed)
+            wanted = queue.waiting or (leases.debit and not queue.closed)
             return self._outage.retry_at if wanted else math.inf
-        if self._drain is not None or leases.debit > 0 or (leases.debit and line.closed):
+        if self._drain is not None or leases.debit > 0 or (leases.debit and queue.closed):
             return now
         waiting = self._waiting()
         times = [
@@ -216,15 +216,15 @@ class Fetcher:
 
     def _question(self, now: float) -> _Question | None:
         """What to ask right now."""
-        leases, line = self._leases, self._line
+        leases, queue = self._leases, self._queue
         if self._outage.reason is not None:
             return self._take("interactive", 0, now) if self._next_work(now) <= now else None
         if self._drain is not None:
             drain, self._drain = self._drain, None
             return self._pause_all(now, drain)
-        if line.closed:
+        if queue.closed:
             leases.debit -= leases.drop()
-        leases.give_back(now, waiting=line.waiting)
+        leases.give_back(now, waiting=queue.waiting)
         waiting = self._waiting()
         for lane, again in self._ask_again.items():
             lacking = leases.lacking(lane, now, waiting)
@@ -247,7 +247,7 @@ class Fetcher:
             **self._common_values(now),
             "want": want,
             "extra": min(int(demand * HOLD), _MOST_AHEAD),
-            "floor": leases.floor if lane == "background" else 0,
+            "reserve": leases.reserve if lane == "background" else 0,
             "background": lane == "background",
             "slots": SLOTS,
             "horizon": _HORIZON,
@@ -262,7 +262,7 @@ class Fetcher:
         leases = self._leases
         epoch, retry_after = drain
         # Whatever 429s teach, a background token must still fit in.
-        room = leases.capacity(now) - 1 - leases.floor
+        room = leases.capacity(now) - 1 - leases.reserve
         values = {
             **self._common_values(now),
             "debit": 0,
@@ -310,7 +310,7 @@ class Fetcher:
 
     async def _ask(self, store: Store, question: _Question) -> None:
         leases = self._leases
-        leases.patience = PATIENCE
+        leases.grace = PATIENCE
         self.calls += 1
         try:
             answer = await store.run(question.script, self._keys, argument(**question.values))
@@ -319,9 +319,9 @@ class Fetcher:
             self._lose(error, question)
             return
         event = None
-        with self._line.lock:
-            now = self._line.now()
-            leases.patience = 0.0
+        with self._queue.lock:
+            now = self._queue.now()
+            leases.grace = 0.0
             self._ahead_of_us = reply.now - now
             if isinstance(reply, TooLate):
                 # Nobody would have waited for an answer that is late: a clock has jumped.
@@ -331,7 +331,7 @@ class Fetcher:
             if self._outage.reason is not None:
                 spent = self._outage.answered(reply, leases, now)
                 event = None if spent is None else StoreBack(spent=spent)
-            self._line.pump(now)
+            self._queue.dispatch(now)
         if event is not None:
             logger.warning("Redis at %s is back", self._door.shown)
             self._announce(event)
@@ -361,9 +361,9 @@ class Fetcher:
         words = str(error).rstrip(".") or type(error).__name__
         reason = f"Redis at {self._door.shown}: {words}."
         leases = self._leases
-        with self._line.lock:
-            now = self._line.now()
-            leases.patience = 0.0
+        with self._queue.lock:
+            now = self._queue.now()
+            leases.grace = 0.0
             if question is not None:
                 self._keep(question)
             # Redis itself said no, and has never said yes: that is a mistake, and no outage.
@@ -371,9 +371,9 @@ class Fetcher:
             refuse = self._outage.policy == "closed" or mistake
             news = self._outage.begin(reason, leases, now, refuse=refuse)
             if leases.alone is None:
-                self._line.refuse(reason)
+                self._queue.refuse(reason)
             rate = 0.0 if leases.alone is None else leases.alone.rate
-            self._line.pump(now)
+            self._queue.dispatch(now)
         if news:
             logger.warning("%s This process goes on with %.2f requests/s", reason, rate)
             self._announce(StoreAway(reason=reason, effective_rate=rate))
@@ -384,11 +384,11 @@ class Fetcher:
         self._drain = self._drain or question.drain
 
     def _waiting(self) -> dict[Lane, int]:
-        return {lane: self._line.waiting_in(lane) for lane in self._ask_again}
+        return {lane: self._queue.waiting_in(lane) for lane in self._ask_again}
 
     @staticmethod
-    def _waiter() -> Dozer:
-        return cast("Dozer", kind_here(system_clock=False)("interactive"))
+    def _waiter() -> PollingWaiter:
+        return cast("PollingWaiter", waiter_type_here(system_clock=False)("interactive"))
 
 
 async def _close(store: Store) -> None:

@@ -2,7 +2,7 @@
 Tokens that one process has fetched from Redis and not handed out yet.
 
 Knows numbers and times, nothing of connections and nothing of waiting. While Redis is away, it
-holds a bucket of its own in its place. Called by `Line`, as its source, and by `Fetcher`.
+holds a bucket of its own in its place. Called by `Queue`, as its source, and by `Fetcher`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from talkjs_async._core.call import Lane
-from talkjs_async.limits._level import DRIFT, FLOOR, MARGIN, SLOTS_KEPT, Tokens
+from talkjs_async.limits._level import DRIFT, MARGIN, RESERVE, SLOTS_KEPT, Level
 from talkjs_async.redis._script import Reply
 
 HOLD: Final = 0.5
@@ -32,19 +32,19 @@ class Leases:
     """
     The source of tokens of one process.
 
-    Tokens that were taken for interactive callers may come out of the floor, so background may not
+    Tokens that were taken for interactive callers may come out of the reserve, so background may not
     have them; tokens that were taken for background are good for everybody.
 
     Attributes:
         burst: Tokens of the full bucket.
         rate, interval: Tokens per second at the full rate, seconds per token.
-        floor: Tokens that background leaves alone.
+        reserve: Tokens that background leaves alone.
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
         epoch: How many herds of 429s there were, as far as we know.
         granted, in_flight: Handed out so far, and not answered.
         resume_at: Nobody is granted a token before, after a 429.
-        patience: See `Source`.
+        grace: See `TokenSource`.
         alone: The bucket that is used while Redis is away. None when it is there.
         debit: Tokens to report to Redis: used without it or, if negative, not used.
         missing: Tokens that the shared bucket lacked to be full when we last heard of it.
@@ -65,13 +65,13 @@ class Leases:
         "debit",
         "effective_rate",
         "epoch",
-        "floor",
+        "reserve",
         "granted",
         "in_flight",
         "interval",
         "lanes",
         "missing",
-        "patience",
+        "grace",
         "rate",
         "resume_at",
     )
@@ -82,7 +82,7 @@ class Leases:
         rate: float,
         burst: int,
         max_in_flight: int | None,
-        floor: int | None,
+        reserve: int | None,
         margin: float | None,
         now: float,
     ) -> None:
@@ -93,16 +93,16 @@ class Leases:
             rate: Tokens per second that the server gives.
             burst: Tokens that the server's bucket holds.
             max_in_flight: How many requests of this process may be in flight. None for no bound.
-            floor: Tokens that background leaves alone. None for a twentieth of the burst.
+            reserve: Tokens that background leaves alone. None for a twentieth of the burst.
             margin: Tokens of the burst that stay unused. None to learn them.
             now: The clock.
         """
-        self.floor = int(burst * FLOOR) if floor is None else floor
+        self.reserve = int(burst * RESERVE) if reserve is None else reserve
         most = math.inf if max_in_flight is None else max_in_flight
         kept = 0 if max_in_flight is None else int(max_in_flight * SLOTS_KEPT)
         self.lanes: Final[dict[Lane, tuple[float, float]]] = {
             "interactive": (1.0, most),
-            "background": (1.0 + self.floor, most - kept),
+            "background": (1.0 + self.reserve, most - kept),
         }
         self.burst = burst
         self.rate = self.effective_rate = rate * (1 - DRIFT)
@@ -111,8 +111,8 @@ class Leases:
         self.granted = 0
         self.in_flight = 0
         self.resume_at = -math.inf
-        self.patience = 0.0
-        self.alone: Tokens | None = None
+        self.grace = 0.0
+        self.alone: Level | None = None
         self.debit = 0
         self.missing = 0.0
         self._margin = margin
@@ -126,10 +126,10 @@ class Leases:
         # The slowest response of this span of `_MEMORY`, of the one before, and when it began.
         self._responses = (_LEAST_RESPONSE, _LEAST_RESPONSE, now)
 
-    # What the line asks.
+    # What the queue asks.
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
-        """When one more may be granted; see `Source.due`."""
+        """When one more may be granted; see `TokenSource.due`."""
         self._looked_at = now
         if self.in_flight >= self.lanes["interactive" if owed else lane][1]:
             return math.inf
@@ -160,7 +160,7 @@ class Leases:
         self._undo(lane, self._sent.pop()[1])
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
-        """Seconds until one more is due behind *ahead* others; see `Source.estimate`."""
+        """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
         need = self.lanes[lane][0] + ahead
         rate = self.effective_rate if self.alone is None else self.alone.rate
         return max((need - self.free(now)) / rate, self.resume_at - now, 0.0)
@@ -275,7 +275,7 @@ class Leases:
             self.alone.granted -= 1
             self.alone.full_at -= self.alone.interval
         else:
-            # What an interactive caller had may have come out of the floor.
+            # What an interactive caller had may have come out of the reserve.
             insort(self._common if lane == "background" else self._interactive, usable)
 
     def _pool_for(self, lane: Lane) -> list[float]:

@@ -27,7 +27,7 @@ from talkjs_async.limits._level import (
     pause_of,
 )
 from talkjs_async.limits._listeners import Listeners
-from talkjs_async.limits._queue import Line
+from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.redis._fetcher import Fetcher
 from talkjs_async.redis._lease import Leases
@@ -61,7 +61,7 @@ class RedisLimiter:
         rate: float | None = None,
         burst: int | None = None,
         max_in_flight: int | None = IN_FLIGHT,
-        background_floor: int | None = None,
+        background_reserve: int | None = None,
         margin: float | None = None,
         on_outage: OnOutage = "share",
         processes: int = 4,
@@ -81,7 +81,7 @@ class RedisLimiter:
             burst: Requests that it allows at once after a pause. None: what TalkJS documents.
             max_in_flight: How many requests of this process may be on their way at a time. None for
                 no bound.
-            background_floor: Tokens that the lane "background" may not touch, in any process. None
+            background_reserve: Tokens that the lane "background" may not touch, in any process. None
                 for a twentieth of *burst*.
             margin: Tokens of *burst* that stay unused. None to learn them.
             on_outage: While Redis is away, "share": use the rate divided by the number of
@@ -105,7 +105,7 @@ class RedisLimiter:
             raise ConfigurationError("processes", f"a whole number, at least 1: {processes!r}")
         rate = documented[0] if rate is None else rate
         burst = documented[1] if burst is None else burst
-        check_limits(rate, burst, max_in_flight, background_floor)
+        check_limits(rate, burst, max_in_flight, background_reserve)
         if margin is not None and not is_within(margin, 0, burst - 1):
             raise ConfigurationError("margin", f"from 0 to burst - 1 ({burst - 1}): {margin!r}")
         self.clock = clock
@@ -121,7 +121,7 @@ class RedisLimiter:
             rate=rate,
             burst=burst,
             max_in_flight=max_in_flight,
-            floor=background_floor,
+            reserve=background_reserve,
             margin=margin,
         )
         self._new_outage = partial(Outage, on_outage, rate, processes)
@@ -131,13 +131,13 @@ class RedisLimiter:
 
     def _begin(self) -> None:
         self._leases = self._new_leases(now=self.clock.monotonic())
-        self._line = Line(self._leases, self.clock)
+        self._queue = Queue(self._leases, self.clock)
         self._outage = self._new_outage()
         self._fetcher = Fetcher(
             door=self._door,
             keys=(self._key, f"{self._key}:processes"),
             leases=self._leases,
-            line=self._line,
+            queue=self._queue,
             clock=self.clock,
             outage=self._outage,
             announce=self._listeners.tell,
@@ -154,12 +154,12 @@ class RedisLimiter:
     async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
         """Wait for the token of one attempt; see `Limiter.acquire`."""
         _, most = check_call(self._leases.lanes, lane, max_wait)
-        line = self._line
-        with line.lock:
-            now = line.now()
+        queue = self._queue
+        with queue.lock:
+            now = queue.now()
             if (
-                not line.waiting
-                and (line.last is None or line.last.state != GRANTED)
+                not queue.waiting
+                and (queue.last is None or queue.last.state != GRANTED)
                 and self._leases.due(lane, now, owed=False) <= now
             ):
                 if self._outage.reason is not None:
@@ -169,51 +169,51 @@ class RedisLimiter:
                 raise LimiterUnavailable(self._outage.reason)
             if self._leases.in_flight < most:
                 self._fetcher.expect(lane, now)
-            waiter = line.join(lane, now, max_wait)
+            waiter = queue.join(lane, now, max_wait)
             if waiter.state == WAITING:
                 self._fetcher.call(now)
         while waiter.state == WAITING:
             try:
-                await line.look_out(waiter)
+                await queue.look_out(waiter)
             except BaseException:
-                line.leave(waiter)
+                queue.leave(waiter)
                 raise
             if waiter.state == WAITING:
-                with line.lock:
-                    self._fetcher.call(line.now())
+                with queue.lock:
+                    self._fetcher.call(queue.now())
         if waiter.state != GRANTED:
-            raise line.refusal(waiter, now, max_wait)
+            raise queue.refusal(waiter, now, max_wait)
         waiter.state = SERVED
         if self._listeners:
-            self._listeners.tell(Waited(lane=lane, seconds=line.now() - now))
+            self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
         return waiter.epoch
 
     def settle(self) -> None:
         """End a permit; see `Limiter.settle`. Its token refills since it was taken."""
-        line = self._line
-        with line.lock:
+        queue = self._queue
+        with queue.lock:
             if self._leases.in_flight:
-                now = line.now()
+                now = queue.now()
                 self._leases.answered(now)
                 self._after_an_end(now)
 
     def refund(self) -> None:
         """End a permit: its token is back at once; see `Limiter.refund`."""
-        line = self._line
-        with line.lock:
+        queue = self._queue
+        with queue.lock:
             if self._leases.in_flight:
-                now = line.now()
+                now = queue.now()
                 self._leases.refunded()
-                if line.waiting:
-                    line.pump(now)
+                if queue.waiting:
+                    queue.dispatch(now)
                 self._after_an_end(now)
 
     def throttled(self, epoch: int, retry_after: float | None = None) -> None:
         """End a permit: the answer was 429; see `Limiter.throttled`. All processes pause."""
         leases = self._leases
         events: list[LimiterEvent] = []
-        with self._line.lock:
-            now = self._line.now()
+        with self._queue.lock:
+            now = self._queue.now()
             before = leases.free(now)
             if leases.in_flight:
                 leases.answered(now)
@@ -246,9 +246,9 @@ class RedisLimiter:
     def statistics(self) -> Budget:
         """Look at the budget, as far as this process knows it."""
         leases = self._leases
-        line = self._line
-        with line.lock:
-            now = line.now()
+        queue = self._queue
+        with queue.lock:
+            now = queue.now()
             alone = leases.alone
             return Budget(
                 tokens=leases.free(now),
@@ -257,10 +257,10 @@ class RedisLimiter:
                 effective_rate=leases.effective_rate if alone is None else alone.rate,
                 in_flight=leases.in_flight,
                 max_in_flight=self._max_in_flight,
-                waiting_interactive=line.waiting_in("interactive"),
-                waiting_background=line.waiting_in("background"),
-                estimated_wait=line.estimate("interactive", now),
-                estimated_wait_background=line.estimate("background", now),
+                waiting_interactive=queue.waiting_in("interactive"),
+                waiting_background=queue.waiting_in("background"),
+                estimated_wait=queue.estimate("interactive", now),
+                estimated_wait_background=queue.estimate("background", now),
                 paused_for=max(leases.resume_at - now, 0.0),
                 granted=leases.granted,
                 throttled=self._throttled,
@@ -273,14 +273,14 @@ class RedisLimiter:
 
     async def aclose(self) -> None:
         """Refuse everybody from now on; what was fetched and not used goes back to Redis."""
-        with self._line.lock:
+        with self._queue.lock:
             self._leases.resume_at = math.inf
-            self._line.close()
+            self._queue.close()
         await self._fetcher.aclose()
 
     def _after_an_end(self, now: float) -> None:
-        line = self._line
-        if line.waiting and (line.blocked or now >= line.due):
-            line.pump(now)
-        if line.waiting or self._fetcher.draining:
+        queue = self._queue
+        if queue.waiting and (queue.blocked or now >= queue.due):
+            queue.dispatch(now)
+        if queue.waiting or self._fetcher.draining:
             self._fetcher.call(now)

@@ -2,7 +2,7 @@
 What a process does while Redis is away: it keeps to its share, or refuses, or goes on as if alone.
 
 A circuit breaker: one task tries again now and then, and nobody else waits for Redis. Knows numbers
-and times, nothing of connections. Called by `Fetcher`, with the line's lock held.
+and times, nothing of connections. Called by `Fetcher`, with the queue's lock held.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import attrs
 
-from talkjs_async.limits._level import Tokens
+from talkjs_async.limits._level import Level
 from talkjs_async.redis._lease import Leases
 from talkjs_async.redis._script import Reply
 
@@ -116,7 +116,7 @@ class Outage:
         """Whether to refuse a caller at once: nothing may be granted, and nobody asks Redis now."""
         return self.reason is not None and leases.alone is None and now < self.retry_at
 
-    def _bucket(self, leases: Leases, now: float) -> Tokens:
+    def _bucket(self, leases: Leases, now: float) -> Level:
         """Make a bucket that is as good as empty: what was in Redis may be spent by others."""
         parts = self.processes if self.policy == "share" else 1
         burst = max(leases.burst // parts, 1)
@@ -130,11 +130,11 @@ class Outage:
             known = held - reserved / parts
         else:
             known = shared
-        return Tokens(
+        return Level(
             rate=self.rate / parts,
             burst=burst,
             max_in_flight=None,
-            floor=leases.floor // parts,
+            reserve=leases.reserve // parts,
             tokens=min(known, burst),
             now=now,
         )

@@ -3,13 +3,13 @@ The bucket inside Redis: what one script call does, asks and answers.
 
 Redis runs a script from start to end without anybody in between, and its own clock is the only one
 that all processes share. The bucket is one hash of about 300 bytes; its state is the moment at
-which it will be full again, as in `Tokens`. Times are in seconds. Knows nothing of connections.
+which it will be full again, as in `Level`. Times are in seconds. Knows nothing of connections.
 
 A token is charged when it is taken, because requests in flight cannot be counted across processes:
 one that is killed would never give its count back. An interactive process that finds no token
 reserves the next slots, which charges them. A background one gets a turn, a moment at which to ask
-again, which charges nothing: the floor is not its to promise away. So nobody asks in vain. What is
-owed to background, lest it starve, is reserved for it as well, out of the floor if need be.
+again, which charges nothing: the reserve is not its to promise away. So nobody asks in vain. What is
+owed to background, lest it starve, is reserved for it as well, out of the reserve if need be.
 """
 
 from __future__ import annotations
@@ -74,28 +74,28 @@ local granted, reserved, wait, members = 0, 0, 0, 0
 """
 
 _TAKE: Final = """
-local function free(floor)
+local function free(reserve)
   -- Redis's clock counts in microseconds: what lacks less than that is there.
-  return math.floor((now - s.full_at) / interval + capacity - floor + 0.00001)
+  return math.reserve((now - s.full_at) / interval + capacity - reserve + 0.00001)
 end
 
 if now < s.resume_at then
   wait = s.resume_at - now
 elseif a.want > 0 then
   s.full_at = math.max(s.full_at, now)
-  granted = math.max(0, math.min(a.want, free(a.floor)))
+  granted = math.max(0, math.min(a.want, free(a.reserve)))
   s.full_at = s.full_at + granted * interval
   if granted == a.want then
     -- While the bucket is half full, a busy process may fetch ahead.
-    local more = math.min(a.extra, free(math.max(a.floor, capacity / 2)))
+    local more = math.min(a.extra, free(math.max(a.reserve, capacity / 2)))
     if more > 0 then
       granted = granted + more
       s.full_at = s.full_at + more * interval
     end
   else
     local owed = a.background and s.owed >= 1
-    local floor = owed and 0 or a.floor
-    wait = math.max(0, s.full_at - now + (1 + floor - capacity) * interval)
+    local reserve = owed and 0 or a.reserve
+    wait = math.max(0, s.full_at - now + (1 + reserve - capacity) * interval)
     if a.background and not owed then
       local turn = math.max(s.turn_at, now + wait - interval, now)
         + math.min(a.slots, a.want - granted) * interval
@@ -104,8 +104,8 @@ elseif a.want > 0 then
         wait = turn - now
       end
     else
-      local most = owed and math.min(a.slots, math.floor(s.owed)) or a.slots
-      local soon = math.floor((a.horizon - wait) / interval) + 1
+      local most = owed and math.min(a.slots, math.reserve(s.owed)) or a.slots
+      local soon = math.reserve((a.horizon - wait) / interval) + 1
       reserved = math.max(0, math.min(most, a.want - granted, soon))
       s.full_at = s.full_at + reserved * interval
     end

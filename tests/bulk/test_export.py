@@ -125,8 +125,8 @@ async def test_conversations_are_read_through_both_budgets(
     emulator.limits = Limits(burst=100, initial_tokens=100, batch_burst=20, initial_batch_tokens=20)
     clock = emulator.clock
     talkjs = make_talkjs(
-        limiter=TokenBucket(burst=100, background_floor=0, clock=clock),
-        batch_limiter=TokenBucket(1.0, 20, background_floor=0, clock=clock),
+        limiter=TokenBucket(burst=100, background_reserve=0, clock=clock),
+        batch_limiter=TokenBucket(1.0, 20, background_reserve=0, clock=clock),
     )
     before = emulator.requests.total
 

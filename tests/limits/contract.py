@@ -43,7 +43,7 @@ class MakeLimiter(Protocol):
         rate: float = RATE,
         burst: int = 4,
         max_in_flight: int | None = None,
-        background_floor: int | None = 0,
+        background_reserve: int | None = 0,
     ) -> Limiter: ...
 
 
@@ -210,7 +210,7 @@ class LimiterContract:
     async def test_background_leaves_the_floor_to_interactive_callers(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
-        limiter = make_limiter(burst=10, background_floor=6)
+        limiter = make_limiter(burst=10, background_reserve=6)
 
         async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcd", lane="background")
@@ -227,7 +227,7 @@ class LimiterContract:
     async def test_background_gets_a_tenth_when_interactive_callers_want_everything(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
-        limiter = make_limiter(burst=10, background_floor=6)
+        limiter = make_limiter(burst=10, background_reserve=6)
         await use_up(limiter, 10)
 
         async with Callers(limiter, clock) as callers:
@@ -243,7 +243,7 @@ class LimiterContract:
     async def test_background_that_was_just_served_does_not_disturb_a_page_of_twenty_calls(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
-        limiter = make_limiter(burst=60, background_floor=20)
+        limiter = make_limiter(burst=60, background_reserve=20)
 
         async with Callers(limiter, clock) as callers:
             await callers.ask(*(f"b{n}" for n in range(45)), lane="background")

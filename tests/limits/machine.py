@@ -24,7 +24,7 @@ from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
 from talkjs_async.limits import Lane, Limiter
 from tests.limits.laws import ShakyClock
 
-RATE, BURST, FLOOR, CAP = 8.0, 24, 10, 12
+RATE, BURST, RESERVE, CAP = 8.0, 24, 10, 12
 
 INSTANT = 2**-14
 """Seconds in which everything happens that needs no waiting."""
@@ -130,7 +130,7 @@ class LimiterMachine(RuleBasedStateMachine):
         self.interactive_while_background_waits = 0
 
     def make(self, clock: ShakyClock) -> Limiter:
-        """Make the limiter with RATE, BURST, FLOOR and CAP."""
+        """Make the limiter with RATE, BURST, RESERVE and CAP."""
         raise NotImplementedError
 
     def waiting(self, lane: Lane) -> list[Caller]:
@@ -233,7 +233,7 @@ class LimiterMachine(RuleBasedStateMachine):
                 continue
             tokens = min(BURST, tokens + RATE * (_at(caller) - now)) - 1
             now = _at(caller)
-            below += caller.lane == "background" and tokens < FLOOR - RATE * self.held - 1e-6
+            below += caller.lane == "background" and tokens < RESERVE - RATE * self.held - 1e-6
         # Nobody starves: of ten grants it gets one, whatever is left.
         assert 9 * below <= self.interactive_while_background_waits
 

@@ -21,11 +21,11 @@ CAPS = st.sampled_from([None, 1, 2, 5, 20])
 def test_any_program_keeps_the_laws(
     backend: str, program: list[Step], rate: float, burst: int, cap: int | None, part: float
 ) -> None:
-    floor = int(burst * part)
+    reserve = int(burst * part)
 
     history = run(
         lambda clock: TokenBucket(
-            rate, burst, max_in_flight=cap, background_floor=floor, clock=clock
+            rate, burst, max_in_flight=cap, background_reserve=reserve, clock=clock
         ),
         program,
         rate=rate,
@@ -43,7 +43,9 @@ def test_whatever_the_network_does_the_server_never_refuses(
     backend: str, program: list[Step], rate: float, burst: int, cap: int | None
 ) -> None:
     history = run(
-        lambda clock: TokenBucket(rate, burst, max_in_flight=cap, background_floor=0, clock=clock),
+        lambda clock: TokenBucket(
+            rate, burst, max_in_flight=cap, background_reserve=0, clock=clock
+        ),
         program,
         rate=rate,
         burst=burst,

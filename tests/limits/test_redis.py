@@ -40,7 +40,7 @@ class TestRedisLimiter(LimiterContract):
             rate: float = RATE,
             burst: int = 4,
             max_in_flight: int | None = None,
-            background_floor: int | None = 0,
+            background_reserve: int | None = 0,
         ) -> RedisLimiter:
             return RedisLimiter(
                 client,
@@ -48,7 +48,7 @@ class TestRedisLimiter(LimiterContract):
                 rate=rate,
                 burst=burst,
                 max_in_flight=max_in_flight,
-                background_floor=background_floor,
+                background_reserve=background_reserve,
                 margin=0.0,
                 clock=clock,
             )
@@ -89,7 +89,7 @@ def test_any_program_keeps_the_laws(
             rate=rate,
             burst=burst,
             max_in_flight=cap,
-            background_floor=int(burst * part),
+            background_reserve=int(burst * part),
             margin=0.0,
             clock=clock,
         ),

@@ -166,7 +166,7 @@ async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
     redis_server: RedisServer, app_id: str
 ) -> None:
     bucket = {"interval": 1.0, "capacity": 10.0, "epoch": 0, "recovery": 0.001}
-    wish = {"want": 3, "extra": 0, "floor": 0, "background": False, "slots": 2, "horizon": 2.0}
+    wish = {"want": 3, "extra": 0, "reserve": 0, "background": False, "slots": 2, "horizon": 2.0}
     report = {"debit": 0, "away": 0, "grace": 0, "new_generation": "g"}
     values = bucket | wish | report
 
@@ -188,7 +188,13 @@ async def test_background_of_one_leaves_the_floor_to_interactive_calls_of_the_ot
 ) -> None:
     clock = VirtualClock()
     with redis.Redis.from_url(redis_server.url) as client:
-        options = {"url": client, "rate": 1.0, "burst": 50, "background_floor": 20, "clock": clock}
+        options = {
+            "url": client,
+            "rate": 1.0,
+            "burst": 50,
+            "background_reserve": 20,
+            "clock": clock,
+        }
         bulk, people = (make_limiter(**options, max_in_flight=None) for _ in range(2))
         async with anyio.create_task_group() as tasks:
             for _ in range(100):
@@ -208,7 +214,13 @@ async def test_background_of_one_gets_a_tenth_when_the_other_wants_everything(
 ) -> None:
     clock = VirtualClock()
     with redis.Redis.from_url(redis_server.url) as client:
-        options = {"url": client, "rate": 9.0, "burst": 50, "background_floor": 20, "clock": clock}
+        options = {
+            "url": client,
+            "rate": 9.0,
+            "burst": 50,
+            "background_reserve": 20,
+            "clock": clock,
+        }
         bulk, people = (make_limiter(**options, max_in_flight=None) for _ in range(2))
         async with anyio.create_task_group() as tasks:
             for _ in range(2000):
@@ -435,7 +447,7 @@ def fork_and_count(limiter: RedisLimiter) -> int:
         ("rate", {"rate": float("nan")}),
         ("burst", {"burst": 0}),
         ("max_in_flight", {"max_in_flight": 0}),
-        ("background_floor", {"background_floor": 600}),
+        ("background_reserve", {"background_reserve": 600}),
         ("margin", {"margin": 600.0}),
         ("margin", {"margin": float("nan")}),
     ],

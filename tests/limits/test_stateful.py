@@ -13,7 +13,7 @@ from talkjs_async.limits import Limiter, TokenBucket
 from talkjs_async.redis import RedisLimiter
 from talkjs_async.redis._lease import HOLD
 from tests.limits.laws import ShakyClock
-from tests.limits.machine import BURST, CAP, FLOOR, RATE, LimiterMachine
+from tests.limits.machine import BURST, CAP, RATE, RESERVE, LimiterMachine
 from tests.limits.redis_server import RedisServer
 
 BACKENDS = pytest.mark.parametrize("loop", ["asyncio", "trio"])
@@ -31,7 +31,9 @@ def test_a_token_bucket_keeps_the_contract(loop: str) -> None:
         backend = loop
 
         def make(self, clock: ShakyClock) -> Limiter:
-            return TokenBucket(RATE, BURST, max_in_flight=CAP, background_floor=FLOOR, clock=clock)
+            return TokenBucket(
+                RATE, BURST, max_in_flight=CAP, background_reserve=RESERVE, clock=clock
+            )
 
     run_state_machine_as_test(Machine, settings=SETTINGS)
 
@@ -51,7 +53,7 @@ def test_a_budget_in_redis_keeps_the_contract(redis_server: RedisServer, loop: s
                     rate=RATE,
                     burst=BURST,
                     max_in_flight=CAP,
-                    background_floor=FLOOR,
+                    background_reserve=RESERVE,
                     margin=0.0,
                     clock=clock,
                 )

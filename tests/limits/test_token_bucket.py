@@ -34,13 +34,13 @@ def maker(clock: Clock) -> MakeLimiter:
         rate: float = RATE,
         burst: int = 4,
         max_in_flight: int | None = None,
-        background_floor: int | None = 0,
+        background_reserve: int | None = 0,
     ) -> TokenBucket:
         return TokenBucket(
             rate,
             burst,
             max_in_flight=max_in_flight,
-            background_floor=background_floor,
+            background_reserve=background_reserve,
             clock=clock,
         )
 
@@ -161,10 +161,10 @@ class TestArguments:
         with pytest.raises(ConfigurationError, match=r"^max_in_flight: "):
             TokenBucket(max_in_flight=cap)
 
-    @pytest.mark.parametrize("floor", [-1, 600, 601, float("nan"), "1", []])
-    def test_a_floor_outside_the_bucket_is_refused(self, floor: Any) -> None:
-        with pytest.raises(ConfigurationError, match=r"^background_floor: "):
-            TokenBucket(background_floor=floor)
+    @pytest.mark.parametrize("reserve", [-1, 600, 601, float("nan"), "1", []])
+    def test_a_floor_outside_the_bucket_is_refused(self, reserve: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"^background_reserve: "):
+            TokenBucket(background_reserve=reserve)
 
     @pytest.mark.parametrize("tokens", [601, float("nan"), float("inf"), -float("inf"), "9", []])
     def test_more_tokens_than_fit_are_refused(self, tokens: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.limits import Lane
-from talkjs_async.limits._level import DRIFT, Tokens, pause_of
+from talkjs_async.limits._level import DRIFT, Level, pause_of
 
 FULL_RATE = 9.0 * (1 - DRIFT)
 
@@ -20,16 +20,16 @@ def bucket(
     rate: float = 9.0,
     burst: int = 600,
     max_in_flight: int | None = None,
-    floor: int | None = None,
+    reserve: int | None = None,
     tokens: float | None = None,
     now: float = 1000.0,
-) -> Tokens:
-    return Tokens(
-        rate=rate, burst=burst, max_in_flight=max_in_flight, floor=floor, tokens=tokens, now=now
+) -> Level:
+    return Level(
+        rate=rate, burst=burst, max_in_flight=max_in_flight, reserve=reserve, tokens=tokens, now=now
     )
 
 
-def grant(tokens: Tokens, count: int = 1) -> None:
+def grant(tokens: Level, count: int = 1) -> None:
     for _ in range(count):
         tokens.take("interactive")
 
@@ -86,7 +86,7 @@ class TestSettlement:
     def test_what_is_due_agrees_with_what_is_free(
         self, steps: list[tuple[float, bool]], burst: int, rate: float
     ) -> None:
-        tokens = bucket(rate=rate, burst=burst, floor=0)
+        tokens = bucket(rate=rate, burst=burst, reserve=0)
         now = 1000.0
 
         for seconds, takes in steps:
@@ -103,13 +103,13 @@ class TestSettlement:
 
 
 class TestReserves:
-    @pytest.mark.parametrize(("burst", "floor"), [(600, 30), (500, 25), (19, 0), (1, 0)])
-    def test_background_leaves_a_twentieth_of_the_burst(self, burst: int, floor: int) -> None:
+    @pytest.mark.parametrize(("burst", "reserve"), [(600, 30), (500, 25), (19, 0), (1, 0)])
+    def test_background_leaves_a_twentieth_of_the_burst(self, burst: int, reserve: int) -> None:
         tokens = bucket(burst=burst)
 
         need, _ = tokens.lanes["background"]
 
-        assert 1 + floor == need
+        assert 1 + reserve == need
 
     @pytest.mark.parametrize(
         ("cap", "places"), [(20, 16), (5, 4), (4, 4), (1, 1), (None, math.inf)]
@@ -126,7 +126,7 @@ class TestReserves:
         [("interactive", False, 0), ("background", False, 3), ("background", True, 0)],
     )
     def test_no_reserve_counts_for_whoever_is_owed(self, lane: Lane, owed: bool, left: int) -> None:
-        tokens = bucket(burst=10, floor=3)
+        tokens = bucket(burst=10, reserve=3)
 
         while tokens.due(lane, 1000.0, owed=owed) <= 1000.0:
             tokens.take("interactive")
@@ -165,9 +165,9 @@ class TestAfterA429:
         assert pytest.approx(600 - 1.0 * FULL_RATE) == capacities[1]
         assert 570 == capacities[-1]
 
-    @pytest.mark.parametrize(("burst", "floor"), [(1, 0), (2, 1), (10, 9)])
-    def test_the_margin_never_shuts_background_out(self, burst: int, floor: int) -> None:
-        tokens = bucket(burst=burst, floor=floor)
+    @pytest.mark.parametrize(("burst", "reserve"), [(1, 0), (2, 1), (10, 9)])
+    def test_the_margin_never_shuts_background_out(self, burst: int, reserve: int) -> None:
+        tokens = bucket(burst=burst, reserve=reserve)
 
         for n in range(10):
             tokens.drain(1000.0 + 10_000 * n, 0.0)

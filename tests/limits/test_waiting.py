@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from talkjs_async.emulator import VirtualClock
-from talkjs_async.limits._waiter import kind_here
+from talkjs_async.limits._waiter import waiter_type_here
 
 pytestmark = pytest.mark.anyio
 
@@ -20,5 +20,5 @@ async def test_a_trio_that_another_thread_is_just_importing_is_not_running(
     half = ModuleType("trio")
     monkeypatch.setitem(sys.modules, "trio", half)
 
-    assert "Asyncio" in kind_here(system_clock=False).__name__
+    assert "Asyncio" in waiter_type_here(system_clock=False).__name__
     await VirtualClock().sleep(1.0)
