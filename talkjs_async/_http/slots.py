@@ -22,7 +22,7 @@ from talkjs_async._http.connection import open_client
 from talkjs_async._http.engine import Engine, engine_of
 from talkjs_async._http.per_loop import PerLoop
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits._level import IN_FLIGHT
+from talkjs_async.limits._settings import IN_FLIGHT
 
 if TYPE_CHECKING:
     import httpx

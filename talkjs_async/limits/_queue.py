@@ -1,9 +1,9 @@
 """
 The queue in front of a budget: two lanes, strict order, direct hand-off, one timer.
 
-Knows who waits and for how long, nothing of where tokens come from: that is a `TokenSource`. However
-many callers wait, only one of them, the leader, watches the clock; a token is handed to the caller
-whose turn it is, so nobody wakes up in vain and nobody can overtake.
+Knows who waits and for how long, nothing of where tokens come from: that is a `TokenSource`.
+However many callers wait, only one of them, the leader, watches the clock; a token is handed to the
+caller whose turn it is, so no caller wakes up in vain and none can overtake.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from talkjs_async.limits._waiter import (
     WAITING,
     Timer,
     Waiter,
-    waiter_type_here,
 )
+from talkjs_async.limits._waiter_types import waiter_type_here
 
 SLACK: Final = 1e-6
 """Seconds that we wake after the moment computed, so that rounding never makes it too early."""
@@ -156,22 +156,22 @@ class Queue:
 
     __slots__ = (
         "_again",
-        "_timer",
-        "_timer_at",
         "_background",
         "_clock",
         "_deadlines",
+        "_dispatching",
         "_interactive",
         "_last",
         "_leader",
         "_monotonic",
         "_offset",
         "_owed",
-        "_dispatching",
         "_queues",
         "_reason",
         "_source",
         "_system_clock",
+        "_timer",
+        "_timer_at",
         "blocked",
         "closed",
         "due",

@@ -6,10 +6,8 @@ Knows event loops, nothing of tokens or queues. Called by `Queue`, with its lock
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -139,34 +137,3 @@ class Timer(ABC):
     @abstractmethod
     def serves(self, waiter: Waiter) -> bool:
         """Tell whether it is still to fire, in the event loop of *waiter*."""
-
-
-def waiter_type_here(*, system_clock: bool) -> type[Waiter]:
-    """
-    The kind of waiter for the event loop that runs.
-
-    Args:
-        system_clock: Whether the event loop's own timers tell the limiter's time.
-    """
-    # Another thread may be importing trio this very moment: what is half there is not running.
-    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
-    if getattr(lowlevel, "in_trio_run", bool)():
-        return _trio_type()
-    return _asyncio_types()[system_clock]
-
-
-@cache
-def _trio_type() -> type[Waiter]:
-    from talkjs_async.limits._waiter_trio import TrioWaiter  # noqa: PLC0415
-
-    return TrioWaiter
-
-
-@cache
-def _asyncio_types() -> tuple[type[Waiter], type[Waiter]]:
-    from talkjs_async.limits._waiter_asyncio import (  # noqa: PLC0415
-        AsyncioWaiter,
-        TimerWaiter,
-    )
-
-    return AsyncioWaiter, TimerWaiter

@@ -21,7 +21,8 @@ from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.limits._level import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._queue import Queue
-from talkjs_async.limits._waiter import PollingWaiter, waiter_type_here
+from talkjs_async.limits._waiter import PollingWaiter
+from talkjs_async.limits._waiter_types import waiter_type_here
 from talkjs_async.redis._lease import HOLD, Leases
 from talkjs_async.redis._outage import GRACE, SLOTS, Outage
 from talkjs_async.redis._script import DRAIN, TAKE, Reply, Script, TooLate, argument, read

@@ -32,8 +32,8 @@ class Leases:
     """
     The source of tokens of one process.
 
-    Tokens that were taken for interactive callers may come out of the reserve, so background may not
-    have them; tokens that were taken for background are good for everybody.
+    Tokens that were taken for interactive callers may come out of the reserve, so background may
+    not have them; tokens that were taken for background are good for both lanes.
 
     Attributes:
         burst: Tokens of the full bucket.
@@ -65,14 +65,14 @@ class Leases:
         "debit",
         "effective_rate",
         "epoch",
-        "reserve",
+        "grace",
         "granted",
         "in_flight",
         "interval",
         "lanes",
         "missing",
-        "grace",
         "rate",
+        "reserve",
         "resume_at",
     )
 

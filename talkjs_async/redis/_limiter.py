@@ -17,17 +17,10 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
 from talkjs_async.limits._forks import call_after_fork
-from talkjs_async.limits._level import (
-    DEBT,
-    DOCUMENTED,
-    IN_FLIGHT,
-    check_call,
-    check_limits,
-    is_within,
-    pause_of,
-)
+from talkjs_async.limits._level import DEBT, pause_of
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._queue import Queue
+from talkjs_async.limits._settings import DOCUMENTED, IN_FLIGHT, check_call, check_limits, is_within
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.redis._fetcher import Fetcher
 from talkjs_async.redis._lease import Leases
@@ -81,8 +74,8 @@ class RedisLimiter:
             burst: Requests that it allows at once after a pause. None: what TalkJS documents.
             max_in_flight: How many requests of this process may be on their way at a time. None for
                 no bound.
-            background_reserve: Tokens that the lane "background" may not touch, in any process. None
-                for a twentieth of *burst*.
+            background_reserve: Tokens that the lane "background" may not touch, in any process.
+                None for a twentieth of *burst*.
             margin: Tokens of *burst* that stay unused. None to learn them.
             on_outage: While Redis is away, "share": use the rate divided by the number of
                 processes, without a burst; "closed": raise LimiterUnavailable; "open": use all of

@@ -8,8 +8,8 @@ which it will be full again, as in `Level`. Times are in seconds. Knows nothing 
 A token is charged when it is taken, because requests in flight cannot be counted across processes:
 one that is killed would never give its count back. An interactive process that finds no token
 reserves the next slots, which charges them. A background one gets a turn, a moment at which to ask
-again, which charges nothing: the reserve is not its to promise away. So nobody asks in vain. What is
-owed to background, lest it starve, is reserved for it as well, out of the reserve if need be.
+again, which charges nothing: the reserve is not its to promise away. So no process asks in vain.
+What is owed to background, lest it starve, is kept for it as well, out of the reserve if need be.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from talkjs_async.emulator import VirtualClock
-from talkjs_async.limits._waiter import waiter_type_here
+from talkjs_async.limits._waiter_types import waiter_type_here
 
 pytestmark = pytest.mark.anyio
 
