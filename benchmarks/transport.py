@@ -35,7 +35,7 @@ LIBRARIES = {"httpx": "httpx", "httpx2": "httpx2", "aiohttp": "httpx_aiohttp"}
 
 async def slots(stack: AsyncExitStack, url: str, engine: str, size: int) -> Call:
     """Our connections, used as the pipeline uses them."""
-    from talkjs_async._http.slots import connections_for
+    from talkjs_async._http.connections import connections_for
 
     connections = connections_for(engine, tls=url.startswith("https"), size=size)
     stack.push_async_callback(connections.aclose)
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", help="a contender, as the table names it")
     options = parser.parse_args(arguments)
     if options.slots is None:
-        from talkjs_async._http.slots import SLOTS
+        from talkjs_async._core.options import SLOTS
 
         options.slots = [SLOTS]
     if options.smoke:

@@ -12,13 +12,14 @@ from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
+    SLOTS,
     checked_url,
     checked_wait,
     timeouts,
 )
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._http.slots import connections_for
+from talkjs_async._http.connections import connections_for
 from talkjs_async.limits import TokenBucket
 from talkjs_async.limits._forwarder import Relay
 from talkjs_async.resources.anonymous import Anonymous
@@ -69,6 +70,7 @@ class AnonymousProjects(Anonymous):
         self._connections = connections_for(
             engine,
             tls=base_url.startswith("https:"),
+            size=SLOTS,
             http_client=http_client,
             transport=transport,
         )

@@ -18,6 +18,7 @@ from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
+    SLOTS,
     checked_lane,
     checked_limiter,
     checked_url,
@@ -28,7 +29,7 @@ from talkjs_async._core.options import (
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import UNSET, Unset
-from talkjs_async._http.slots import connections_for
+from talkjs_async._http.connections import connections_for
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
@@ -146,6 +147,7 @@ class AsyncTalkJS:
             connections=connections_for(
                 engine,
                 tls=base_url.startswith("https:"),
+                size=SLOTS,
                 http_client=http_client,
                 transport=transport,
             ),

@@ -8,8 +8,9 @@ handshake, which httpcore loses track of (it stays open until the garbage collec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+import anyio
 import anyio.to_thread
 from anyio.lowlevel import current_token
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     import httpcore
     import httpx
+
+
+_CLOSING_TAKES_AT_MOST: Final = 1.0
+"""Seconds. Closing is one step of the event loop; the bound is for a transport that misbehaves."""
 
 
 async def open_client(engine: Engine, *, tls: bool, keepalive: float) -> httpx.AsyncClient:
@@ -48,6 +53,13 @@ async def open_client(engine: Engine, *, tls: bool, keepalive: float) -> httpx.A
         return _through_proxies(engine, context, keepalive)
     transport: Any = OneConnection(engine, context, keepalive)
     return engine.AsyncClient(transport=transport, trust_env=False)
+
+
+async def close_client(client: httpx.AsyncClient) -> None:
+    """Close *client*, also when the call that used it was cancelled."""
+    # Shielded: the usual reason to be here is a cancelled call, and its socket must go.
+    with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
+        await client.aclose()
 
 
 class OneConnection:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from talkjs_async._http.slots import Connections, connections_for
+from talkjs_async._core.options import SLOTS
+from talkjs_async._http.connections import Connections, connections_for
 from tests.core.server import Server
 
 Connect = Callable[..., Connections]
@@ -26,8 +27,10 @@ async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connections_for`, closed after the test: trio warns of what is left to the collector."""
     async with AsyncExitStack() as opened:
 
-        def make(engine: str, *, tls: bool = False, **options: Any) -> Connections:
-            connections = connections_for(engine, tls=tls, **options)
+        def make(
+            engine: str, *, tls: bool = False, size: int = SLOTS, **options: Any
+        ) -> Connections:
+            connections = connections_for(engine, tls=tls, size=size, **options)
             opened.push_async_callback(connections.aclose)
             return connections
 

@@ -8,7 +8,7 @@ from random import Random
 import anyio
 import pytest
 
-from talkjs_async._http.slots import Connections
+from talkjs_async._http.connections import Connections
 from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 from tests.core.conftest import Connect
 from tests.core.server import Server

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from talkjs_async._http import engine as engine_module
+from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine, engine_of
-from talkjs_async._http.slots import Connections
 from talkjs_async.errors import (
     ConfigurationError,
     ConnectFailed,

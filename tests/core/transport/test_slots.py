@@ -23,8 +23,11 @@ from anyio.lowlevel import current_token
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from talkjs_async._http.connections import Connections, connections_for
 from talkjs_async._http.engine import Engine
-from talkjs_async._http.slots import Connections, Gate, Places, Slots, connections_for
+from talkjs_async._http.gate import Gate
+from talkjs_async._http.semaphore import Semaphore
+from talkjs_async._http.slots import Slots
 from talkjs_async.errors import ConfigurationError
 from tests.core.conftest import Connect
 from tests.core.server import Server
@@ -212,7 +215,7 @@ class TestOneConnection:
         library = Engine(engine)
         connections = Connections(
             library,
-            lambda: Slots(library, tls=False, keepalive=30, now=lambda: time),
+            lambda: Slots(library, tls=False, size=40, keepalive=30, now=lambda: time),
             ends_with_loop=True,
         )
         async with anyio.create_task_group() as tasks:
@@ -247,7 +250,7 @@ class TestQueue:
         assert ["/hold", "/hold?1", "/hold?2", "/hold?3", "/hold?4", "/hold?5"] == server.seen
 
     async def test_a_free_place_is_taken_without_a_task_switch(self) -> None:
-        places = Places(1)
+        places = Semaphore(1)
         steps: list[str] = []
 
         async def other() -> None:
@@ -261,7 +264,7 @@ class TestQueue:
         assert ["taken", "other task"] == steps
 
     async def test_a_cancelled_waiter_leaves_the_queue(self) -> None:
-        places = Places(1)
+        places = Semaphore(1)
         await places.take()
         with anyio.move_on_after(0):
             await places.take()
@@ -271,7 +274,7 @@ class TestQueue:
         assert places.all_free
 
     async def test_a_place_granted_to_a_call_that_is_cancelled_goes_to_the_next(self) -> None:
-        places = Places(1)
+        places = Semaphore(1)
         await places.take()
         first = anyio.CancelScope()
         arrived: set[int] = set()
@@ -300,7 +303,7 @@ class TestQueue:
     async def test_places_go_to_who_waits_longest_whatever_happens(
         self, count: int, events: list[Event]
     ) -> None:
-        places = Places(count)
+        places = Semaphore(count)
         scopes: list[anyio.CancelScope] = []
         arrived: list[int] = []
         waiting: list[int] = []
@@ -379,7 +382,7 @@ class TestLoops:
     def test_one_object_serves_one_event_loop_after_the_other(
         self, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False)
+        connections = connections_for(engine, tls=False, size=40)
 
         statuses = [
             anyio.run(get, connections, f"{server.url}/ok", backend=backend)
@@ -393,7 +396,7 @@ class TestLoops:
     def test_it_can_be_closed_in_one_event_loop_and_used_in_the_next(
         self, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False)
+        connections = connections_for(engine, tls=False, size=40)
 
         async def use_and_close() -> int:
             status = await get(connections, f"{server.url}/ok")
@@ -406,7 +409,7 @@ class TestLoops:
     def test_threads_with_event_loops_of_their_own_may_share_it(
         self, engine: str, server: Server
     ) -> None:
-        connections = connections_for(engine, tls=False)
+        connections = connections_for(engine, tls=False, size=40)
         statuses: list[int] = []
 
         async def call_ten_times() -> None:

@@ -1,0 +1,155 @@
+"""
+Where the pipeline gets its connections from: borrowed for one request, given back after it.
+
+Chooses between slots of our own and a client or transport of the user's. Knows nothing of TalkJS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+from talkjs_async._http.engine import Engine, engine_of
+from talkjs_async._http.gate import Gate
+from talkjs_async._http.per_loop import PerLoop
+from talkjs_async._http.slots import Slots
+from talkjs_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpx
+
+INJECTED: Final = 20
+"""
+Calls in flight through a client that was injected: the idle connections that a pool of httpx keeps.
+
+With more calls than that, it closes and opens connections all the time.
+"""
+
+
+class Pool(Protocol):
+    """Clients of one event loop."""
+
+    async def take(self) -> httpx.AsyncClient:
+        """Wait for a slot, first come, first served, and get a client for ONE request."""
+        ...
+
+    async def give_back(self, client: httpx.AsyncClient, *, intact: bool) -> None:
+        """End the loan. *intact*: the exchange ended with an answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """Refuse who waits or comes, and close what is idle now and the rest when it is back."""
+        ...
+
+
+@final
+class Connections:
+    """
+    Where the pipeline gets its connections from.
+
+    Works in any number of event loops, one after the other or in threads.
+
+    Attributes:
+        engine: The library whose clients are lent, loaded at the latest by the first loan.
+        pools: What is open, by event loop.
+    """
+
+    __slots__ = ("engine", "pools")
+
+    def __init__(
+        self, engine: Engine, make_pool: Callable[[], Pool], *, ends_with_loop: bool
+    ) -> None:
+        self.engine: Engine = engine
+        self.pools: PerLoop[Pool] = PerLoop(make_pool, ends_with_loop=ends_with_loop)
+
+    def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        """
+        Wait for a slot, first come, first served, and get a client that may send ONE request now.
+
+        Only the exchange belongs into the block: an exception that leaves it costs the connection.
+
+        Raises:
+            ConfigurationError: Closed in this event loop, or the engine cannot be used.
+        """
+        return _Loan(self.pools)
+
+    async def aclose(self) -> None:
+        """
+        Close what this event loop has open, for good: calls that wait or come are refused.
+
+        Calls under way end by themselves. Other event loops close theirs when they end.
+        """
+        await self.pools.aclose()
+
+
+def connections_for(
+    engine: str,
+    *,
+    tls: bool,
+    http_client: httpx.AsyncClient | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    size: int,
+) -> Connections:
+    """
+    Choose how requests travel.
+
+    Args:
+        engine: Name of the library. An *http_client* brings its own, and so does a *transport* of
+            httpx2.
+        tls: Whether the base URL is https://.
+        http_client: A client of the user's, used as it is and never closed.
+        transport: A transport of the user's. `aclose` closes it, the end of an event loop does not:
+            it may hold nothing, as the emulator's, and then nobody need close anything.
+        size: Calls in flight per event loop, unless an *http_client* is given: then INJECTED.
+    """
+    if http_client is not None and transport is not None:
+        raise ConfigurationError("transport", "give either this or http_client, not both")
+    if http_client is not None:
+        given = http_client
+        library = engine_of(http_client, argument="http_client", base="AsyncClient")
+        return Connections(
+            library, lambda: Gate(given, owned=False, size=INJECTED), ends_with_loop=False
+        )
+    if transport is not None:
+        library = engine_of(transport, argument="transport", base="AsyncBaseTransport")
+        if engine == "httpx2":
+            # A transport may serve both libraries, as the emulator's does.
+            library = Engine(engine)
+            library.load()
+        return Connections(
+            library,
+            lambda: Gate(
+                library.AsyncClient(transport=transport, trust_env=False), owned=True, size=size
+            ),
+            ends_with_loop=False,
+        )
+    chosen = Engine(engine)
+    return Connections(chosen, lambda: Slots(chosen, tls=tls, size=size), ends_with_loop=True)
+
+
+@final
+class _Loan:
+    """`async with` around one exchange."""
+
+    __slots__ = ("_client", "_pool", "_pools")
+
+    _client: httpx.AsyncClient
+    _pool: Pool
+
+    def __init__(self, pools: PerLoop[Pool]) -> None:
+        self._pools = pools
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        self._pool = await self._pools.get()
+        self._client = await self._pool.take()
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._pool.give_back(self._client, intact=kind is None)
