@@ -10,7 +10,7 @@ Start with `AsyncTalkJS`. Optional parts have a module of their own, named after
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from talkjs_async._version import __version__
 
 if TYPE_CHECKING:
     from talkjs_async._core.call import Call
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     )
     from talkjs_async.identity import one_on_one_id
     from talkjs_async.limits import Budget, Limiter, TokenBucket
-    from talkjs_async.models.app import AnonymousProject, App, Theme
+    from talkjs_async.models.anonymous import AnonymousProject
+    from talkjs_async.models.app import App
     from talkjs_async.models.content import (
         ContentBlock,
         FileBlock,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from talkjs_async.models.participants import Participation
     from talkjs_async.models.presences import Presence, PresenceSession, UserSession
     from talkjs_async.models.reactions import Reaction
+    from talkjs_async.models.themes import Theme
     from talkjs_async.models.users import User, UserInput
     from talkjs_async.webhooks import Webhooks
 
@@ -156,7 +158,8 @@ _MODULES = {
     "client": ["AsyncTalkJS"],
     "errors": __all__[__all__.index("APIError") :],
     "limits": ["Budget", "Limiter", "TokenBucket"],
-    "models.app": ["AnonymousProject", "App", "Theme"],
+    "models.anonymous": ["AnonymousProject"],
+    "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
     "models.filters": ["Filter", "equals", "exists", "one_of"],
@@ -175,6 +178,7 @@ _MODULES = {
     "models.participants": ["Participation"],
     "models.presences": ["Presence", "PresenceSession", "UserSession"],
     "models.reactions": ["Reaction"],
+    "models.themes": ["Theme"],
     "models.users": ["User", "UserInput"],
     "identity": ["one_on_one_id"],
     "webhooks": ["Webhooks"],

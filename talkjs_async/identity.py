@@ -15,8 +15,9 @@ import re
 from typing import NoReturn
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import is_id
-from talkjs_async.auth import TOKEN_LIFETIME, Signer
+from talkjs_async.auth import TOKEN_LIFETIME
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._arguments import is_number
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 
-from talkjs_async import __version__
+from talkjs_async._version import __version__
 from talkjs_async.telemetry import AttemptEnded, Event
 
 _NANOSECONDS: Final = 1_000_000_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async import AppTokenAuth, ConfigurationError, SecretKeyAuth
-from talkjs_async.auth import Signer
+from talkjs_async._core.signer import Signer
 
 KEY = "sk_test_of_more_than_thirty_two_bytes_for_pyjwt"
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async import errors
+from talkjs_async._core.classify import classify
 from talkjs_async.errors import (
     APIError,
     BadRequest,
@@ -27,7 +28,6 @@ from talkjs_async.errors import (
     TalkJSError,
     Unauthorized,
     WebhookError,
-    classify,
 )
 
 EXAMPLES = [

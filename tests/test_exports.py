@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import talkjs_async
@@ -105,7 +106,7 @@ def test_the_version_is_said_once_and_the_changelog_knows_it() -> None:
     releases = re.findall(r"^## \[?v?(\d+\.\d+\.\d+)\]?", changelog, re.MULTILINE)
     newest = releases[0] if releases else None
 
-    assert PROJECT["version"] == talkjs_async.__version__
+    assert version("talkjs-async") == talkjs_async.__version__
     # What is not released yet stands under "Unreleased", and the version is already the next one.
     assert newest == talkjs_async.__version__ or "## Unreleased\n" in changelog
     assert releases == sorted(releases, key=lambda v: tuple(map(int, v.split("."))), reverse=True)

@@ -10,8 +10,8 @@ import math
 from typing import Final
 from urllib.parse import urlsplit
 
-from talkjs_async import __version__
 from talkjs_async._core.call import Lane
+from talkjs_async._version import __version__
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Limiter
 from talkjs_async.limits._settings import IN_FLIGHT, is_within

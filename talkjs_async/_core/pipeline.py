@@ -16,12 +16,13 @@ import attrs
 
 from talkjs_async._core import codec
 from talkjs_async._core.call import Bucket, Call, Chunks, Lane, Upload, nothing, target
+from talkjs_async._core.classify import classify
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
 from talkjs_async.auth import Auth
-from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError, classify
+from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError
 from talkjs_async.limits import Limiter
 from talkjs_async.telemetry import AttemptEnded, Hook, RetryScheduled, emit
 

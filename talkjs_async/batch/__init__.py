@@ -21,6 +21,7 @@ import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.classify import classify
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import Patience
 from talkjs_async.batch._charges import PayingForEach, charges_of
@@ -30,7 +31,6 @@ from talkjs_async.errors import (
     OutcomeUnknown,
     TalkJSError,
     TransportError,
-    classify,
 )
 from talkjs_async.models._field_types import mismatch
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from talkjs_async import __version__
+from talkjs_async._version import __version__
 from talkjs_async.cli._settings import PROGRAM, Settings
 
 _HELP: Final = frozenset({"-h", "--help"})

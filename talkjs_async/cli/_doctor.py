@@ -18,9 +18,9 @@ import anyio
 import attrs
 import httpx
 
-from talkjs_async import __version__
 from talkjs_async._core.options import DEFAULT_BASE_URL
 from talkjs_async._core.retry import RetryPolicy
+from talkjs_async._version import __version__
 from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, TalkJSError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from talkjs_async._core.call import Call, path
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async.models.app import AnonymousProject
+from talkjs_async.models.anonymous import AnonymousProject
 
 
 class Anonymous(Resource):

@@ -8,12 +8,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from talkjs_async.errors import DecodeError
-from talkjs_async.models.app import AnonymousProject, App, Theme
+from talkjs_async.models.anonymous import AnonymousProject
+from talkjs_async.models.app import App
 from talkjs_async.models.conversations import Conversation, UserConversation
 from talkjs_async.models.messages import Attachment, Location, Message, SentMessage
 from talkjs_async.models.participants import Participation
 from talkjs_async.models.presences import Presence, PresenceSession, UserSession
 from talkjs_async.models.reactions import Reaction
+from talkjs_async.models.themes import Theme
 from talkjs_async.models.users import User
 
 TEXT = st.text(max_size=8)

@@ -10,10 +10,12 @@ import pytest
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.models.app import AnonymousProject, App, AppInput, Theme, read_themes
+from talkjs_async.models.anonymous import AnonymousProject
+from talkjs_async.models.app import App, AppInput
 from talkjs_async.models.files import FileDetails, read_file_token
 from talkjs_async.models.imports import ImportedMessage
 from talkjs_async.models.notifications import EmailSettings, NotificationInput, SmsSettings
+from talkjs_async.models.themes import Theme, read_themes
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, NotFound
 from talkjs_async.emulator import Emulator
-from talkjs_async.models.app import Theme
+from talkjs_async.models.themes import Theme
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,153 @@
+"""
+Ten calls become one request, and its answer becomes theirs. Pure.
+
+Source: TalkJS documentation, REST API, Batch (read 2026-11-22): at most 10 operations `[number,
+method, path, payload?, options?]`, in any order; answers `[number, status, body]`; a budget of its
+own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from copy import copy
+from functools import partial
+from typing import Any, Final, Literal, TypeVar, overload
+
+import anyio
+import attrs
+
+from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.classify import classify
+from talkjs_async._core.pipeline import Pipeline
+from talkjs_async._core.retry import Patience
+from talkjs_async.batch._charges import PayingForEach, charges_of
+from talkjs_async.errors import (
+    APIError,
+    ConfigurationError,
+    OutcomeUnknown,
+    TalkJSError,
+    TransportError,
+)
+from talkjs_async.models._field_types import mismatch
+
+MOST_OPERATIONS: Final = 10
+"""Documented; the eleventh makes TalkJS refuse them all."""
+
+
+@attrs.frozen
+class Reply:
+    """
+    TalkJS's answer to one operation.
+
+    Attributes:
+        status: As if it had been a request of its own.
+        data: Parsed JSON.
+    """
+
+    status: int
+    data: Any
+
+
+def check_batchable(calls: Sequence[Call[Any]]) -> None:
+    """
+    Refuse what a batch cannot carry.
+
+    Raises:
+        ConfigurationError: A call is none, uploads a file, is a batch itself, does not belong to an
+            app, or has a query without being a GET.
+    """
+    for index, call in enumerate(calls):
+        if not isinstance(call, Call):
+            raise ConfigurationError(
+                f"calls[{index}]",
+                f"must be made by call_of(method, ...), not {type(call).__name__}.",
+            )
+        if not call.batchable or (call.query and call.method != "GET"):
+            raise ConfigurationError(
+                f"calls[{index}]",
+                f"{call.method} {call.path} cannot be part of a batch: send it by itself.",
+            )
+
+
+def encode(
+    calls: Sequence[Call[Any]], *, api_version: str | None = None
+) -> Call[tuple[Reply | None, ...]]:
+    """
+    Make one call of up to ten.
+
+    Args:
+        calls: They must be batchable.
+        api_version: Of calls that have none of their own. Which version an operation has whose
+            batch was sent with the header is not documented, so each says it for itself.
+
+    Returns:
+        A call whose result has a reply for each of *calls*, in their order; None where TalkJS said
+        nothing of it.
+    """
+    return Call(
+        method="POST",
+        path="/batch",
+        body=[_operation(index, call, api_version) for index, call in enumerate(calls)],
+        decode=partial(_read_replies, len(calls)),
+        idempotent=all(call.idempotent for call in calls),
+        repeatable_for=min(call.repeatable_for for call in calls),
+        bucket="batch",
+        batchable=False,
+    )
+
+
+def _operation(number: int, call: Call[Any], api_version: str | None) -> list[Any]:
+    payload = call.query if call.method == "GET" else call.body
+    operation: list[Any] = [number, call.method, call.path or "/"]
+    version = call.api_version or api_version
+    if version is not None:
+        # The options come fifth, so there must be a fourth (inferred).
+        return [*operation, payload or {}, {"api_version": version}]
+    return operation if payload is None or payload == {} else [*operation, payload]
+
+
+def _read_replies(count: int, data: Any) -> tuple[Reply | None, ...]:
+    if not isinstance(data, list):
+        raise mismatch("an array", data)
+    replies: dict[float, Reply] = {}
+    for entry in data:
+        match entry:
+            case [int() | float() as number, int() as status, *body]:
+                replies[number] = Reply(status, body[0] if body else {})
+    return tuple(replies.get(number) for number in range(count))
+
+
+def failure_of(call: Call[Any], reply: Reply | None) -> TalkJSError | None:
+    """
+    Say what went wrong with one call of a batch.
+
+    Args:
+        call: The call.
+        reply: TalkJS's answer to it. None: there was none, so nobody knows.
+
+    Returns:
+        None if nothing went wrong: `call.result(reply.data)` is its result.
+    """
+    if reply is None:
+        return OutcomeUnknown(
+            "the answer to the batch does not mention it.", method=call.method, path=call.path
+        )
+    if reply.status == 200:
+        return None
+    return classify(
+        status=reply.status,
+        body=json.dumps(reply.data).encode(),
+        retry_after=None,
+        method=call.method,
+        path=call.path,
+    )
+
+
+def failure_for(call: Call[Any], error: TalkJSError) -> TalkJSError:
+    """Tell one call that the whole batch failed: an error of its own, about itself."""
+    own = copy(error)
+    if isinstance(own, APIError | TransportError):
+        own.method, own.path = call.method, call.path
+    own.__cause__ = error
+    return own
