@@ -41,7 +41,7 @@ async def slots(stack: AsyncExitStack, url: str, engine: str, size: int) -> Call
     stack.push_async_callback(connections.aclose)
     host = url.split("/")[2].encode()
     target = f"{url}/v1/app/users/alice"
-    patience = {"connect": 60.0, "read": 60.0, "write": 60.0, "pool": None}
+    timeouts = {"connect": 60.0, "read": 60.0, "write": 60.0, "pool": None}
 
     async def call() -> object:
         async with connections.borrow() as client:
@@ -53,7 +53,7 @@ async def slots(stack: AsyncExitStack, url: str, engine: str, size: int) -> Call
                 (b"Authorization", b"Bearer " + token().encode()),
             ]
             request = connections.engine.Request(
-                "GET", target, headers=headers, extensions={"timeout": patience}
+                "GET", target, headers=headers, extensions={"timeout": timeouts}
             )
             response = await client.send(request)
         response.raise_for_status()

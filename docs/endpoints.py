@@ -29,7 +29,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async._core.endpoint import Resource
-from talkjs_async.batch import encode
+from talkjs_async.batch._encoding import encode
 from talkjs_async.emulator.routes import ROUTES
 from talkjs_async.emulator.routing import Route, Router
 

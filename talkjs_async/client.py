@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import httpx
 
     from talkjs_async.batch import Batch
-    from talkjs_async.batch._overflow import Dispatcher
+    from talkjs_async.batch._dispatcher import Dispatcher
     from talkjs_async.resources.app import AppSettings
     from talkjs_async.resources.files import Files
     from talkjs_async.resources.imports import Imports
@@ -161,7 +161,7 @@ class AsyncTalkJS:
         self._relay = Relay(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatcher: Dispatcher | None = None
         if overflow_to_batch:
-            from talkjs_async.batch._overflow import Dispatcher  # noqa: PLC0415 - few want it
+            from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
 
             self._dispatcher = Dispatcher(self._pipeline)
         self.app_id = app_id

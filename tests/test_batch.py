@@ -33,7 +33,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async.anonymous import AnonymousProjects
-from talkjs_async.batch import MOST_OPERATIONS, Reply, encode, failure_of
+from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, encode, failure_of
 from talkjs_async.emulator import Emulator, Limits
 
 pytestmark = pytest.mark.anyio
@@ -464,9 +464,9 @@ def test_replies_find_their_calls_in_whatever_order_they_come(
 
     replies = encode(calls).result(json.loads(json.dumps(answer)))
 
-    assert [Reply(status, {"of": number}) for number, status in enumerate(statuses)] == list(
-        replies
-    )
+    assert [
+        OperationAnswer(status, {"of": number}) for number, status in enumerate(statuses)
+    ] == list(replies)
     for call, reply, status in zip(calls, replies, statuses, strict=True):
         failure = failure_of(call, reply)
         assert (failure is None) == (status == 200)

@@ -18,7 +18,7 @@ from talkjs_async._core import codec
 from talkjs_async._core.call import Bucket, Call, Chunks, Lane, Upload, nothing, target
 from talkjs_async._core.classify import classify
 from talkjs_async._core.clock import Clock
-from talkjs_async._core.retry import Patience, RetryPolicy, parse_retry_after
+from talkjs_async._core.retry import RetryPolicy, RetryState, parse_retry_after
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
 from talkjs_async.auth import Auth
@@ -72,16 +72,16 @@ class Pipeline:
         Raises:
             TalkJSError: Whatever goes wrong; see the tree in `talkjs_async.errors`.
         """
-        patience = Patience(self._policy(call), self.clock, call.idempotent)
-        answer = await self.persist(call, patience, self.sender(call, patience))
+        retry_state = RetryState(self._policy(call), self.clock, call.idempotent)
+        answer = await self.persist(call, retry_state, self.sender(call, retry_state))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
         return self.read(call, answer)
 
-    def sender(self, call: Call[Any], patience: Patience) -> Callable[[], Awaitable[bytes]]:
+    def sender(self, call: Call[Any], retry_state: RetryState) -> Callable[[], Awaitable[bytes]]:
         """
         Make the function that sends *call* once: limit, sign, send, classify.
 
-        It returns the body of the success. *patience* is told how each use of it ended.
+        It returns the body of the success. *retry_state* is told how each use of it ended.
 
         Raises:
             ConfigurationError: The call cannot be sent at all.
@@ -89,7 +89,7 @@ class Pipeline:
         # Encoded once, so that every attempt sends the same bytes.
         url = self.root + target(call)
         body = b"" if call.body is None else codec.encode(call.body)
-        return partial(self._attempt, call, url, body, patience)
+        return partial(self._attempt, call, url, body, retry_state)
 
     def _policy(self, call: Call[Any]) -> RetryPolicy:
         if call.upload is None or call.upload.replayable:
@@ -113,20 +113,20 @@ class Pipeline:
         return call.result(data)
 
     async def persist(
-        self, call: Call[Any], patience: Patience, attempt: Callable[[], Awaitable[T]]
+        self, call: Call[Any], retry_state: RetryState, attempt: Callable[[], Awaitable[T]]
     ) -> T:
         """
-        Repeat *attempt* for as long as the policy has *patience*.
+        Repeat *attempt* for as long as the policy allows.
 
         Args:
             call: What it is about, for the events.
-            patience: New for each use; *attempt* keeps the count in it.
+            retry_state: New for each use; *attempt* keeps the count in it.
             attempt: Raises what went wrong.
         """
         try:
             return await attempt()
         except TalkJSError as error:
-            if not patience.policy.allows(error, idempotent=patience.idempotent):
+            if not retry_state.policy.allows(error, idempotent=retry_state.idempotent):
                 raise
             failure: TalkJSError | None = error
 
@@ -138,31 +138,33 @@ class Pipeline:
                 raise error
             return await attempt()
 
-        retrying = patience.retrying()
+        retrying = retry_state.retrying()
         if self.hooks:
-            retrying.before_sleep = partial(self._announce_retry, call, patience)
+            retrying.before_sleep = partial(self._announce_retry, call, retry_state)
         try:
             result: T = await retrying(again)
         except TalkJSError as error:
-            untold = patience.untold(call, error)
+            untold = retry_state.untold(call, error)
             if untold is not None:
                 raise untold from error
             raise
         return result
 
-    async def _attempt(self, call: Call[Any], url: str, body: bytes, patience: Patience) -> bytes:
+    async def _attempt(
+        self, call: Call[Any], url: str, body: bytes, retry_state: RetryState
+    ) -> bytes:
         limiter = self.limiters[call.bucket]
         asked = self.clock.monotonic()
         epoch = await limiter.acquire(lane=self.lane, max_wait=self.max_wait)
         granted = self.clock.monotonic()
-        patience.queue_ended(granted - asked)
+        retry_state.queue_ended(granted - asked)
         # How the token ends. Until the request has left, it goes back unused.
         end_permit: Callable[[], None] = limiter.refund
         status: int | None = None
         failure: TalkJSError | None = None
         chunks = None if call.upload is None else call.upload.open()
         try:
-            patience.check_repeatable(call)
+            retry_state.check_repeatable(call)
             engine = self.connections.engine
             async with self.connections.borrow() as http:
                 # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
@@ -202,9 +204,9 @@ class Pipeline:
                 with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
                     await chunks.aclose()
             if failure is not None:
-                patience.failed(failure)
+                retry_state.failed(failure)
             if self.hooks:
-                self._announce(call, patience.attempts, status, failure, asked, granted)
+                self._announce(call, retry_state.attempts, status, failure, asked, granted)
 
     def _request(
         self, call: Call[Any], url: str, body: bytes | Chunks, engine: Engine
@@ -247,11 +249,11 @@ class Pipeline:
         )
         emit(self.hooks, event)
 
-    def _announce_retry(self, call: Call[Any], patience: Patience, state: Any) -> None:
+    def _announce_retry(self, call: Call[Any], retry_state: RetryState, state: Any) -> None:
         event = RetryScheduled(
             method=call.method,
             path=call.path,
-            attempt=patience.attempts,
+            attempt=retry_state.attempts,
             delay=state.upcoming_sleep,
             error=type(state.outcome.exception()).__name__,
         )

@@ -137,7 +137,7 @@ class RetryPolicy:
 
 
 @attrs.define
-class Patience:
+class RetryState:
     """
     One call's use of the policy: how often and how long it has tried.
 

@@ -4,28 +4,27 @@ Sends many calls as few requests: cut into tens, each repeated on its own where 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from copy import copy
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeVar, overload
 
 import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
-from talkjs_async._core.classify import classify
 from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.retry import Patience
+from talkjs_async._core.retry import RetryState
 from talkjs_async.batch._charges import PayingForEach, charges_of
-from talkjs_async.errors import (
-    APIError,
-    ConfigurationError,
-    OutcomeUnknown,
-    TalkJSError,
-    TransportError,
+from talkjs_async.batch._encoding import (
+    MOST_OPERATIONS,
+    OperationAnswer,
+    check_batchable,
+    encode,
+    failure_for,
+    failure_of,
 )
-from talkjs_async.models._field_types import mismatch
+from talkjs_async.errors import (
+    TalkJSError,
+)
 
 T = TypeVar("T")
 T1 = TypeVar("T1")
@@ -40,7 +39,6 @@ AT_ONCE: Final = 20
 
 _POST: Final = Call(method="POST", path="/batch", decode=nothing)
 """What the events of a batch are about."""
-
 
 
 class Batch:
@@ -197,11 +195,11 @@ class Batch:
         """Send up to ten operations until each has succeeded or failed for good."""
         pipeline = self._pipeline
         # Which of them may be repeated is decided for each; what arrives at the loop may be.
-        patience = Patience(pipeline.retry, pipeline.clock, idempotent=True)
+        retry_state = RetryState(pipeline.retry, pipeline.clock, idempotent=True)
 
         async def attempt() -> None:
             pending = [operation for operation in operations if operation.pending]
-            await self._try(pending, patience)
+            await self._try(pending, retry_state)
             again = [
                 operation.failure
                 for operation in pending
@@ -211,12 +209,12 @@ class Batch:
                 raise max(again, key=lambda error: getattr(error, "retry_after", None) or 0.0)
 
         try:
-            await pipeline.persist(_POST, patience, attempt)
+            await pipeline.persist(_POST, retry_state, attempt)
         except TalkJSError:
-            # The policy's patience has ended; each operation knows its own failure.
+            # The policy's bounds has ended; each operation knows its own failure.
             return
 
-    async def _try(self, operations: list[_Operation], patience: Patience) -> None:
+    async def _try(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send the operations once and note what became of each."""
         pipeline = self._pipeline
         ordinary = pipeline.limiters["ordinary"]
@@ -234,12 +232,12 @@ class Batch:
             pipeline = attrs.evolve(pipeline, limiters={"batch": paying})
         refused = False
         try:
-            answer = await pipeline.sender(call, patience)()
+            answer = await pipeline.sender(call, retry_state)()
             replies = pipeline.read(call, answer)
             refused = any(reply is not None and reply.status == 429 for reply in replies)
         except TalkJSError as error:
             for operation in operations:
-                operation.failed(failure_for(operation.call, error), patience)
+                operation.failed(failure_for(operation.call, error), retry_state)
             return
         finally:
             if paying is not None:
@@ -251,20 +249,20 @@ class Batch:
             if failure is None:
                 operation.reply, operation.pending = reply, False
             else:
-                patience.failed(failure)
-                operation.failed(failure, patience)
+                retry_state.failed(failure)
+                operation.failed(failure, retry_state)
 
 
 @attrs.define
 class _Operation:
     call: Call[Any]
     pending: bool = True
-    reply: Reply | None = None
+    reply: OperationAnswer | None = None
     failure: TalkJSError | None = None
 
-    def failed(self, failure: TalkJSError, patience: Patience) -> None:
+    def failed(self, failure: TalkJSError, retry_state: RetryState) -> None:
         self.failure = failure
-        self.pending = patience.policy.allows(failure, idempotent=self.call.idempotent)
+        self.pending = retry_state.policy.allows(failure, idempotent=self.call.idempotent)
 
     def outcome(self) -> Any:
         if self.reply is None:

@@ -9,19 +9,15 @@ own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, Final
 
-import anyio
 import attrs
 
-from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.call import Call
 from talkjs_async._core.classify import classify
-from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.retry import Patience
-from talkjs_async.batch._charges import PayingForEach, charges_of
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
@@ -36,7 +32,7 @@ MOST_OPERATIONS: Final = 10
 
 
 @attrs.frozen
-class Reply:
+class OperationAnswer:
     """
     TalkJS's answer to one operation.
 
@@ -72,7 +68,7 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
 
 def encode(
     calls: Sequence[Call[Any]], *, api_version: str | None = None
-) -> Call[tuple[Reply | None, ...]]:
+) -> Call[tuple[OperationAnswer | None, ...]]:
     """
     Make one call of up to ten.
 
@@ -107,18 +103,18 @@ def _operation(number: int, call: Call[Any], api_version: str | None) -> list[An
     return operation if payload is None or payload == {} else [*operation, payload]
 
 
-def _read_replies(count: int, data: Any) -> tuple[Reply | None, ...]:
+def _read_replies(count: int, data: Any) -> tuple[OperationAnswer | None, ...]:
     if not isinstance(data, list):
         raise mismatch("an array", data)
-    replies: dict[float, Reply] = {}
+    replies: dict[float, OperationAnswer] = {}
     for entry in data:
         match entry:
             case [int() | float() as number, int() as status, *body]:
-                replies[number] = Reply(status, body[0] if body else {})
+                replies[number] = OperationAnswer(status, body[0] if body else {})
     return tuple(replies.get(number) for number in range(count))
 
 
-def failure_of(call: Call[Any], reply: Reply | None) -> TalkJSError | None:
+def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | None:
     """
     Say what went wrong with one call of a batch.
 

@@ -1,314 +1,27 @@
 """
-Calls that wait for the ordinary budget, taken along by batches.
+Runs a call as the pipeline does, with a dispatcher beside the queue.
 
-TalkJS has a second budget, for `POST /batch`: 500 requests at once, then one per second, of up to
-ten operations each. While calls queue for an ordinary token, a dispatcher takes the first ten of
-them and sends them as one batch. A call keeps its own result, error, retry and cancellation, and
-nothing is ever delayed to fill a batch.
-
-See `docs/explanation/overflow.md` for what it costs.
+A call that a batch takes along keeps its own result, error, retry and cancellation. See
+`docs/explanation/overflow.md` for what it costs.
 """
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-import anyio
 import attrs
-from anyio.abc import TaskGroup
-from anyio.lowlevel import current_token
 
-from talkjs_async._core.call import Call, Lane
+from talkjs_async._core.call import Call
 from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.retry import Patience
-from talkjs_async.batch import MOST_OPERATIONS, Reply, encode, failure_for, failure_of
-from talkjs_async.batch._charges import charges_of
-from talkjs_async.errors import ConfigurationError, OutcomeUnknown, RateLimited, TalkJSError
-from talkjs_async.limits import Budget, Limiter
+from talkjs_async._core.retry import RetryState
+from talkjs_async.batch._dispatcher import Dispatcher, Taken, Ticket
+from talkjs_async.batch._encoding import (
+    OperationAnswer,
+)
+from talkjs_async.errors import TalkJSError
 
 T = TypeVar("T")
-
-logger: Final = logging.getLogger("talkjs_async")
-
-_LOOK_AGAIN: Final = 1.0
-"""Seconds until a limiter of batches that refused to work is asked again."""
-
-_LANES: Final[tuple[Lane, ...]] = ("interactive", "background")
-
-
-class _Taken(Exception):
-    """A batch takes the call along; it need not wait for its own token."""
-
-
-class Ticket:
-    """
-    A queued call's place in both lines. To the pipeline, it is the ordinary limiter.
-
-    Either the call gets its own token, or the dispatcher takes it first; never both.
-    """
-
-    __slots__ = ("_answered", "_dispatcher", "_limiter", "_outcome", "_scope", "call", "lane")
-
-    def __init__(
-        self, dispatcher: Dispatcher, limiter: Limiter, call: Call[Any], lane: Lane
-    ) -> None:
-        self.call: Call[Any] = call
-        self.lane: Lane = lane
-        self._dispatcher = dispatcher
-        self._limiter = limiter
-        self._scope: anyio.CancelScope | None = None
-        self._answered: anyio.Event | None = None
-        self._outcome: Reply | TalkJSError | None = None
-
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
-        """Wait for a token or for a batch, whichever comes first."""
-        with anyio.CancelScope() as self._scope:
-            self._dispatcher.join(self)
-            try:
-                epoch = await self._limiter.acquire(lane=lane, max_wait=max_wait)
-            finally:
-                self._dispatcher.leave(self, taken=self._answered is not None)
-            if self._answered is None:
-                return epoch
-            # Taken in the moment of the grant: the batch is faster.
-            self._limiter.refund()
-        raise _Taken
-
-    def take(self) -> Call[Any]:
-        """Give the call to a batch. `put` must follow."""
-        assert self._scope is not None  # noqa: S101 - only joined tickets are taken
-        self._answered = anyio.Event()
-        self._scope.cancel()
-        return self.call
-
-    def put(self, outcome: Reply | TalkJSError) -> None:
-        """Hand over what became of the call in the batch."""
-        assert self._answered is not None  # noqa: S101 - taken before
-        self._outcome = outcome
-        self._answered.set()
-
-    async def outcome(self) -> Reply | TalkJSError:
-        """Wait for the batch that took the call along."""
-        assert self._answered is not None  # noqa: S101 - taken before
-        await self._answered.wait()
-        assert self._outcome is not None  # noqa: S101 - put before
-        return self._outcome
-
-    def settle(self) -> None:
-        """End the permit as the limiter does."""
-        self._limiter.settle()
-
-    def refund(self) -> None:
-        """End the permit as the limiter does."""
-        self._limiter.refund()
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End the permit as the limiter does, and tell the dispatcher."""
-        self._limiter.throttled(epoch, retry_after)
-        self._dispatcher.throttled()
-
-    def statistics(self) -> Budget:
-        """Look at the ordinary budget."""
-        return self._limiter.statistics()
-
-    async def aclose(self) -> None:
-        """Do nothing: the limiter is not the ticket's to close."""
-
-
-@attrs.frozen
-class Prepaid:
-    """A limiter for one request whose token has been taken already."""
-
-    limiter: Limiter
-    epoch: int
-
-    async def acquire(self, **_how: object) -> int:
-        """Return the epoch at once."""
-        return self.epoch
-
-    def settle(self) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.settle()
-
-    def refund(self) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.refund()
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.throttled(epoch, retry_after)
-
-    def statistics(self) -> Budget:
-        """Look at the budget."""
-        return self.limiter.statistics()
-
-    async def aclose(self) -> None:
-        """Do nothing: the limiter is not ours to close."""
-
-
-class Dispatcher:
-    """
-    Takes queued calls into batches, in a task of its own.
-
-    Runs from `start` to `stop` in one event loop; calls of other event loops never see it.
-
-    Attributes:
-        active: Whether it takes calls. It stops for good when a 429 shows that TalkJS charges the
-            operations of a batch to the ordinary budget: nothing is won then.
-    """
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._ordinary = pipeline.limiters["ordinary"]
-        self._batch = pipeline.limiters["batch"]
-        self._queued: dict[Lane, OrderedDict[Ticket, None]] = {
-            lane: OrderedDict() for lane in _LANES
-        }
-        self._joined = anyio.Event()
-        self._tasks: TaskGroup | None = None
-        self._loop: object = None
-        self._charges = charges_of(self._ordinary)
-        self._batches = 0
-        self._leaving = 0
-        self.active: bool = False
-
-    async def start(self) -> None:
-        """Begin to take calls of this event loop."""
-        self._tasks = await anyio.create_task_group().__aenter__()
-        self._loop = current_token()
-        self._joined = anyio.Event()
-        self.active = not self._charges.each
-        self._tasks.start_soon(self._dispatch)
-
-    async def stop(self) -> None:
-        """Stop. Calls in a batch under way get OutcomeUnknown, or repeat themselves."""
-        self.active = False
-        if self._tasks is not None:
-            tasks, self._tasks = self._tasks, None
-            tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
-
-    def serves(self, call: Call[Any]) -> bool:
-        """Tell whether *call*, made here and now, may be taken along."""
-        if self._tasks is None:
-            raise ConfigurationError(
-                "overflow_to_batch", "works inside `async with AsyncTalkJS(...)` only."
-            )
-        if self._charges.each:
-            self.active = False
-        return self.active and _may_overflow(call) and current_token() == self._loop
-
-    def join(self, ticket: Ticket) -> None:
-        """Put a call last in the line of its lane."""
-        self._queued[ticket.lane][ticket] = None
-        self._joined.set()
-
-    def leave(self, ticket: Ticket, *, taken: bool) -> None:
-        """Take a call out of the line, or note that a taken one has left the limiter's."""
-        if taken:
-            self._leaving -= 1
-        else:
-            del self._queued[ticket.lane][ticket]
-
-    def throttled(self) -> None:
-        """Note a 429 of an ordinary request."""
-        if self.active and self._batches:
-            self.active = False
-            logger.warning(
-                "A 429 came while calls overflowed into batches, so TalkJS may charge operations "
-                "to the ordinary budget. No more calls are taken into batches."
-            )
-
-    async def _dispatch(self) -> None:
-        tasks = self._tasks
-        while tasks is not None and self.active:
-            while self._leaving:
-                # Those who were taken still stand in the limiter's line, and in its estimate.
-                await anyio.lowlevel.checkpoint()
-            lane = self._overflowing()
-            if lane is None:
-                self._joined = anyio.Event()
-                await self._joined.wait()
-                # Whoever gets an ordinary token at once has left again by then.
-                await anyio.lowlevel.checkpoint()
-                continue
-            try:
-                epoch = await self._batch.acquire(lane=lane)
-            except TalkJSError:
-                # Closed, or the store that holds it is away: the calls wait for ordinary tokens.
-                await self._pipeline.clock.sleep(_LOOK_AGAIN)
-                continue
-            tickets = self._first_ten() if self._overflowing() and self.active else []
-            if tickets:
-                self._batches += 1
-                tasks.start_soon(self._send, self._take(tickets), epoch)
-            else:
-                self._batch.refund()
-
-    def _overflowing(self) -> Lane | None:
-        """The first lane in which calls wait for tokens, rather than for a free connection."""
-        budget = self._ordinary.statistics()
-        if not budget.effective_rate:
-            return None
-        # The estimates are those of one more caller; the last one in line waits a token less.
-        token = (1 + 1e-6) / budget.effective_rate
-        if self._queued["interactive"] and budget.estimated_wait > token:
-            return "interactive"
-        if self._queued["background"] and budget.estimated_wait_background > token:
-            return "background"
-        return None
-
-    def _first_ten(self) -> list[Ticket]:
-        """
-        The calls that go into the next batch, in the order of the line.
-
-        TalkJS runs the operations of a batch in any order, so no two of them write to the same
-        user or conversation: the second one stays in the line.
-        """
-        chosen: list[Ticket] = []
-        written: set[str] = set()
-        for lane in _LANES:
-            for ticket in self._queued[lane]:
-                if len(chosen) == MOST_OPERATIONS:
-                    return chosen
-                subject = _subject(ticket.call)
-                if ticket.call.method == "GET":
-                    chosen.append(ticket)
-                elif subject not in written:
-                    written.add(subject)
-                    chosen.append(ticket)
-        return chosen
-
-    def _take(self, tickets: list[Ticket]) -> dict[Ticket, Call[Any]]:
-        for ticket in tickets:
-            del self._queued[ticket.lane][ticket]
-        self._leaving += len(tickets)
-        return {ticket: ticket.take() for ticket in tickets}
-
-    async def _send(self, waiting: dict[Ticket, Call[Any]], epoch: int) -> None:
-        pipeline = attrs.evolve(self._pipeline, limiters={"batch": Prepaid(self._batch, epoch)})
-        request = encode(list(waiting.values()))
-        patience = Patience(pipeline.retry, pipeline.clock, idempotent=False)
-        try:
-            replies = pipeline.read(request, await pipeline.sender(request, patience)())
-            for (ticket, call), reply in zip(waiting.items(), replies, strict=True):
-                failure = failure_of(call, reply)
-                if isinstance(failure, RateLimited):
-                    self.active = False
-                    await self._charges.refused(self._ordinary)
-                ticket.put(failure or reply or _unknown(call))
-            waiting.clear()
-        except TalkJSError as error:
-            for ticket, call in waiting.items():
-                ticket.put(failure_for(call, error))
-            waiting.clear()
-        finally:
-            # Cancelled, or a bug: nobody may be left waiting.
-            for ticket, call in waiting.items():
-                ticket.put(_unknown(call))
 
 
 @attrs.frozen
@@ -328,13 +41,15 @@ class Overflow:
         pipeline = self.pipeline
         if not self.dispatcher.serves(call):
             return await pipeline.run(call)
-        patience = Patience(pipeline.retry, pipeline.clock, call.idempotent)
-        answer = await pipeline.persist(call, patience, partial(self._attempt, call, patience))
-        return (
-            call.result(answer.data) if isinstance(answer, Reply) else pipeline.read(call, answer)
+        retry_state = RetryState(pipeline.retry, pipeline.clock, call.idempotent)
+        answer = await pipeline.persist(
+            call, retry_state, partial(self._attempt, call, retry_state)
         )
+        if isinstance(answer, OperationAnswer):
+            return call.result(answer.data)
+        return pipeline.read(call, answer)
 
-    async def _attempt(self, call: Call[Any], patience: Patience) -> bytes | Reply:
+    async def _attempt(self, call: Call[Any], retry_state: RetryState) -> bytes | OperationAnswer:
         pipeline = self.pipeline
         ordinary = pipeline.limiters["ordinary"]
         # An operation says its version itself.
@@ -343,27 +58,11 @@ class Overflow:
         alone = attrs.evolve(pipeline, limiters={"ordinary": ticket})
         asked = pipeline.clock.monotonic()
         try:
-            return await alone.sender(call, patience)()
-        except _Taken:
-            patience.queue_ended(pipeline.clock.monotonic() - asked)
+            return await alone.sender(call, retry_state)()
+        except Taken:
+            retry_state.queue_ended(pipeline.clock.monotonic() - asked)
         outcome = await ticket.outcome()
         if isinstance(outcome, TalkJSError):
-            patience.failed(outcome)
+            retry_state.failed(outcome)
             raise outcome
         return outcome
-
-
-def _may_overflow(call: Call[Any]) -> bool:
-    # A write to a collection (`PUT /users`) may touch anybody.
-    return call.batchable and (call.method == "GET" or call.path.count("/") > 1)
-
-
-def _subject(call: Call[Any]) -> str:
-    """The user or conversation that a call is about: "/users/alice"."""
-    return "/".join(call.path.removeprefix("/import").split("/", 3)[:3])
-
-
-def _unknown(call: Call[Any]) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        "the batch that carried it has no answer for it.", method=call.method, path=call.path
-    )

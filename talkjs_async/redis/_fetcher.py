@@ -25,7 +25,7 @@ from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
 from talkjs_async.redis._lease import HOLD, Leases
 from talkjs_async.redis._outage import GRACE, SLOTS, Outage
-from talkjs_async.redis._script import DRAIN, TAKE, Reply, Script, TooLate, argument, read
+from talkjs_async.redis._script import DRAIN, TAKE, Script, ScriptAnswer, TooLate, argument, read
 from talkjs_async.redis._store import Door, Store, StoreRefused
 from talkjs_async.telemetry import logger
 
@@ -337,7 +337,7 @@ class Fetcher:
             logger.warning("Redis at %s is back", self._door.shown)
             self._announce(event)
 
-    def _learn(self, reply: Reply, question: _Question, now: float) -> None:
+    def _learn(self, reply: ScriptAnswer, question: _Question, now: float) -> None:
         leases = self._leases
         if self._generation not in {None, reply.generation}:
             # The bucket is again as it was when we last saw it. What we used since has refilled.

@@ -15,7 +15,7 @@ from typing import Final
 
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._level import DRIFT, MARGIN, RESERVE, SLOTS_KEPT, Level
-from talkjs_async.redis._script import Reply
+from talkjs_async.redis._script import ScriptAnswer
 
 HOLD: Final = 0.5
 """Seconds after which a token that nobody used goes back."""
@@ -204,7 +204,7 @@ class Leases:
         # Perhaps it was another one. The oldest token is the one that goes back first.
         self._undo("interactive", self._sent.popleft()[1])
 
-    def received(self, reply: Reply, lane: Lane, now: float) -> None:
+    def received(self, reply: ScriptAnswer, lane: Lane, now: float) -> None:
         """Take in what Redis granted for *lane*, and what it knows."""
         pool = self._interactive if lane == "interactive" else self._common
         interval = self.interval / reply.rate

@@ -14,7 +14,7 @@ import attrs
 
 from talkjs_async.limits._level import Level
 from talkjs_async.redis._lease import Leases
-from talkjs_async.redis._script import Reply
+from talkjs_async.redis._script import ScriptAnswer
 
 OnOutage = Literal["share", "closed", "open"]
 
@@ -83,7 +83,7 @@ class Outage:
             leases.alone = self._bucket(leases, now)
         return news
 
-    def answered(self, reply: Reply, leases: Leases, now: float) -> int | None:
+    def answered(self, reply: ScriptAnswer, leases: Leases, now: float) -> int | None:
         """
         Note that Redis answers again. Only then it gets our reports: what is said to a Redis that
         hangs, it may take in later.

@@ -191,7 +191,7 @@ DRAIN: Final = _script(_OPEN, _DRAIN, _CLOSE)
 
 
 @attrs.frozen(kw_only=True)
-class Reply:
+class ScriptAnswer:
     """
     What a script answers.
 
@@ -224,7 +224,7 @@ class Reply:
 
 @attrs.frozen
 class TooLate:
-    """The answer when the deadline of the call was over: nothing was done. *now* as in `Reply`."""
+    """The answer after the deadline of the call: nothing was done. *now* as in `ScriptAnswer`."""
 
     now: float
 
@@ -235,9 +235,9 @@ def argument(**values: Any) -> str:
     return json.dumps({**given, "expiry": _EXPIRY})
 
 
-def read(answer: str | bytes) -> Reply | TooLate:
+def read(answer: str | bytes) -> ScriptAnswer | TooLate:
     """Read what a script returned."""
     values: dict[str, Any] = json.loads(answer)
     if values.pop("late"):
         return TooLate(values["now"])
-    return Reply(**values)
+    return ScriptAnswer(**values)

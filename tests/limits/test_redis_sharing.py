@@ -22,7 +22,7 @@ from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
 from talkjs_async.limits import LimiterEvent, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
-from talkjs_async.redis._script import TAKE, Reply, TooLate, argument, read
+from talkjs_async.redis._script import TAKE, ScriptAnswer, TooLate, argument, read
 from talkjs_async.redis._store import Door, StoreLost, ThreadStore
 from tests.limits.redis_server import RedisServer
 
@@ -170,7 +170,7 @@ async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
     report = {"debit": 0, "away": 0, "grace": 0, "new_generation": "g"}
     values = bucket | wish | report
 
-    async def ask(**more: Any) -> Reply | TooLate:
+    async def ask(**more: Any) -> ScriptAnswer | TooLate:
         return read(await store.run(TAKE, [app_id, f"{app_id}:p"], argument(**values, **more)))
 
     with redis.Redis.from_url(redis_server.url) as client:
@@ -179,7 +179,7 @@ async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
         in_time = await ask(now=100.0, deadline=101.0)
 
     assert isinstance(late, TooLate)
-    assert isinstance(in_time, Reply)
+    assert isinstance(in_time, ScriptAnswer)
     assert (3, 3.0) == (in_time.granted, in_time.missing)
 
 

@@ -30,10 +30,10 @@ def library(request: pytest.FixtureRequest) -> str:
 async def end_of(connections: Connections, url: str) -> int | TransportError:
     """Send one GET; return the status, or our error."""
     engine = connections.engine
-    patience = dict.fromkeys(("connect", "read", "write", "pool"), 60.0)
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 60.0)
     try:
         async with connections.borrow() as client:
-            request = engine.Request("GET", url, extensions={"timeout": patience})
+            request = engine.Request("GET", url, extensions={"timeout": timeouts})
             return (await client.send(request)).status_code
     except engine.exceptions as error:
         return engine.translate(error, method="GET", path="/")

@@ -65,10 +65,10 @@ async def failure_of(
 ) -> TransportError:
     """Send what must fail, and return our error for it."""
     engine = connections.engine
-    patience = {"connect": 2.0, "read": 0.2, "write": 2.0, "pool": 2.0}
+    timeouts = {"connect": 2.0, "read": 0.2, "write": 2.0, "pool": 2.0}
     try:
         async with connections.borrow() as client:
-            request = engine.Request("GET", url, headers=headers, extensions={"timeout": patience})
+            request = engine.Request("GET", url, headers=headers, extensions={"timeout": timeouts})
             answer = await client.send(request)
     except engine.exceptions as error:
         return engine.translate(error, method="GET", path="/it", attempts=2)

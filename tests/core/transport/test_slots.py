@@ -37,9 +37,9 @@ pytestmark = pytest.mark.anyio
 
 async def get(connections: Connections, url: str) -> int:
     """Send one GET and return the status."""
-    patience = dict.fromkeys(("connect", "read", "write", "pool"), 60.0)
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 60.0)
     async with connections.borrow() as client:
-        request = connections.engine.Request("GET", url, extensions={"timeout": patience})
+        request = connections.engine.Request("GET", url, extensions={"timeout": timeouts})
         return (await client.send(request)).status_code
 
 
