@@ -1,5 +1,7 @@
 """
 Sends many calls as few requests: cut into tens, each repeated on its own where that is safe.
+
+Source: TalkJS documentation, REST API, Batch (read 2026-11-22).
 """
 
 from __future__ import annotations
