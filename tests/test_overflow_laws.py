@@ -27,7 +27,7 @@ from talkjs_async import (
 )
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.emulator import Emulator, Limits
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.limits import Lane
 
 SUBJECTS: Final = 3

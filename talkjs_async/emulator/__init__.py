@@ -11,9 +11,10 @@ named switch here (`Switches`, `Limits`). Start it on a port with `python -m tal
 
 from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
+from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.faults import Fault, Faults, Plan
-from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Limits
+from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
@@ -24,14 +25,14 @@ __all__ = [
     "SimulatedUser",
     "Clock",
     "Commit",
-    "Commits",
+    "CommitLog",
     "Delivery",
     "Emulator",
     "Exchange",
     "Fault",
     "Faults",
     "WebhookSender",
-    "Journal",
+    "RequestLog",
     "Limits",
     "Plan",
     "Problem",

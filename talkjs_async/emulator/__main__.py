@@ -18,7 +18,7 @@ import attrs
 from talkjs_async.emulator import Emulator, Limits, Switches, SystemClock
 
 # Enough to look back, without growing for ever.
-JOURNAL_LIMIT = 1_000
+LOG_LIMIT = 1_000
 
 
 def main(
@@ -41,7 +41,7 @@ def main(
             limits=_limits(options),
             switches=_switches(options.switch),
             seed=options.seed,
-            journal_limit=JOURNAL_LIMIT,
+            log_limit=LOG_LIMIT,
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")

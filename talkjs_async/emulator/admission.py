@@ -13,7 +13,7 @@ import attrs
 
 from talkjs_async.emulator.auth import authorize
 from talkjs_async.emulator.faults import Fault
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routes.messages import idempotency_keys
 from talkjs_async.emulator.routing import Route

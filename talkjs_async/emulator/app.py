@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import Clock, VirtualClock
+from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.files import FILES
 from talkjs_async.emulator.ids import Ids
-from talkjs_async.emulator.journal import Commit, Commits, Exchange, Journal
 from talkjs_async.emulator.limits import Budget, Limits
+from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
@@ -73,7 +74,7 @@ class Emulator:
         limits: The rate limits; may be exchanged at any time.
         switches: Switches for undocumented behaviour; may be changed at any time.
         faults: Plans for what goes wrong.
-        requests: The journal: what was asked.
+        requests: The log of requests: what was asked.
         commits: The commit log: what was done.
         webhooks: Where webhooks go.
         apps: The data of this app, and of others made as anonymous test projects.
@@ -91,7 +92,7 @@ class Emulator:
         switches: Switches | None = None,
         seed: int | str = 0,
         latency: Latency | None = None,
-        journal_limit: int | None = None,
+        log_limit: int | None = None,
     ) -> None:
         """
         Make an empty app.
@@ -105,7 +106,7 @@ class Emulator:
             seed: What all IDs and all chances come from.
             latency: Gives seconds to the server and back, per request. None: no time passes.
                 In process only.
-            journal_limit: How many requests and changes to remember. None: all of them.
+            log_limit: How many requests and changes to remember. None: all of them.
         """
         self.app_id = app_id
         self.secret_key = secret_key
@@ -113,8 +114,8 @@ class Emulator:
         self.switches: Switches = Switches() if switches is None else switches
         self.seed = seed
         self.latency = latency
-        self.requests: Journal = Journal(journal_limit)
-        self.commits: Commits = Commits(journal_limit)
+        self.requests: RequestLog = RequestLog(log_limit)
+        self.commits: CommitLog = CommitLog(log_limit)
         self.lock: threading.RLock = threading.RLock()
         self._limits = Limits() if limits is None else limits
         self._date: tuple[int, bytes] = (0, b"")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.state import App, Conversation, Message, Order, User
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.wire import Problem, Request, bad_request, decode, not_found

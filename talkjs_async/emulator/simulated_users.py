@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes.posting import post, read_item
 from talkjs_async.emulator.routes.reading import mark_read
 from talkjs_async.emulator.state import Session

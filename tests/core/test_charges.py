@@ -14,7 +14,7 @@ from talkjs_async import AsyncTalkJS, Limiter, RateLimitWaitTimeout, TokenBucket
 from talkjs_async.batch._charges import PayingForEach, charges_of
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ The little web application behind the inspection page, and a control API for oth
 |---|---|
 | `GET /_emulator/` | the page; `?conversation=<id>` chooses what it shows |
 | `GET /_emulator/events` | server-sent events: something has happened |
-| `GET /_emulator/log` | journal, commits, webhook deliveries and faults as JSON |
+| `GET /_emulator/log` | requests, commits, webhook deliveries and faults as JSON |
 | `POST /_emulator/do` | one action, as JSON; see `actions.py` |
 
 It is for people at the same machine: the Host has to be a loopback name (else any website could

@@ -9,20 +9,20 @@ from talkjs_async.emulator.page.thread import short_time
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.faults import Faults
-    from talkjs_async.emulator.journal import Exchange, Journal
+    from talkjs_async.emulator.request_log import Exchange, RequestLog
     from talkjs_async.emulator.webhooks import WebhookSender
 
 MAX_REQUESTS = 60
 MAX_DELIVERIES = 30
 
 
-def requests(journal: "Journal") -> Html:
+def requests(log: "RequestLog") -> Html:
     """Return the latest requests, the newest on top."""
-    newest = islice(reversed(list(journal)), MAX_REQUESTS)
+    newest = islice(reversed(list(log)), MAX_REQUESTS)
     rows = [_request(entry) for entry in newest]
     return fill(
         "<h2>Requests <small>{total}</small></h2>{table}",
-        total=journal.total,
+        total=log.total,
         table=_table(rows, "No requests yet."),
     )
 

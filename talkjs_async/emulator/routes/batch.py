@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import attrs
 
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.journal import Exchange
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routing import Route, Routes
 from talkjs_async.emulator.wire import (
     Problem,

@@ -16,10 +16,7 @@ from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.filters import conversation_filter
 from talkjs_async.emulator.routes.events import conversation_data
 from talkjs_async.emulator.routes.listing import choice, cursor, flag, moment, page, page_limit
-from talkjs_async.emulator.routes.rendering import (
-    render_conversation,
-    render_conversation_for,
-)
+from talkjs_async.emulator.routes.rendering import render_conversation, render_conversation_for
 from talkjs_async.emulator.routing import Routes
 from talkjs_async.emulator.state import Conversation, Index, Participant
 from talkjs_async.emulator.wire import not_found

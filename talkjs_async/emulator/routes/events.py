@@ -10,11 +10,7 @@ from functools import partial
 from typing import Any
 
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.rendering import (
-    render_conversation,
-    render_message,
-    render_user,
-)
+from talkjs_async.emulator.routes.rendering import render_conversation, render_message, render_user
 from talkjs_async.emulator.state import Conversation, Message
 
 CHANNELS = ("email", "sms")

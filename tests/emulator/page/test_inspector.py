@@ -59,7 +59,7 @@ async def test_nobody_else_may(http: httpx.AsyncClient, host: str) -> None:
     ).status_code == 403
 
 
-async def test_the_page_leaves_no_trace_in_the_journal(
+async def test_the_page_leaves_no_trace_in_the_request_log(
     emulator: Emulator, http: httpx.AsyncClient
 ) -> None:
     await http.get("/_emulator/")

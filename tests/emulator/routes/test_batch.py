@@ -161,7 +161,7 @@ async def test_a_fault_may_hit_single_operations(emulator: Emulator, send: Send)
     assert len(emulator.commits) == before + 2
 
 
-async def test_the_journal_has_the_operations_inside_their_batch(
+async def test_the_request_log_has_operations_inside_their_batch(
     emulator: Emulator, send: Send
 ) -> None:
     message = {"type": "SystemMessage", "text": "hi", "idempotencyKey": "k"}

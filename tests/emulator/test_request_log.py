@@ -1,4 +1,4 @@
-"""The journal says what was asked, the commit log what was done."""
+"""The request log says what was asked, the commit log what was done."""
 
 from collections.abc import Awaitable, Callable
 
@@ -70,8 +70,8 @@ async def test_the_logs_hold_no_secret(emulator: Emulator, send: Send) -> None:
     assert emulator.secret_key not in repr(request)
 
 
-async def test_a_journal_may_have_a_limit() -> None:
-    emulator = Emulator(journal_limit=3)
+async def test_a_log_may_have_a_limit() -> None:
+    emulator = Emulator(log_limit=3)
     async with httpx.AsyncClient(transport=emulator.transport) as client:
         for _ in range(5):
             await client.get("http://emulator/v1/emulator/users")

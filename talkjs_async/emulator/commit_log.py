@@ -1,0 +1,51 @@
+"""
+What was done: one entry per change of state, whatever became of the answer.
+
+It is the witness that decides whether something was lost or done twice, and never holds a token or
+a secret. What was asked is in the request log.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from talkjs_async.emulator._log import Log
+
+__all__ = ["Commit", "CommitLog"]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Commit:
+    """
+    One change of state.
+
+    Attributes:
+        number: Position among all changes, from 1.
+        at: Unix time in seconds.
+        kind: What happened to what: `user.created`, `message.sent`, `participant.left`, ...
+        app_id: The app whose state changed.
+        user_id, conversation_id, message_id: What it happened to, where that has an ID.
+        text: Of a message.
+        idempotency_key: Of a message that was sent with one.
+        detail: Anything else that tells two changes of a kind apart.
+    """
+
+    number: int
+    at: float
+    kind: str
+    app_id: str
+    user_id: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+    text: str | None = None
+    idempotency_key: str | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+class CommitLog(Log[Commit]):
+    """Every change of state, in order."""
+
+    def of(self, kind: str) -> list[Commit]:
+        """Return the changes of one kind, such as `message.sent`."""
+        return [entry for entry in self if entry.kind == kind]
