@@ -9,6 +9,7 @@ code: a second opinion on the API. It is not TalkJS, and what the documentation 
 named switch here (`Switches`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
 """
 
+from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
@@ -18,7 +19,6 @@ from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
-from talkjs_async.emulator.wire import Problem
 
 __all__ = [
     "EVENT_TYPES",

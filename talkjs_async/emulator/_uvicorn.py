@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from talkjs_async.emulator.asgi import CONNECTION, Receive, Scope, Send
+from talkjs_async.emulator._asgi_messages import Receive, Scope, Send
+from talkjs_async.emulator.asgi import CONNECTION
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator

@@ -11,20 +11,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._records import StoredApp
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import Response, problem_response, too_many_requests
 from talkjs_async.emulator.auth import authorize
 from talkjs_async.emulator.faults import Fault
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routes.messages import idempotency_keys
 from talkjs_async.emulator.routing import Route
-from talkjs_async.emulator.state import App
-from talkjs_async.emulator.wire import (
-    Problem,
-    Request,
-    Response,
-    problem_response,
-    too_many_requests,
-)
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator
@@ -41,7 +37,7 @@ class RequestContext:
 
     request: Request
     exchange: Exchange
-    app: App | None = None
+    app: StoredApp | None = None
     route: Route | None = None
     ids: list[str] = attrs.field(factory=list)
     fault: Fault | None = None
@@ -132,7 +128,9 @@ def _enter(emulator: "Emulator", context: RequestContext, now: float) -> None:
     )
 
 
-def _charge(emulator: "Emulator", context: RequestContext, app: App, now: float) -> Response | None:
+def _charge(
+    emulator: "Emulator", context: RequestContext, app: StoredApp, now: float
+) -> Response | None:
     """Take a token, or return the 429. The request may have to wait for its token."""
     limits = emulator.limits
     if not limits.enabled:

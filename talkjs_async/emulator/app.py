@@ -15,13 +15,17 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from talkjs_async.emulator._paths import FILES
+from talkjs_async.emulator._problems import Problem, bad_request, not_found, not_implemented
+from talkjs_async.emulator._records import StoredApp
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import Response, encode, json_response, problem_response
 from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import Clock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.faults import Faults
-from talkjs_async.emulator.files import FILES
 from talkjs_async.emulator.ids import Ids
 from talkjs_async.emulator.limits import Budget, Limits
 from talkjs_async.emulator.request_log import Exchange, RequestLog
@@ -29,20 +33,8 @@ from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
 from talkjs_async.emulator.simulated_users import SimulatedUser
-from talkjs_async.emulator.state import App
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import WebhookSender
-from talkjs_async.emulator.wire import (
-    Problem,
-    Request,
-    Response,
-    bad_request,
-    encode,
-    json_response,
-    not_found,
-    not_implemented,
-    problem_response,
-)
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.transport import EmulatorTransport
@@ -131,12 +123,12 @@ class Emulator:
         self.ids: Ids = Ids(self.seed)
         self.random: random.Random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
         self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
-        self.anonymous_accounts: dict[str, App] = {}
+        self.anonymous_accounts: dict[str, StoredApp] = {}
         """Access token -> the app that belongs to it."""
         self.anonymous_created_at: dict[str, float] = {}
         """Client address -> monotonic time when it last got an anonymous app."""
         self._numbers = itertools.count(1)
-        self.apps: dict[str, App] = {}
+        self.apps: dict[str, StoredApp] = {}
         self.add_app(self.app_id, self.secret_key)
 
     def reset(self) -> None:
@@ -151,9 +143,9 @@ class Emulator:
             self.commits.clear()
             self._start()
 
-    def add_app(self, app_id: str, secret_key: str) -> App:
+    def add_app(self, app_id: str, secret_key: str) -> StoredApp:
         """Add another app, with data and a budget of its own."""
-        app = App(id=app_id, secret_keys=[secret_key], budget=Budget(self._limits))
+        app = StoredApp(id=app_id, secret_keys=[secret_key], budget=Budget(self._limits))
         self.apps[app_id] = app
         return app
 
@@ -170,7 +162,7 @@ class Emulator:
                 app.budget.apply(limits, self.clock.monotonic())
 
     @property
-    def main_app(self) -> App:
+    def main_app(self) -> StoredApp:
         """The app with this emulator's own ID."""
         return self.apps[self.app_id]
 
@@ -243,7 +235,7 @@ class Emulator:
             return response
 
     def dispatch(
-        self, app: App, request: Request, exchange: Exchange, route: Route, ids: list[str]
+        self, app: StoredApp, request: Request, exchange: Exchange, route: Route, ids: list[str]
     ) -> Response:
         """Run one route's function. Used for requests and for the operations of a batch."""
         try:
@@ -252,7 +244,7 @@ class Emulator:
             return problem_response(problem)
         return Response(200, encode(body))
 
-    def context(self, app: App, request: Request, exchange: Exchange) -> Context:
+    def context(self, app: StoredApp, request: Request, exchange: Exchange) -> Context:
         """Return what a route's function works with."""
         version = self._version(exchange)
         return Context(self, app, request, exchange, version=version, now=self.clock.time())

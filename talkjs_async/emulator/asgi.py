@@ -6,23 +6,24 @@ Runs in any ASGI server. To break a connection it needs a server that lets go of
 end in that server's own error.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from talkjs_async.emulator.files import FILES
-from talkjs_async.emulator.wire import GARBAGE, Request, Response
+from talkjs_async.emulator._asgi_messages import (
+    AsgiCallable,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_response,
+)
+from talkjs_async.emulator._paths import FILES, INSPECTION
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import GARBAGE, Response
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiCallable = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-INSPECTION = "/_emulator/"
 CONNECTION = "talkjs_async.emulator.connection"
 
 
@@ -102,33 +103,6 @@ def _raw_path(scope: Scope) -> str:
     # in ASGI, but all known servers have it.
     raw: bytes = scope["raw_path"]
     return raw.partition(b"?")[0].decode("latin-1")
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Return a request's whole body, or what had come of it when the client went away."""
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            break
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def send_response(answer: Response, send: Send, *, cut_at: int | None = None) -> None:
-    """Send an answer, or the first *cut_at* bytes of its body."""
-    length = (b"content-length", str(len(answer.body)).encode())
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [*answer.headers, length],
-        }
-    )
-    body = answer.body if cut_at is None else answer.body[:cut_at]
-    await send({"type": "http.response.body", "body": body, "more_body": cut_at is not None})
 
 
 async def _cut(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

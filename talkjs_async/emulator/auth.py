@@ -15,8 +15,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator.switches import Switches
-from talkjs_async.emulator.wire import Problem
 
 _PADDING = (b"", b"===", b"==", b"=")
 

@@ -8,8 +8,8 @@ an object and turns what they say into the 400.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem, bad_request
 from talkjs_async.emulator.switches import Switches
-from talkjs_async.emulator.wire import Problem, bad_request
 
 Check = Callable[[object], str | None]
 

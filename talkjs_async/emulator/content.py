@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 
 from talkjs_async.emulator import markup
+from talkjs_async.emulator._records import StoredApp, StoredMessage
 from talkjs_async.emulator.checks import text
 from talkjs_async.emulator.files import File
-from talkjs_async.emulator.state import App, Message
 
 _MAX_DEPTH = 50
 
@@ -40,7 +40,7 @@ class WrongContent(Exception):
         self.rule = rule
 
 
-def read_content(app: App, item: Mapping[str, Any]) -> Content:
+def read_content(app: StoredApp, item: Mapping[str, Any]) -> Content:
     """Return what is in a message that somebody sends, or raise `WrongContent`."""
     given = [name for name in ("text", "attachmentToken", "location", "content") if name in item]
     if len(given) != 1:
@@ -54,7 +54,7 @@ def read_content(app: App, item: Mapping[str, Any]) -> Content:
     return _read_blocks(app, item["content"])
 
 
-def render_blocks(message: Message, origin: str) -> list[dict[str, Any]]:
+def render_blocks(message: StoredMessage, origin: str) -> list[dict[str, Any]]:
     """Return a message's content blocks."""
     if message.file is not None:
         return [_file_block(message.file, origin)]
@@ -65,7 +65,7 @@ def render_blocks(message: Message, origin: str) -> list[dict[str, Any]]:
     return [{"type": "text", "children": nodes}]
 
 
-def _read_blocks(app: App, blocks: Any) -> Content:
+def _read_blocks(app: StoredApp, blocks: Any) -> Content:
     if not isinstance(blocks, list) or len(blocks) != 1 or not isinstance(blocks[0], dict):
         raise WrongContent("content", "must be a list of one block")
     block = blocks[0]
@@ -82,7 +82,7 @@ def _read_blocks(app: App, blocks: Any) -> Content:
     raise WrongContent("content", f"has no block type {kind!r}")
 
 
-def _file(app: App, field: str, token: Any) -> File:
+def _file(app: StoredApp, field: str, token: Any) -> File:
     if not isinstance(token, str) or token not in app.files:
         raise WrongContent(field, "is not the token of an uploaded file")
     return app.files[token]

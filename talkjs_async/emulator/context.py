@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from talkjs_async.emulator._index import Order
+from talkjs_async.emulator._problems import Problem, bad_request, not_found
+from talkjs_async.emulator._records import StoredApp, StoredConversation, StoredMessage, StoredUser
+from talkjs_async.emulator._requests import Request, decode
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.state import App, Conversation, Message, Order, User
 from talkjs_async.emulator.switches import Switches
-from talkjs_async.emulator.wire import Problem, Request, bad_request, decode, not_found
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator
@@ -22,7 +24,7 @@ class Context:
     def __init__(
         self,
         emulator: "Emulator",
-        app: App,
+        app: StoredApp,
         request: Request,
         exchange: Exchange,
         *,
@@ -104,21 +106,21 @@ class Context:
         """Tell the webhooks, if there are any, with *data* of this moment."""
         self.emulator.webhooks.emit(event_type, data)
 
-    def user(self, user_id: str) -> User:
+    def user(self, user_id: str) -> StoredUser:
         """Return a user, or raise the 404."""
         try:
             return self.app.users[user_id]
         except KeyError:
             raise not_found("user", user_id) from None
 
-    def conversation(self, conversation_id: str) -> Conversation:
+    def conversation(self, conversation_id: str) -> StoredConversation:
         """Return a conversation, or raise the 404."""
         try:
             return self.app.conversations[conversation_id]
         except KeyError:
             raise not_found("conversation", conversation_id) from None
 
-    def message(self, conversation_id: str, message_id: str) -> Message:
+    def message(self, conversation_id: str, message_id: str) -> StoredMessage:
         """Return a message, or raise the 404."""
         try:
             return self.conversation(conversation_id).message_by_id[message_id]

@@ -36,7 +36,7 @@ from email.utils import formatdate
 
 import attrs
 
-from talkjs_async.emulator.wire import Cut, Response, json_response
+from talkjs_async.emulator._responses import Cut, Response, json_response
 
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
 _ID = re.compile(

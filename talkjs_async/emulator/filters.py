@@ -12,10 +12,11 @@ JavaScript SDK; that the REST API has them is inferred.
 from collections.abc import Callable
 from typing import Any
 
-from talkjs_async.emulator.state import Conversation
-from talkjs_async.emulator.wire import Problem, bad_request, decode
+from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._records import StoredConversation
+from talkjs_async.emulator._requests import decode
 
-Matches = Callable[[Conversation], bool]
+Matches = Callable[[StoredConversation], bool]
 
 
 def conversation_filter(value: str | None) -> Matches:

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 
-from talkjs_async.emulator.asgi import AsgiCallable, Message
+from talkjs_async.emulator._asgi_messages import AsgiCallable, AsgiMessage
 from talkjs_async.emulator.clock import Clock
 
 
@@ -81,13 +81,13 @@ class _Exchange:
         finally:
             self.answered.set()
 
-    async def _receive(self) -> Message:
+    async def _receive(self) -> AsgiMessage:
         if not self._messages:
             # Nobody hangs up on it.
             await anyio.sleep_forever()
         return self._messages.pop()
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: AsgiMessage) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif not message.get("more_body", False):

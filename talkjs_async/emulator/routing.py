@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from talkjs_async.emulator.wire import bad_request
+from talkjs_async.emulator._problems import bad_request
 
 # How sure we are that TalkJS has this endpoint: read in its documentation; seen in code that runs
 # against it; claimed by a third party; concluded.

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from talkjs_async.emulator._records import StoredSession
+from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes.posting import post, read_item
 from talkjs_async.emulator.routes.reading import mark_read
-from talkjs_async.emulator.state import Session
-from talkjs_async.emulator.wire import Request
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator
@@ -49,7 +49,7 @@ class SimulatedUser:
         with self._emulator.lock:
             context = self._context()
             context.user(self.user_id)
-            session = Session(
+            session = StoredSession(
                 id=self._emulator.ids.make("ses_"),
                 visible=visible,
                 selected_conversation_id=conversation,
@@ -89,7 +89,7 @@ class SimulatedUser:
                 session.typing_until = 0.0
             return message_id
 
-    def _session_in(self, context: Context, conversation: str) -> Session:
+    def _session_in(self, context: Context, conversation: str) -> StoredSession:
         context.conversation(conversation)
         for session in context.app.sessions.get(self.user_id, ()):
             if session.selected_conversation_id == conversation:

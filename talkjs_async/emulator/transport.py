@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anyio.lowlevel
 import httpx
 
-from talkjs_async.emulator.files import FILES
-from talkjs_async.emulator.wire import GARBAGE, Request, Response
+from talkjs_async.emulator._paths import FILES
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import GARBAGE, Response
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
-from talkjs_async.emulator.wire import Request
+from talkjs_async.emulator._requests import Request
 
 USERS = st.sampled_from(["alice", "bob", "carol"])
 CONVERSATIONS = st.sampled_from(["one", "two"])

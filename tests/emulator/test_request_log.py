@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
-from talkjs_async.emulator.wire import Request
+from talkjs_async.emulator._requests import Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from talkjs_async.emulator.wire import Request
+from talkjs_async.emulator._requests import Request
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator

@@ -11,9 +11,9 @@ from talkjs_async.emulator.page.thread import composer, short_time, thread, titl
 from talkjs_async.emulator.page.traffic import deliveries, planned_faults, requests
 
 if TYPE_CHECKING:
+    from talkjs_async.emulator._records import StoredConversation
     from talkjs_async.emulator.app import Emulator
     from talkjs_async.emulator.limits import Bucket
-    from talkjs_async.emulator.state import Conversation
 
 MAX_CONVERSATIONS = 100
 
@@ -129,7 +129,7 @@ def _gauge(emulator: "Emulator", name: str, bucket: "Bucket") -> Html:
     )
 
 
-def _conversations(emulator: "Emulator", shown: "Conversation | None") -> Html:
+def _conversations(emulator: "Emulator", shown: "StoredConversation | None") -> Html:
     app = emulator.main_app
     rows = islice(app.conversations_by_activity.walk(descending=True), MAX_CONVERSATIONS)
     items = [
@@ -150,14 +150,14 @@ def _conversations(emulator: "Emulator", shown: "Conversation | None") -> Html:
     return fill("<ul>{items}</ul>", items=join(items))
 
 
-def _last_text(conversation: "Conversation") -> str:
+def _last_text(conversation: "StoredConversation") -> str:
     last = conversation.messages.last()
     if last is None:
         return "No messages yet"
     return (last.text or ("a file" if last.file else "a location"))[:80]
 
 
-def _unread(conversation: "Conversation") -> Html:
+def _unread(conversation: "StoredConversation") -> Html:
     readers = [
         user_id
         for user_id, participant in islice(conversation.participants.items(), 20)

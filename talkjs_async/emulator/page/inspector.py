@@ -21,10 +21,13 @@ from urllib.parse import parse_qs
 import anyio
 import attrs
 
-from talkjs_async.emulator.asgi import INSPECTION, Receive, Scope, Send, read_body, send_response
+from talkjs_async.emulator._asgi_messages import Receive, Scope, Send, read_body, send_response
+from talkjs_async.emulator._paths import INSPECTION
+from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._requests import decode
+from talkjs_async.emulator._responses import Response, encode, problem_response
 from talkjs_async.emulator.page.actions import act
 from talkjs_async.emulator.page.document import document
-from talkjs_async.emulator.wire import Problem, Response, decode, encode, problem_response
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator

@@ -8,8 +8,8 @@ from talkjs_async.emulator import markup
 from talkjs_async.emulator.page.markup import Html, fill, join
 
 if TYPE_CHECKING:
+    from talkjs_async.emulator._records import StoredConversation, StoredMessage
     from talkjs_async.emulator.app import Emulator
-    from talkjs_async.emulator.state import Conversation, Message
 
 MAX_MESSAGES = 100
 
@@ -22,7 +22,7 @@ _STYLES = {
 }
 
 
-def title(conversation: "Conversation") -> str:
+def title(conversation: "StoredConversation") -> str:
     """Return what to call a conversation."""
     return conversation.subject or conversation.id
 
@@ -36,7 +36,7 @@ def short_time(milliseconds: int, *, date: bool = False) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S")
 
 
-def thread(emulator: "Emulator", conversation: "Conversation | None") -> Html:
+def thread(emulator: "Emulator", conversation: "StoredConversation | None") -> Html:
     """Return the latest messages of a conversation, the newest at the bottom."""
     if conversation is None:
         return Html(
@@ -60,7 +60,7 @@ def thread(emulator: "Emulator", conversation: "Conversation | None") -> Html:
     )
 
 
-def composer(emulator: "Emulator", conversation: "Conversation | None") -> Html:
+def composer(emulator: "Emulator", conversation: "StoredConversation | None") -> Html:
     """Return the form to write as one of the participants. It needs the page's script."""
     if conversation is None:
         return Html("")
@@ -85,7 +85,9 @@ def composer(emulator: "Emulator", conversation: "Conversation | None") -> Html:
     )
 
 
-def _message(emulator: "Emulator", conversation: "Conversation", message: "Message") -> Html:
+def _message(
+    emulator: "Emulator", conversation: "StoredConversation", message: "StoredMessage"
+) -> Html:
     readers = [
         user_id
         for user_id, participant in conversation.participants.items()
@@ -111,7 +113,7 @@ def _message(emulator: "Emulator", conversation: "Conversation", message: "Messa
     )
 
 
-def _content(message: "Message") -> Html:
+def _content(message: "StoredMessage") -> Html:
     if message.file is not None:
         return fill(
             '<a href="{url}" rel="noreferrer">📎 {name}</a> ({size} bytes)',
@@ -138,7 +140,7 @@ def _node(node: markup.Node) -> Html:
     return fill("<{tag}>{inside}</{tag}>", tag=tag, inside=inside)
 
 
-def _typing(emulator: "Emulator", conversation: "Conversation") -> Html:
+def _typing(emulator: "Emulator", conversation: "StoredConversation") -> Html:
     now = emulator.clock.time()
     typing = [
         _name(emulator, user_id)

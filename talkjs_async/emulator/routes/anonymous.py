@@ -5,10 +5,10 @@ Anonymous test projects: an app without an account. Documented in TalkJS's own i
 
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem, not_found
+from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import App
-from talkjs_async.emulator.wire import Problem, not_found
 
 routes: Routes = Routes()
 
@@ -59,5 +59,5 @@ def get(context: Context, access_token: str) -> Any:
     return {"appId": app.id, "secretKey": app.secret_keys[0], "claimUrl": _claim_url(app)}
 
 
-def _claim_url(app: App) -> str:
+def _claim_url(app: StoredApp) -> str:
     return f"https://emulator.invalid/claim/{app.id}"

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem, bad_request
 from talkjs_async.emulator.checks import (
     Check,
     custom_data,
@@ -14,7 +15,6 @@ from talkjs_async.emulator.checks import (
 )
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.wire import Problem, bad_request
 
 routes: Routes = Routes()
 

@@ -13,18 +13,17 @@ from urllib.parse import urlencode
 
 import attrs
 
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.routing import Route, Routes
-from talkjs_async.emulator.wire import (
-    Problem,
-    Request,
+from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import (
     Response,
-    bad_request,
     json_response,
     problem_response,
     too_many_requests,
 )
+from talkjs_async.emulator.context import Context
+from talkjs_async.emulator.request_log import Exchange
+from talkjs_async.emulator.routing import Route, Routes
 
 routes: Routes = Routes()
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from talkjs_async.emulator._index import Index
+from talkjs_async.emulator._problems import not_found
+from talkjs_async.emulator._records import StoredConversation, StoredParticipant
 from talkjs_async.emulator.checks import (
     Check,
     custom_data,
@@ -18,8 +21,6 @@ from talkjs_async.emulator.routes.events import conversation_data
 from talkjs_async.emulator.routes.listing import choice, cursor, flag, moment, page, page_limit
 from talkjs_async.emulator.routes.rendering import render_conversation, render_conversation_for
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import Conversation, Index, Participant
-from talkjs_async.emulator.wire import not_found
 
 routes: Routes = Routes()
 
@@ -122,10 +123,10 @@ def list_of_user(context: Context, user_id: str) -> Any:
             raise not_found("user", user_id)
         return {"data": []}
     by_activity, descending = _sorting(context)
-    index = Index[Conversation]("activity" if by_activity else "order")
+    index = Index[StoredConversation]("activity" if by_activity else "order")
     for conversation_id in user.conversation_ids:
         index.add(context.app.conversations[conversation_id])
-    rows: Iterable[Conversation] = _rows(context, index, descending)
+    rows: Iterable[StoredConversation] = _rows(context, index, descending)
     if flag(context, "unreadsOnly"):
         rows = (row for row in rows if row.is_unread_by(user_id, row.place_of(user_id)))
     return page(rows, limit, lambda row: render_conversation_for(context, row, user_id))
@@ -157,9 +158,9 @@ def delete(context: Context, conversation_id: str) -> Any:
     return {}
 
 
-def join(context: Context, conversation: Conversation, user_id: str) -> Participant:
+def join(context: Context, conversation: StoredConversation, user_id: str) -> StoredParticipant:
     """Make a user a participant. Access `ReadWrite` and notify `true` were seen in tests."""
-    participant = Participant(joined_at=context.now_ms)
+    participant = StoredParticipant(joined_at=context.now_ms)
     conversation.left.pop(user_id, None)
     conversation.participants[user_id] = participant
     user = context.app.users.get(user_id)
@@ -169,9 +170,9 @@ def join(context: Context, conversation: Conversation, user_id: str) -> Particip
     return participant
 
 
-def _create(context: Context, conversation_id: str) -> Conversation:
+def _create(context: Context, conversation_id: str) -> StoredConversation:
     order = context.order(conversation_id)
-    conversation = Conversation(
+    conversation = StoredConversation(
         id=conversation_id, created_at=context.now_ms, order=order, activity=order
     )
     app = context.app
@@ -190,7 +191,9 @@ def _sorting(context: Context) -> tuple[bool, bool]:
     return by == "lastActivity", direction == "DESC"
 
 
-def _rows(context: Context, index: Index[Conversation], descending: bool) -> Iterator[Conversation]:
+def _rows(
+    context: Context, index: Index[StoredConversation], descending: bool
+) -> Iterator[StoredConversation]:
     after, gone = cursor(context, context.app.conversations)
     if gone:
         return

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.rendering import render_conversation, render_message, render_user
-from talkjs_async.emulator.state import Conversation, Message
 
 CHANNELS = ("email", "sms")
 
@@ -21,7 +21,9 @@ def user_data(context: Context, user_id: str) -> dict[str, Any]:
     return {"user": _user(context, user_id)}
 
 
-def message_data(context: Context, conversation: Conversation, message: Message) -> dict[str, Any]:
+def message_data(
+    context: Context, conversation: StoredConversation, message: StoredMessage
+) -> dict[str, Any]:
     """Return the data of the message events. The sender of a system message is null."""
     return {
         "sender": _user(context, message.sender_id),
@@ -31,22 +33,22 @@ def message_data(context: Context, conversation: Conversation, message: Message)
 
 
 def message_read_data(
-    context: Context, conversation: Conversation, message: Message, recipient_id: str
+    context: Context, conversation: StoredConversation, message: StoredMessage, recipient_id: str
 ) -> dict[str, Any]:
     """Return the data of `message.read`."""
     data = message_data(context, conversation, message)
     return {**data, "recipient": _user(context, recipient_id)}
 
 
-def conversation_data(context: Context, conversation: Conversation) -> dict[str, Any]:
+def conversation_data(context: Context, conversation: StoredConversation) -> dict[str, Any]:
     """Return the data of `conversation.deleted`."""
     return {"conversation": render_conversation(context, conversation)}
 
 
 def notify(
     context: Context,
-    conversation: Conversation,
-    messages: Sequence[Message],
+    conversation: StoredConversation,
+    messages: Sequence[StoredMessage],
     *,
     recipients: Collection[str] | None = None,
     channels: Collection[str] = CHANNELS,
@@ -75,7 +77,10 @@ def notify(
 
 
 def _wants_to_know(
-    context: Context, conversation: Conversation, user_id: str, messages: Sequence[Message]
+    context: Context,
+    conversation: StoredConversation,
+    user_id: str,
+    messages: Sequence[StoredMessage],
 ) -> bool:
     participant = conversation.participants[user_id]
     if participant.access == "None" or all(one.sender_id == user_id for one in messages):
@@ -99,8 +104,8 @@ def _mentions(nodes: Sequence[Any], user_id: str) -> bool:
 
 def _notify_one(
     context: Context,
-    conversation: Conversation,
-    messages: Sequence[Message],
+    conversation: StoredConversation,
+    messages: Sequence[StoredMessage],
     user_id: str,
     channels: Collection[str],
 ) -> None:

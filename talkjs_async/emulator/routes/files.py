@@ -5,10 +5,11 @@ token; that REST uploads may give the same metadata is documented.
 
 from typing import Any
 
+from talkjs_async.emulator._multipart import Part, read_multipart
+from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.files import File, Part, read_multipart
+from talkjs_async.emulator.files import File
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.wire import bad_request
 
 routes: Routes = Routes()
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from talkjs_async.emulator._problems import bad_request
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator.checks import (
     Check,
     custom_data,
@@ -16,8 +18,6 @@ from talkjs_async.emulator.checks import (
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.posting import add_message
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import Conversation, Message
-from talkjs_async.emulator.wire import bad_request
 
 routes: Routes = Routes()
 
@@ -64,7 +64,7 @@ def messages(context: Context, conversation_id: str) -> Any:
     return ids if context.switches.import_answer == "ids" else {}
 
 
-def _check(context: Context, conversation: Conversation, position: int, item: Any) -> None:
+def _check(context: Context, conversation: StoredConversation, position: int, item: Any) -> None:
     lenient = context.switches.import_rules == "lenient"
     fields = _LENIENT_FIELDS if lenient else _FIELDS
     required = _LENIENT_REQUIRED if lenient else _REQUIRED
@@ -81,11 +81,13 @@ def _check(context: Context, conversation: Conversation, position: int, item: An
         raise wrong_arguments(named, context.switches)
 
 
-def _import(context: Context, conversation: Conversation, item: dict[str, Any]) -> dict[str, str]:
+def _import(
+    context: Context, conversation: StoredConversation, item: dict[str, Any]
+) -> dict[str, str]:
     message_id = context.emulator.ids.make("msg_")
     created_at = item["timestamp"] if "timestamp" in item else item["createdAt"]
     token = item.get("attachmentToken")
-    message = Message(
+    message = StoredMessage(
         id=message_id,
         conversation_id=conversation.id,
         type="UserMessage",

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
+from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.wire import bad_request
 
 T = TypeVar("T")
 

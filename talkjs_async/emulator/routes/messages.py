@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem, bad_request, not_found
+from talkjs_async.emulator._requests import decode
 from talkjs_async.emulator.checks import Check, custom_data, read, text, updated_custom
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.events import message_data
@@ -9,7 +11,6 @@ from talkjs_async.emulator.routes.listing import cursor, page, page_limit
 from talkjs_async.emulator.routes.posting import post, read_item, refuse_repeats
 from talkjs_async.emulator.routes.rendering import render_message
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.wire import Problem, bad_request, decode, not_found
 
 routes: Routes = Routes()
 

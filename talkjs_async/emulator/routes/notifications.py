@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from talkjs_async.emulator._problems import bad_request
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator.checks import Check, list_of, map_of, one_of, read, text
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.events import CHANNELS, notify
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import Conversation, Message
-from talkjs_async.emulator.wire import bad_request
 
 routes: Routes = Routes()
 
@@ -65,9 +65,9 @@ def send(context: Context, conversation_id: str) -> Any:
     return {}
 
 
-def _unanswered_by(conversation: Conversation, user_id: str) -> list[Message]:
+def _unanswered_by(conversation: StoredConversation, user_id: str) -> list[StoredMessage]:
     """Return the messages since this user's own last one, the oldest first."""
-    messages: list[Message] = []
+    messages: list[StoredMessage] = []
     for message in conversation.messages.walk(descending=True):
         if message.sender_id == user_id:
             break

@@ -3,11 +3,11 @@
 from hashlib import sha256
 from typing import Any
 
+from talkjs_async.emulator._problems import not_found
 from talkjs_async.emulator.checks import Check, one_of, read
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.conversations import join
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.wire import not_found
 
 routes: Routes = Routes()
 

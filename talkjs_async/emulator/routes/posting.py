@@ -7,6 +7,8 @@ Used by the REST API's own sending and by people in front of a chat.
 from collections.abc import Mapping
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator.checks import (
     Check,
     custom_data,
@@ -19,8 +21,6 @@ from talkjs_async.emulator.checks import (
 from talkjs_async.emulator.content import Content, WrongContent, read_content
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.events import message_data, notify
-from talkjs_async.emulator.state import Conversation, Message
-from talkjs_async.emulator.wire import Problem
 
 # Claimed by a third party.
 IDEMPOTENCY_WINDOW = 24 * 60 * 60.0
@@ -43,7 +43,9 @@ _FIELDS: dict[str, Check] = {
 }
 
 
-def read_item(context: Context, conversation: Conversation, position: int, item: Any) -> Content:
+def read_item(
+    context: Context, conversation: StoredConversation, position: int, item: Any
+) -> Content:
     """Check one message that is to be sent; return what is in it."""
     problems = wrong_fields(item, _FIELDS, context.switches, required=("type",))
     content = Content()
@@ -65,7 +67,7 @@ def read_item(context: Context, conversation: Conversation, position: int, item:
 
 
 def refuse_repeats(
-    context: Context, conversation: Conversation, items: list[Mapping[str, Any]]
+    context: Context, conversation: StoredConversation, items: list[Mapping[str, Any]]
 ) -> None:
     """Raise the 409 of a server that calls a repeated idempotency key an error."""
     for item in items:
@@ -77,7 +79,7 @@ def refuse_repeats(
 
 def post(
     context: Context,
-    conversation: Conversation,
+    conversation: StoredConversation,
     item: Mapping[str, Any],
     content: Content,
     *,
@@ -88,7 +90,7 @@ def post(
     if key is not None and (repeated := _sent_before(context, conversation, key)) is not None:
         return repeated
     message_id = context.emulator.ids.make("msg_")
-    message = Message(
+    message = StoredMessage(
         id=message_id,
         conversation_id=conversation.id,
         type=item["type"],
@@ -122,7 +124,7 @@ def post(
     return message_id
 
 
-def add_message(context: Context, conversation: Conversation, message: Message) -> None:
+def add_message(context: Context, conversation: StoredConversation, message: StoredMessage) -> None:
     """Put a message into its conversation, which moves up in the order of last activity."""
     conversation.message_by_id[message.id] = message
     conversation.messages.add(message)
@@ -132,7 +134,7 @@ def add_message(context: Context, conversation: Conversation, message: Message) 
     by_activity.add(conversation)
 
 
-def _wrong_combination(conversation: Conversation, item: Mapping[str, Any]) -> dict[str, str]:
+def _wrong_combination(conversation: StoredConversation, item: Mapping[str, Any]) -> dict[str, str]:
     problems: dict[str, str] = {}
     if item["type"] == "UserMessage":
         if "sender" not in item:
@@ -155,7 +157,7 @@ def _is_location_block(content: Any) -> bool:
     return False
 
 
-def _sent_before(context: Context, conversation: Conversation, key: str) -> str | None:
+def _sent_before(context: Context, conversation: StoredConversation, key: str) -> str | None:
     sent = context.app.idempotency
     # Oldest first: forget the keys whose time is over.
     while sent and context.now - next(iter(sent.values()))[1] > IDEMPOTENCY_WINDOW:
@@ -164,5 +166,5 @@ def _sent_before(context: Context, conversation: Conversation, key: str) -> str 
     return None if repeated is None else repeated[0]
 
 
-def _scope(context: Context, conversation: Conversation) -> str:
+def _scope(context: Context, conversation: StoredConversation) -> str:
     return "" if context.switches.idempotency_scope == "app" else conversation.id

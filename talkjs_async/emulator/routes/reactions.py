@@ -6,9 +6,9 @@ are documented for that SDK.
 import re
 from typing import Any
 
+from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.wire import bad_request
 
 routes: Routes = Routes()
 

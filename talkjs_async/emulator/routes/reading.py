@@ -9,12 +9,13 @@ switch `mark_as_read` says which of them the server has; only the second can mar
 from functools import partial
 from typing import Any
 
+from talkjs_async.emulator._index import Order
+from talkjs_async.emulator._problems import Problem, not_found
+from talkjs_async.emulator._records import StoredConversation
 from talkjs_async.emulator.checks import read
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.routes.events import message_read_data
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import Conversation, Order
-from talkjs_async.emulator.wire import Problem, not_found
 
 routes: Routes = Routes()
 
@@ -61,7 +62,7 @@ def read_until(context: Context, user_id: str, conversation_id: str) -> Any:
 
 
 def mark_read(
-    context: Context, conversation: Conversation, user_id: str, *, until: int | None = None
+    context: Context, conversation: StoredConversation, user_id: str, *, until: int | None = None
 ) -> None:
     """
     Move the place up to which a participant has read, forward or back.
@@ -88,7 +89,7 @@ def mark_read(
 
 def _tell(
     context: Context,
-    conversation: Conversation,
+    conversation: StoredConversation,
     user_id: str,
     before: Order | None,
     until: Order | None,

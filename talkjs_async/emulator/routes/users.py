@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._records import StoredUser
 from talkjs_async.emulator.checks import (
     Check,
     custom_data,
@@ -20,8 +22,6 @@ from talkjs_async.emulator.routes.events import user_data
 from talkjs_async.emulator.routes.listing import cursor, flag, page, page_limit
 from talkjs_async.emulator.routes.rendering import render_user
 from talkjs_async.emulator.routing import Routes
-from talkjs_async.emulator.state import User
-from talkjs_async.emulator.wire import Problem, bad_request
 
 routes: Routes = Routes()
 
@@ -99,7 +99,7 @@ def list_(context: Context) -> Any:
     after, gone = cursor(context, context.app.users)
     if gone:
         return {"data": []}
-    rows: Iterable[User] = context.app.users_in_order.walk(descending=True, after=after)
+    rows: Iterable[StoredUser] = context.app.users_in_order.walk(descending=True, after=after)
     if online is not None:
         rows = (user for user in rows if (user.id in context.app.sessions) is online)
     return page(rows, limit, lambda user: render_user(context, user))
@@ -150,7 +150,7 @@ def _apply(context: Context, user_id: str, body: Mapping[str, Any]) -> None:
     kind = "user.updated"
     if user is None:
         kind = "user.created"
-        user = User(id=user_id, created_at=context.now_ms, order=context.order(user_id))
+        user = StoredUser(id=user_id, created_at=context.now_ms, order=context.order(user_id))
         app.users[user_id] = user
         app.users_in_order.add(user)
     for name, attribute in _PLAIN_FIELDS.items():

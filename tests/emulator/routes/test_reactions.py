@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
+from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator.routes.reactions import normalized
-from talkjs_async.emulator.wire import Problem
 
 pytestmark = pytest.mark.anyio
 Send = Callable[..., Awaitable[httpx.Response]]

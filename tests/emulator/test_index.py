@@ -4,7 +4,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.emulator.state import Index, Order
+from talkjs_async.emulator._index import Index, Order
 
 
 @attrs.define(eq=False)

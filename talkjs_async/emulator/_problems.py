@@ -1,0 +1,44 @@
+"""Answers other than 200, as exceptions: what a request's handler raises."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class Problem(Exception):
+    """
+    An answer other than 200.
+
+    The body is `{"errorCode": ..., "reasons": ...}`; reasons are a list of texts, or an object of
+    field name to text or texts. Source: the error handling of TalkJS's JavaScript core package
+    and of the public PHP clients (seen in code). Which code the REST API sends when is inferred.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        reasons: Sequence[str] | Mapping[str, object],
+        *,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        body: Any = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {reasons}")
+        self.status = status
+        self.headers = headers
+        self.body: Any = {"errorCode": code, "reasons": reasons} if body is None else body
+
+
+def bad_request(reasons: Sequence[str] | Mapping[str, object]) -> Problem:
+    """Return the 400 for wrong arguments. The status is documented, the code is not."""
+    return Problem(400, "INVALID_REQUEST", reasons)
+
+
+def not_found(what: str, id_: str) -> Problem:
+    """Return the 404 for a *what* that does not exist, such as `CONVERSATION_NOT_FOUND`."""
+    return Problem(404, f"{what.upper()}_NOT_FOUND", [f"There is no {what} {id_!r}."])
+
+
+def not_implemented(method: str, path: str) -> Problem:
+    """Return the answer for what the emulator does not have: never a silent 404."""
+    reason = f"The emulator has no {method} {path}. That says nothing about TalkJS."
+    return Problem(501, "NOT_IMPLEMENTED_BY_EMULATOR", [reason])

@@ -1,0 +1,48 @@
+"""
+What goes into the emulator, without any I/O.
+
+The in-process transport and the TCP application both turn what they receive into a `Request`, and
+deliver a `Response`. In between nothing awaits, so every request is atomic.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import attrs
+
+from talkjs_async.emulator._problems import bad_request
+
+
+@attrs.define(eq=False)
+class Request:
+    """
+    One request as it came over the wire.
+
+    Attributes:
+        path: Still percent-encoded.
+        headers: Names in lower case.
+        origin: Scheme and host as the client sees them.
+        client: The client's address.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    # Not in the repr: there is a token in it.
+    headers: Mapping[bytes, bytes] = attrs.field(factory=dict, repr=False)
+    body: bytes = b""
+    origin: str = "http://emulator"
+    client: str = ""
+
+
+def decode(body: bytes) -> Any:
+    """Decode a JSON body, or raise the 400 for it."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise bad_request([f"The body is not JSON: {error}"]) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
