@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from talkjs_async import AsyncTalkJS, TalkJSError, escape_markup
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.fastapi import lifespan, talkjs_exception_handler, webhook_router
 from talkjs_async.models.events import MessageSent
 
@@ -35,7 +35,7 @@ app.include_router(bot)
 
 
 async def main() -> None:
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with emulator.serve() as served, socket.create_server(("127.0.0.1", 0)) as listener:
         os.environ["TALKJS_BASE_URL"] = served.base_url
         os.environ["TALKJS_APP_ID"] = emulator.app_id

@@ -17,7 +17,7 @@ import pytest
 from talkjs_async import AsyncTalkJS, call_of
 from talkjs_async.anonymous import AnonymousProjects
 from talkjs_async.cli import run
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.routes import ROUTES
 
 ROOT = Path(__file__).parents[1]
@@ -145,7 +145,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An emulator on a port, which the environment points to."""
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with emulator.serve() as server:
         monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
         monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from talkjs_async import AsyncTalkJS
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ NEEDS = {"httpx": "httpx", "httpx2": "httpx2", "aiohttp": "httpx_aiohttp"}
 async def test_one_word_chooses_the_library(engine: str, anyio_backend_name: str) -> None:
     if engine == "aiohttp" and anyio_backend_name == "trio":
         pytest.skip("aiohttp needs asyncio")
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
 
     with emulator.serve() as server:
         async with AsyncTalkJS(

@@ -15,7 +15,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async.cli import run
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ def run_block(code: str) -> dict[str, Any]:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Any:
     """An emulator over TCP that the environment points to."""
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with emulator.serve() as server:
         monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
         monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)

@@ -26,7 +26,7 @@ import httpx
 from benchmarks.measure import Result, stay_on
 from benchmarks.workers.memory import resident
 from talkjs_async import AsyncTalkJS, TokenBucket, UserInput, bulk
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 
 BURST: Final = 600
 BATCH_BURST: Final = 500
@@ -267,7 +267,7 @@ async def cpu_one_by_one(count: int, _scale: int) -> Result:
 
 
 async def _cpu(job: Callable[[AsyncTalkJS], Awaitable[object]], count: int) -> Result:
-    emulator = Emulator(clock=SystemClock(), limits=Limits.off())
+    emulator = Emulator(clock=RealClock(), limits=Limits.off())
     async with AsyncTalkJS(
         emulator.app_id,
         emulator.secret_key,

@@ -11,7 +11,7 @@ named switch here (`Switches`, `Limits`). Start it on a port with `python -m tal
 
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator.app import Emulator
-from talkjs_async.emulator.clock import Clock, SystemClock, VirtualClock
+from talkjs_async.emulator.clock import EmulatorClock, RealClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.faults import Fault, Faults, Plan
 from talkjs_async.emulator.limits import Limits
@@ -23,7 +23,7 @@ from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
 __all__ = [
     "EVENT_TYPES",
     "SimulatedUser",
-    "Clock",
+    "EmulatorClock",
     "Commit",
     "CommitLog",
     "Delivery",
@@ -37,6 +37,6 @@ __all__ = [
     "Plan",
     "Problem",
     "Switches",
-    "SystemClock",
+    "RealClock",
     "VirtualClock",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from talkjs_async.emulator import Emulator, Limits, Switches, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
 
 # Enough to look back, without growing for ever.
 LOG_LIMIT = 1_000
@@ -37,7 +37,7 @@ def main(
         emulator = Emulator(
             app_id=options.app_id,
             secret_key=options.secret_key,
-            clock=SystemClock(),
+            clock=RealClock(),
             limits=_limits(options),
             switches=_switches(options.switch),
             seed=options.seed,

@@ -10,7 +10,7 @@ import attrs
 
 from talkjs_async.emulator._index import Index, Order
 from talkjs_async.emulator.files import File
-from talkjs_async.emulator.limits import Budget
+from talkjs_async.emulator.limits import AppBudget
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -120,7 +120,7 @@ class StoredApp:
 
     id: str
     secret_keys: list[str] = attrs.field(repr=False)
-    budget: Budget
+    budget: AppBudget
     users: dict[str, StoredUser] = attrs.field(factory=dict)
     users_in_order: Index[StoredUser] = attrs.field(factory=Index[StoredUser])
     conversations: dict[str, StoredConversation] = attrs.field(factory=dict)

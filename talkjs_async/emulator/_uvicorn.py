@@ -98,13 +98,13 @@ class _BreakableProtocol(H11Protocol):
         app = self.app
 
         async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {CONNECTION: _Connection(self.transport)}
+            scope["extensions"] = {CONNECTION: _UvicornConnection(self.transport)}
             await app(scope, receive, send)
 
         self.app = with_connection
 
 
-class _Connection:
+class _UvicornConnection:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
 

@@ -15,6 +15,7 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._paths import FILES
 from talkjs_async.emulator._problems import Problem, bad_request, not_found, not_implemented
 from talkjs_async.emulator._records import StoredApp
@@ -22,12 +23,11 @@ from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, encode, json_response, problem_response
 from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
-from talkjs_async.emulator.clock import Clock, VirtualClock
+from talkjs_async.emulator.clock import EmulatorClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.faults import Faults
-from talkjs_async.emulator.ids import Ids
-from talkjs_async.emulator.limits import Budget, Limits
+from talkjs_async.emulator.limits import AppBudget, Limits
 from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routing import Route
@@ -79,7 +79,7 @@ class Emulator:
         *,
         app_id: str = "emulator",
         secret_key: str = "sk_test_emulator",  # noqa: S107  # opens nothing
-        clock: Clock | None = None,
+        clock: EmulatorClock | None = None,
         limits: Limits | None = None,
         switches: Switches | None = None,
         seed: int | str = 0,
@@ -102,7 +102,7 @@ class Emulator:
         """
         self.app_id = app_id
         self.secret_key = secret_key
-        self.clock: Clock = VirtualClock() if clock is None else clock
+        self.clock: EmulatorClock = VirtualClock() if clock is None else clock
         self.switches: Switches = Switches() if switches is None else switches
         self.seed = seed
         self.latency = latency
@@ -120,7 +120,7 @@ class Emulator:
         return f"<Emulator of app {self.app_id!r}, {self.requests.total} requests>"
 
     def _start(self) -> None:
-        self.ids: Ids = Ids(self.seed)
+        self.ids: IdGenerator = IdGenerator(self.seed)
         self.random: random.Random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
         self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
         self.anonymous_accounts: dict[str, StoredApp] = {}
@@ -145,7 +145,7 @@ class Emulator:
 
     def add_app(self, app_id: str, secret_key: str) -> StoredApp:
         """Add another app, with data and a budget of its own."""
-        app = StoredApp(id=app_id, secret_keys=[secret_key], budget=Budget(self._limits))
+        app = StoredApp(id=app_id, secret_keys=[secret_key], budget=AppBudget(self._limits))
         self.apps[app_id] = app
         return app
 
@@ -167,7 +167,7 @@ class Emulator:
         return self.apps[self.app_id]
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> AppBudget:
         """The two token buckets of the app."""
         return self.main_app.budget
 

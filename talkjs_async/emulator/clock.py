@@ -17,17 +17,17 @@ from typing import Protocol
 import anyio
 import anyio.lowlevel
 
-from talkjs_async.emulator.idle import Alarm, Watchers
+from talkjs_async.emulator._idle import SleepTimer, Watchers
 
 # 2026-01-01T00:00:00Z: a moment that is easy to recognise in a failed assertion.
 DEFAULT_START = 1_767_225_600.0
 
-# Cancelled alarms stay in the heap until they are due, or until they are the majority and there
-# are at least this many of them.
-_CANCELLED_ALARMS_KEPT = 512
+# Cancelled timers stay in the heap until they are due, or until they outnumber the live ones and
+# there are at least this many of them.
+_CANCELLED_TIMERS_KEPT = 512
 
 
-class Clock(Protocol):
+class EmulatorClock(Protocol):
     """What the emulator asks of a clock."""
 
     def time(self) -> float:
@@ -43,7 +43,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class RealClock:
     """Real time, on asyncio and trio. It can be put forward, but sleepers do not notice."""
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class VirtualClock:
     """
     A clock that stands still while anybody works and jumps when everybody waits.
 
-    When no task of the event loop can run, time jumps to the next alarm (the earliest `sleep` to
+    When no task of the event loop can run, time jumps to the next timer (the earliest `sleep` to
     end). Sleepers of the same moment wake together, in the order of the event loop: on asyncio as
     they fell asleep, on trio at random.
 
     You get exact virtual time when everything that takes time sleeps on this clock. Work in
     anyio's worker threads (`anyio.to_thread`) holds the clock as a task would, for up to a real
     second. What waits for anything else (a real socket, `asyncio.sleep`) counts as waiting: the
-    clock does not stop for it. Use `SystemClock` over TCP.
+    clock does not stop for it. Use `RealClock` over TCP.
 
     Works on asyncio (any loop) and trio, in several event loops one after another.
     """
@@ -87,13 +87,13 @@ class VirtualClock:
         self._start = start
         self._now = 0.0
         self._order = itertools.count()
-        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._timers: list[tuple[float, int, SleepTimer]] = []
         self._cancelled = 0
         self._lock = threading.Lock()
         self._watchers = Watchers(self.jump)
 
     def __repr__(self) -> str:
-        return f"<VirtualClock at {self.time():.3f}, {len(self._alarms)} alarms>"
+        return f"<VirtualClock at {self.time():.3f}, {len(self._timers)} timers>"
 
     def time(self) -> float:
         """Return the virtual Unix time in seconds."""
@@ -115,15 +115,15 @@ class VirtualClock:
             await anyio.lowlevel.checkpoint()
             return
         watcher = self._watchers.here()
-        alarm = watcher.new_alarm()
+        timer = watcher.new_timer()
         with self._lock:
-            heapq.heappush(self._alarms, (self._now + seconds, next(self._order), alarm))
+            heapq.heappush(self._timers, (self._now + seconds, next(self._order), timer))
         watcher.sleepers += 1
         watcher.watch()
         try:
-            await alarm.wait()
+            await timer.wait()
         except BaseException:
-            self._forget(alarm)
+            self._forget(timer)
             raise
         finally:
             self._watchers.release(watcher)
@@ -135,39 +135,39 @@ class VirtualClock:
 
     def jump(self) -> bool:
         """
-        Move to the next alarm, as happens by itself when everybody waits.
+        Move to the next timer, as happens by itself when everybody waits.
 
         Returns False when nobody sleeps, or nobody who ever wakes.
         """
         with self._lock:
-            while self._alarms and self._alarms[0][2].cancelled:
-                heapq.heappop(self._alarms)
+            while self._timers and self._timers[0][2].cancelled:
+                heapq.heappop(self._timers)
                 self._cancelled -= 1
-            if not self._alarms or self._alarms[0][0] == math.inf:
+            if not self._timers or self._timers[0][0] == math.inf:
                 return False
-            self._move_to(self._alarms[0][0])
+            self._move_to(self._timers[0][0])
             return True
 
     def _move_to(self, now: float) -> None:
         self._now = now
-        alarms = self._alarms
-        while alarms and alarms[0][0] <= now:
-            alarm = heapq.heappop(alarms)[2]
-            if alarm.cancelled:
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            timer = heapq.heappop(timers)[2]
+            if timer.cancelled:
                 self._cancelled -= 1
             else:
-                alarm.ring()
+                timer.fire()
 
-    def _forget(self, alarm: Alarm) -> None:
-        # A sleep that rings and is cancelled in the same instant has left the heap already.
+    def _forget(self, timer: SleepTimer) -> None:
+        # A sleep that fires and is cancelled in the same instant has left the heap already.
         with self._lock:
-            if alarm.rung:
+            if timer.fired:
                 return
-            alarm.cancelled = True
+            timer.cancelled = True
             self._cancelled += 1
-            if self._cancelled > max(_CANCELLED_ALARMS_KEPT, len(self._alarms) // 2):
-                self._alarms = [entry for entry in self._alarms if not entry[2].cancelled]
-                heapq.heapify(self._alarms)
+            if self._cancelled > max(_CANCELLED_TIMERS_KEPT, len(self._timers) // 2):
+                self._timers = [entry for entry in self._timers if not entry[2].cancelled]
+                heapq.heapify(self._timers)
                 self._cancelled = 0
 
 

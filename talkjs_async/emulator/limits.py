@@ -115,7 +115,7 @@ class Bucket:
         return max(0.0, self._refilled_at + seconds - now)
 
 
-class Budget:
+class AppBudget:
     """The two buckets of one app."""
 
     def __init__(self, limits: Limits) -> None:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._receivers import call_asgi, call_url
 from talkjs_async.emulator._responses import encode
-from talkjs_async.emulator.receivers import call_asgi, call_url
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.app import Emulator

@@ -25,7 +25,7 @@ import anyio
 import attrs
 
 from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket, bulk
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 
 CONVERSATIONS = 100
 PATIENCE = 300.0
@@ -253,7 +253,7 @@ class Killer:
 
     def _to_the_end(self, trial: Trial, count: int, moments: list[int], tally: Tally) -> int:
         """Run a job, kill its passes at *moments*, check it. Return the requests of the last."""
-        emulator = Emulator(clock=SystemClock(), limits=Limits.off())
+        emulator = Emulator(clock=RealClock(), limits=Limits.off())
         with tempfile.TemporaryDirectory() as directory, emulator.serve() as server:
             scene = Scene(server.base_url, Path(directory), count)
             anyio.run(trial.prepare, scene)

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from talkjs_async.cli import run
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ Command = Callable[..., Outcome]
 @pytest.fixture
 def emulator() -> Emulator:
     """An empty TalkJS in real time, without limits."""
-    return Emulator(clock=SystemClock(), limits=Limits.off())
+    return Emulator(clock=RealClock(), limits=Limits.off())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from talkjs_async.cli import run
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -47,7 +47,7 @@ def test_the_doctor_finds_missing_credentials(
     assert "TALKJS_APP_ID" in outcome.out
 
 
-class Skewed(SystemClock):
+class Skewed(RealClock):
     """A server whose clock is right, while ours is wrong."""
 
     def __init__(self, seconds: float) -> None:

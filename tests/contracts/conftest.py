@@ -18,7 +18,7 @@ import attrs
 import pytest
 
 from talkjs_async import AsyncTalkJS, TokenBucket, UserInput
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 
 LIVE_RATE: Final = 8.0
 """Requests per second: below the 9 that TalkJS allows, whoever else uses the app."""
@@ -92,7 +92,7 @@ async def connect(anyio_backend: str, which: str) -> AsyncIterator[Connect]:
             slow = TokenBucket(rate=LIVE_RATE, burst=1)
             options: dict[str, Any] = {"limiter": slow, "batch_limiter": slow}
         else:
-            emulator = Emulator(clock=SystemClock() if which == "over TCP" else None)
+            emulator = Emulator(clock=RealClock() if which == "over TCP" else None)
             app_id, secret_key = emulator.app_id, emulator.secret_key
             options = {"transport": emulator.transport, "clock": emulator.clock}
             if which == "over TCP":

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 
 FOREIGN = Path(__file__).with_name("foreign")
 JSONWEBTOKEN = "jsonwebtoken@9.0.2"
@@ -40,7 +40,7 @@ def run(*command: str, cwd: Path) -> str:
 @pytest.fixture
 def emulator() -> Emulator:
     """An emulator on the machine's time: foreign clients know no other."""
-    return Emulator(clock=SystemClock())
+    return Emulator(clock=RealClock())
 
 
 @pytest.fixture

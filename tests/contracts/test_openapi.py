@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 from talkjs_async.emulator.routes import ROUTES
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
@@ -57,7 +57,7 @@ needs_schemathesis = pytest.mark.skipif(
 @pytest.fixture
 def filled() -> Iterator[tuple[Emulator, str, str]]:
     """An emulator on a port with Alice, Bob and a message: itself, its URL and the message's ID."""
-    emulator = Emulator(clock=SystemClock(), limits=Limits.off())
+    emulator = Emulator(clock=RealClock(), limits=Limits.off())
     with emulator.serve() as server:
         root = f"{server.base_url}/v1"
         headers = {"authorization": f"Bearer {emulator.secret_key}"}

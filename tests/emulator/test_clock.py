@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async.emulator import SystemClock, VirtualClock, idle
+from talkjs_async.emulator import RealClock, VirtualClock, _idle
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +83,7 @@ async def test_time_stands_still_while_a_worker_thread_runs() -> None:
 async def test_a_thread_that_waits_for_the_clock_does_not_hold_it_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(idle, "_THREAD_PATIENCE", 0.02)
+    monkeypatch.setattr(_idle, "_THREAD_GRACE_PERIOD", 0.02)
     clock = VirtualClock()
 
     await anyio.to_thread.run_sync(anyio.from_thread.run, clock.sleep, 5)
@@ -94,7 +94,7 @@ async def test_a_thread_that_waits_for_the_clock_does_not_hold_it_for_ever(
 async def test_threads_hold_the_clock_as_long_as_they_get_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(idle, "_THREAD_PATIENCE", 0.05)
+    monkeypatch.setattr(_idle, "_THREAD_GRACE_PERIOD", 0.05)
     clock = VirtualClock()
     seen: list[float] = []
 
@@ -111,7 +111,7 @@ async def test_threads_hold_the_clock_as_long_as_they_get_on(
     assert [0.0] * 60 == seen
 
 
-async def test_a_cancelled_sleeper_leaves_no_alarm_behind() -> None:
+async def test_a_cancelled_sleeper_leaves_no_timer_behind() -> None:
     clock = VirtualClock()
 
     async with anyio.create_task_group() as tasks:
@@ -123,7 +123,7 @@ async def test_a_cancelled_sleeper_leaves_no_alarm_behind() -> None:
     assert clock.monotonic() == 2
 
 
-async def test_nobody_jumps_to_an_alarm_that_was_cancelled() -> None:
+async def test_nobody_jumps_to_a_timer_that_was_cancelled() -> None:
     clock = VirtualClock()
     for _ in range(2):
         with anyio.CancelScope() as scope:
@@ -137,7 +137,7 @@ async def test_nobody_jumps_to_an_alarm_that_was_cancelled() -> None:
     clock.advance(10)
 
     assert clock.monotonic() == 20
-    assert repr(clock) == "<VirtualClock at 1767225620.000, 0 alarms>"
+    assert repr(clock) == "<VirtualClock at 1767225620.000, 0 timers>"
 
 
 async def test_who_is_cancelled_at_the_very_moment_of_waking_was_awake() -> None:
@@ -153,7 +153,7 @@ async def test_who_is_cancelled_at_the_very_moment_of_waking_was_awake() -> None
         clock.advance(5)
         tasks.cancel_scope.cancel()
 
-    assert len(clock._alarms) == 0
+    assert len(clock._timers) == 0
 
 
 async def test_cancelled_sleepers_are_not_kept_until_their_time() -> None:
@@ -164,7 +164,7 @@ async def test_cancelled_sleepers_are_not_kept_until_their_time() -> None:
             scope.cancel()
             await clock.sleep(1_000)
 
-    assert len(clock._alarms) <= 1_100
+    assert len(clock._timers) <= 1_100
 
 
 async def test_cleaning_up_under_cancellation_may_sleep_when_it_is_shielded() -> None:
@@ -360,7 +360,7 @@ def test_everybody_wakes_exactly_when_they_asked_to(backend: str, naps: list[lis
 
 
 async def test_the_system_clock_tells_real_time() -> None:
-    clock = SystemClock()
+    clock = RealClock()
     began = clock.monotonic()
 
     await clock.sleep(0.01)

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from talkjs_async.emulator import Emulator, Limits, SystemClock
+from talkjs_async.emulator import Emulator, Limits, RealClock
 
 KEY = {"authorization": "Bearer sk_test_emulator"}
 
@@ -19,7 +19,7 @@ KEY = {"authorization": "Bearer sk_test_emulator"}
 @pytest.fixture
 def served() -> Iterator[tuple[Emulator, httpx.Client]]:
     """An emulator on a port, and a client for it."""
-    emulator = Emulator(clock=SystemClock(), limits=Limits.off())
+    emulator = Emulator(clock=RealClock(), limits=Limits.off())
     with (
         emulator.serve() as server,
         httpx.Client(base_url=f"{server.base_url}/v1/emulator", headers=KEY, timeout=2) as client,
@@ -113,7 +113,7 @@ def test_large_bodies_arrive_in_pieces(served: Served) -> None:
 
 
 def test_an_open_connection_does_not_keep_the_server_alive() -> None:
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     emulator.faults.add("stall-before-commit")
     with emulator.serve() as server:
         host, port = server.base_url.removeprefix("http://").split(":")
@@ -142,7 +142,7 @@ def test_it_listens_on_ipv6_as_well() -> None:
     if not socket.has_ipv6:
         pytest.skip("This machine has no IPv6.")
     try:
-        server = Emulator(clock=SystemClock()).serve(host="::1")
+        server = Emulator(clock=RealClock()).serve(host="::1")
     except OSError:
         pytest.skip("This machine has no IPv6 loopback.")
 

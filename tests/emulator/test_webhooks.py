@@ -14,7 +14,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from talkjs_async.emulator import EVENT_TYPES, Emulator, SystemClock
+from talkjs_async.emulator import EVENT_TYPES, Emulator, RealClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -418,7 +418,7 @@ async def test_a_url_that_does_not_answer_in_time(emulator: Emulator, send: Send
 
 
 async def test_an_emulator_on_a_port_delivers_by_itself() -> None:
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with Listener() as listener, emulator.serve() as server:
         emulator.webhooks.to(listener.url, events=["user.created"])
         async with httpx.AsyncClient() as client:

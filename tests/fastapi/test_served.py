@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from talkjs_async import AsyncTalkJS, Webhooks
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.fastapi import TalkJSDep, lifespan, webhook_router
 from talkjs_async.models.events import UserCreated
 from tests.fastapi.apps import HOOK, TIMEOUT, Served, wait_until, webhook
@@ -33,7 +33,7 @@ EXAMPLE = ROOT / "examples" / "fastapi_app.py"
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An emulator on a port, which the environment points to."""
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with emulator.serve() as server:
         monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
         monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)

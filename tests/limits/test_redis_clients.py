@@ -10,7 +10,7 @@ import redis
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.redis import RedisLimiter
 from tests.limits.redis_server import RedisServer
@@ -30,7 +30,7 @@ async def test_two_clients_use_one_budget_in_virtual_time(redis_server: RedisSer
 
 async def test_two_clients_use_one_budget_in_real_time(redis_server: RedisServer) -> None:
     limits = Limits(rate=50.0, burst=10)
-    emulator = Emulator(app_id=uuid4().hex, clock=SystemClock(), limits=limits)
+    emulator = Emulator(app_id=uuid4().hex, clock=RealClock(), limits=limits)
 
     statuses = await _call_together(emulator, redis_server.url, SYSTEM_CLOCK, calls=20)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from tests.limits.redis_server import RedisServer
 from tests.test_docs import blocks
 
@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def served(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An emulator and a Redis that the environment points to."""
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     with emulator.serve() as server:
         monkeypatch.setenv("TALKJS_BASE_URL", server.base_url)
         monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)

@@ -23,7 +23,7 @@ from talkjs_async import (
     TokenBucket,
     call_of,
 )
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.files import File
 
 pytestmark = pytest.mark.anyio
@@ -317,7 +317,7 @@ async def test_uploads_travel_over_real_connections(engine: str, tmp_path: Path,
     content = bytes(range(256)) * 8_000
     path = tmp_path / "a.bin"
     path.write_bytes(content)
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     emulator.faults.add("return-503", on="POST /files", nth=1)
     with emulator.serve() as server:
         async with AsyncTalkJS(

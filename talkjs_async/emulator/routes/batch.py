@@ -36,7 +36,7 @@ _JSON: Mapping[bytes, bytes] = {b"content-type": b"application/json"}
 
 
 @attrs.frozen(kw_only=True)
-class _Operation:
+class _BatchOperation:
     number: float
     method: str
     path: str
@@ -64,7 +64,7 @@ def run(context: Context) -> Any:
     return answers
 
 
-def _read(position: int, entry: Any) -> _Operation:
+def _read(position: int, entry: Any) -> _BatchOperation:
     match entry:
         case [int() | float() as number, str(method), str(path), *rest] if len(rest) <= 2:
             payload = rest[0] if rest else None
@@ -76,7 +76,7 @@ def _read(position: int, entry: Any) -> _Operation:
             api_version = (options or {}).get("api_version")
             if api_version is not None and not isinstance(api_version, str):
                 raise _wrong(position)
-            return _Operation(
+            return _BatchOperation(
                 number=number,
                 method=method.upper(),
                 path=path,
@@ -91,7 +91,7 @@ def _wrong(position: int) -> Problem:
     return bad_request([f"{position}: {rule}."])
 
 
-def _run_one(context: Context, operation: _Operation) -> tuple[Exchange, Response]:
+def _run_one(context: Context, operation: _BatchOperation) -> tuple[Exchange, Response]:
     emulator = context.emulator
     path, _, query = operation.path.partition("?")
     exchange = Exchange(
@@ -115,7 +115,7 @@ def _run_one(context: Context, operation: _Operation) -> tuple[Exchange, Respons
     return exchange, response
 
 
-def _answer(context: Context, operation: _Operation, exchange: Exchange) -> Response:
+def _answer(context: Context, operation: _BatchOperation, exchange: Exchange) -> Response:
     emulator = context.emulator
     if emulator.switches.batch_charges == "each" and not _charged(context):
         return too_many_requests(emulator.switches)
@@ -135,7 +135,7 @@ def _charged(context: Context) -> bool:
     return context.app.budget.ordinary.take(emulator.clock.monotonic()) is not None
 
 
-def _request(context: Context, operation: _Operation, exchange: Exchange) -> Request:
+def _request(context: Context, operation: _BatchOperation, exchange: Exchange) -> Request:
     payload, query = operation.payload, exchange.query
     body = b""
     if operation.method == "GET":

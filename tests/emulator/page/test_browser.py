@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from talkjs_async.emulator import Emulator, SystemClock
+from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.page.demo import fill_with_demo
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ Looked = tuple[Emulator, str]
 @pytest.fixture
 def looked() -> Iterator[Looked]:
     """An emulator with the example in it, and the URL of its page."""
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     fill_with_demo(emulator)
     with emulator.serve() as server:
         yield emulator, f"{server.base_url}/_emulator/"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from talkjs_async.emulator import Emulator, SystemClock, VirtualClock
+from talkjs_async.emulator import Emulator, RealClock, VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +163,7 @@ async def test_a_clock_that_cannot_be_moved_says_so() -> None:
 
 
 def test_real_time_can_be_put_forward() -> None:
-    emulator = Emulator(clock=SystemClock())
+    emulator = Emulator(clock=RealClock())
     before = emulator.clock.time(), emulator.clock.monotonic()
 
     emulator.advance(3_600)

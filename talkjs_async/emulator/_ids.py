@@ -14,7 +14,7 @@ _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _BASE = len(_PAIRS)
 
 
-class Ids:
+class IdGenerator:
     """A source of IDs. Deterministic: the same seed gives the same IDs in the same order."""
 
     def __init__(self, seed: int | str) -> None:

@@ -15,20 +15,20 @@ import anyio.to_thread
 
 # Real seconds between two looks at the worker threads, and the longest wait for them.
 _THREAD_POLL = 0.001
-_THREAD_PATIENCE = 1.0
+_THREAD_GRACE_PERIOD = 1.0
 
 # Moves time on. False: there is nothing to wake anybody for, so do not ask again.
 Jump = Callable[[], bool]
 
 
-class Alarm(Protocol):
+class SleepTimer(Protocol):
     """One sleeper."""
 
     cancelled: bool
-    rung: bool
+    fired: bool
 
     async def wait(self) -> None: ...
-    def ring(self) -> None: ...
+    def fire(self) -> None: ...
 
 
 class Watcher(Protocol):
@@ -37,7 +37,7 @@ class Watcher(Protocol):
     key: object
     sleepers: int
 
-    def new_alarm(self) -> Alarm: ...
+    def new_timer(self) -> SleepTimer: ...
     def watch(self) -> None: ...
 
 
@@ -95,7 +95,7 @@ class _Threads:
         if self._stuck_since is None or calls != self._calls:
             self._stuck_since = time.monotonic()
             self._calls = calls
-        return time.monotonic() - self._stuck_since < _THREAD_PATIENCE
+        return time.monotonic() - self._stuck_since < _THREAD_GRACE_PERIOD
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -105,20 +105,20 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class _AsyncioAlarm:
-    __slots__ = ("_future", "_loop", "cancelled", "rung")
+class _AsyncioTimer:
+    __slots__ = ("_future", "_loop", "cancelled", "fired")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._future = loop.create_future()
         self.cancelled = False
-        self.rung = False
+        self.fired = False
 
     async def wait(self) -> None:
         await self._future
 
-    def ring(self) -> None:
-        self.rung = True
+    def fire(self) -> None:
+        self.fired = True
         if _running_loop() is self._loop:
             self._wake()
         elif not self._loop.is_closed():
@@ -147,8 +147,8 @@ class _AsyncioWatcher:
         self._watching = False
         self._was_idle = False
 
-    def new_alarm(self) -> Alarm:
-        return _AsyncioAlarm(self._loop)
+    def new_timer(self) -> SleepTimer:
+        return _AsyncioTimer(self._loop)
 
     def watch(self) -> None:
         if not self._watching:
@@ -186,15 +186,15 @@ class _AsyncioWatcher:
         return False
 
 
-class _TrioAlarm:
-    __slots__ = ("_task", "_token", "_trio", "cancelled", "rung")
+class _TrioTimer:
+    __slots__ = ("_task", "_token", "_trio", "cancelled", "fired")
 
     def __init__(self, trio: Any, token: Any) -> None:
         self._trio = trio
         self._token = token
         self._task: Any = None
         self.cancelled = False
-        self.rung = False
+        self.fired = False
 
     async def wait(self) -> None:
         self._task = self._trio.lowlevel.current_task()
@@ -205,8 +205,8 @@ class _TrioAlarm:
 
         await self._trio.lowlevel.wait_task_rescheduled(abort)
 
-    def ring(self) -> None:
-        self.rung = True
+    def fire(self) -> None:
+        self.fired = True
         try:
             here = self._trio.lowlevel.current_trio_token() is self._token
         except RuntimeError:
@@ -238,8 +238,8 @@ class _TrioWatcher:
         self._threads = _Threads()
         self._watching = False
 
-    def new_alarm(self) -> Alarm:
-        return _TrioAlarm(self._trio, self._token)
+    def new_timer(self) -> SleepTimer:
+        return _TrioTimer(self._trio, self._token)
 
     def watch(self) -> None:
         if not self._watching:

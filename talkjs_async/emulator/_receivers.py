@@ -6,10 +6,10 @@ from typing import Any
 import anyio
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable, AsgiMessage
-from talkjs_async.emulator.clock import Clock
+from talkjs_async.emulator.clock import EmulatorClock
 
 
-class TooLate(Exception):
+class NoAnswerInTime(Exception):
     """The receiver did not answer in time."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ async def call_url(url: str, headers: Mapping[str, str], body: bytes, *, limit: 
         async with httpx.AsyncClient(timeout=limit) as client:
             answer = await client.post(url, content=body, headers=dict(headers))
         return answer.status_code
-    raise TooLate
+    raise NoAnswerInTime
 
 
 async def call_asgi(
@@ -35,7 +35,7 @@ async def call_asgi(
     body: bytes,
     *,
     limit: float,
-    clock: Clock,
+    clock: EmulatorClock,
 ) -> int:
     """
     POST to an application; return the status.
@@ -45,24 +45,24 @@ async def call_asgi(
     a receiver may wait for something real, for which a virtual clock would not wait; but an
     answer that took longer on *clock* was too late all the same.
     """
-    exchange = _Exchange(app, _scope(path, headers, body), body)
+    call = _AsgiCall(app, _scope(path, headers, body), body)
     began = clock.monotonic()
     in_time = False
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(exchange.run)
+        tasks.start_soon(call.run)
         with anyio.move_on_after(limit):
-            await exchange.answered.wait()
+            await call.answered.wait()
             in_time = clock.monotonic() - began <= limit
-        if not exchange.answered.is_set():
+        if not call.answered.is_set():
             tasks.cancel_scope.cancel()
     if not in_time:
-        raise TooLate
-    if exchange.status is None:
-        raise exchange.failure or RuntimeError("The application sent no answer.")
-    return exchange.status
+        raise NoAnswerInTime
+    if call.status is None:
+        raise call.failure or RuntimeError("The application sent no answer.")
+    return call.status
 
 
-class _Exchange:
+class _AsgiCall:
     """One call of an application."""
 
     def __init__(self, app: AsgiCallable, scope: dict[str, Any], body: bytes) -> None:
