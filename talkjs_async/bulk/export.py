@@ -18,7 +18,8 @@ from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.page_reader import AHEAD, PageFetch, PageReader, RawPage
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk.formats import export_directory as directory
-from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, LinesFile, file_of
+from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, file_of
+from talkjs_async.bulk.formats.json_lines import LinesFile
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import NotFound
 from talkjs_async.limits import Lane

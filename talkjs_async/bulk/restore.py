@@ -15,11 +15,8 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationRecordType
-from talkjs_async.bulk.formats.export_directory import (
-    lines_backwards,
-    lines_of,
-    read_manifest,
-)
+from talkjs_async.bulk.formats.export_directory import file_of, read_manifest
+from talkjs_async.bulk.formats.json_lines import read_lines, read_lines_backwards
 from talkjs_async.bulk.imports import SETTLE, ImportRecordType
 from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
 from talkjs_async.bulk.users import UserRecordType
@@ -91,7 +88,7 @@ class _Restore(StoreStages):
         )
 
     def _users(self) -> Iterator[object]:
-        for user in lines_of(self._target, "users"):
+        for user in read_lines(file_of(self._target, "users")):
             yield _given(user, _USER_FIELDS)
 
     def _conversations(self) -> Iterator[object]:
@@ -102,7 +99,7 @@ class _Restore(StoreStages):
 
     def _messages(self) -> Iterator[object]:
         # Backwards, since each conversation stands there with its newest message first.
-        for message in lines_backwards(self._target, "messages"):
+        for message in read_lines_backwards(file_of(self._target, "messages")):
             yield _old_message(message)
 
     def _participants(self) -> Iterator[object]:
@@ -117,9 +114,9 @@ class _Restore(StoreStages):
 
     def _people(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[str]]]:
         """Go through the conversations, with participants, and with others who wrote there."""
-        participants = _Groups(lines_of(self._target, "participants"))
-        messages = _Groups(lines_of(self._target, "messages"))
-        for conversation in lines_of(self._target, "conversations"):
+        participants = _Groups(read_lines(file_of(self._target, "participants")))
+        messages = _Groups(read_lines(file_of(self._target, "messages")))
+        for conversation in read_lines(file_of(self._target, "conversations")):
             there = list(participants.of(conversation["id"]))
             senders = {message["senderId"] for message in messages.of(conversation["id"])}
             former = senders - {participant["userId"] for participant in there} - {None}

@@ -1,10 +1,6 @@
 """
 Moving from Sendbird: its data export becomes users, conversations and messages of TalkJS.
 
-The export is many JSON files, each of some days, in no particular order and overlapping. It is
-sorted into a temporary database first, so that each conversation comes in order, with its own
-members, and nothing twice.
-
 Source: the sample data and the field tables of TalkJS's own migration example (read 2026-11-22).
 """
 
@@ -12,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import anyio.to_thread
 
@@ -25,13 +19,11 @@ from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk.conversations import ConversationRecordType
-from talkjs_async.bulk.errors import StorageError
-from talkjs_async.bulk.formats.json_arrays import items_of
+from talkjs_async.bulk.formats.sendbird_export import is_text, read_rows, sort_export
 from talkjs_async.bulk.imports import SETTLE, ImportRecordType
 from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
 from talkjs_async.bulk.users import UserRecordType
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
 
 
@@ -81,7 +73,7 @@ class _Migration(StoreStages):
         self._counts: Mapping[str, int] = {}
 
     async def prepare(self) -> None:
-        self._counts = await anyio.to_thread.run_sync(_sort, self._directory, self._file)
+        self._counts = await anyio.to_thread.run_sync(sort_export, self._directory, self._file)
 
     def stages(self) -> Sequence[Stage]:
         counts = self._counts
@@ -119,120 +111,7 @@ class _Migration(StoreStages):
 
     def _rows(self, query: str, arguments: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         # Opened anew each time: the generators run in changing worker threads.
-        with closing(sqlite3.connect(self._file, check_same_thread=False)) as database:
-            yield from database.execute(query, arguments)
-
-
-_TABLES: Final = """
-CREATE TABLE user (id TEXT PRIMARY KEY, rank INTEGER, item TEXT);
-CREATE TABLE channel (id TEXT PRIMARY KEY, item TEXT);
-CREATE TABLE member (
-    channel_id TEXT, user_id TEXT, listed INTEGER, PRIMARY KEY (channel_id, user_id)
-) WITHOUT ROWID;
-CREATE TABLE message (id TEXT PRIMARY KEY, channel_id TEXT, sent_at INTEGER, item TEXT);
-"""
-
-
-def _sort(directory: Path, target: Path) -> dict[str, int]:
-    """
-    Read all files into a database; the later of two equal records stays.
-
-    Returns:
-        How many users, channels, messages and former members there are.
-    """
-    if not directory.is_dir():
-        raise ConfigurationError("directory", f"{directory} is no directory.")
-    paths = sorted(directory.rglob("*.json"))
-    target.unlink(missing_ok=True)
-    try:
-        with closing(sqlite3.connect(target)) as database, database:
-            database.executescript(_TABLES)
-            found = sum(_load(database, path) for path in paths)
-            if not found:
-                raise ConfigurationError(
-                    "directory",
-                    f"{directory} has no JSON files of a Sendbird export: files with "
-                    '"active_users", "group_channels" or "messages".',
-                )
-            database.execute("CREATE INDEX in_order ON message (channel_id, sent_at, id)")
-            return {
-                "user": _count(database, "user"),
-                "channel": _count(database, "channel"),
-                "message": _count(database, "message"),
-                "former": _count(database, "member WHERE NOT listed"),
-            }
-    except sqlite3.Error as error:
-        raise StorageError(path=str(target), reason=str(error)) from error
-
-
-def _count(database: sqlite3.Connection, what: str) -> int:
-    (count,) = database.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608
-    return int(count)
-
-
-def _load(database: sqlite3.Connection, path: Path) -> int:
-    """Read one file. Returns how many records it has."""
-    found = 0
-    for key, item in items_of(path):
-        if not isinstance(item, dict):
-            continue
-        if key.endswith("users") and isinstance(item.get("user_id"), str):
-            _add_user(database, item, rank=2)
-        elif key == "group_channels" and isinstance(item.get("channel_url"), str):
-            _add_channel(database, item)
-        elif key == "messages" and isinstance(item.get("channel_url"), str):
-            _add_message(database, item)
-        else:
-            continue
-        found += 1
-    return found
-
-
-def _add_user(database: sqlite3.Connection, user: Mapping[str, Any], *, rank: int) -> None:
-    """Add a user. What a list of users says (rank 2) counts more than a mention elsewhere."""
-    database.execute(
-        "INSERT INTO user VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
-        "SET rank = excluded.rank, item = excluded.item WHERE excluded.rank >= rank",
-        (user["user_id"], rank, json.dumps(user)),
-    )
-
-
-def _add_channel(database: sqlite3.Connection, channel: Mapping[str, Any]) -> None:
-    id_ = channel["channel_url"]
-    kept = {name: channel.get(name) for name in ("name", "cover_url")}
-    database.execute("INSERT OR REPLACE INTO channel VALUES (?, ?)", (id_, json.dumps(kept)))
-    for member in channel.get("members") or ():
-        if isinstance(member, dict) and isinstance(member.get("user_id"), str):
-            _add_user(database, member, rank=1)
-            database.execute(
-                "INSERT OR REPLACE INTO member VALUES (?, ?, 1)", (id_, member["user_id"])
-            )
-
-
-def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> None:
-    if message.get("is_removed") is True:
-        return
-    channel_id = message["channel_url"]
-    user = message.get("user")
-    if isinstance(user, dict) and isinstance(user.get("user_id"), str) and _is_text(message):
-        _add_user(database, user, rank=0)
-        database.execute(
-            "INSERT OR IGNORE INTO member VALUES (?, ?, 0)", (channel_id, user["user_id"])
-        )
-    database.execute("INSERT OR IGNORE INTO channel VALUES (?, '{}')", (channel_id,))
-    database.execute(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)",
-        (
-            str(message.get("message_id")),
-            channel_id,
-            message.get("created_at"),
-            json.dumps(message),
-        ),
-    )
-
-
-def _is_text(message: Mapping[str, Any]) -> bool:
-    return message.get("type") == "MESG"
+        return read_rows(self._file, query, arguments)
 
 
 def _user(user: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,7 +146,7 @@ def _conversation(id_: str, channel: Mapping[str, Any], members: list[str]) -> d
 
 def _message(channel_id: str, message: Mapping[str, Any]) -> Mapping[str, Any] | BadRecord:
     id_ = str(message.get("message_id"))
-    if not _is_text(message):
+    if not is_text(message):
         kind = message.get("type")
         return BadRecord(reason=f"a message of type {kind!r} cannot be imported.", id=id_)
     user = message.get("user")

@@ -10,24 +10,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-import attrs
-
 from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk.formats._csv_dialect import FileRow, columns_of, delimiter_of, row_of
 from talkjs_async.errors import ConfigurationError
 
 RecordFormat: TypeAlias = Literal["csv", "jsonl"]
-FileRow: TypeAlias = Mapping[str, Any] | BadRecord
 
 _FORMATS: Final[dict[str, RecordFormat]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_DELIMITERS: Final = ",;\t"
-_LISTS: Final = frozenset({"email", "phone", "participants", "read_by", "welcome_messages"})
-_MAPS: Final = frozenset({"custom", "push_tokens"})
 
 
 class RecordFile:
@@ -101,13 +95,14 @@ class RecordFile:
     def _csv_rows(self) -> Iterator[FileRow]:
         with self.path.open(encoding="utf-8-sig", newline="") as lines:
             first = lines.readline()
-            delimiter = max(_DELIMITERS, key=first.count)
-            columns = self._columns(next(csv.reader([first], delimiter=delimiter), []))
+            delimiter = delimiter_of(first)
+            header = next(csv.reader([first], delimiter=delimiter), [])
+            columns = columns_of(self.path, header, self._fields, self._required)
             rows = csv.reader(lines, delimiter=delimiter, strict=True)
             short: tuple[int, list[str]] | None = None
             for number, cells in self._numbered(rows):
                 if short is not None:
-                    yield _row(columns, *short)
+                    yield row_of(columns, *short)
                     short = None
                 if isinstance(cells, BadRecord):
                     yield cells
@@ -115,11 +110,11 @@ class RecordFile:
                     # Held back: it may be the last one, and then the file may end inside of it.
                     short = number, cells
                 else:
-                    yield _row(columns, number, cells)
+                    yield row_of(columns, number, cells)
             if short is not None:
                 if not _ends_with_newline(self.path):
                     raise _cut_off(self.path, short[0])
-                yield _row(columns, *short)
+                yield row_of(columns, *short)
 
     def _numbered(self, rows: Any) -> Iterator[tuple[int, list[str] | BadRecord]]:
         """Give each row its line number; the header was line 1."""
@@ -135,100 +130,6 @@ class RecordFile:
                 return
             if cells:
                 yield rows.line_num + 1, cells
-
-    def _columns(self, header: list[str]) -> list[_Column]:
-        columns = [_Column.of(title.strip(), self._fields) for title in header]
-        names = [column.name for column in columns]
-        wrong = [f"{column.title!r} is unknown" for column in columns if not column.field]
-        wrong += [f"{name!r} is there twice" for name, n in Counter(names).items() if n > 1]
-        wrong += [f"{name!r} is missing" for name in self._required if name not in names]
-        if wrong:
-            raise ConfigurationError(
-                "source",
-                f"{self.path} has wrong columns: {', '.join(wrong)}. The columns are "
-                f"{', '.join(self._fields.names)} and custom.<key>.",
-            )
-        return columns
-
-
-@attrs.frozen
-class _Column:
-    """
-    A column of a CSV file.
-
-    Attributes:
-        title: As in the header.
-        field: The field's name in Python's spelling. Empty: there is no such field.
-        key: For a column such as "custom.plan": "plan".
-    """
-
-    title: str
-    field: str
-    key: str | None
-
-    @classmethod
-    def of(cls, title: str, fields: FieldNames) -> _Column:
-        """Read a title."""
-        name, dot, key = title.partition(".")
-        field = fields.field(name) or ""
-        if dot and field not in _MAPS:
-            field = ""
-        return cls(title, field, key if dot else None)
-
-    @property
-    def name(self) -> str:
-        """What may be there only once."""
-        return self.field if self.key is None else f"{self.field}.{self.key}"
-
-    def put(self, cell: str, row: dict[str, Any]) -> None:
-        """
-        Put a cell into a row.
-
-        Raises:
-            ValueError: It is no list, or no object, of JSON.
-        """
-        if self.key is not None:
-            row.setdefault(self.field, {})[self.key] = cell
-        elif self.field in _LISTS:
-            row[self.field] = _list(cell)
-        elif self.field in _MAPS:
-            row[self.field] = {**row.get(self.field, {}), **_json(cell, dict)}
-        else:
-            row[self.field] = cell
-
-
-def _row(columns: list[_Column], number: int, cells: list[str]) -> FileRow:
-    row: dict[str, Any] = {}
-    problem = None
-    if len(cells) != len(columns):
-        problem = f"has {len(cells)} cells, and the header has {len(columns)}"
-    for column, cell in zip(columns, cells, strict=False):
-        if not cell:
-            continue
-        try:
-            column.put(cell, row)
-        except ValueError as error:
-            problem = problem or f"has a bad {column.title}: {error}"
-    if problem is not None:
-        return BadRecord(reason=f"line {number} {problem}.", id=row.get("id"))
-    return row
-
-
-def _list(cell: str) -> list[str]:
-    if cell.startswith("["):
-        items: list[str] = _json(cell, list)
-        return items
-    return [item.strip() for item in cell.split(";") if item.strip()]
-
-
-def _json(cell: str, kind: type) -> Any:
-    try:
-        value = json.loads(cell)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, kind):
-        raise ValueError(f"{cell[:40]!r} is no JSON {'list' if kind is list else 'object'}")  # noqa: TRY004
-    return value
 
 
 def _ends_with_newline(path: Path) -> bool:
