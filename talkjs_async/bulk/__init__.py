@@ -6,8 +6,9 @@ Jobs over many records: sync, send, import, export, anonymise.
 Each function returns a `Job`: await it, or watch it with `async with`. Jobs use every request of
 the budget, say what became of every record, and go on where they were after any interruption.
 
-Rooms: a module per noun says what is special about storing it; `_core` stores any noun and keeps
-the journal; `formats` reads and writes files.
+A file per job, and `file_sources` for what they read. `_record_types` says what is special about
+storing users, conversations or messages; `_engine` stores any of them and keeps the journal;
+`formats` reads and writes files.
 """
 
 from talkjs_async.bulk._engine.job import Job

@@ -19,6 +19,8 @@ from talkjs_async.bulk._engine.step import Step
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
 
+__all__ = ["anonymise_user"]
+
 DELETED: Final = "[DELETED]"
 """What TalkJS's script writes in place of names and texts."""
 

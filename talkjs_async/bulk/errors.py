@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from talkjs_async.errors import TalkJSError
 
+__all__ = ["StorageError"]
+
 
 class StorageError(TalkJSError):
     """

@@ -24,6 +24,8 @@ from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import NotFound
 from talkjs_async.limits import Lane
 
+__all__ = ["export"]
+
 _BLOCK: Final = 1 << 16
 """Bytes of the list of conversations that are read at a time."""
 _FLUSH: Final = 1_000

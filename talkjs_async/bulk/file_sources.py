@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
-from talkjs_async.bulk.conversations import CONVERSATION_FIELDS
+from talkjs_async.bulk._record_types.conversations import CONVERSATION_FIELDS
+from talkjs_async.bulk._record_types.imports import IMPORT_FIELDS
+from talkjs_async.bulk._record_types.messages import MESSAGE_FIELDS
+from talkjs_async.bulk._record_types.users import USER_FIELDS
 from talkjs_async.bulk.formats.record_file import RecordFile, RecordFormat
-from talkjs_async.bulk.imports import IMPORT_FIELDS
-from talkjs_async.bulk.messages import MESSAGE_FIELDS
-from talkjs_async.bulk.users import USER_FIELDS
+
+__all__ = ["read_conversations", "read_messages", "read_old_messages", "read_users"]
 
 
 def read_users(path: str | os.PathLike[str], *, format: RecordFormat | None = None) -> RecordFile:

@@ -14,15 +14,17 @@ from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
-from talkjs_async.bulk.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
+from talkjs_async.bulk._record_types.participants import ParticipantChange, ParticipantRecordType
+from talkjs_async.bulk._record_types.users import UserRecordType
 from talkjs_async.bulk.formats.export_directory import file_of, read_manifest
 from talkjs_async.bulk.formats.json_lines import read_lines, read_lines_backwards
-from talkjs_async.bulk.imports import SETTLE, ImportRecordType
-from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
-from talkjs_async.bulk.users import UserRecordType
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
 from talkjs_async.models.participants import ParticipationInput
+
+__all__ = ["restore"]
 
 
 def restore(

@@ -18,13 +18,15 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
-from talkjs_async.bulk.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
+from talkjs_async.bulk._record_types.participants import ParticipantChange, ParticipantRecordType
+from talkjs_async.bulk._record_types.users import UserRecordType
 from talkjs_async.bulk.formats.sendbird_export import is_text, read_rows, sort_export
-from talkjs_async.bulk.imports import SETTLE, ImportRecordType
-from talkjs_async.bulk.participants import ParticipantChange, ParticipantRecordType
-from talkjs_async.bulk.users import UserRecordType
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
+
+__all__ = ["migrate_sendbird"]
 
 
 def migrate_sendbird(

@@ -9,7 +9,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
 from talkjs_async.bulk import import_messages
-from talkjs_async.bulk.imports import as_moment
+from talkjs_async.bulk._record_types.imports import as_moment
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.models.imports import ImportedMessage
 from tests.bulk.transcripts import in_order

@@ -16,7 +16,7 @@ from talkjs_async import (
     UserMessage,
 )
 from talkjs_async.bulk import BadRecord, send_messages
-from talkjs_async.bulk.messages import key_of
+from talkjs_async.bulk._record_types.messages import key_of
 from talkjs_async.emulator import Emulator, Limits
 from tests.bulk.transcripts import in_order
 

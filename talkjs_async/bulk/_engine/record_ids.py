@@ -27,3 +27,15 @@ def as_id(value: object, name: str = "id") -> str:
     # The one place that knows what may stand in a URL.
     path("", **{name: cast("str", value)})
     return cast("str", value)
+
+
+def as_record_id(value: object) -> str:
+    """
+    Check the ID that a source gives to a record; it never becomes part of a URL.
+
+    Raises:
+        ConfigurationError: It is neither text nor a whole number, or empty.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ConfigurationError("id", f"must be a text or a whole number, not {value!r}.")
+    return str(value)

@@ -11,7 +11,7 @@ from talkjs_async._core.wire import drop_unset
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.records import BadRecord, Record, make_record
-from talkjs_async.bulk.conversations import READ_AHEAD
+from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.models.participants import ParticipationInput
 
 
@@ -34,7 +34,7 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
 
     kind = "participants"
     per_request = 1
-    window = READ_AHEAD
+    window = ConversationRecordType.window
 
     def read(self, thing: object, number: int) -> Record[ParticipantChange] | BadRecord:
         """Make a record of a `ParticipantChange`."""

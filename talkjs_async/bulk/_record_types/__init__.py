@@ -1,0 +1,1 @@
+"""What is special about storing users, conversations, messages, imports and participants."""
