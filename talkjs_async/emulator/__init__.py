@@ -9,8 +9,8 @@ code: a second opinion on the API. It is not TalkJS, and what the documentation 
 named switch here (`Switches`, `Limits`). Start it on a port with `python -m talkjs_async.emulator`.
 """
 
+from talkjs_async.emulator._emulator import Emulator
 from talkjs_async.emulator._problems import Problem
-from talkjs_async.emulator.app import Emulator
 from talkjs_async.emulator.clock import EmulatorClock, RealClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.faults import Fault, Faults, Plan

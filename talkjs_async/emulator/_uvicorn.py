@@ -19,7 +19,7 @@ from talkjs_async.emulator._asgi_messages import Receive, Scope, Send
 from talkjs_async.emulator.asgi import CONNECTION
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 # SO_LINGER on, with no time to linger: closing sends a reset.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from talkjs_async.emulator._auth import authorize
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, problem_response, too_many_requests
-from talkjs_async.emulator.auth import authorize
+from talkjs_async.emulator._routing import Route
 from talkjs_async.emulator.faults import Fault
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes import ROUTER
 from talkjs_async.emulator.routes.messages import idempotency_keys
-from talkjs_async.emulator.routing import Route
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 FAULT_HEADER = b"x-emulator-fault"
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 INSTALL = (
     "The emulator needs uvicorn to listen on a port. "

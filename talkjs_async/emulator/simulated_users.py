@@ -10,13 +10,13 @@ import attrs
 
 from talkjs_async.emulator._records import StoredSession
 from talkjs_async.emulator._requests import Request
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.routes.posting import post, read_item
+from talkjs_async.emulator.routes._posting import post, read_item
 from talkjs_async.emulator.routes.reading import mark_read
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 # Documented for the JavaScript SDK: a sign of typing lasts 10 seconds.
 TYPING_SECONDS = 10.0
@@ -89,7 +89,7 @@ class SimulatedUser:
                 session.typing_until = 0.0
             return message_id
 
-    def _session_in(self, context: Context, conversation: str) -> StoredSession:
+    def _session_in(self, context: RouteContext, conversation: str) -> StoredSession:
         context.conversation(conversation)
         for session in context.app.sessions.get(self.user_id, ()):
             if session.selected_conversation_id == conversation:
@@ -98,7 +98,7 @@ class SimulatedUser:
         sessions = context.app.sessions[self.user_id]
         return next(session for session in sessions if session.id == session_id)
 
-    def _context(self) -> Context:
+    def _context(self) -> RouteContext:
         emulator = self._emulator
         nothing = Exchange(number=0, at=0.0, method="", path="")
         return emulator.context(emulator.main_app, Request("", ""), nothing)

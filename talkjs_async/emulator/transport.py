@@ -17,7 +17,7 @@ from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import GARBAGE, Response
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):

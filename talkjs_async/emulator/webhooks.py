@@ -24,7 +24,7 @@ from talkjs_async.emulator._receivers import call_asgi, call_url
 from talkjs_async.emulator._responses import encode
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 # Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
 EVENT_TYPES = (

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Switches
+from talkjs_async.emulator._auth import authorize
 from talkjs_async.emulator._problems import Problem
-from talkjs_async.emulator.auth import authorize
 
 pytestmark = pytest.mark.anyio
 

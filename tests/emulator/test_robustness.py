@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Limits, Switches
 from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._routing import Route
 from talkjs_async.emulator.routes import ROUTES
-from talkjs_async.emulator.routing import Route
 
 # Words that mean something somewhere, so that the random bodies get behind the first check.
 WORDS = (  # noqa: SIM905  # sixty lines otherwise

@@ -5,6 +5,6 @@ One document, rendered here; the script in `page.js` only fetches it again when 
 Not loaded until somebody opens it.
 """
 
-from talkjs_async.emulator.page.inspector import Inspector
+from talkjs_async.emulator.page._inspector import Inspector
 
 __all__ = ["Inspector"]

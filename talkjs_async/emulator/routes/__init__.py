@@ -1,8 +1,9 @@
 """The endpoints, one module per noun, and the table of all of them."""
 
+from talkjs_async.emulator._routing import Route, Router
 from talkjs_async.emulator.routes import (
     anonymous,
-    apps,
+    app,
     batch,
     conversations,
     files,
@@ -15,7 +16,6 @@ from talkjs_async.emulator.routes import (
     reading,
     users,
 )
-from talkjs_async.emulator.routing import Route, Router
 
 ROUTES: tuple[Route, ...] = (
     *users.routes.all,
@@ -29,7 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *presences.routes.all,
     *imports.routes.all,
     *batch.routes.all,
-    *apps.routes.all,
+    *app.routes.all,
     *anonymous.routes.all,
 )
 

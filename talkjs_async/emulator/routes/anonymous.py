@@ -7,8 +7,8 @@ from typing import Any
 
 from talkjs_async.emulator._problems import Problem, not_found
 from talkjs_async.emulator._records import StoredApp
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
 
 routes: Routes = Routes()
 
@@ -24,7 +24,7 @@ CREATE_EVERY = 30.0
     source="TalkJS skills",
     open=True,
 )
-def create(context: Context) -> Any:
+def create(context: RouteContext) -> Any:
     """Make an app that belongs to nobody yet."""
     emulator = context.emulator
     now = emulator.clock.monotonic()
@@ -51,7 +51,7 @@ def create(context: Context) -> Any:
     source="TalkJS skills",
     open=True,
 )
-def get(context: Context, access_token: str) -> Any:
+def get(context: RouteContext, access_token: str) -> Any:
     """Return the app's secret key, until somebody has claimed the app."""
     app = context.emulator.anonymous_accounts.get(access_token)
     if app is None:

@@ -21,9 +21,9 @@ from talkjs_async.emulator._responses import (
     problem_response,
     too_many_requests,
 )
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Route, Routes
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.routing import Route, Routes
 
 routes: Routes = Routes()
 
@@ -45,7 +45,7 @@ class _BatchOperation:
 
 
 @routes.add("batch.run", "POST", "/batch", mark="documented", source="Batch")
-def run(context: Context) -> Any:
+def run(context: RouteContext) -> Any:
     """Run up to 10 operations, each with its own status. The whole is a 200 (inferred)."""
     body = context.json()
     if not isinstance(body, list) or len(body) > MAX_OPERATIONS:
@@ -91,7 +91,7 @@ def _wrong(position: int) -> Problem:
     return bad_request([f"{position}: {rule}."])
 
 
-def _run_one(context: Context, operation: _BatchOperation) -> tuple[Exchange, Response]:
+def _run_one(context: RouteContext, operation: _BatchOperation) -> tuple[Exchange, Response]:
     emulator = context.emulator
     path, _, query = operation.path.partition("?")
     exchange = Exchange(
@@ -115,7 +115,7 @@ def _run_one(context: Context, operation: _BatchOperation) -> tuple[Exchange, Re
     return exchange, response
 
 
-def _answer(context: Context, operation: _BatchOperation, exchange: Exchange) -> Response:
+def _answer(context: RouteContext, operation: _BatchOperation, exchange: Exchange) -> Response:
     emulator = context.emulator
     if emulator.switches.batch_charges == "each" and not _charged(context):
         return too_many_requests(emulator.switches)
@@ -128,14 +128,14 @@ def _answer(context: Context, operation: _BatchOperation, exchange: Exchange) ->
     return emulator.dispatch(context.app, request, exchange, route, ids)
 
 
-def _charged(context: Context) -> bool:
+def _charged(context: RouteContext) -> bool:
     emulator = context.emulator
     if not emulator.limits.enabled:
         return True
     return context.app.budget.ordinary.take(emulator.clock.monotonic()) is not None
 
 
-def _request(context: Context, operation: _BatchOperation, exchange: Exchange) -> Request:
+def _request(context: RouteContext, operation: _BatchOperation, exchange: Exchange) -> Request:
     payload, query = operation.payload, exchange.query
     body = b""
     if operation.method == "GET":
@@ -153,7 +153,7 @@ def _request(context: Context, operation: _BatchOperation, exchange: Exchange) -
     )
 
 
-def _find(context: Context, method: str, path: str) -> tuple[Route, list[str]]:
+def _find(context: RouteContext, method: str, path: str) -> tuple[Route, list[str]]:
     found = context.emulator.router.find(method, path)
     if found is None or found[0].open:
         # Documented: an unknown path gets a 404 of its own.

@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from talkjs_async.emulator._index import Index
-from talkjs_async.emulator._problems import not_found
-from talkjs_async.emulator._records import StoredConversation, StoredParticipant
-from talkjs_async.emulator.checks import (
+from talkjs_async.emulator._checks import (
     Check,
     custom_data,
     list_of,
@@ -15,12 +12,15 @@ from talkjs_async.emulator.checks import (
     text,
     updated_custom,
 )
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.filters import conversation_filter
-from talkjs_async.emulator.routes.events import conversation_data
-from talkjs_async.emulator.routes.listing import choice, cursor, flag, moment, page, page_limit
-from talkjs_async.emulator.routes.rendering import render_conversation, render_conversation_for
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._filters import conversation_filter
+from talkjs_async.emulator._index import Index
+from talkjs_async.emulator._problems import not_found
+from talkjs_async.emulator._records import StoredConversation, StoredParticipant
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._events import conversation_data
+from talkjs_async.emulator.routes._listing import choice, cursor, flag, moment, page, page_limit
+from talkjs_async.emulator.routes._rendering import render_conversation, render_conversation_for
 
 routes: Routes = Routes()
 
@@ -47,7 +47,7 @@ UNKNOWN_USER_IS_404_SINCE = "2024-01-01"
     mark="documented",
     source="Conversations",
 )
-def upsert(context: Context, conversation_id: str) -> Any:
+def upsert(context: RouteContext, conversation_id: str) -> Any:
     """
     Create or change a conversation.
 
@@ -86,7 +86,7 @@ def upsert(context: Context, conversation_id: str) -> Any:
     mark="documented",
     source="Conversations",
 )
-def get(context: Context, conversation_id: str) -> Any:
+def get(context: RouteContext, conversation_id: str) -> Any:
     """Return one conversation, not wrapped in anything."""
     return render_conversation(context, context.conversation(conversation_id))
 
@@ -94,7 +94,7 @@ def get(context: Context, conversation_id: str) -> Any:
 @routes.add(
     "conversations.list", "GET", "/conversations", mark="documented", source="Conversations"
 )
-def list_(context: Context) -> Any:
+def list_(context: RouteContext) -> Any:
     """List the app's conversations, by last activity unless asked otherwise."""
     limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
     by_activity, descending = _sorting(context)
@@ -114,7 +114,7 @@ def list_(context: Context) -> Any:
     mark="documented",
     source="Users, Listing conversations a user is a part of",
 )
-def list_of_user(context: Context, user_id: str) -> Any:
+def list_of_user(context: RouteContext, user_id: str) -> Any:
     """List a user's conversations. `unreadsOnly=true` leaves out the read ones."""
     limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
     user = context.app.users.get(user_id)
@@ -139,7 +139,7 @@ def list_of_user(context: Context, user_id: str) -> Any:
     mark="documented",
     source="Conversations, Deleting conversations",
 )
-def delete(context: Context, conversation_id: str) -> Any:
+def delete(context: RouteContext, conversation_id: str) -> Any:
     """Delete a conversation with everything in it, for good."""
     app = context.app
     conversation = app.conversations.pop(conversation_id, None)
@@ -158,7 +158,9 @@ def delete(context: Context, conversation_id: str) -> Any:
     return {}
 
 
-def join(context: Context, conversation: StoredConversation, user_id: str) -> StoredParticipant:
+def join(
+    context: RouteContext, conversation: StoredConversation, user_id: str
+) -> StoredParticipant:
     """Make a user a participant. Access `ReadWrite` and notify `true` were seen in tests."""
     participant = StoredParticipant(joined_at=context.now_ms)
     conversation.left.pop(user_id, None)
@@ -170,7 +172,7 @@ def join(context: Context, conversation: StoredConversation, user_id: str) -> St
     return participant
 
 
-def _create(context: Context, conversation_id: str) -> StoredConversation:
+def _create(context: RouteContext, conversation_id: str) -> StoredConversation:
     order = context.order(conversation_id)
     conversation = StoredConversation(
         id=conversation_id, created_at=context.now_ms, order=order, activity=order
@@ -182,7 +184,7 @@ def _create(context: Context, conversation_id: str) -> StoredConversation:
     return conversation
 
 
-def _sorting(context: Context) -> tuple[bool, bool]:
+def _sorting(context: RouteContext) -> tuple[bool, bool]:
     """Return whether to sort by last activity, and whether descending."""
     if context.version < SORTING_SINCE:
         return False, True
@@ -192,7 +194,7 @@ def _sorting(context: Context) -> tuple[bool, bool]:
 
 
 def _rows(
-    context: Context, index: Index[StoredConversation], descending: bool
+    context: RouteContext, index: Index[StoredConversation], descending: bool
 ) -> Iterator[StoredConversation]:
     after, gone = cursor(context, context.app.conversations)
     if gone:

@@ -7,9 +7,9 @@ from typing import Any
 
 from talkjs_async.emulator._multipart import Part, read_multipart
 from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.files import File
-from talkjs_async.emulator.routing import Routes
 
 routes: Routes = Routes()
 
@@ -27,7 +27,7 @@ MAX_ANONYMOUS_SIZE = 1_000_000
     source="TalkJS's JavaScript SDK",
     user_tokens=True,
 )
-def upload(context: Context) -> Any:
+def upload(context: RouteContext) -> Any:
     """Store a file and return its token, for use in messages."""
     content_type = context.request.headers.get(b"content-type", b"").decode("latin-1")
     parts = read_multipart(content_type, context.request.body)

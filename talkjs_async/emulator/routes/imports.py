@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
-from talkjs_async.emulator.checks import (
+from talkjs_async.emulator._checks import (
     Check,
     custom_data,
     list_of,
@@ -15,9 +13,11 @@ from talkjs_async.emulator.checks import (
     wrong_arguments,
     wrong_fields,
 )
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.posting import add_message
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._problems import bad_request
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._posting import add_message
 
 routes: Routes = Routes()
 
@@ -46,7 +46,7 @@ _LENIENT_REQUIRED = ("sender", "text")
     mark="documented",
     source="Importing Messages",
 )
-def messages(context: Context, conversation_id: str) -> Any:
+def messages(context: RouteContext, conversation_id: str) -> Any:
     """
     Import up to 10 messages with their original times.
 
@@ -64,7 +64,9 @@ def messages(context: Context, conversation_id: str) -> Any:
     return ids if context.switches.import_answer == "ids" else {}
 
 
-def _check(context: Context, conversation: StoredConversation, position: int, item: Any) -> None:
+def _check(
+    context: RouteContext, conversation: StoredConversation, position: int, item: Any
+) -> None:
     lenient = context.switches.import_rules == "lenient"
     fields = _LENIENT_FIELDS if lenient else _FIELDS
     required = _LENIENT_REQUIRED if lenient else _REQUIRED
@@ -82,7 +84,7 @@ def _check(context: Context, conversation: StoredConversation, position: int, it
 
 
 def _import(
-    context: Context, conversation: StoredConversation, item: dict[str, Any]
+    context: RouteContext, conversation: StoredConversation, item: dict[str, Any]
 ) -> dict[str, str]:
     message_id = context.emulator.ids.make("msg_")
     created_at = item["timestamp"] if "timestamp" in item else item["createdAt"]

@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from talkjs_async.emulator._checks import Check, custom_data, read, text, updated_custom
 from talkjs_async.emulator._problems import Problem, bad_request, not_found
 from talkjs_async.emulator._requests import decode
-from talkjs_async.emulator.checks import Check, custom_data, read, text, updated_custom
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.events import message_data
-from talkjs_async.emulator.routes.listing import cursor, page, page_limit
-from talkjs_async.emulator.routes.posting import post, read_item, refuse_repeats
-from talkjs_async.emulator.routes.rendering import render_message
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._events import message_data
+from talkjs_async.emulator.routes._listing import cursor, page, page_limit
+from talkjs_async.emulator.routes._posting import post, read_item, refuse_repeats
+from talkjs_async.emulator.routes._rendering import render_message
 
 routes: Routes = Routes()
 
@@ -23,7 +23,7 @@ _EDIT_FIELDS: dict[str, Check] = {"text": text, "custom": custom_data}
 
 
 @routes.add("messages.send", "POST", PATH, mark="documented", source="Messages, Send a message")
-def send(context: Context, conversation_id: str) -> Any:
+def send(context: RouteContext, conversation_id: str) -> Any:
     """
     Send 1 to 10 messages; the answer is a bare list of their IDs.
 
@@ -46,7 +46,7 @@ def send(context: Context, conversation_id: str) -> Any:
 
 
 @routes.add("messages.list", "GET", PATH, mark="documented", source="Messages, Listing messages")
-def list_(context: Context, conversation_id: str) -> Any:
+def list_(context: RouteContext, conversation_id: str) -> Any:
     """List a conversation's messages, newest first."""
     limit = page_limit(context, MAX_MESSAGES_PER_PAGE)
     if (
@@ -63,7 +63,7 @@ def list_(context: Context, conversation_id: str) -> Any:
 
 
 @routes.add("messages.get", "GET", PATH + "/{message}", mark="code", source="PHP clients")
-def get(context: Context, conversation_id: str, message_id: str) -> Any:
+def get(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Return one message, not wrapped in anything."""
     message = context.message(conversation_id, message_id)
     return render_message(context, context.conversation(conversation_id), message)
@@ -72,7 +72,7 @@ def get(context: Context, conversation_id: str, message_id: str) -> Any:
 @routes.add(
     "messages.edit", "PUT", PATH + "/{message}", mark="code", source="Messages, Edit a message"
 )
-def edit(context: Context, conversation_id: str, message_id: str) -> Any:
+def edit(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Change the text, the custom data, or both."""
     body = read(context.json(), _EDIT_FIELDS, context.switches)
     conversation = context.conversation(conversation_id)
@@ -96,7 +96,7 @@ def edit(context: Context, conversation_id: str, message_id: str) -> Any:
 
 
 @routes.add("messages.delete", "DELETE", PATH + "/{message}", mark="code", source="PHP clients")
-def delete(context: Context, conversation_id: str, message_id: str) -> Any:
+def delete(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Delete one message."""
     conversation = context.app.conversations.get(conversation_id)
     message = conversation.message_by_id.pop(message_id, None) if conversation else None

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from talkjs_async.emulator._checks import Check, list_of, map_of, one_of, read, text
 from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator._records import StoredConversation, StoredMessage
-from talkjs_async.emulator.checks import Check, list_of, map_of, one_of, read, text
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.events import CHANNELS, notify
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._events import CHANNELS, notify
 
 routes: Routes = Routes()
 
@@ -32,7 +32,7 @@ _FIELDS: dict[str, Check] = {
     mark="documented",
     source="Notifications",
 )
-def send(context: Context, conversation_id: str) -> Any:
+def send(context: RouteContext, conversation_id: str) -> Any:
     """
     Notify participants of messages that they have not answered.
 

@@ -3,11 +3,11 @@
 from hashlib import sha256
 from typing import Any
 
+from talkjs_async.emulator._checks import Check, one_of, read
 from talkjs_async.emulator._problems import not_found
-from talkjs_async.emulator.checks import Check, one_of, read
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.routes.conversations import join
-from talkjs_async.emulator.routing import Routes
 
 routes: Routes = Routes()
 
@@ -25,7 +25,7 @@ _CHANGE_FIELDS: dict[str, Check] = {
 
 
 @routes.add("participants.put", "PUT", PATH, mark="documented", source="Participation")
-def put(context: Context, conversation_id: str, user_id: str) -> Any:
+def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Join. Always overwrites: what is left out falls back to ReadWrite and true."""
     body = read(context.json(), _JOIN_FIELDS, context.switches)
     conversation = context.conversation(conversation_id)
@@ -41,7 +41,7 @@ def put(context: Context, conversation_id: str, user_id: str) -> Any:
 
 
 @routes.add("participants.patch", "PATCH", PATH, mark="documented", source="Participation")
-def patch(context: Context, conversation_id: str, user_id: str) -> Any:
+def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Change what is given. That it fails for somebody who is not a participant is inferred."""
     body = read(context.json(), _CHANGE_FIELDS, context.switches)
     participant = context.conversation(conversation_id).participants.get(user_id)
@@ -54,7 +54,7 @@ def patch(context: Context, conversation_id: str, user_id: str) -> Any:
 
 
 @routes.add("participants.remove", "DELETE", PATH, mark="documented", source="Participation")
-def remove(context: Context, conversation_id: str, user_id: str) -> Any:
+def remove(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Leave the conversation. Old API versions keep it in the user's list."""
     conversation = context.app.conversations.get(conversation_id)
     if conversation is None or user_id not in conversation.participants:
@@ -74,7 +74,7 @@ def remove(context: Context, conversation_id: str, user_id: str) -> Any:
 @routes.add(
     "participants.get_email", "GET", PATH + "/email", mark="documented", source="Participation"
 )
-def get_email(context: Context, conversation_id: str, user_id: str) -> Any:
+def get_email(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Return the address whose mail is posted here in this user's name."""
     if user_id not in context.conversation(conversation_id).participants:
         raise not_found("participant", user_id)

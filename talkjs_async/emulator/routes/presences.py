@@ -6,11 +6,11 @@ documentation. Nothing in the API makes a user come online: see `Emulator.simula
 from collections.abc import Mapping
 from typing import Any
 
+from talkjs_async.emulator._checks import Check, boolean, list_of, nullable, read, text
 from talkjs_async.emulator._records import StoredSession
-from talkjs_async.emulator.checks import Check, boolean, list_of, nullable, read, text
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.rendering import render_user
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._rendering import render_user
 
 routes: Routes = Routes()
 
@@ -25,7 +25,7 @@ _FIELDS: dict[str, Check] = {
 
 
 @routes.add("presences.query", "POST", "/presences", mark="documented", source="User Presence")
-def query(context: Context) -> Any:
+def query(context: RouteContext) -> Any:
     """
     Return the users who are online, restricted by what is given.
 
@@ -49,7 +49,7 @@ def query(context: Context) -> Any:
     }
 
 
-def _fits(context: Context, session: StoredSession, asked: Mapping[str, Any]) -> bool:
+def _fits(context: RouteContext, session: StoredSession, asked: Mapping[str, Any]) -> bool:
     shown = _render_session(context, session)
     return (session.visible or asked.get("includeBackgroundSessions", False)) and all(
         shown[name] == asked[name]
@@ -59,7 +59,7 @@ def _fits(context: Context, session: StoredSession, asked: Mapping[str, Any]) ->
 
 
 def _render(
-    context: Context, user_id: str, sessions: list[StoredSession], *, expand: bool
+    context: RouteContext, user_id: str, sessions: list[StoredSession], *, expand: bool
 ) -> dict[str, Any]:
     visible = [_render_session(context, one) for one in sessions if one.visible]
     background = [_render_session(context, one) for one in sessions if not one.visible]
@@ -72,7 +72,7 @@ def _render(
     return presence
 
 
-def _render_session(context: Context, session: StoredSession) -> dict[str, Any]:
+def _render_session(context: RouteContext, session: StoredSession) -> dict[str, Any]:
     return {
         "selectedConversationId": session.selected_conversation_id,
         "custom": session.custom,

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
 
 routes: Routes = Routes()
 
@@ -33,7 +33,9 @@ _PRESENTED_AS_EMOJI = frozenset(
 
 
 @routes.add("reactions.add", "PUT", PATH, mark="third party", source="A description of the API")
-def add(context: Context, conversation_id: str, message_id: str, emoji: str, user_id: str) -> Any:
+def add(
+    context: RouteContext, conversation_id: str, message_id: str, emoji: str, user_id: str
+) -> Any:
     """React to a message. Doing it twice changes nothing."""
     emoji = normalized(emoji)
     message = context.message(conversation_id, message_id)
@@ -53,7 +55,7 @@ def add(context: Context, conversation_id: str, message_id: str, emoji: str, use
     "reactions.remove", "DELETE", PATH, mark="third party", source="A description of the API"
 )
 def remove(
-    context: Context, conversation_id: str, message_id: str, emoji: str, user_id: str
+    context: RouteContext, conversation_id: str, message_id: str, emoji: str, user_id: str
 ) -> Any:
     """Take a reaction back. It need not be there."""
     emoji = normalized(emoji)
@@ -89,7 +91,12 @@ def normalized(emoji: str) -> str:
 
 
 def _commit(  # one thing each, all of them IDs
-    context: Context, kind: str, conversation_id: str, message_id: str, user_id: str, emoji: str
+    context: RouteContext,
+    kind: str,
+    conversation_id: str,
+    message_id: str,
+    user_id: str,
+    emoji: str,
 ) -> None:
     context.commit(
         kind,

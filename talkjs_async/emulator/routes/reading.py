@@ -9,13 +9,13 @@ switch `mark_as_read` says which of them the server has; only the second can mar
 from functools import partial
 from typing import Any
 
+from talkjs_async.emulator._checks import read
 from talkjs_async.emulator._index import Order
 from talkjs_async.emulator._problems import Problem, not_found
 from talkjs_async.emulator._records import StoredConversation
-from talkjs_async.emulator.checks import read
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.events import message_read_data
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._events import message_read_data
 
 routes: Routes = Routes()
 
@@ -30,7 +30,7 @@ MAX_TRACKED_PARTICIPANTS = 300
     mark="third party",
     source="A PHP library",
 )
-def read_by(context: Context, conversation_id: str, user_id: str) -> Any:
+def read_by(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Mark everything in a conversation as read by a user."""
     _has_form(context, "read_by")
     mark_read(context, context.conversation(conversation_id), user_id)
@@ -44,7 +44,7 @@ def read_by(context: Context, conversation_id: str, user_id: str) -> Any:
     mark="third party",
     source="A description of the API of 2026",
 )
-def read_until(context: Context, user_id: str, conversation_id: str) -> Any:
+def read_until(context: RouteContext, user_id: str, conversation_id: str) -> Any:
     """Say until when a user has read a conversation: Unix milliseconds, or `"sent"` for all."""
     _has_form(context, "read_until")
     body = read(
@@ -62,7 +62,11 @@ def read_until(context: Context, user_id: str, conversation_id: str) -> Any:
 
 
 def mark_read(
-    context: Context, conversation: StoredConversation, user_id: str, *, until: int | None = None
+    context: RouteContext,
+    conversation: StoredConversation,
+    user_id: str,
+    *,
+    until: int | None = None,
 ) -> None:
     """
     Move the place up to which a participant has read, forward or back.
@@ -88,7 +92,7 @@ def mark_read(
 
 
 def _tell(
-    context: Context,
+    context: RouteContext,
     conversation: StoredConversation,
     user_id: str,
     before: Order | None,
@@ -117,7 +121,7 @@ def _end_of(moment: int) -> Order:
     return (moment, "\U0010ffff", 2**63)
 
 
-def _has_form(context: Context, form: str) -> None:
+def _has_form(context: RouteContext, form: str) -> None:
     if context.switches.mark_as_read not in (form, "both"):
         reason = f"This server does not mark conversations as read by {form}."
         raise Problem(404, "NOT_FOUND", [reason])

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from talkjs_async.emulator._problems import Problem, bad_request
-from talkjs_async.emulator._records import StoredUser
-from talkjs_async.emulator.checks import (
+from talkjs_async.emulator._checks import (
     Check,
     custom_data,
     list_of,
@@ -17,11 +15,13 @@ from talkjs_async.emulator.checks import (
     wrong_arguments,
     wrong_fields,
 )
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.events import user_data
-from talkjs_async.emulator.routes.listing import cursor, flag, page, page_limit
-from talkjs_async.emulator.routes.rendering import render_user
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._records import StoredUser
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._events import user_data
+from talkjs_async.emulator.routes._listing import cursor, flag, page, page_limit
+from talkjs_async.emulator.routes._rendering import render_user
 
 routes: Routes = Routes()
 
@@ -55,7 +55,7 @@ _PLAIN_FIELDS = {
 
 
 @routes.add("users.upsert", "PUT", "/users/{user}", mark="documented", source="Users")
-def upsert(context: Context, user_id: str) -> Any:
+def upsert(context: RouteContext, user_id: str) -> Any:
     """Create or change one user. In spite of PUT only the given fields change."""
     body = context.json()
     problems = _wrong_user(context, user_id, body)
@@ -66,7 +66,7 @@ def upsert(context: Context, user_id: str) -> Any:
 
 
 @routes.add("users.upsert_many", "PUT", "/users", mark="documented", source="Users")
-def upsert_many(context: Context) -> Any:
+def upsert_many(context: RouteContext) -> Any:
     """Create or change up to 100 users, all of them or none."""
     body = context.json()
     if not isinstance(body, dict):
@@ -86,13 +86,13 @@ def upsert_many(context: Context) -> Any:
 
 
 @routes.add("users.get", "GET", "/users/{user}", mark="documented", source="Users")
-def get(context: Context, user_id: str) -> Any:
+def get(context: RouteContext, user_id: str) -> Any:
     """Return one user, not wrapped in anything."""
     return render_user(context, context.user(user_id))
 
 
 @routes.add("users.list", "GET", "/users", mark="documented", source="Introduction, Listing data")
-def list_(context: Context) -> Any:
+def list_(context: RouteContext) -> Any:
     """List the app's users, newest first. `isOnline` was seen in code only."""
     limit = page_limit(context, MAX_USERS_PER_PAGE)
     online = flag(context, "isOnline")
@@ -112,7 +112,7 @@ def list_(context: Context) -> Any:
     mark="documented",
     source="User Presence, 2018",
 )
-def list_sessions(context: Context, user_id: str) -> Any:
+def list_sessions(context: RouteContext, user_id: str) -> Any:
     """List where a user is online. Superseded by presences, perhaps still served."""
     if context.switches.old_sessions == "gone":
         raise Problem(404, "NOT_FOUND", ["There is no such resource any more."])
@@ -126,13 +126,13 @@ def list_sessions(context: Context, user_id: str) -> Any:
     ]
 
 
-def _wrong_user(context: Context, user_id: str, body: object) -> dict[str, str]:
+def _wrong_user(context: RouteContext, user_id: str, body: object) -> dict[str, str]:
     # A name is needed to create a user, not to change one (documented type; SDK rule).
     required = () if user_id in context.app.users else ("name",)
     return wrong_fields(body, _FIELDS, context.switches, required=required)
 
 
-def _refused_users(context: Context, problems: Mapping[str, Mapping[str, str]]) -> Problem:
+def _refused_users(context: RouteContext, problems: Mapping[str, Mapping[str, str]]) -> Problem:
     named = {
         user_id: [f"{name}: {wrong}." for name, wrong in fields.items()]
         for user_id, fields in problems.items()
@@ -144,7 +144,7 @@ def _refused_users(context: Context, problems: Mapping[str, Mapping[str, str]]) 
     return bad_request(named)
 
 
-def _apply(context: Context, user_id: str, body: Mapping[str, Any]) -> None:
+def _apply(context: RouteContext, user_id: str, body: Mapping[str, Any]) -> None:
     app = context.app
     user = app.users.get(user_id)
     kind = "user.updated"

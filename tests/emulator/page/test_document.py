@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import encode
-from talkjs_async.emulator.page.demo import fill_with_demo
-from talkjs_async.emulator.page.document import document
-from talkjs_async.emulator.page.markup import Html, fill, join
-from talkjs_async.emulator.page.thread import short_time
+from talkjs_async.emulator.page._conversation import short_time
+from talkjs_async.emulator.page._demo import fill_with_demo
+from talkjs_async.emulator.page._document import document
+from talkjs_async.emulator.page._html import Html, fill, join
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;{braces}"
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
-from talkjs_async.emulator.routes.posting import IDEMPOTENCY_WINDOW
+from talkjs_async.emulator.routes._posting import IDEMPOTENCY_WINDOW
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]

@@ -6,7 +6,7 @@ The little web application behind the inspection page, and a control API for oth
 | `GET /_emulator/` | the page; `?conversation=<id>` chooses what it shows |
 | `GET /_emulator/events` | server-sent events: something has happened |
 | `GET /_emulator/log` | requests, commits, webhook deliveries and faults as JSON |
-| `POST /_emulator/do` | one action, as JSON; see `actions.py` |
+| `POST /_emulator/do` | one action, as JSON; see `_controls.py` |
 
 It is for people at the same machine: the Host has to be a loopback name (else any website could
 read it through a DNS name of its own), and an action needs the header `X-Emulator`, which a foreign
@@ -26,11 +26,11 @@ from talkjs_async.emulator._paths import INSPECTION
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator._requests import decode
 from talkjs_async.emulator._responses import Response, encode, problem_response
-from talkjs_async.emulator.page.actions import act
-from talkjs_async.emulator.page.document import document
+from talkjs_async.emulator.page._controls import act
+from talkjs_async.emulator.page._document import document
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 ACTION_HEADER = b"x-emulator"
 

@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from talkjs_async.emulator._problems import Problem, bad_request
-from talkjs_async.emulator.checks import (
+from talkjs_async.emulator._checks import (
     Check,
     custom_data,
     map_of,
@@ -13,8 +12,9 @@ from talkjs_async.emulator.checks import (
     updated_custom,
     wrong_fields,
 )
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routing import Routes
+from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Routes
 
 routes: Routes = Routes()
 
@@ -36,7 +36,7 @@ _THEME_FIELDS: dict[str, Check] = {"base": text, "files": map_of(text)}
 
 
 @routes.add("app.get", "GET", "/", mark="documented", source="App")
-def get(context: Context) -> Any:
+def get(context: RouteContext) -> Any:
     """Return the app's own data."""
     app = context.app
     body: dict[str, Any] = {"id": app.id}
@@ -48,7 +48,7 @@ def get(context: Context) -> Any:
 
 
 @routes.add("app.update", "PUT", "/", mark="documented", source="App")
-def update(context: Context) -> Any:
+def update(context: RouteContext) -> Any:
     """Change the app's own data. The ID may be given, but not changed."""
     app = context.app
     body = read(context.json(), _FIELDS, context.switches)
@@ -63,24 +63,24 @@ def update(context: Context) -> Any:
 
 
 @routes.add("themes.get", "GET", "/themes", mark="documented", source="App, Themes")
-def get_themes(context: Context) -> Any:
+def get_themes(context: RouteContext) -> Any:
     """Return all themes by name."""
     return context.app.themes
 
 
 @routes.add("themes.update", "PUT", "/themes", mark="inferred", source="App, Themes")
-def put_themes(context: Context) -> Any:
+def put_themes(context: RouteContext) -> Any:
     """Overwrite the themes that are given; null deletes one."""
     return _update_themes(context, "PUT")
 
 
 @routes.add("themes.patch", "PATCH", "/themes", mark="inferred", source="App, Themes")
-def patch_themes(context: Context) -> Any:
+def patch_themes(context: RouteContext) -> Any:
     """Do the same: which of the two methods TalkJS has is not known."""
     return _update_themes(context, "PATCH")
 
 
-def _update_themes(context: Context, method: str) -> Any:
+def _update_themes(context: RouteContext, method: str) -> Any:
     if context.switches.themes_method not in (method, "both"):
         raise Problem(404, "NOT_FOUND", [f"This server does not {method} themes."])
     themes = context.json()

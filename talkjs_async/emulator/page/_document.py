@@ -6,13 +6,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from talkjs_async.emulator.page.markup import Html, fill, join
-from talkjs_async.emulator.page.thread import composer, short_time, thread, title
-from talkjs_async.emulator.page.traffic import deliveries, planned_faults, requests
+from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
+from talkjs_async.emulator.page._html import Html, fill, join
+from talkjs_async.emulator.page._traffic import deliveries, planned_faults, requests
 
 if TYPE_CHECKING:
+    from talkjs_async.emulator._emulator import Emulator
     from talkjs_async.emulator._records import StoredConversation
-    from talkjs_async.emulator.app import Emulator
     from talkjs_async.emulator.limits import Bucket
 
 MAX_CONVERSATIONS = 100

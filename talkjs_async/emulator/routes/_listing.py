@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
 
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 10
 
 
-def page_limit(context: Context, maximum: int) -> int:
+def page_limit(context: RouteContext, maximum: int) -> int:
     """Return how many records are asked for."""
     value = context.query.get("limit")
     if value is None:
@@ -30,7 +30,7 @@ def page_limit(context: Context, maximum: int) -> int:
     raise bad_request([f"limit: must be between 1 and {maximum}."])
 
 
-def cursor(context: Context, records: Mapping[str, T]) -> tuple[T | None, bool]:
+def cursor(context: RouteContext, records: Mapping[str, T]) -> tuple[T | None, bool]:
     """Return the record to start after, and whether it is gone."""
     id_ = context.query.get("startingAfter")
     if id_ is None:
@@ -41,13 +41,13 @@ def cursor(context: Context, records: Mapping[str, T]) -> tuple[T | None, bool]:
     return record, record is None
 
 
-def moment(context: Context, name: str) -> int | None:
+def moment(context: RouteContext, name: str) -> int | None:
     """Return a query parameter that holds Unix milliseconds."""
     value = context.query.get(name)
     return None if value is None else _integer(name, value)
 
 
-def flag(context: Context, name: str) -> bool | None:
+def flag(context: RouteContext, name: str) -> bool | None:
     """Return a query parameter that is `true` or `false`."""
     value = context.query.get(name)
     if value is None:
@@ -57,7 +57,7 @@ def flag(context: Context, name: str) -> bool | None:
     return value == "true"
 
 
-def choice(context: Context, name: str, choices: tuple[str, ...]) -> str:
+def choice(context: RouteContext, name: str, choices: tuple[str, ...]) -> str:
     """Return a query parameter that is one of *choices*, the first by default."""
     value = context.query.get(name, choices[0])
     if value not in choices:

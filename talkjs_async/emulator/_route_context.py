@@ -15,10 +15,10 @@ from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.switches import Switches
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 
-class Context:
+class RouteContext:
     """One request while it is being answered."""
 
     def __init__(

@@ -17,10 +17,10 @@ An action is an object with the key `do`:
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from talkjs_async.emulator.page.demo import fill_with_demo
+from talkjs_async.emulator.page._demo import fill_with_demo
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 _FAULT_ARGUMENTS = ("on", "p", "first", "nth", "seconds")
 

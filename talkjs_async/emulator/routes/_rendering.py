@@ -7,14 +7,14 @@ the objects are documented; what is not is said at the spot.
 
 from typing import Any
 
+from talkjs_async.emulator._content import render_blocks
 from talkjs_async.emulator._records import StoredConversation, StoredMessage, StoredUser
-from talkjs_async.emulator.content import render_blocks
-from talkjs_async.emulator.context import Context
+from talkjs_async.emulator._route_context import RouteContext
 
 MAX_READ_BY = 300
 
 
-def render_user(context: Context, user: StoredUser) -> dict[str, Any]:
+def render_user(context: RouteContext, user: StoredUser) -> dict[str, Any]:
     """Return a user as the API shows it."""
     empty_phone: list[str] | None = [] if context.switches.empty_phone == "list" else None
     unset_role = "default" if context.switches.unset_role == "default" else None
@@ -34,7 +34,7 @@ def render_user(context: Context, user: StoredUser) -> dict[str, Any]:
     }
 
 
-def render_conversation(context: Context, conversation: StoredConversation) -> dict[str, Any]:
+def render_conversation(context: RouteContext, conversation: StoredConversation) -> dict[str, Any]:
     """Return a conversation as the API shows it."""
     last_message = conversation.messages.last()
     participants: object = {
@@ -63,7 +63,7 @@ def render_conversation(context: Context, conversation: StoredConversation) -> d
 
 
 def render_conversation_for(
-    context: Context, conversation: StoredConversation, user_id: str
+    context: RouteContext, conversation: StoredConversation, user_id: str
 ) -> dict[str, Any]:
     """
     Return a conversation with what it looks like to one user.
@@ -93,7 +93,7 @@ def render_conversation_for(
 
 
 def render_message(
-    context: Context, conversation: StoredConversation, message: StoredMessage
+    context: RouteContext, conversation: StoredConversation, message: StoredMessage
 ) -> dict[str, Any]:
     """Return a message as the API shows it."""
     origin = context.request.origin
@@ -133,7 +133,7 @@ def _read_by(conversation: StoredConversation, message: StoredMessage) -> list[s
     return readers[:MAX_READ_BY]
 
 
-def _reactions(context: Context, message: StoredMessage) -> dict[str, Any]:
+def _reactions(context: RouteContext, message: StoredMessage) -> dict[str, Any]:
     # In the order of first use, as in the JavaScript SDK. The REST API's shape is not known.
     reactions = message.reactions or {}
     if context.switches.reactions_shape == "users":

@@ -56,7 +56,7 @@ class Routes:
         """
         Register the decorated function for *method* and *path*.
 
-        It is called with the `Context` and one decoded ID for every `{...}` in the path, and
+        It is called with the `RouteContext` and one decoded ID for every `{...}` in the path, and
         returns what is to be sent as JSON.
         """
 

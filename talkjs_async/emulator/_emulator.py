@@ -21,16 +21,16 @@ from talkjs_async.emulator._problems import Problem, bad_request, not_found, not
 from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, encode, json_response, problem_response
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Route
 from talkjs_async.emulator.admission import RequestContext, admit
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import EmulatorClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
-from talkjs_async.emulator.context import Context
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.limits import AppBudget, Limits
 from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.routes import ROUTER
-from talkjs_async.emulator.routing import Route
 from talkjs_async.emulator.server import Server
 from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.switches import Switches
@@ -244,10 +244,10 @@ class Emulator:
             return problem_response(problem)
         return Response(200, encode(body))
 
-    def context(self, app: StoredApp, request: Request, exchange: Exchange) -> Context:
+    def context(self, app: StoredApp, request: Request, exchange: Exchange) -> RouteContext:
         """Return what a route's function works with."""
         version = self._version(exchange)
-        return Context(self, app, request, exchange, version=version, now=self.clock.time())
+        return RouteContext(self, app, request, exchange, version=version, now=self.clock.time())
 
     def file(self, path: str) -> Response:
         """Return an uploaded file: `/_emulator/files/<app>/<token>/<name>`."""

@@ -7,9 +7,7 @@ Used by the REST API's own sending and by people in front of a chat.
 from collections.abc import Mapping
 from typing import Any
 
-from talkjs_async.emulator._problems import Problem
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
-from talkjs_async.emulator.checks import (
+from talkjs_async.emulator._checks import (
     Check,
     custom_data,
     one_of,
@@ -18,9 +16,11 @@ from talkjs_async.emulator.checks import (
     wrong_arguments,
     wrong_fields,
 )
-from talkjs_async.emulator.content import Content, WrongContent, read_content
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.events import message_data, notify
+from talkjs_async.emulator._content import Content, WrongContent, read_content
+from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator.routes._events import message_data, notify
 
 # Claimed by a third party.
 IDEMPOTENCY_WINDOW = 24 * 60 * 60.0
@@ -44,7 +44,7 @@ _FIELDS: dict[str, Check] = {
 
 
 def read_item(
-    context: Context, conversation: StoredConversation, position: int, item: Any
+    context: RouteContext, conversation: StoredConversation, position: int, item: Any
 ) -> Content:
     """Check one message that is to be sent; return what is in it."""
     problems = wrong_fields(item, _FIELDS, context.switches, required=("type",))
@@ -67,7 +67,7 @@ def read_item(
 
 
 def refuse_repeats(
-    context: Context, conversation: StoredConversation, items: list[Mapping[str, Any]]
+    context: RouteContext, conversation: StoredConversation, items: list[Mapping[str, Any]]
 ) -> None:
     """Raise the 409 of a server that calls a repeated idempotency key an error."""
     for item in items:
@@ -78,7 +78,7 @@ def refuse_repeats(
 
 
 def post(
-    context: Context,
+    context: RouteContext,
     conversation: StoredConversation,
     item: Mapping[str, Any],
     content: Content,
@@ -124,7 +124,9 @@ def post(
     return message_id
 
 
-def add_message(context: Context, conversation: StoredConversation, message: StoredMessage) -> None:
+def add_message(
+    context: RouteContext, conversation: StoredConversation, message: StoredMessage
+) -> None:
     """Put a message into its conversation, which moves up in the order of last activity."""
     conversation.message_by_id[message.id] = message
     conversation.messages.add(message)
@@ -157,7 +159,7 @@ def _is_location_block(content: Any) -> bool:
     return False
 
 
-def _sent_before(context: Context, conversation: StoredConversation, key: str) -> str | None:
+def _sent_before(context: RouteContext, conversation: StoredConversation, key: str) -> str | None:
     sent = context.app.idempotency
     # Oldest first: forget the keys whose time is over.
     while sent and context.now - next(iter(sent.values()))[1] > IDEMPOTENCY_WINDOW:
@@ -166,5 +168,5 @@ def _sent_before(context: Context, conversation: StoredConversation, key: str) -
     return None if repeated is None else repeated[0]
 
 
-def _scope(context: Context, conversation: StoredConversation) -> str:
+def _scope(context: RouteContext, conversation: StoredConversation) -> str:
     return "" if context.switches.idempotency_scope == "app" else conversation.id

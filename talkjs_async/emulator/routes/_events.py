@@ -10,19 +10,19 @@ from functools import partial
 from typing import Any
 
 from talkjs_async.emulator._records import StoredConversation, StoredMessage
-from talkjs_async.emulator.context import Context
-from talkjs_async.emulator.routes.rendering import render_conversation, render_message, render_user
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator.routes._rendering import render_conversation, render_message, render_user
 
 CHANNELS = ("email", "sms")
 
 
-def user_data(context: Context, user_id: str) -> dict[str, Any]:
+def user_data(context: RouteContext, user_id: str) -> dict[str, Any]:
     """Return the data of `user.created` and `user.updated`."""
     return {"user": _user(context, user_id)}
 
 
 def message_data(
-    context: Context, conversation: StoredConversation, message: StoredMessage
+    context: RouteContext, conversation: StoredConversation, message: StoredMessage
 ) -> dict[str, Any]:
     """Return the data of the message events. The sender of a system message is null."""
     return {
@@ -33,20 +33,23 @@ def message_data(
 
 
 def message_read_data(
-    context: Context, conversation: StoredConversation, message: StoredMessage, recipient_id: str
+    context: RouteContext,
+    conversation: StoredConversation,
+    message: StoredMessage,
+    recipient_id: str,
 ) -> dict[str, Any]:
     """Return the data of `message.read`."""
     data = message_data(context, conversation, message)
     return {**data, "recipient": _user(context, recipient_id)}
 
 
-def conversation_data(context: Context, conversation: StoredConversation) -> dict[str, Any]:
+def conversation_data(context: RouteContext, conversation: StoredConversation) -> dict[str, Any]:
     """Return the data of `conversation.deleted`."""
     return {"conversation": render_conversation(context, conversation)}
 
 
 def notify(
-    context: Context,
+    context: RouteContext,
     conversation: StoredConversation,
     messages: Sequence[StoredMessage],
     *,
@@ -77,7 +80,7 @@ def notify(
 
 
 def _wants_to_know(
-    context: Context,
+    context: RouteContext,
     conversation: StoredConversation,
     user_id: str,
     messages: Sequence[StoredMessage],
@@ -103,7 +106,7 @@ def _mentions(nodes: Sequence[Any], user_id: str) -> bool:
 
 
 def _notify_one(
-    context: Context,
+    context: RouteContext,
     conversation: StoredConversation,
     messages: Sequence[StoredMessage],
     user_id: str,
@@ -131,6 +134,6 @@ def _notify_one(
             context.emit("notification.sent", partial(data, channel=channel))
 
 
-def _user(context: Context, user_id: str | None) -> dict[str, Any] | None:
+def _user(context: RouteContext, user_id: str | None) -> dict[str, Any] | None:
     user = context.app.users.get(user_id) if user_id is not None else None
     return None if user is None else render_user(context, user)

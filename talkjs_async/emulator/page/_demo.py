@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from talkjs_async.emulator._requests import Request
 
 if TYPE_CHECKING:
-    from talkjs_async.emulator.app import Emulator
+    from talkjs_async.emulator._emulator import Emulator
 
 _USERS = {
     "alice": {"name": "Alice", "email": ["alice@example.com"], "role": "buyer"},

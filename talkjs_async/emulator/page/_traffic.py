@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from talkjs_async.emulator.page.markup import Html, fill, join
-from talkjs_async.emulator.page.thread import short_time
+from talkjs_async.emulator.page._conversation import short_time
+from talkjs_async.emulator.page._html import Html, fill, join
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.faults import Faults

@@ -5,11 +5,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from talkjs_async.emulator import markup
-from talkjs_async.emulator.page.markup import Html, fill, join
+from talkjs_async.emulator.page._html import Html, fill, join
 
 if TYPE_CHECKING:
+    from talkjs_async.emulator._emulator import Emulator
     from talkjs_async.emulator._records import StoredConversation, StoredMessage
-    from talkjs_async.emulator.app import Emulator
 
 MAX_MESSAGES = 100
 
