@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.measure import environment, stage
 from benchmarks.workers.redis_jobs import Job
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 
 class Crew:

@@ -24,7 +24,7 @@ from benchmarks.environments import REQUIREMENTS, is_here
 from benchmarks.measure import ROOT, Result, Runs
 from benchmarks.tables import Note, Options, Row, run
 from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 ENVIRONMENT: Final = "redis"
 REQUIREMENTS[ENVIRONMENT] = [str(ROOT), "redis", "pyrate-limiter", "throttled-py[redis]"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async.emulator import Emulator
+from tests.fixtures import MakeTalkJS
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -39,9 +45,6 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
-
-
 @pytest.fixture
 async def make_talkjs(
     anyio_backend: str, emulator: Emulator, engine: str
@@ -64,3 +67,35 @@ async def make_talkjs(
 async def talkjs(make_talkjs: MakeTalkJS) -> AsyncTalkJS:
     """A client of the emulator."""
     return make_talkjs()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for all tests of this run; each uses keys of its own."""
+    _require_redis()
+    # The path of a socket may not be longer than 100 characters or so.
+    with TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis for one test, to do to it what one likes."""
+    _require_redis()
+    with TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        yield server
+        server.kill()
+
+
+def _require_redis() -> None:
+    """Skip without redis-server; in CI, where it is installed, fail."""
+    if shutil.which("redis-server") is None:
+        reason = "redis-server is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)

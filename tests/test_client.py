@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -24,10 +23,10 @@ from talkjs_async import (
     Unauthorized,
 )
 from talkjs_async.emulator import Emulator, VirtualClock
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
 

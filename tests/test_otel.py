@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from talkjs_async import AsyncTalkJS, NotFound
+from talkjs_async import NotFound
 from talkjs_async.emulator import Emulator
 from talkjs_async.otel import OpenTelemetryHook
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, TokenBucket
 from talkjs_async.emulator import Emulator, Limits
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 SENDS = 20_000
 WORKERS = 100

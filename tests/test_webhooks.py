@@ -19,7 +19,7 @@ from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.models.events import MessageSent, UnknownEvent
 from talkjs_async.webhooks import RecentEvents, Webhooks
 from tests import forge
-from tests.models.shapes_of_everything import JSON
+from tests.models.samples import JSON
 
 NOW = 1_750_000_000.0
 KEY = "sk_test_key"

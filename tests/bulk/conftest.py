@@ -11,7 +11,6 @@ import pytest
 from talkjs_async import AsyncTalkJS
 from talkjs_async.emulator import Emulator
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 Prepare = Callable[[int], Awaitable[None]]
 
 

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound
 from talkjs_async.bulk import anonymise_user, send_messages
 from talkjs_async.emulator import Emulator, Limits
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 @pytest.fixture

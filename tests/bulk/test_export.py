@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ from talkjs_async.bulk import (
     upsert_users,
 )
 from talkjs_async.emulator import Emulator, Limits
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 FILES = ("users.jsonl", "conversations.jsonl", "participants.jsonl", "messages.jsonl")
 

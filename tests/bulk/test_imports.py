@@ -13,12 +13,12 @@ from talkjs_async.bulk._record_types.imports import as_moment
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.models.imports import ImportedMessage
 from tests.bulk.transcripts import in_order
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
 Prepare = Callable[[int], Awaitable[None]]
 Texts = Callable[[], dict[str, list[str]]]
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 POST = "POST /import/conversations/*/messages"
 LONG_AGO = 1_600_000_000_000

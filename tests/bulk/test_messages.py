@@ -19,12 +19,12 @@ from talkjs_async.bulk import BadRecord, send_messages
 from talkjs_async.bulk._record_types.messages import key_of
 from talkjs_async.emulator import Emulator, Limits
 from tests.bulk.transcripts import in_order
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
 Prepare = Callable[[int], Awaitable[None]]
 Texts = Callable[[], dict[str, list[str]]]
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 POST = "POST /conversations/*/messages"
 DAY = 86_400.0

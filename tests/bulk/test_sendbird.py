@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
 from talkjs_async.bulk import migrate_sendbird
 from talkjs_async.emulator import Emulator, Limits
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
+from tests.fixtures import MakeTalkJS
 
 START = 1_700_000_000_000
 

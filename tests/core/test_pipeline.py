@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -25,10 +24,9 @@ from talkjs_async import (
 )
 from talkjs_async.emulator import Emulator
 from talkjs_async.telemetry import AttemptEnded, RetryScheduled
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 async def chat(talkjs: AsyncTalkJS) -> None:

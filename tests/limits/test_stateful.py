@@ -14,7 +14,7 @@ from talkjs_async.redis import RedisLimiter
 from talkjs_async.redis._lease import HOLD
 from tests.limits.laws import ShakyClock
 from tests.limits.machine import BURST, CAP, RATE, RESERVE, LimiterMachine
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 BACKENDS = pytest.mark.parametrize("loop", ["asyncio", "trio"])
 SETTINGS = settings(

@@ -30,7 +30,7 @@ from talkjs_async.models.content import (
     write_node,
 )
 from talkjs_async.models.markup import plain_text
-from tests.models.shapes_of_everything import JSON, MANGLED
+from tests.models.samples import JSON, MANGLED
 
 NODES: list[tuple[Any, TextNode]] = [
     ("text", "text"),

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.reactions import Reaction, check_emoji, read_reactions
-from tests.models.shapes_of_everything import JSON
+from tests.models.samples import JSON
 
 
 @pytest.mark.parametrize(

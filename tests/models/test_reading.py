@@ -16,7 +16,7 @@ from talkjs_async.models.events import read_event
 from talkjs_async.models.files import read_file_token
 from talkjs_async.models.participants import read_email_address
 from talkjs_async.models.presences import read_presences, read_user_sessions
-from tests.models.shapes_of_everything import JSON, MANGLED, MODELS, place_of_error
+from tests.models.samples import JSON, MANGLED, MODELS, place_of_error
 
 Reader = Callable[[Any], Any]
 

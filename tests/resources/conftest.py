@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from talkjs_async import AsyncTalkJS, RetryPolicy
+from tests.fixtures import MakeTalkJS
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 AnsweredWith = Callable[..., AsyncTalkJS]
 
 

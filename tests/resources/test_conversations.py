@@ -23,7 +23,6 @@ from talkjs_async.emulator import Emulator
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 AnsweredWith = Callable[..., AsyncTalkJS]
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the mistake under test

@@ -28,7 +28,6 @@ from talkjs_async.emulator.files import File
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 AnsweredWith = Callable[..., AsyncTalkJS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +11,6 @@ from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 async def unread_by_bob(talkjs: AsyncTalkJS) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -10,7 +10,6 @@ import pytest
 
 from talkjs_async import (
     APIError,
-    AsyncTalkJS,
     BadRequest,
     Filter,
     ImportedMessage,
@@ -22,10 +21,10 @@ from talkjs_async import (
     exists,
 )
 from talkjs_async.emulator import Emulator, Switches
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 T = TypeVar("T")
 
 MAY = datetime(2019, 5, 1, tzinfo=UTC)

@@ -17,10 +17,10 @@ from talkjs_async import (
     UserInput,
 )
 from talkjs_async.emulator import Emulator
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 AnsweredWith = Callable[..., AsyncTalkJS]
 
 ALICE = UserInput(name="Alice")

@@ -14,10 +14,10 @@ from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, TokenBuck
 from talkjs_async.bulk import Job, Progress, send_messages, upsert_conversations, upsert_users
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
 from talkjs_async.limits import Budget
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 Prepare = Callable[[int], Awaitable[None]]
 
 

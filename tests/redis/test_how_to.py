@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from talkjs_async.emulator import Emulator, RealClock
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 from tests.test_docs import blocks
 
 PAGE = "how-to/redis.md"

@@ -15,7 +15,7 @@ from talkjs_async.redis import RedisLimiter
 from talkjs_async.redis._lease import HOLD
 from tests.limits.contract import RATE, LimiterContract, MakeLimiter
 from tests.limits.laws import ANY_PROGRAMS, Step, check, run
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 

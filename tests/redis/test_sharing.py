@@ -24,7 +24,7 @@ from talkjs_async.limits import LimiterEvent, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
 from talkjs_async.redis._script import TAKE, ScriptAnswer, TooLate, argument, read
 from talkjs_async.redis._store import Door, StoreLost, ThreadStore
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 

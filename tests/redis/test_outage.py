@@ -13,7 +13,7 @@ import pytest
 from talkjs_async.errors import LimiterUnavailable
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.redis import RedisLimiter
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ import pytest
 
 from talkjs_async._http.connections import Connections
 from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
-from tests.core.conftest import Connect
-from tests.core.server import Server
+from tests.http.conftest import Connect
+from tests.http.server import Server
 
 pytestmark = pytest.mark.anyio
 

@@ -35,10 +35,10 @@ from talkjs_async import (
 from talkjs_async.anonymous import AnonymousProjects
 from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, encode, failure_of
 from talkjs_async.emulator import Emulator, Limits
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
-MakeTalkJS = Callable[..., AsyncTalkJS]
 AnsweredWith = Callable[..., AsyncTalkJS]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from talkjs_async._core.options import SLOTS
 from talkjs_async._http.connections import Connections, connections_for
-from tests.core.server import Server
+from tests.http.server import Server
 
 Connect = Callable[..., Connections]
 

@@ -29,8 +29,8 @@ from talkjs_async._http.gate import Gate
 from talkjs_async._http.semaphore import Semaphore
 from talkjs_async._http.slots import Slots
 from talkjs_async.errors import ConfigurationError
-from tests.core.conftest import Connect
-from tests.core.server import Server
+from tests.http.conftest import Connect
+from tests.http.server import Server
 
 pytestmark = pytest.mark.anyio
 

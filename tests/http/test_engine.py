@@ -21,8 +21,8 @@ from talkjs_async.errors import (
     OutcomeUnknown,
     TransportError,
 )
-from tests.core.conftest import Connect
-from tests.core.server import Server
+from tests.http.conftest import Connect
+from tests.http.server import Server
 
 LIBRARIES = ("httpx", "httpx2")
 

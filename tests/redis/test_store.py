@@ -13,7 +13,7 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.redis import RedisLimiter
-from tests.limits.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 

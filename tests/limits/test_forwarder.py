@@ -26,10 +26,9 @@ from talkjs_async.telemetry import (
     Waited,
     log_events,
 )
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from talkjs_async.errors import DecodeError
 from talkjs_async.models import _field_types as field_type
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
-from tests.models.shapes_of_everything import JSON, MANGLED, MODELS
+from tests.models.samples import JSON, MANGLED, MODELS
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)

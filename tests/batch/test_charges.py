@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import anyio
@@ -15,10 +15,9 @@ from talkjs_async.batch._charges import PayingForEach, charges_of
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.request_log import Exchange
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 @pytest.fixture

@@ -24,10 +24,9 @@ from talkjs_async import (
     User,
 )
 from talkjs_async.emulator import Emulator
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-MakeTalkJS = Callable[..., AsyncTalkJS]
 
 
 @pytest.fixture
