@@ -76,7 +76,7 @@ local granted, reserved, wait, members = 0, 0, 0, 0
 _TAKE: Final = """
 local function free(reserve)
   -- Redis's clock counts in microseconds: what lacks less than that is there.
-  return math.reserve((now - s.full_at) / interval + capacity - reserve + 0.00001)
+  return math.floor((now - s.full_at) / interval + capacity - reserve + 0.00001)
 end
 
 if now < s.resume_at then
@@ -104,8 +104,8 @@ elseif a.want > 0 then
         wait = turn - now
       end
     else
-      local most = owed and math.min(a.slots, math.reserve(s.owed)) or a.slots
-      local soon = math.reserve((a.horizon - wait) / interval) + 1
+      local most = owed and math.min(a.slots, math.floor(s.owed)) or a.slots
+      local soon = math.floor((a.horizon - wait) / interval) + 1
       reserved = math.max(0, math.min(most, a.want - granted, soon))
       s.full_at = s.full_at + reserved * interval
     end
