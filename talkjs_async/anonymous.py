@@ -28,6 +28,8 @@ from talkjs_async.telemetry import Hook
 if TYPE_CHECKING:
     import httpx
 
+__all__ = ["AnonymousProjects"]
+
 SECONDS_PER_PROJECT: Final = 30.0
 """Documented, per IP address."""
 

@@ -12,6 +12,8 @@ from typing import Final, NoReturn, Protocol
 from talkjs_async._core.signer import Signer
 from talkjs_async.errors import ConfigurationError
 
+__all__ = ["AppTokenAuth", "Auth", "SecretKeyAuth"]
+
 TOKEN_LIFETIME: Final = 30.0
 """Seconds that an app token lives: the documentation's own figure."""
 

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from talkjs_async.resources.notifications import Notifications
     from talkjs_async.resources.themes import Themes
 
+__all__ = ["AsyncTalkJS"]
+
 
 _METHODS = get_args(Method)
 _PATH = re.compile(r"/[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*")

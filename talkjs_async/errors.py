@@ -23,6 +23,25 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = [
+    "APIError",
+    "BadRequest",
+    "ConfigurationError",
+    "ConnectFailed",
+    "DecodeError",
+    "Forbidden",
+    "LimiterUnavailable",
+    "NotFound",
+    "OutcomeUnknown",
+    "RateLimitWaitTimeout",
+    "RateLimited",
+    "ServerError",
+    "TalkJSError",
+    "TransportError",
+    "Unauthorized",
+    "WebhookError",
+]
+
 
 class TalkJSError(Exception):
     """

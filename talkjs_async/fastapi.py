@@ -41,6 +41,22 @@ from talkjs_async.errors import (
 from talkjs_async.models.events import BaseEvent, Event, UnknownEvent
 from talkjs_async.webhooks import Webhooks
 
+__all__ = [
+    "Handler",
+    "Lifespan",
+    "TalkJSDep",
+    "WebhookEventDep",
+    "WebhookRouter",
+    "WebhooksDep",
+    "get_talkjs",
+    "get_webhook_event",
+    "get_webhooks",
+    "lifespan",
+    "lifespan_with",
+    "talkjs_exception_handler",
+    "webhook_router",
+]
+
 try:
     from fastapi import APIRouter, Depends, HTTPException
     from starlette.applications import Starlette

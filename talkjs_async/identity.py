@@ -21,6 +21,8 @@ from talkjs_async.auth import TOKEN_LIFETIME
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._arguments import is_number
 
+__all__ = ["Tokens", "one_on_one_id"]
+
 SHORTEST_USER_TOKEN = 120.0
 """Seconds. TalkJS's SDK treats a token with less than that left as expired (seen in code)."""
 

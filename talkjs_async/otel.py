@@ -17,6 +17,8 @@ from opentelemetry import trace
 from talkjs_async._version import __version__
 from talkjs_async.telemetry import AttemptEnded, Event
 
+__all__ = ["OpenTelemetryHook"]
+
 _NANOSECONDS: Final = 1_000_000_000
 
 

@@ -19,6 +19,21 @@ import attrs
 
 from talkjs_async._core.call import Bucket, Lane
 
+__all__ = [
+    "AttemptEnded",
+    "Drained",
+    "Event",
+    "Hook",
+    "LimiterEvent",
+    "Listener",
+    "Paused",
+    "RetryScheduled",
+    "StoreAway",
+    "StoreBack",
+    "Waited",
+    "log_events",
+]
+
 logger: Final = logging.getLogger("talkjs_async")
 
 

@@ -23,6 +23,8 @@ from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
 from talkjs_async.models._arguments import is_number
 from talkjs_async.models.events import Event, read_event
 
+__all__ = ["Headers", "RecentEvents", "SeenEvents", "Webhooks"]
+
 SIGNATURE_HEADER: Final = "X-TalkJS-Signature"
 TIMESTAMP_HEADER: Final = "X-TalkJS-Timestamp"
 

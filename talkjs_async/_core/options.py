@@ -14,7 +14,7 @@ from talkjs_async._core.call import Lane
 from talkjs_async._version import __version__
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Limiter
-from talkjs_async.limits._settings import IN_FLIGHT, is_within
+from talkjs_async.limits._rules import IN_FLIGHT, is_within
 
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
 DEFAULT_TIMEOUT: Final = 30.0

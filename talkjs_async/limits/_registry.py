@@ -16,14 +16,14 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.limits._forks import call_after_fork
 
 
-class Closable(Protocol):
+class Kept(Protocol):
     """What can be kept: whatever is closed is replaced."""
 
     @property
     def closed(self) -> bool: ...
 
 
-T = TypeVar("T", bound=Closable)
+T = TypeVar("T", bound=Kept)
 
 _STRANGE_CLOCKS: Final = 64
 """Things on other clocks that are kept while nobody uses them."""

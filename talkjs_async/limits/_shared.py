@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.limits._registry import Registry
-from talkjs_async.limits._settings import DOCUMENTED
+from talkjs_async.limits._rules import DOCUMENTED
 from talkjs_async.limits._token_bucket import TokenBucket
 
 _registry: Final[Registry[TokenBucket]] = Registry()

@@ -18,7 +18,7 @@ from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._level import Level, pause_of
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._queue import Queue
-from talkjs_async.limits._settings import IN_FLIGHT, check_call, check_limits, is_within
+from talkjs_async.limits._rules import IN_FLIGHT, check_call, check_limits, is_within
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.telemetry import (
     Drained,

@@ -18,6 +18,25 @@ from talkjs_async.models._field_types import mismatch
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
 
+__all__ = [
+    "ActionNode",
+    "AutoLinkNode",
+    "BulletListNode",
+    "BulletPointNode",
+    "CodeSpanNode",
+    "ContentBlock",
+    "CustomEmojiNode",
+    "FileBlock",
+    "LinkNode",
+    "LocationBlock",
+    "MarkupNode",
+    "MentionNode",
+    "TextBlock",
+    "TextNode",
+    "UnknownBlock",
+    "UnknownNode",
+]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class MarkupNode:

@@ -17,6 +17,8 @@ from talkjs_async.models._schema import Schema
 from talkjs_async.models.messages import Message
 from talkjs_async.models.participants import NOTIFY, Access, Notify, Participation
 
+__all__ = ["Conversation", "ConversationInput", "UserConversation"]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Conversation:

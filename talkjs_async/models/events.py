@@ -27,6 +27,24 @@ from talkjs_async.models.conversations import Conversation
 from talkjs_async.models.messages import Message
 from talkjs_async.models.users import User
 
+__all__ = [
+    "ConversationDeleted",
+    "Event",
+    "MessageDeleted",
+    "MessageRead",
+    "MessageSent",
+    "MessageUpdated",
+    "NotificationBounced",
+    "NotificationDelivered",
+    "NotificationLinkClicked",
+    "NotificationOpened",
+    "NotificationSent",
+    "NotificationTriggered",
+    "UnknownEvent",
+    "UserCreated",
+    "UserUpdated",
+]
+
 
 class BaseEvent:
     """

@@ -10,6 +10,8 @@ from talkjs_async._core.wire import UNSET, Unset, drop_unset
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models import _field_types as field_type
 
+__all__ = ["FileDetails"]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class FileDetails:

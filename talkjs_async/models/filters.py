@@ -18,6 +18,8 @@ from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._frozen_map import FrozenMap
 
+__all__ = ["Condition", "Filter", "Operator", "equals", "exists", "one_of"]
+
 Operator: TypeAlias = Literal["==", "!=", "oneOf", "!oneOf"]
 
 

@@ -11,6 +11,8 @@ import attrs
 from talkjs_async._core.wire import UNSET, Unset, drop_unset, milliseconds
 from talkjs_async.models import _arguments as must_be
 
+__all__ = ["ImportedMessage"]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ImportedMessage:

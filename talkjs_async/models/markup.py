@@ -27,6 +27,8 @@ from talkjs_async.models.content import (
     read_node,
 )
 
+__all__ = ["escape_markup", "plain_text"]
+
 _read_nodes = field_type.array_of(read_node)
 
 _FILE_SIGNS: Final = {"video": "🎥", "image": "📷", "audio": "🎧"}

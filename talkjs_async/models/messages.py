@@ -24,6 +24,16 @@ from talkjs_async.models.content import (
 from talkjs_async.models.markup import plain_text
 from talkjs_async.models.reactions import Reaction, read_reactions
 
+__all__ = [
+    "Attachment",
+    "Location",
+    "Message",
+    "SentMessage",
+    "SystemMessage",
+    "UserMessage",
+    "new_idempotency_key",
+]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Attachment:

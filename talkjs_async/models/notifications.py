@@ -11,6 +11,8 @@ from talkjs_async._core.wire import UNSET, Unset, drop_unset
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._frozen_map import EMPTY
 
+__all__ = ["Channel", "EmailSettings", "SmsSettings"]
+
 Channel: TypeAlias = Literal["email", "sms"]
 
 

@@ -15,6 +15,8 @@ from talkjs_async.models._field_types import FieldType, mismatch
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
 
+__all__ = ["Access", "Notify", "Participation"]
+
 Access: TypeAlias = Literal["ReadWrite", "Read", "None"]
 """What a participant may do. The word "None" hides the conversation and keeps the participation."""
 

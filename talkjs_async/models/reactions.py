@@ -15,6 +15,8 @@ from talkjs_async.models._field_types import mapping
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
 
+__all__ = ["Reaction"]
+
 LONGEST_CUSTOM_EMOJI: Final = 50
 
 

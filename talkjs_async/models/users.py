@@ -14,6 +14,8 @@ from talkjs_async.models import _field_types as field_type
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Schema
 
+__all__ = ["User", "UserInput"]
+
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class User:

@@ -10,6 +10,8 @@ from talkjs_async._core.call import Call, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.models.anonymous import AnonymousProject
 
+__all__ = ["Anonymous"]
+
 
 class Anonymous(Resource):
     """TalkJS apps without an account, for trying things out."""

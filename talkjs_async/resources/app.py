@@ -13,6 +13,8 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.models.app import App, AppInput
 
+__all__ = ["AppSettings"]
+
 
 class AppSettings(Resource):
     """The app itself."""

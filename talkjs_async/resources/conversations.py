@@ -19,6 +19,8 @@ from talkjs_async.models._queries import ConversationQuery, Direction, Order, ac
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
 
+__all__ = ["Conversations"]
+
 MOST_CONVERSATIONS_PER_PAGE = 30
 
 

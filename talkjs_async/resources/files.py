@@ -20,6 +20,8 @@ from talkjs_async._http import multipart
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.files import FileDetails, read_file_token
 
+__all__ = ["Files"]
+
 
 class Files(Resource):
     """What messages can carry."""

@@ -13,6 +13,8 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.imports import ImportedMessage
 
+__all__ = ["Imports"]
+
 MOST_MESSAGES_PER_POST = 10
 
 

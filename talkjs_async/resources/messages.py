@@ -27,6 +27,8 @@ from talkjs_async.models.messages import (
     read_sent_messages,
 )
 
+__all__ = ["Messages"]
+
 T = TypeVar("T")
 
 MOST_MESSAGES_PER_POST = 10

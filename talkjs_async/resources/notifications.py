@@ -18,6 +18,8 @@ from talkjs_async.models.notifications import (
     SmsSettings,
 )
 
+__all__ = ["Notifications"]
+
 
 class Notifications(Resource):
     """Reminding people of messages that they have not answered."""

@@ -21,6 +21,8 @@ from talkjs_async.models.participants import (
     read_email_address,
 )
 
+__all__ = ["Participants"]
+
 
 class Participants(Resource):
     """Who is in a conversation, and what they may do there."""

@@ -13,6 +13,8 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.models.presences import Presence, PresenceQuery, read_presences
 
+__all__ = ["Presences"]
+
 
 class Presences(Resource):
     """Who is online, and what they look at."""

@@ -12,6 +12,8 @@ from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.models.reactions import check_emoji
 
+__all__ = ["Reactions"]
+
 
 class Reactions(Resource):
     """Emoji on messages."""

@@ -14,6 +14,8 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models.themes import Theme, read_themes
 
+__all__ = ["Themes"]
+
 
 class Themes(Resource):
     """How the chat looks."""

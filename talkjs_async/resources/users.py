@@ -20,6 +20,8 @@ from talkjs_async.models.conversations import UserConversation
 from talkjs_async.models.presences import UserSession, read_user_sessions
 from talkjs_async.models.users import User, UserInput
 
+__all__ = ["Users"]
+
 MOST_USERS_PER_PUT = 100
 MOST_USERS_PER_PAGE = 100
 MOST_CONVERSATIONS_PER_PAGE = 30
