@@ -30,8 +30,7 @@ from talkjs_async import (
 )
 from talkjs_async._core.endpoint import Resource
 from talkjs_async.batch._encoding import encode
-from talkjs_async.emulator._routing import Route, Router
-from talkjs_async.emulator.routes import ROUTES
+from talkjs_async.emulator.routes import ROUTES, Route, Router
 
 PAGE = Path(__file__).with_name("reference") / "endpoints.md"
 

@@ -18,7 +18,12 @@ class IdGenerator:
     """A source of IDs. Deterministic: the same seed gives the same IDs in the same order."""
 
     def __init__(self, seed: int | str) -> None:
-        self._random = random.Random(f"ids:{seed}")  # noqa: S311  # repeatable
+        self._seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin from the first ID again."""
+        self._random = random.Random(f"ids:{self._seed}")  # noqa: S311  # repeatable
 
     def make(self, prefix: str) -> str:
         """Return *prefix* and 22 characters out of digits and letters."""

@@ -4,18 +4,17 @@ What a route's function gets to work with: one request, its app, and the emulato
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from talkjs_async.emulator._index import Order
 from talkjs_async.emulator._problems import Problem, bad_request, not_found
 from talkjs_async.emulator._records import StoredApp, StoredConversation, StoredMessage, StoredUser
 from talkjs_async.emulator._requests import Request, decode
+from talkjs_async.emulator._versions import version_in_force
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.switches import Switches
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
 
 
 class RouteContext:
@@ -23,28 +22,25 @@ class RouteContext:
 
     def __init__(
         self,
-        emulator: "Emulator",
+        world: World,
         app: StoredApp,
         request: Request,
         exchange: Exchange,
-        *,
-        version: str,
-        now: float,
     ) -> None:
-        self.emulator = emulator
+        self.world = world
         self.app = app
         self.request = request
         self.exchange = exchange
-        self.version = version
+        self.version: str = version_in_force(exchange.api_version, world.switches)
         """The API version in force, `YYYY-MM-DD`: compare as text."""
-        self.now = now
+        self.now: float = world.clock.time()
         """Unix time in seconds."""
-        self.now_ms: int = int(now * 1000)
+        self.now_ms: int = int(self.now * 1000)
 
     @property
     def switches(self) -> Switches:
         """The switches for undocumented behaviour."""
-        return self.emulator.switches
+        return self.world.switches
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -76,7 +72,7 @@ class RouteContext:
         """Return the place of a new record among all others."""
         moment = self.now_ms if created_at is None else created_at
         tie = id_ if self.switches.order_ties == "id" else ""
-        return (moment, tie, self.emulator.next_number())
+        return (moment, tie, self.world.next_number())
 
     def commit(
         self,
@@ -90,7 +86,7 @@ class RouteContext:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Note a change of state in the commit log."""
-        self.emulator.record(
+        self.world.commits.record(
             kind,
             at=self.now,
             app_id=self.app.id,
@@ -104,7 +100,7 @@ class RouteContext:
 
     def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
         """Tell the webhooks, if there are any, with *data* of this moment."""
-        self.emulator.webhooks.emit(event_type, data)
+        self.world.webhooks.emit(event_type, data)
 
     def user(self, user_id: str) -> StoredUser:
         """Return a user, or raise the 404."""

@@ -10,16 +10,14 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from talkjs_async.emulator._asgi_messages import Receive, Scope, Send
+from talkjs_async.emulator._asgi_messages import AsgiCallable, Receive, Scope, Send
 from talkjs_async.emulator.asgi import CONNECTION
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator.webhooks import WebhookSender
 
 # SO_LINGER on, with no time to linger: closing sends a reset.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -32,10 +30,10 @@ _GRACE = 1
 class EmulatorServer(uvicorn.Server):
     """A server that says when it is ready and leaves signals alone."""
 
-    def __init__(self, emulator: "Emulator") -> None:
+    def __init__(self, app: AsgiCallable, webhooks: WebhookSender) -> None:
         super().__init__(
             uvicorn.Config(
-                emulator.asgi,
+                app,
                 http=_BreakableProtocol,
                 ws="none",
                 lifespan="off",
@@ -49,30 +47,30 @@ class EmulatorServer(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        self._emulator = emulator
-        self._webhooks: asyncio.Task[None] | None = None
+        self._webhooks = webhooks
+        self._forwarder: asyncio.Task[None] | None = None
         self.ready = threading.Event()
         self.on_ready: Callable[[], object] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening."""
         await super().startup(sockets)
-        self._webhooks = asyncio.create_task(self._deliver_webhooks())
+        self._forwarder = asyncio.create_task(self._deliver_webhooks())
         self.ready.set()
         if self.on_ready is not None:
             self.on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, and break off whatever is still under way."""
-        if self._webhooks is not None:
-            self._webhooks.cancel()
+        if self._forwarder is not None:
+            self._forwarder.cancel()
         for connection in list(self.server_state.connections):
             if isinstance(connection, _BreakableProtocol):
                 connection.transport.abort()
         await super().shutdown(sockets)
 
     async def _deliver_webhooks(self) -> None:
-        webhooks = self._emulator.webhooks
+        webhooks = self._webhooks
         loop = asyncio.get_running_loop()
         something_new = asyncio.Event()
         webhooks.on_event = lambda: loop.call_soon_threadsafe(something_new.set)

@@ -7,23 +7,17 @@ other faults. So a request with a bad token is charged (inferred; the harder one
 
 import math
 from email.utils import formatdate
-from typing import TYPE_CHECKING
-
-import attrs
 
 from talkjs_async.emulator._auth import authorize
+from talkjs_async.emulator._idempotency import keys_in_body
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator._records import StoredApp
+from talkjs_async.emulator._request_context import RequestContext
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, problem_response, too_many_requests
-from talkjs_async.emulator._routing import Route
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.faults import Fault
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.routes import ROUTER
-from talkjs_async.emulator.routes.messages import idempotency_keys
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
 
 FAULT_HEADER = b"x-emulator-fault"
 
@@ -31,58 +25,39 @@ FAULT_HEADER = b"x-emulator-fault"
 ANONYMOUS_ACCOUNTS = "anonymousAccounts"
 
 
-@attrs.define(eq=False)
-class RequestContext:
-    """One request on its way through the emulator."""
-
-    request: Request
-    exchange: Exchange
-    app: StoredApp | None = None
-    route: Route | None = None
-    ids: list[str] = attrs.field(factory=list)
-    fault: Fault | None = None
-    refused: Response | None = None
-    """The answer, when the request does not get any further than admission."""
-    wait: float = 0.0
-    """Seconds that the server holds the request before it does the work."""
-
-    @property
-    def never_handled(self) -> bool:
-        """Whether the work is not going to be done."""
-        fault = self.fault
-        return self.refused is not None or (
-            fault is not None and not fault.after_commit and fault.what != "latency"
-        )
-
-
-def admit(emulator: "Emulator", request: Request) -> RequestContext:
+def admit(world: World, request: Request) -> RequestContext:
     """Let a request in, or refuse it."""
-    now = emulator.clock.time()
+    with world.lock:
+        return _admit(world, request)
+
+
+def _admit(world: World, request: Request) -> RequestContext:
+    now = world.clock.time()
     app_id, path = _split(request.path)
     exchange = Exchange(
-        number=emulator.requests.total + 1,
+        number=world.requests.total + 1,
         at=now,
         method=request.method,
         path=path,
         query=request.query,
         app_id=app_id,
     )
-    emulator.requests.append(exchange)
+    world.requests.append(exchange)
     context = RequestContext(request, exchange)
     try:
-        _identify(context)
-        context.fault = _fault(emulator, context, before_admission=True)
+        _identify(world, context)
+        context.fault = _fault(world, context, before_admission=True)
         if context.fault is None:
-            _enter(emulator, context, now)
+            _enter(world, context, now)
             if context.refused is None:
-                context.fault = _fault(emulator, context, before_admission=False)
+                context.fault = _fault(world, context, before_admission=False)
     except Problem as problem:
         context.refused = problem_response(problem)
     if context.fault is not None:
         exchange.fault = context.fault.id
         context.wait += context.fault.seconds
     if context.never_handled and exchange.operation == "messages.send":
-        emulator.requests.note_keys(exchange, idempotency_keys(request.body))
+        world.requests.note_keys(exchange, keys_in_body(request.body))
     return context
 
 
@@ -97,45 +72,43 @@ def _split(path: str) -> tuple[str, str]:
     return app_id, f"/{below}"
 
 
-def _identify(context: RequestContext) -> None:
+def _identify(world: World, context: RequestContext) -> None:
     exchange, request = context.exchange, context.request
     version = request.headers.get(b"talkjs-rest-version")
     if version is not None:
         exchange.api_version = version.decode("latin-1")
-    found = ROUTER.find(request.method, exchange.path)
+    found = world.router.find(request.method, exchange.path)
     if found is not None and found[0].open == (not exchange.app_id):
         context.route, context.ids = found
         exchange.operation = context.route.name
 
 
-def _enter(emulator: "Emulator", context: RequestContext, now: float) -> None:
+def _enter(world: World, context: RequestContext, now: float) -> None:
     exchange, route = context.exchange, context.route
     if route is not None and route.open:
         return
-    app = context.app = emulator.apps.get(exchange.app_id)
+    app = context.app = world.apps.get(exchange.app_id)
     if app is None:
         raise Problem(401, "UNAUTHORIZED", [f"There is no app {exchange.app_id!r} here."])
-    context.refused = _charge(emulator, context, app, now)
+    context.refused = _charge(world, context, app, now)
     if context.refused is not None:
         return
     authorize(
         context.request.headers.get(b"authorization"),
         app_id=app.id,
         secret_keys=app.secret_keys,
-        switches=emulator.switches,
+        switches=world.switches,
         now=now,
         user_tokens=route is not None and route.user_tokens,
     )
 
 
-def _charge(
-    emulator: "Emulator", context: RequestContext, app: StoredApp, now: float
-) -> Response | None:
+def _charge(world: World, context: RequestContext, app: StoredApp, now: float) -> Response | None:
     """Take a token, or return the 429. The request may have to wait for its token."""
-    limits = emulator.limits
+    limits = world.limits
     if not limits.enabled:
         return None
-    monotonic = emulator.clock.monotonic()
+    monotonic = world.clock.monotonic()
     is_batch = context.exchange.operation == "batch.run"
     bucket = app.budget.batch if is_batch else app.budget.ordinary
     wait = bucket.take(monotonic)
@@ -149,12 +122,10 @@ def _charge(
         if limits.retry_after == "date":
             value = formatdate(math.ceil(now) + seconds, usegmt=True)
         headers = ((b"retry-after", value.encode()),)
-    return too_many_requests(emulator.switches, headers)
+    return too_many_requests(world.switches, headers)
 
 
-def _fault(
-    emulator: "Emulator", context: RequestContext, *, before_admission: bool
-) -> Fault | None:
+def _fault(world: World, context: RequestContext, *, before_admission: bool) -> Fault | None:
     wanted = context.request.headers.get(FAULT_HEADER)
     if wanted is not None:
         try:
@@ -163,4 +134,4 @@ def _fault(
             return None
         return fault if fault.before_admission is before_admission else None
     exchange = context.exchange
-    return emulator.faults.pick(exchange.method, exchange.path, before_admission=before_admission)
+    return world.faults.pick(exchange.method, exchange.path, before_admission=before_admission)

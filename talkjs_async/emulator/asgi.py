@@ -7,7 +7,7 @@ end in that server's own error.
 """
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from talkjs_async.emulator._asgi_messages import (
     AsgiCallable,
@@ -17,12 +17,13 @@ from talkjs_async.emulator._asgi_messages import (
     read_body,
     send_response,
 )
+from talkjs_async.emulator._dispatch import handle
+from talkjs_async.emulator._downloads import download
 from talkjs_async.emulator._paths import FILES, INSPECTION
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import GARBAGE, Response
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator._world import World
+from talkjs_async.emulator.admission import admit
 
 CONNECTION = "talkjs_async.emulator.connection"
 
@@ -47,8 +48,8 @@ class ConnectionLost(Exception):
 class AsgiApp:
     """An ASGI 3 application."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's scope."""
@@ -64,10 +65,10 @@ class AsgiApp:
         # Not at the top: only few emulators are ever looked at.
         from talkjs_async.emulator.page import Inspector  # noqa: PLC0415
 
-        return Inspector(self._emulator)
+        return Inspector(self._world)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        emulator = self._emulator
+        world = self._world
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"emulator").decode("latin-1")
         request = Request(
@@ -80,12 +81,12 @@ class AsgiApp:
             client=(scope.get("client") or ("",))[0],
         )
         if request.path.startswith(FILES):
-            await send_response(emulator.file(request.path), send)
+            await send_response(download(world, request.path), send)
             return
-        context = emulator.admit(request)
+        context = admit(world, request)
         if context.wait:
-            await emulator.clock.sleep(context.wait)
-        answer = emulator.handle(context)
+            await world.clock.sleep(context.wait)
+        answer = handle(world, context)
         if answer.cut is None:
             await send_response(answer, send)
         else:

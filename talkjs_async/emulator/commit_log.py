@@ -46,6 +46,10 @@ class Commit:
 class CommitLog(Log[Commit]):
     """Every change of state, in order."""
 
+    def record(self, kind: str, **what: Any) -> None:
+        """Add a change of state."""
+        self.append(Commit(number=self.total + 1, kind=kind, **what))
+
     def of(self, kind: str) -> list[Commit]:
         """Return the changes of one kind, such as `message.sent`."""
         return [entry for entry in self if entry.kind == kind]

@@ -10,10 +10,10 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator.webhooks import WebhookSender
 
 INSTALL = (
     "The emulator needs uvicorn to listen on a port. "
@@ -30,13 +30,13 @@ class Server:
     still open then are closed.
     """
 
-    def __init__(self, emulator: "Emulator", *, host: str, port: int) -> None:
+    def __init__(self, app: AsgiCallable, webhooks: WebhookSender, *, host: str, port: int) -> None:
         try:
             from talkjs_async.emulator._uvicorn import EmulatorServer  # noqa: PLC0415  # an extra
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(INSTALL, name=error.name) from error
         self._socket = _listen(host, port)
-        self._server = EmulatorServer(emulator)
+        self._server = EmulatorServer(app, webhooks)
         self._thread: threading.Thread | None = None
 
     @property

@@ -4,19 +4,14 @@ What people do in front of a chat, for which the REST API has no call: be online
 Written messages go the same way as those of the API, only that they come from the web.
 """
 
-from typing import TYPE_CHECKING
-
 import attrs
 
 from talkjs_async.emulator._records import StoredSession
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.emulator.routes._posting import post, read_item
-from talkjs_async.emulator.routes.reading import mark_read
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator.routes import mark_read, post, read_item
 
 # Documented for the JavaScript SDK: a sign of typing lasts 10 seconds.
 TYPING_SECONDS = 10.0
@@ -26,7 +21,7 @@ TYPING_SECONDS = 10.0
 class SimulatedUser:
     """One user of the emulator's app. Raises `Problem` (404, 403) for what cannot be."""
 
-    _emulator: "Emulator"
+    _world: World
     user_id: str
 
     def come_online(
@@ -46,11 +41,11 @@ class SimulatedUser:
             has_focus: Whether it is the one in front.
             custom: The session's custom data.
         """
-        with self._emulator.lock:
+        with self._world.lock:
             context = self._context()
             context.user(self.user_id)
             session = StoredSession(
-                id=self._emulator.ids.make("ses_"),
+                id=self._world.ids.make("ses_"),
                 visible=visible,
                 selected_conversation_id=conversation,
                 has_focus=has_focus,
@@ -61,25 +56,25 @@ class SimulatedUser:
 
     def go_offline(self) -> None:
         """Close all tabs."""
-        with self._emulator.lock:
+        with self._world.lock:
             self._context().app.sessions.pop(self.user_id, None)
 
     def type_in(self, conversation: str) -> None:
         """Start typing, in a tab that is opened if there is none."""
-        with self._emulator.lock:
+        with self._world.lock:
             context = self._context()
             session = self._session_in(context, conversation)
             session.typing_until = context.now + TYPING_SECONDS
 
     def read(self, conversation: str) -> None:
         """See everything in a conversation."""
-        with self._emulator.lock:
+        with self._world.lock:
             context = self._context()
             mark_read(context, context.conversation(conversation), self.user_id)
 
     def say(self, conversation: str, text: str) -> str:
         """Write a message, and return its ID."""
-        with self._emulator.lock:
+        with self._world.lock:
             context = self._context()
             item = {"type": "UserMessage", "sender": self.user_id, "text": text}
             target = context.conversation(conversation)
@@ -99,6 +94,5 @@ class SimulatedUser:
         return next(session for session in sessions if session.id == session_id)
 
     def _context(self) -> RouteContext:
-        emulator = self._emulator
         nothing = Exchange(number=0, at=0.0, method="", path="")
-        return emulator.context(emulator.main_app, Request("", ""), nothing)
+        return RouteContext(self._world, self._world.main_app, Request("", ""), nothing)

@@ -7,17 +7,18 @@ request comes from. A broken connection looks exactly as that library shows a re
 
 import sys
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import anyio.lowlevel
 import httpx
 
+from talkjs_async.emulator._dispatch import handle
+from talkjs_async.emulator._downloads import download
 from talkjs_async.emulator._paths import FILES
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import GARBAGE, Response
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator._world import World
+from talkjs_async.emulator.admission import admit
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):
@@ -28,15 +29,15 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
     time here, so their timeouts never fire.
     """
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def __repr__(self) -> str:
-        return f"<EmulatorTransport to {self._emulator!r}>"
+        return f"<EmulatorTransport to {self._world!r}>"
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        emulator = self._emulator
+        world = self._world
         library = _Library.of(request)
         target, _, query = request.url.raw_path.decode("ascii").partition("?")
         asked = Request(
@@ -48,13 +49,13 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             origin=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
         )
         if target.startswith(FILES):
-            return library.response(request, emulator.file(target))
-        waiting = _Waiting(self._emulator, library, request)
-        up, down = emulator.latency(emulator.random) if emulator.latency else (0.0, 0.0)
+            return library.response(request, download(world, target))
+        waiting = _Waiting(self._world, library, request)
+        up, down = world.latency(world.random) if world.latency else (0.0, 0.0)
         await waiting.spend(up)
-        context = emulator.admit(asked)
+        context = admit(world, asked)
         await waiting.spend(context.wait)
-        answer = emulator.handle(context)
+        answer = handle(world, context)
         # A request over a network always lets other tasks run. After the commit, so that a caller
         # who is cancelled here has to live with not knowing.
         await anyio.lowlevel.checkpoint()
@@ -83,10 +84,10 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
 class _Waiting:
     """Spends time on the emulator's clock, no more than the request's read timeout allows."""
 
-    def __init__(self, emulator: "Emulator", library: "_Library", request: httpx.Request) -> None:
+    def __init__(self, world: World, library: "_Library", request: httpx.Request) -> None:
         self.made_with = library
         self.request = request
-        self._clock = emulator.clock
+        self._clock = world.clock
         timeouts = request.extensions.get("timeout") or {}
         self._left: float | None = timeouts.get("read")
 

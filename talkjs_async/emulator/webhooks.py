@@ -15,16 +15,16 @@ import hmac
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._receivers import call_asgi, call_url
 from talkjs_async.emulator._responses import encode
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator.clock import EmulatorClock
+from talkjs_async.emulator.switches import Switches
 
 # Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
 EVENT_TYPES = (
@@ -106,19 +106,30 @@ class WebhookSender:
         deliveries: Every attempt so far.
     """
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
-        self.secret_key: str = emulator.secret_key
+    def __init__(
+        self,
+        *,
+        secret_key: str,
+        clock: EmulatorClock,
+        ids: IdGenerator,
+        switches: Switches,
+        seed: int | str,
+        log_limit: int | None,
+    ) -> None:
+        self.secret_key = secret_key
+        self.switches = switches
         self.timeout = TIMEOUT
         self.retry_delay = RETRY_DELAY
-        self.deliveries: deque[Delivery] = deque(maxlen=emulator.requests.limit)
+        self.deliveries: deque[Delivery] = deque(maxlen=log_limit)
         self.delivered: int = 0
         """How many attempts there have been, the forgotten ones included."""
         self.on_event: Callable[[], object] | None = None
         """Called whenever an event starts to wait, from whatever thread."""
         self._receivers: list[Receiver] = []
         self._pending: deque[_Pending] = deque()
-        self._random = random.Random(f"hooks:{emulator.seed}")  # noqa: S311  # repeatable
+        self._clock = clock
+        self._ids = ids
+        self._random = random.Random(f"hooks:{seed}")  # noqa: S311  # repeatable
 
     def to(
         self,
@@ -166,11 +177,10 @@ class WebhookSender:
         ]
         if not receivers:
             return
-        emulator = self._emulator
         event = {
-            "id": emulator.ids.make("evt_"),
+            "id": self._ids.make("evt_"),
             "type": event_type,
-            "createdAt": int(emulator.clock.time() * 1000),
+            "createdAt": int(self._clock.time() * 1000),
             # What it looks like now: the records behind it go on changing.
             "data": copy.deepcopy(data()),
         }
@@ -202,7 +212,7 @@ class WebhookSender:
             entry = self._pending.popleft()
             attempts.append(await self._deliver(entry, attempt=1))
             if attempts[-1].status != 200:
-                await self._emulator.clock.sleep(self.retry_delay)
+                await self._clock.sleep(self.retry_delay)
                 attempts.append(await self._deliver(entry, attempt=2))
         return attempts
 
@@ -217,7 +227,7 @@ class WebhookSender:
         return hmac.digest(self.secret_key.encode(), signed, "sha256").hex().upper()
 
     async def _deliver(self, entry: _Pending, *, attempt: int) -> Delivery:
-        at = self._emulator.clock.time()
+        at = self._clock.time()
         headers, body = self._signed(entry, at)
         status, error = None, None
         try:
@@ -243,12 +253,11 @@ class WebhookSender:
         target, limit = receiver.target, self.timeout
         if isinstance(target, str):
             return await call_url(target, headers, body, limit=limit)
-        clock = self._emulator.clock
-        return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=clock)
+        return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=self._clock)
 
     def _signed(self, entry: _Pending, at: float) -> tuple[dict[str, str], bytes]:
         body = encode(entry.event)
-        seconds = self._emulator.switches.webhook_timestamp == "seconds"
+        seconds = self.switches.webhook_timestamp == "seconds"
         timestamp = str(int(at if seconds else at * 1000))
         signature = self.signature(timestamp, body)
         if entry.tampering == "body":

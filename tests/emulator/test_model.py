@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator.admission import admit
 
 USERS = st.sampled_from(["alice", "bob", "carol"])
 CONVERSATIONS = st.sampled_from(["one", "two"])
@@ -39,7 +41,7 @@ class Chat(RuleBasedStateMachine):
             },
             b"" if body is None else json.dumps(body).encode(),
         )
-        answer = self.emulator.handle(self.emulator.admit(request))
+        answer = handle(self.emulator, admit(self.emulator, request))
         return answer.status, json.loads(answer.body)
 
     def every(self, path: str, limit: int) -> list[dict[str, Any]]:

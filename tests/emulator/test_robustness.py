@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Limits, Switches
+from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
-from talkjs_async.emulator._routing import Route
-from talkjs_async.emulator.routes import ROUTES
+from talkjs_async.emulator.admission import admit
+from talkjs_async.emulator.routes import ROUTES, Route
 
 # Words that mean something somewhere, so that the random bodies get behind the first check.
 WORDS = (  # noqa: SIM905  # sixty lines otherwise
@@ -43,7 +44,7 @@ def call(emulator: Emulator, method: str, path: str, body: Any, query: str = "")
     }
     content = json.dumps(body).encode()
     request = Request(method, prefix + path, query, headers, content)
-    return emulator.handle(emulator.admit(request)).status
+    return handle(emulator, admit(emulator, request)).status
 
 
 def filled(chosen: Switches) -> Emulator:
@@ -107,4 +108,4 @@ def test_no_bytes_break_the_server(content: bytes, kind: str) -> None:
     }
     for method, path in (("PUT", "/users"), ("POST", "/batch"), ("POST", "/files")):
         request = Request(method, f"/v1/emulator{path}", "", headers, content)
-        assert emulator.handle(emulator.admit(request)).status in ALLOWED
+        assert handle(emulator, admit(emulator, request)).status in ALLOWED

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
-from talkjs_async.emulator._emulator import API_VERSIONS
+from talkjs_async.emulator._versions import API_VERSIONS
 
 pytestmark = pytest.mark.anyio
 Send = Callable[..., Awaitable[httpx.Response]]

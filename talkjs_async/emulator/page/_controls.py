@@ -15,67 +15,66 @@ An action is an object with the key `do`:
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._demo import fill_with_demo
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator.simulated_users import SimulatedUser
 
 _FAULT_ARGUMENTS = ("on", "p", "first", "nth", "seconds")
 
 
-def act(emulator: "Emulator", action: Any) -> dict[str, Any]:
+def act(world: World, action: Any) -> dict[str, Any]:
     """Do one action and return what there is to say; `ValueError` or `Problem` if it cannot be."""
     do = action.get("do") if isinstance(action, dict) else None
     if not isinstance(do, str) or do not in _ACTIONS:
         raise ValueError(f"An action is an object whose do is one of {', '.join(_ACTIONS)}.")
     try:
-        answer = _ACTIONS[do](emulator, action)
+        answer = _ACTIONS[do](world, action)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{do} needs other arguments: {error}.") from error
-    emulator.changes += 1
+    world.changes += 1
     return answer or {}
 
 
-def _say(emulator: "Emulator", action: dict[str, Any]) -> dict[str, Any]:
+def _say(world: World, action: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(action["text"], str) or not action["text"]:
         raise ValueError("text must not be empty.")
-    message_id = emulator.simulate_user(action["user"]).say(action["conversation"], action["text"])
+    message_id = SimulatedUser(world, action["user"]).say(action["conversation"], action["text"])
     return {"id": message_id}
 
 
-def _read(emulator: "Emulator", action: dict[str, Any]) -> None:
-    emulator.simulate_user(action["user"]).read(action["conversation"])
+def _read(world: World, action: dict[str, Any]) -> None:
+    SimulatedUser(world, action["user"]).read(action["conversation"])
 
 
-def _type(emulator: "Emulator", action: dict[str, Any]) -> None:
-    emulator.simulate_user(action["user"]).type_in(action["conversation"])
+def _type(world: World, action: dict[str, Any]) -> None:
+    SimulatedUser(world, action["user"]).type_in(action["conversation"])
 
 
-def _fault(emulator: "Emulator", action: dict[str, Any]) -> None:
+def _fault(world: World, action: dict[str, Any]) -> None:
     arguments = {name: action[name] for name in _FAULT_ARGUMENTS if name in action}
-    emulator.faults.add(action["id"], **arguments)
+    world.faults.add(action["id"], **arguments)
 
 
-def _clear_faults(emulator: "Emulator", _: dict[str, Any]) -> None:
-    emulator.faults.clear()
+def _clear_faults(world: World, _: dict[str, Any]) -> None:
+    world.faults.clear()
 
 
-def _advance(emulator: "Emulator", action: dict[str, Any]) -> dict[str, Any]:
-    emulator.advance(action["seconds"])
-    return {"now": emulator.clock.time()}
+def _advance(world: World, action: dict[str, Any]) -> dict[str, Any]:
+    world.advance(action["seconds"])
+    return {"now": world.clock.time()}
 
 
-def _demo(emulator: "Emulator", _: dict[str, Any]) -> None:
-    fill_with_demo(emulator)
+def _demo(world: World, _: dict[str, Any]) -> None:
+    fill_with_demo(world)
 
 
-def _reset(emulator: "Emulator", _: dict[str, Any]) -> None:
-    emulator.reset()
+def _reset(world: World, _: dict[str, Any]) -> None:
+    world.reset()
 
 
-_ACTIONS: dict[str, Callable[["Emulator", dict[str, Any]], dict[str, Any] | None]] = {
+_ACTIONS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any] | None]] = {
     "say": _say,
     "read": _read,
     "type": _type,

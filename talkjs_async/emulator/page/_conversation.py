@@ -2,14 +2,11 @@
 
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from talkjs_async.emulator import markup
+from talkjs_async.emulator._records import StoredConversation, StoredMessage
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._html import Html, fill, join
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
-    from talkjs_async.emulator._records import StoredConversation, StoredMessage
 
 MAX_MESSAGES = 100
 
@@ -22,7 +19,7 @@ _STYLES = {
 }
 
 
-def title(conversation: "StoredConversation") -> str:
+def title(conversation: StoredConversation) -> str:
     """Return what to call a conversation."""
     return conversation.subject or conversation.id
 
@@ -36,7 +33,7 @@ def short_time(milliseconds: int, *, date: bool = False) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S")
 
 
-def thread(emulator: "Emulator", conversation: "StoredConversation | None") -> Html:
+def thread(world: World, conversation: StoredConversation | None) -> Html:
     """Return the latest messages of a conversation, the newest at the bottom."""
     if conversation is None:
         return Html(
@@ -45,7 +42,7 @@ def thread(emulator: "Emulator", conversation: "StoredConversation | None") -> H
         )
     newest = islice(conversation.messages.walk(descending=True), MAX_MESSAGES)
     left_out = len(conversation.messages) - MAX_MESSAGES
-    messages = [_message(emulator, conversation, message) for message in newest]
+    messages = [_message(world, conversation, message) for message in newest]
     return fill(
         "<h2>{title} <code>{id}</code></h2>{left_out}<ol data-follow>{messages}</ol>{typing}",
         title=title(conversation),
@@ -56,11 +53,11 @@ def thread(emulator: "Emulator", conversation: "StoredConversation | None") -> H
             else ""
         ),
         messages=join(reversed(messages)),
-        typing=_typing(emulator, conversation),
+        typing=_typing(world, conversation),
     )
 
 
-def composer(emulator: "Emulator", conversation: "StoredConversation | None") -> Html:
+def composer(world: World, conversation: StoredConversation | None) -> Html:
     """Return the form to write as one of the participants. It needs the page's script."""
     if conversation is None:
         return Html("")
@@ -72,7 +69,7 @@ def composer(emulator: "Emulator", conversation: "StoredConversation | None") ->
     if not writers:
         return Html('<p class="empty">Nobody here to write as.</p>')
     options = join(
-        fill('<option value="{id}">{name}</option>', id=user_id, name=_name(emulator, user_id))
+        fill('<option value="{id}">{name}</option>', id=user_id, name=_name(world, user_id))
         for user_id in writers
     )
     return fill(
@@ -85,9 +82,7 @@ def composer(emulator: "Emulator", conversation: "StoredConversation | None") ->
     )
 
 
-def _message(
-    emulator: "Emulator", conversation: "StoredConversation", message: "StoredMessage"
-) -> Html:
+def _message(world: World, conversation: StoredConversation, message: StoredMessage) -> Html:
     readers = [
         user_id
         for user_id, participant in conversation.participants.items()
@@ -107,13 +102,13 @@ def _message(
         '<li class="{kind}" id="{id}">{sender}<div>{content}</div><small>{notes}</small></li>',
         kind="system" if system else "user",
         id=message.id,
-        sender="" if system else fill("<b>{name}</b>", name=_name(emulator, message.sender_id)),
+        sender="" if system else fill("<b>{name}</b>", name=_name(world, message.sender_id)),
         content=_content(message),
         notes=" · ".join(note for note in notes if note),
     )
 
 
-def _content(message: "StoredMessage") -> Html:
+def _content(message: StoredMessage) -> Html:
     if message.file is not None:
         return fill(
             '<a href="{url}" rel="noreferrer">📎 {name}</a> ({size} bytes)',
@@ -140,11 +135,11 @@ def _node(node: markup.Node) -> Html:
     return fill("<{tag}>{inside}</{tag}>", tag=tag, inside=inside)
 
 
-def _typing(emulator: "Emulator", conversation: "StoredConversation") -> Html:
-    now = emulator.clock.time()
+def _typing(world: World, conversation: StoredConversation) -> Html:
+    now = world.clock.time()
     typing = [
-        _name(emulator, user_id)
-        for user_id, sessions in emulator.main_app.sessions.items()
+        _name(world, user_id)
+        for user_id, sessions in world.main_app.sessions.items()
         if any(
             session.typing_until > now and session.selected_conversation_id == conversation.id
             for session in sessions
@@ -155,6 +150,6 @@ def _typing(emulator: "Emulator", conversation: "StoredConversation") -> Html:
     return fill('<p class="typing">{names} typing…</p>', names=", ".join(typing))
 
 
-def _name(emulator: "Emulator", user_id: str | None) -> str:
-    user = emulator.main_app.users.get(user_id) if user_id is not None else None
+def _name(world: World, user_id: str | None) -> str:
+    user = world.main_app.users.get(user_id) if user_id is not None else None
     return user.name if user is not None else (user_id or "")

@@ -1,12 +1,11 @@
 """A conversation to look at, for somebody who has just started the emulator."""
 
 import json
-from typing import TYPE_CHECKING
 
+from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
+from talkjs_async.emulator._world import World
+from talkjs_async.emulator.admission import admit
 
 _USERS = {
     "alice": {"name": "Alice", "email": ["alice@example.com"], "role": "buyer"},
@@ -21,7 +20,7 @@ _MESSAGES = [
 _PATH = "/conversations/red-bicycle"
 
 
-def fill_with_demo(emulator: "Emulator") -> None:
+def fill_with_demo(world: World) -> None:
     """Send what the page's example consists of, through the emulator's admission."""
     for method, path, body in (
         ("PUT", "/users", _USERS),
@@ -30,11 +29,11 @@ def fill_with_demo(emulator: "Emulator") -> None:
     ):
         request = Request(
             method=method,
-            path=f"/v1/{emulator.app_id}{path}",
+            path=f"/v1/{world.app_id}{path}",
             headers={
-                b"authorization": f"Bearer {emulator.secret_key}".encode(),
+                b"authorization": f"Bearer {world.secret_key}".encode(),
                 b"content-type": b"application/json",
             },
             body=json.dumps(body).encode(),
         )
-        emulator.handle(emulator.admit(request))
+        handle(world, admit(world, request))

@@ -3,17 +3,14 @@
 import json
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from talkjs_async.emulator._records import StoredConversation
+from talkjs_async.emulator._world import World
+from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
 from talkjs_async.emulator.page._html import Html, fill, join
 from talkjs_async.emulator.page._traffic import deliveries, planned_faults, requests
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
-    from talkjs_async.emulator._records import StoredConversation
-    from talkjs_async.emulator.limits import Bucket
 
 MAX_CONVERSATIONS = 100
 
@@ -66,25 +63,25 @@ _FAULTS = (
 _CLOCK = (("+10 s", 10), ("+1 min", 60), ("+1 h", 3_600), ("+1 day", 86_400))
 
 
-def document(emulator: "Emulator", chosen: str | None) -> Html:
+def document(world: World, chosen: str | None) -> Html:
     """Return the page, showing the conversation *chosen*, or else the latest."""
-    app = emulator.main_app
+    app = world.main_app
     latest = next(iter(app.conversations_by_activity.walk(descending=True)), None)
     conversation = app.conversations.get(chosen) if chosen is not None else latest
     return fill(
         _PAGE,
-        app_id=emulator.app_id,
-        secret_key=emulator.secret_key,
-        status=_status(emulator),
-        conversations=_conversations(emulator, conversation),
-        thread=thread(emulator, conversation),
-        composer=composer(emulator, conversation),
+        app_id=world.app_id,
+        secret_key=world.secret_key,
+        status=_status(world),
+        conversations=_conversations(world, conversation),
+        thread=thread(world, conversation),
+        composer=composer(world, conversation),
         fault_buttons=_buttons(
             (label, {"do": "fault", "id": id_, "first": 1}) for label, id_ in _FAULTS
         ),
-        faults=planned_faults(emulator.faults),
-        requests=requests(emulator.requests),
-        webhooks=deliveries(emulator.webhooks),
+        faults=planned_faults(world.faults),
+        requests=requests(world.requests),
+        webhooks=deliveries(world.webhooks),
     )
 
 
@@ -95,28 +92,28 @@ def _buttons(buttons: Iterable[tuple[str, dict[str, object]]]) -> Html:
     )
 
 
-def _status(emulator: "Emulator") -> Html:
-    app = emulator.main_app
+def _status(world: World) -> Html:
+    app = world.main_app
     clock = [(label, {"do": "advance", "seconds": seconds}) for label, seconds in _CLOCK]
     return fill(
         '{ordinary}{batch}<div class="clock"><h2>Clock</h2><p><time>{now}</time> UTC</p>'
         '<p class="buttons">{clock}</p></div><div><h2>Data</h2><p>{users} users, '
         '{conversations} conversations, {commits} changes</p><p class="buttons">{data}</p></div>',
-        ordinary=_gauge(emulator, "Requests", app.budget.ordinary),
-        batch=_gauge(emulator, "Batches", app.budget.batch),
-        now=short_time(int(emulator.clock.time() * 1000), date=True),
+        ordinary=_gauge(world, "Requests", app.budget.ordinary),
+        batch=_gauge(world, "Batches", app.budget.batch),
+        now=short_time(int(world.clock.time() * 1000), date=True),
         clock=_buttons(clock),
         users=len(app.users),
         conversations=len(app.conversations),
-        commits=emulator.commits.total,
+        commits=world.commits.total,
         data=_buttons([("Example", {"do": "demo"}), ("Forget everything", {"do": "reset"})]),
     )
 
 
-def _gauge(emulator: "Emulator", name: str, bucket: "Bucket") -> Html:
-    if not emulator.limits.enabled:
+def _gauge(world: World, name: str, bucket: Bucket) -> Html:
+    if not world.limits.enabled:
         return fill("<div><h2>{name}</h2><p>no limit</p></div>", name=name)
-    tokens = bucket.tokens(emulator.clock.monotonic())
+    tokens = bucket.tokens(world.clock.monotonic())
     return fill(
         '<div class="gauge"><h2>{name}</h2><meter min="0" max="{burst}" low="{low}" '
         'optimum="{burst}" value="{tokens:.1f}" data-rate="{rate}"></meter>'
@@ -129,8 +126,8 @@ def _gauge(emulator: "Emulator", name: str, bucket: "Bucket") -> Html:
     )
 
 
-def _conversations(emulator: "Emulator", shown: "StoredConversation | None") -> Html:
-    app = emulator.main_app
+def _conversations(world: World, shown: StoredConversation | None) -> Html:
+    app = world.main_app
     rows = islice(app.conversations_by_activity.walk(descending=True), MAX_CONVERSATIONS)
     items = [
         fill(
@@ -150,14 +147,14 @@ def _conversations(emulator: "Emulator", shown: "StoredConversation | None") -> 
     return fill("<ul>{items}</ul>", items=join(items))
 
 
-def _last_text(conversation: "StoredConversation") -> str:
+def _last_text(conversation: StoredConversation) -> str:
     last = conversation.messages.last()
     if last is None:
         return "No messages yet"
     return (last.text or ("a file" if last.file else "a location"))[:80]
 
 
-def _unread(conversation: "StoredConversation") -> Html:
+def _unread(conversation: StoredConversation) -> Html:
     readers = [
         user_id
         for user_id, participant in islice(conversation.participants.items(), 20)

@@ -15,7 +15,7 @@ website cannot send.
 
 from collections.abc import Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
@@ -26,11 +26,9 @@ from talkjs_async.emulator._paths import INSPECTION
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator._requests import decode
 from talkjs_async.emulator._responses import Response, encode, problem_response
+from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._controls import act
 from talkjs_async.emulator.page._document import document
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator._emulator import Emulator
 
 ACTION_HEADER = b"x-emulator"
 
@@ -54,8 +52,8 @@ _ASSETS = {"page.js": b"text/javascript", "page.css": b"text/css"}
 class Inspector:
     """Answers everything under `/_emulator/` but the uploaded files."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,18 +72,18 @@ class Inspector:
             await _send(_refusal(405, "There is only GET, and POST of /_emulator/do."), send)
 
     def _get(self, name: str, query: str) -> Response:
-        emulator = self._emulator
+        world = self._world
         if name in _ASSETS:
             content = files(__name__.rpartition(".")[0]).joinpath(name).read_bytes()
             return Response(200, content, ((b"content-type", _ASSETS[name]),))
         if name == "log":
-            with emulator.lock:
-                return Response(200, encode(_log(emulator)))
+            with world.lock:
+                return Response(200, encode(_log(world)))
         if name:
             return _refusal(404, "There is nothing here. The page is at /_emulator/.")
         chosen = parse_qs(query).get("conversation", [None])[0]
-        with emulator.lock:
-            html = document(emulator, chosen)
+        with world.lock:
+            html = document(world, chosen)
         # A message may hold half of a surrogate pair, which no encoding has.
         content = html.encode(errors="replace")
         return Response(200, content, ((b"content-type", b"text/html; charset=utf-8"),))
@@ -94,7 +92,7 @@ class Inspector:
         if ACTION_HEADER not in headers:
             return _refusal(403, "An action needs the header X-Emulator: 1.")
         try:
-            return Response(200, encode(act(self._emulator, decode(body))))
+            return Response(200, encode(act(self._world, decode(body))))
         except Problem as problem:
             return problem_response(problem)
         except ValueError as error:
@@ -117,7 +115,7 @@ class Inspector:
         told: object = None
         quiet = 0.0
         while True:
-            now = _fingerprint(self._emulator)
+            now = _fingerprint(self._world)
             if now != told or quiet > _SECONDS_BETWEEN_SIGNS_OF_LIFE:
                 told, quiet = now, 0.0
                 body = b"data: changed\n\n"
@@ -147,31 +145,31 @@ async def _until_disconnected(receive: Receive, then: Callable[[], object]) -> N
     then()
 
 
-def _fingerprint(emulator: "Emulator") -> object:
-    last = emulator.requests[-1] if emulator.requests else None
+def _fingerprint(world: World) -> object:
+    last = world.requests[-1] if world.requests else None
     return (
-        emulator.requests.total,
+        world.requests.total,
         last and last.status,
-        emulator.commits.total,
-        emulator.changes,
-        len(emulator.webhooks.pending),
-        emulator.webhooks.delivered,
-        [(id(plan), plan.fired) for plan in emulator.faults],
-        {user: len(sessions) for user, sessions in emulator.main_app.sessions.items()},
+        world.commits.total,
+        world.changes,
+        len(world.webhooks.pending),
+        world.webhooks.delivered,
+        [(id(plan), plan.fired) for plan in world.faults],
+        {user: len(sessions) for user, sessions in world.main_app.sessions.items()},
     )
 
 
-def _log(emulator: "Emulator") -> dict[str, Any]:
+def _log(world: World) -> dict[str, Any]:
     return {
-        "now": emulator.clock.time(),
-        "requests": [attrs.asdict(entry) for entry in emulator.requests],
-        "commits": [attrs.asdict(entry) for entry in emulator.commits],
+        "now": world.clock.time(),
+        "requests": [attrs.asdict(entry) for entry in world.requests],
+        "commits": [attrs.asdict(entry) for entry in world.commits],
         "deliveries": [
             {**attrs.asdict(entry), "body": entry.body.decode(errors="replace")}
-            for entry in emulator.webhooks.deliveries
+            for entry in world.webhooks.deliveries
         ],
         "faults": [
             {"id": plan.fault.id, "on": plan.on, "fired": plan.fired, "left": plan.left}
-            for plan in emulator.faults
+            for plan in world.faults
         ],
     }

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.page._conversation import short_time
 from talkjs_async.emulator.page._html import Html, fill, join
-
-if TYPE_CHECKING:
-    from talkjs_async.emulator.faults import Faults
-    from talkjs_async.emulator.request_log import Exchange, RequestLog
-    from talkjs_async.emulator.webhooks import WebhookSender
+from talkjs_async.emulator.request_log import Exchange, RequestLog
+from talkjs_async.emulator.webhooks import WebhookSender
 
 MAX_REQUESTS = 60
 MAX_DELIVERIES = 30
 
 
-def requests(log: "RequestLog") -> Html:
+def requests(log: RequestLog) -> Html:
     """Return the latest requests, the newest on top."""
     newest = islice(reversed(list(log)), MAX_REQUESTS)
     rows = [_request(entry) for entry in newest]
@@ -27,7 +25,7 @@ def requests(log: "RequestLog") -> Html:
     )
 
 
-def planned_faults(faults: "Faults") -> Html:
+def planned_faults(faults: Faults) -> Html:
     """Return the fault plans and how often they have fired."""
     rows = [
         fill(
@@ -45,7 +43,7 @@ def planned_faults(faults: "Faults") -> Html:
     return fill("{table}{button}", table=_table(rows, ""), button=button)
 
 
-def deliveries(webhooks: "WebhookSender") -> Html:
+def deliveries(webhooks: WebhookSender) -> Html:
     """Return the latest attempts to deliver webhooks, the newest on top."""
     rows = [
         fill(
@@ -65,7 +63,7 @@ def deliveries(webhooks: "WebhookSender") -> Html:
     return fill("<h2>Webhooks</h2>{table}", table=_table(rows, where))
 
 
-def _request(entry: "Exchange") -> Html:
+def _request(entry: Exchange) -> Html:
     status: Any = entry.status or "no answer"
     inside = join(
         fill(

@@ -1,4 +1,8 @@
-"""The endpoints, one module per noun, and the table of all of them."""
+"""
+The endpoints, one module per resource, and the table of all of them.
+
+What simulated users do is done by the same functions: `read_item`, `post` and `mark_read`.
+"""
 
 from talkjs_async.emulator._routing import Route, Router
 from talkjs_async.emulator.routes import (
@@ -16,6 +20,10 @@ from talkjs_async.emulator.routes import (
     reading,
     users,
 )
+from talkjs_async.emulator.routes._posting import post, read_item
+from talkjs_async.emulator.routes.reading import mark_read
+
+__all__ = ["ROUTER", "ROUTES", "Route", "Router", "mark_read", "post", "read_item"]
 
 ROUTES: tuple[Route, ...] = (
     *users.routes.all,
@@ -33,4 +41,4 @@ ROUTES: tuple[Route, ...] = (
     *anonymous.routes.all,
 )
 
-ROUTER = Router(ROUTES)
+ROUTER: Router = Router(ROUTES)

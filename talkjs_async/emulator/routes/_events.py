@@ -112,7 +112,7 @@ def _notify_one(
     user_id: str,
     channels: Collection[str],
 ) -> None:
-    notification_id = context.emulator.ids.make("ntf_")
+    notification_id = context.world.ids.make("ntf_")
     user = context.app.users.get(user_id)
 
     def data(**more: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def post(
     key = item.get("idempotencyKey")
     if key is not None and (repeated := _sent_before(context, conversation, key)) is not None:
         return repeated
-    message_id = context.emulator.ids.make("msg_")
+    message_id = context.world.ids.make("msg_")
     message = StoredMessage(
         id=message_id,
         conversation_id=conversation.id,

@@ -26,19 +26,19 @@ CREATE_EVERY = 30.0
 )
 def create(context: RouteContext) -> Any:
     """Make an app that belongs to nobody yet."""
-    emulator = context.emulator
-    now = emulator.clock.monotonic()
-    before = emulator.anonymous_created_at.get(context.request.client)
+    world = context.world
+    now = world.clock.monotonic()
+    before = world.anonymous_created_at.get(context.request.client)
     if before is not None and now - before < CREATE_EVERY:
         reason = f"One project per {CREATE_EVERY:.0f} seconds."
         raise Problem(429, "TOO_MANY_REQUESTS", [reason])
-    emulator.anonymous_created_at[context.request.client] = now
+    world.anonymous_created_at[context.request.client] = now
     # App IDs are short (documented sample: eight characters).
-    app_id = emulator.ids.make("")[:8]
-    app = emulator.add_app(app_id, emulator.ids.make("sk_test_"))
+    app_id = world.ids.make("")[:8]
+    app = world.add_app(app_id, world.ids.make("sk_test_"))
     app.is_anonymous = True
-    access_token = emulator.ids.make("")
-    emulator.anonymous_accounts[access_token] = app
+    access_token = world.ids.make("")
+    world.anonymous_accounts[access_token] = app
     context.commit("app.created", detail={"appId": app_id})
     return {"appId": app_id, "accessToken": access_token, "claimUrl": _claim_url(app)}
 
@@ -53,7 +53,7 @@ def create(context: RouteContext) -> Any:
 )
 def get(context: RouteContext, access_token: str) -> Any:
     """Return the app's secret key, until somebody has claimed the app."""
-    app = context.emulator.anonymous_accounts.get(access_token)
+    app = context.world.anonymous_accounts.get(access_token)
     if app is None:
         raise not_found("account", "anonymous")
     return {"appId": app.id, "secretKey": app.secret_keys[0], "claimUrl": _claim_url(app)}

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import attrs
 
+from talkjs_async.emulator._dispatch import run_route
 from talkjs_async.emulator._problems import Problem, bad_request
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import (
@@ -51,7 +52,7 @@ def run(context: RouteContext) -> Any:
     if not isinstance(body, list) or len(body) > MAX_OPERATIONS:
         raise bad_request([f"The body must be a list of up to {MAX_OPERATIONS} operations."])
     operations = [_read(position, entry) for position, entry in enumerate(body)]
-    chance = context.emulator.random
+    chance = context.world.random
     chance.shuffle(operations)
     exchanges = []
     answers = []
@@ -92,7 +93,7 @@ def _wrong(position: int) -> Problem:
 
 
 def _run_one(context: RouteContext, operation: _BatchOperation) -> tuple[Exchange, Response]:
-    emulator = context.emulator
+    world = context.world
     path, _, query = operation.path.partition("?")
     exchange = Exchange(
         number=context.exchange.number,
@@ -103,7 +104,7 @@ def _run_one(context: RouteContext, operation: _BatchOperation) -> tuple[Exchang
         app_id=context.app.id,
         api_version=operation.api_version or context.exchange.api_version,
     )
-    fault = emulator.faults.pick_in_batch(operation.method, path)
+    fault = world.faults.pick_in_batch(operation.method, path)
     exchange.fault = fault.id if fault else None
     if fault is not None and not fault.after_commit:
         response = fault.spoil(json_response(200, {}), context.now)
@@ -116,23 +117,23 @@ def _run_one(context: RouteContext, operation: _BatchOperation) -> tuple[Exchang
 
 
 def _answer(context: RouteContext, operation: _BatchOperation, exchange: Exchange) -> Response:
-    emulator = context.emulator
-    if emulator.switches.batch_charges == "each" and not _charged(context):
-        return too_many_requests(emulator.switches)
+    world = context.world
+    if world.switches.batch_charges == "each" and not _charged(context):
+        return too_many_requests(world.switches)
     try:
         route, ids = _find(context, operation.method, exchange.path)
         exchange.operation = route.name
         request = _request(context, operation, exchange)
     except Problem as problem:
         return problem_response(problem)
-    return emulator.dispatch(context.app, request, exchange, route, ids)
+    return run_route(world, context.app, request, exchange, route, ids)
 
 
 def _charged(context: RouteContext) -> bool:
-    emulator = context.emulator
-    if not emulator.limits.enabled:
+    world = context.world
+    if not world.limits.enabled:
         return True
-    return context.app.budget.ordinary.take(emulator.clock.monotonic()) is not None
+    return context.app.budget.ordinary.take(world.clock.monotonic()) is not None
 
 
 def _request(context: RouteContext, operation: _BatchOperation, exchange: Exchange) -> Request:
@@ -154,7 +155,7 @@ def _request(context: RouteContext, operation: _BatchOperation, exchange: Exchan
 
 
 def _find(context: RouteContext, method: str, path: str) -> tuple[Route, list[str]]:
-    found = context.emulator.router.find(method, path)
+    found = context.world.router.find(method, path)
     if found is None or found[0].open:
         # Documented: an unknown path gets a 404 of its own.
         raise Problem(404, "NOT_FOUND", [f"There is no {method} {path}."])

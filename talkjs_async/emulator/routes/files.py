@@ -36,7 +36,7 @@ def upload(context: RouteContext) -> Any:
         raise bad_request(["file: is required, with a filename."])
     if context.app.is_anonymous and len(part.content) > MAX_ANONYMOUS_SIZE:
         raise bad_request(["file: must be 1 MB at most in an anonymous test project."])
-    token = context.emulator.ids.make("tok_")
+    token = context.world.ids.make("tok_")
     context.app.files[token] = File(
         token=token,
         app_id=context.app.id,

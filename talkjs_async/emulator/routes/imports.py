@@ -86,7 +86,7 @@ def _check(
 def _import(
     context: RouteContext, conversation: StoredConversation, item: dict[str, Any]
 ) -> dict[str, str]:
-    message_id = context.emulator.ids.make("msg_")
+    message_id = context.world.ids.make("msg_")
     created_at = item["timestamp"] if "timestamp" in item else item["createdAt"]
     token = item.get("attachmentToken")
     message = StoredMessage(

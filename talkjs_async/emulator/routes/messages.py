@@ -3,8 +3,8 @@
 from typing import Any
 
 from talkjs_async.emulator._checks import Check, custom_data, read, text, updated_custom
-from talkjs_async.emulator._problems import Problem, bad_request, not_found
-from talkjs_async.emulator._requests import decode
+from talkjs_async.emulator._idempotency import keys_of
+from talkjs_async.emulator._problems import bad_request, not_found
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.routes._events import message_data
@@ -32,7 +32,7 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     items = context.json()
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_MESSAGES_PER_POST:
         raise bad_request([f"The body must be a list of 1 to {MAX_MESSAGES_PER_POST} messages."])
-    context.emulator.requests.note_keys(context.exchange, _keys(items))
+    context.world.requests.note_keys(context.exchange, keys_of(items))
     conversation = context.conversation(conversation_id)
     contents = [
         read_item(context, conversation, position, item) for position, item in enumerate(items)
@@ -108,17 +108,3 @@ def delete(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     context.commit("message.deleted", conversation_id=conversation_id, message_id=message_id)
     context.emit("message.deleted", lambda: message_data(context, conversation, message))
     return {}
-
-
-def idempotency_keys(body: bytes) -> tuple[str, ...]:
-    """Return the keys in the body of a request that is not going to be handled."""
-    try:
-        items = decode(body)
-    except Problem:
-        return ()
-    return _keys(items) if isinstance(items, list) else ()
-
-
-def _keys(items: list[Any]) -> tuple[str, ...]:
-    keys = (item.get("idempotencyKey") for item in items if isinstance(item, dict))
-    return tuple(key for key in keys if isinstance(key, str))

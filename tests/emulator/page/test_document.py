@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import encode
+from talkjs_async.emulator.admission import admit
 from talkjs_async.emulator.page._conversation import short_time
 from talkjs_async.emulator.page._demo import fill_with_demo
 from talkjs_async.emulator.page._document import document
@@ -42,7 +44,7 @@ def call(emulator: Emulator, method: str, path: str, body: object) -> None:
         b"content-type": b"application/json",
     }
     request = Request(method, f"/v1/{emulator.app_id}{path}", "", headers, encode(body))
-    emulator.handle(emulator.admit(request))
+    handle(emulator, admit(emulator, request))
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""
+The work itself: one route's function is run, and its answer made, spoilt if a fault says so.
+
+No I/O and no waiting in here. A request goes through the emulator in two steps, because a server
+may hold it in a queue in between: `admission.admit` (fault plans, rate limit, token) and `handle`.
+Each step is atomic, under one lock, so that threads may share an emulator. The ways in wait in
+between and deliver: `transport.py` in process, `asgi.py` over TCP.
+"""
+
+from email.utils import formatdate
+from functools import lru_cache
+
+from talkjs_async.emulator._problems import Problem, not_implemented
+from talkjs_async.emulator._records import StoredApp
+from talkjs_async.emulator._request_context import RequestContext
+from talkjs_async.emulator._requests import Request
+from talkjs_async.emulator._responses import Response, encode, json_response, problem_response
+from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._routing import Route
+from talkjs_async.emulator._world import World
+from talkjs_async.emulator.request_log import Exchange
+
+
+def handle(world: World, context: RequestContext) -> Response:
+    """Do the work, or not, and return the answer."""
+    with world.lock:
+        now = world.clock.time()
+        fault = context.fault
+        if context.refused is not None:
+            response = context.refused
+        elif fault is not None and context.never_handled:
+            response = fault.spoil(json_response(200, {}), now)
+        else:
+            response = _answer(world, context)
+            if fault is not None:
+                response = fault.spoil(response, now)
+        if response.cut is None or response.cut == "truncate":
+            context.exchange.status = response.status
+        response.headers = (*response.headers, (b"date", _http_date(int(now))))
+        return response
+
+
+def run_route(
+    world: World,
+    app: StoredApp,
+    request: Request,
+    exchange: Exchange,
+    route: Route,
+    ids: list[str],
+) -> Response:
+    """Run one route's function. Used for requests and for the operations of a batch."""
+    try:
+        body = route.handler(RouteContext(world, app, request, exchange), *ids)
+    except Problem as problem:
+        return problem_response(problem)
+    return Response(200, encode(body))
+
+
+def _answer(world: World, context: RequestContext) -> Response:
+    request, exchange, route = context.request, context.exchange, context.route
+    if route is None:
+        return problem_response(not_implemented(request.method, exchange.path))
+    app = context.app or world.main_app
+    return run_route(world, app, request, exchange, route, context.ids)
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

@@ -1,0 +1,152 @@
+"""
+The state and the services of one emulator: what routes, page and ways in share.
+
+Knows no rule of the API and none of the modules that stand on it.
+"""
+
+import itertools
+import random
+import threading
+from collections.abc import Callable
+
+from talkjs_async.emulator._ids import IdGenerator
+from talkjs_async.emulator._records import StoredApp
+from talkjs_async.emulator._routing import Router
+from talkjs_async.emulator.clock import EmulatorClock
+from talkjs_async.emulator.commit_log import CommitLog
+from talkjs_async.emulator.faults import Faults
+from talkjs_async.emulator.limits import AppBudget, Limits
+from talkjs_async.emulator.request_log import RequestLog
+from talkjs_async.emulator.switches import Switches
+from talkjs_async.emulator.webhooks import WebhookSender
+
+# Seconds that a request travels to the server, and the answer back.
+Latency = Callable[[random.Random], tuple[float, float]]
+
+
+class World:
+    """
+    What an emulator consists of, before there is any way to reach it.
+
+    Attributes:
+        app_id, secret_key: The credentials to use.
+        router: Finds the endpoints.
+        clock: Its time. Give it to the program under test as well.
+        seed: What all IDs and all chances come from.
+        latency: Gives seconds to the server and back, per request. None: no time passes.
+        faults: Plans for what goes wrong.
+        requests: The log of requests: what was asked.
+        commits: The commit log: what was done.
+        webhooks: Where webhooks go.
+        apps: The data of this app, and of others made as anonymous test projects.
+        anonymous_accounts: Access token to the app that belongs to it.
+        anonymous_created_at: Client address to the monotonic time of its last anonymous app.
+        changes: How often something was done to the emulator from outside of the API.
+        lock: Held while a request is admitted or handled.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        secret_key: str,
+        router: Router,
+        clock: EmulatorClock,
+        limits: Limits,
+        switches: Switches,
+        seed: int | str,
+        latency: Latency | None,
+        log_limit: int | None,
+    ) -> None:
+        self.app_id = app_id
+        self.secret_key = secret_key
+        self.router = router
+        self.clock = clock
+        self.seed = seed
+        self.latency = latency
+        self.ids: IdGenerator = IdGenerator(seed)
+        self.requests: RequestLog = RequestLog(log_limit)
+        self.commits: CommitLog = CommitLog(log_limit)
+        self.webhooks: WebhookSender = WebhookSender(
+            secret_key=secret_key,
+            clock=clock,
+            ids=self.ids,
+            switches=switches,
+            seed=seed,
+            log_limit=log_limit,
+        )
+        self.lock: threading.RLock = threading.RLock()
+        self.changes = 0
+        self._limits = limits
+        self._switches = switches
+        self._start()
+
+    def _start(self) -> None:
+        self.ids.restart()
+        self.random: random.Random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
+        self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
+        self.anonymous_accounts: dict[str, StoredApp] = {}
+        self.anonymous_created_at: dict[str, float] = {}
+        self._numbers = itertools.count(1)
+        self.apps: dict[str, StoredApp] = {}
+        self.add_app(self.app_id, self.secret_key)
+
+    def reset(self) -> None:
+        """
+        Forget all data, logs and faults, and fill the budget up.
+
+        Time goes on, and webhooks go where they went before.
+        """
+        with self.lock:
+            self.webhooks.clear()
+            self.requests.clear()
+            self.commits.clear()
+            self._start()
+
+    def add_app(self, app_id: str, secret_key: str) -> StoredApp:
+        """Add another app, with data and a budget of its own."""
+        app = StoredApp(id=app_id, secret_keys=[secret_key], budget=AppBudget(self._limits))
+        self.apps[app_id] = app
+        return app
+
+    @property
+    def switches(self) -> Switches:
+        """Switches for undocumented behaviour; may be changed at any time."""
+        return self._switches
+
+    @switches.setter
+    def switches(self, switches: Switches) -> None:
+        self._switches = self.webhooks.switches = switches
+
+    @property
+    def limits(self) -> Limits:
+        """The rate limits in force; may be exchanged at any time."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        with self.lock:
+            self._limits = limits
+            for app in self.apps.values():
+                app.budget.apply(limits, self.clock.monotonic())
+
+    @property
+    def main_app(self) -> StoredApp:
+        """The app with this emulator's own ID."""
+        return self.apps[self.app_id]
+
+    @property
+    def budget(self) -> AppBudget:
+        """The two token buckets of the app."""
+        return self.main_app.budget
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on; `ValueError` if it is one that cannot be moved."""
+        move = getattr(self.clock, "advance", None)
+        if move is None:
+            raise ValueError("This emulator's clock cannot be moved.")
+        move(seconds)
+
+    def next_number(self) -> int:
+        """Return a number higher than all before, for the order of arrival."""
+        return next(self._numbers)
