@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from talkjs_async.cli.commands import PROGRAM, app, settings
+from talkjs_async.cli.commands import PROGRAM, app, global_options
 from talkjs_async.emulator.__main__ import parser_for
 
 PAGE = Path(__file__).with_name("reference") / "cli.md"
@@ -74,7 +74,7 @@ def commands(group: typer.Typer, *names: str) -> Iterator[tuple[str, Callable[..
 
 def page() -> str:
     """Return the page."""
-    text = TITLE + _table(settings) + EXIT_CODES
+    text = TITLE + _table(global_options) + EXIT_CODES
     for name, function in sorted(commands(app)):
         text += f"\n## {name}\n\n"
         text += _emulator() if name == "emulator" else _section(name, function)

@@ -12,8 +12,8 @@ storing users, conversations or messages; `_engine` stores any of them and keeps
 """
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.report import BulkReport, Outcome, Progress, RecordReport
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk.anonymise import anonymise_user
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
 from talkjs_async.bulk.errors import StorageError

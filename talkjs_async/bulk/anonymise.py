@@ -13,8 +13,8 @@ from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import BadRecord, Record, make_record
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
+from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.source_blocks import Source
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_records import StoreRecords
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.client import AsyncTalkJS
@@ -38,7 +38,7 @@ def upsert_conversations(
         talkjs: The client.
         source: Conversations, each as a mapping with "id" and the fields of `ConversationInput` (in
             Python's or TalkJS's spelling), as a pair of ID and `ConversationInput`, or as a
-            `Conversation`. Participants are added; nobody is removed. They must be known to TalkJS.
+            `Conversation`. Participants are added, none is removed. They must be known to TalkJS.
         journal, job_id, lane, total: As in `upsert_users`.
 
     Returns:

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
@@ -85,7 +85,7 @@ class _Restore(StoreStages):
                 lines["conversations"],
             ),
             Stage("message", self._import, self._messages, lines["messages"]),
-            # Last: whoever may only read, or has left, could not have written.
+            # Last: a participant who may only read, or has left, could not have written.
             Stage("participant", ParticipantRecordType(), self._participants, 0),
         )
 
@@ -181,7 +181,7 @@ def _old_message(message: Mapping[str, Any]) -> Mapping[str, Any] | BadRecord:
 
 
 def _settings(participant: Mapping[str, Any]) -> ParticipationInput | None:
-    """Return what has to be said of a participant. None: they have what everybody has."""
+    """Return what has to be said of a participant. None: they have the defaults."""
     access, notify = participant.get("access", "ReadWrite"), participant.get("notify", True)
     if access == "ReadWrite" and notify is True:
         return None

@@ -15,8 +15,8 @@ from typing import Any
 import anyio.to_thread
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.records import BadRecord
 from talkjs_async.bulk._engine.scratch import Scratch
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
@@ -45,7 +45,7 @@ def migrate_sendbird(
     other metadata (as custom data); channels become conversations with URL (as ID), name (as
     subject), cover and members; text messages (`MESG`) keep sender, text and time. Messages that
     were removed are left out. Files and admin messages are reported as failed: TalkJS imports texts
-    of participants only. Whoever wrote and is no member takes part during the import.
+    of participants only. Senders who are no members take part during the import.
 
     Args:
         talkjs: The client.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from talkjs_async.cli._settings import PROGRAM
+from talkjs_async.cli._global_options import PROGRAM
 
 __all__ = ["main", "run"]
 

@@ -10,22 +10,22 @@ import typer
 from talkjs_async import bulk
 from talkjs_async.bulk import Job, RecordFile
 from talkjs_async.bulk.formats.record_file import RecordFormat
+from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._job_runner import run_job
-from talkjs_async.cli._settings import Settings
 from talkjs_async.client import AsyncTalkJS
 
 
 def sync_users(
-    settings: Settings, file: Path, format: RecordFormat | None, journal: Path | None
+    options: GlobalOptions, file: Path, format: RecordFormat | None, journal: Path | None
 ) -> None:
     """Create or change the users of a file."""
     source = bulk.read_users(file, format=format)
     # A request for a hundred users cannot be taken along.
-    _load(settings, "users sync", source, bulk.upsert_users, journal, overflow=False)
+    _load(options, "users sync", source, bulk.upsert_users, journal, overflow=False)
 
 
 def sync_conversations(
-    settings: Settings,
+    options: GlobalOptions,
     file: Path,
     format: RecordFormat | None,
     journal: Path | None,
@@ -35,7 +35,7 @@ def sync_conversations(
     """Create or change the conversations of a file."""
     source = bulk.read_conversations(file, format=format)
     _load(
-        settings,
+        options,
         "conversations sync",
         source,
         bulk.upsert_conversations,
@@ -45,7 +45,7 @@ def sync_conversations(
 
 
 def import_messages(
-    settings: Settings,
+    options: GlobalOptions,
     file: Path,
     format: RecordFormat | None,
     journal: Path | None,
@@ -54,11 +54,11 @@ def import_messages(
 ) -> None:
     """Import the old messages of a file."""
     source = bulk.read_old_messages(file, format=format)
-    _load(settings, "messages import", source, bulk.import_messages, journal, overflow=overflow)
+    _load(options, "messages import", source, bulk.import_messages, journal, overflow=overflow)
 
 
 def send_messages(
-    settings: Settings,
+    options: GlobalOptions,
     file: Path,
     format: RecordFormat | None,
     journal: Path | None,
@@ -67,43 +67,45 @@ def send_messages(
 ) -> None:
     """Send the messages of a file."""
     source = bulk.read_messages(file, format=format)
-    _load(settings, "messages send", source, bulk.send_messages, journal, overflow=overflow)
+    _load(options, "messages send", source, bulk.send_messages, journal, overflow=overflow)
 
 
-def export(settings: Settings, directory: Path) -> None:
+def export(options: GlobalOptions, directory: Path) -> None:
     """Export everything."""
 
     def job(talkjs: AsyncTalkJS) -> Job:
         return bulk.export(talkjs, directory)
 
     # It uses both budgets by itself.
-    _run(settings, f"export {directory.name}", job, overflow=False)
+    _run(options, f"export {directory.name}", job, overflow=False)
 
 
-def restore(settings: Settings, directory: Path, journal: Path | None, *, overflow: bool) -> None:
+def restore(
+    options: GlobalOptions, directory: Path, journal: Path | None, *, overflow: bool
+) -> None:
     """Load an export."""
-    notes = journal or _inside(directory, "restore", settings)
+    notes = journal or _inside(directory, "restore", options)
 
     def job(talkjs: AsyncTalkJS) -> Job:
         return bulk.restore(talkjs, directory, journal=notes)
 
-    _run(settings, f"restore {directory.name}", job, overflow=overflow)
+    _run(options, f"restore {directory.name}", job, overflow=overflow)
 
 
 def migrate_sendbird(
-    settings: Settings, directory: Path, journal: Path | None, *, overflow: bool
+    options: GlobalOptions, directory: Path, journal: Path | None, *, overflow: bool
 ) -> None:
     """Load Sendbird's export."""
-    notes = journal or _inside(directory, "migrate", settings)
+    notes = journal or _inside(directory, "migrate", options)
 
     def job(talkjs: AsyncTalkJS) -> Job:
         return bulk.migrate_sendbird(talkjs, directory, journal=notes)
 
-    _run(settings, f"migrate sendbird {directory.name}", job, overflow=overflow)
+    _run(options, f"migrate sendbird {directory.name}", job, overflow=overflow)
 
 
 def anonymise(
-    settings: Settings,
+    options: GlobalOptions,
     user: str,
     *,
     conversations: bool,
@@ -122,17 +124,17 @@ def anonymise(
             dry_run=dry_run,
         )
 
-    _run(settings, f"anonymise {user}", job, overflow=overflow)
+    _run(options, f"anonymise {user}", job, overflow=overflow)
 
 
 def _run(
-    settings: Settings, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+    options: GlobalOptions, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
 ) -> None:
-    raise typer.Exit(run_job(settings, title, make, overflow=overflow))
+    raise typer.Exit(run_job(options, title, make, overflow=overflow))
 
 
 def _load(
-    settings: Settings,
+    options: GlobalOptions,
     words: str,
     source: RecordFile,
     job: Callable[..., Job],
@@ -143,13 +145,13 @@ def _load(
     """Run a job over a file."""
     file = source.path
     # Two apps have two journals.
-    notes = journal or file.with_name(f"{file.name}.{settings.checked_app_id()}.journal")
+    notes = journal or file.with_name(f"{file.name}.{options.checked_app_id()}.journal")
 
     def make(talkjs: AsyncTalkJS) -> Job:
         return job(talkjs, source, journal=notes)
 
-    _run(settings, f"{words} {file.name}", make, overflow=overflow)
+    _run(options, f"{words} {file.name}", make, overflow=overflow)
 
 
-def _inside(directory: Path, name: str, settings: Settings) -> Path:
-    return directory / f"{name}.{settings.checked_app_id()}.journal"
+def _inside(directory: Path, name: str, options: GlobalOptions) -> Path:
+    return directory / f"{name}.{options.checked_app_id()}.journal"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from talkjs_async.cli._app import (
+from talkjs_async.cli._typer_app import (
     app,
     conversations_group,
     messages_group,
@@ -69,7 +69,7 @@ def sync_conversations(
     Create or change conversations.
 
     Columns are id, participants (separated by ";"), subject, photo_url, welcome_messages and
-    custom.<key>. Participants are added, nobody is removed.
+    custom.<key>. Participants are added, none is removed.
     """
     from talkjs_async.cli import _bulk_actions
 
@@ -88,8 +88,8 @@ def import_messages(
     Import old messages with their own times, each exactly once.
 
     Columns are conversation_id, sender, text, sent_at (ISO 8601 with a time zone, or Unix
-    milliseconds), id, read_by, attachment_token and custom.<key>. Nobody is notified. Without an
-    id, a message is known by its place in the file.
+    milliseconds), id, read_by, attachment_token and custom.<key>. No participant is notified.
+    Without an id, a message is known by its place in the file.
     """
     from talkjs_async.cli import _bulk_actions
 

@@ -21,7 +21,7 @@ import httpx
 from talkjs_async._core.options import DEFAULT_BASE_URL
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._version import __version__
-from talkjs_async.cli._settings import Settings
+from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, TalkJSError
 
@@ -68,18 +68,18 @@ class _Witness:
             self.tls = (tls.version() or "?", cipher[0] if cipher else "?")
 
 
-def run(settings: Settings) -> int:
+def run(options: GlobalOptions) -> int:
     """Examine everything; return the exit code."""
-    code, findings = anyio.run(_examine, settings)
+    code, findings = anyio.run(_examine, options)
     for finding in findings:
-        if settings.json:
+        if options.json:
             sys.stdout.write(json.dumps(attrs.asdict(finding), ensure_ascii=False) + "\n")
         else:
             sys.stdout.write(f"{finding.verdict:8} {finding.what:12} {finding.words}\n")
     return code
 
 
-async def _examine(settings: Settings) -> tuple[int, list[Finding]]:
+async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
     findings = [_versions()]
     witness = _Witness()
     hooks: dict[str, list[Callable[..., Any]]] = {
@@ -89,17 +89,17 @@ async def _examine(settings: Settings) -> tuple[int, list[Finding]]:
     code = 0
     async with httpx.AsyncClient(event_hooks=hooks) as http:
         try:
-            talkjs = settings.client(http_client=http).with_options(
+            talkjs = options.client(http_client=http).with_options(
                 retry=RetryPolicy(attempts=2), timeout=10.0
             )
             app = await talkjs.app.get()
         except TalkJSError as error:
             code = 2 if isinstance(error, ConfigurationError) else 3
             findings.append(Finding("credentials", "problem", str(error)))
-            return code, findings + _seen(witness, settings)
+            return code, findings + _seen(witness, options)
         words = f"app {app.id} answers in {witness.seconds * 1000:.0f} ms"
         findings.append(Finding("credentials", "ok", words))
-        findings += _seen(witness, settings)
+        findings += _seen(witness, options)
         findings.append(_budget(talkjs))
     if any(finding.verdict == "problem" for finding in findings):
         code = 3
@@ -111,11 +111,9 @@ def _versions() -> Finding:
     return Finding("version", "ok", words + f"httpx {version('httpx')}, {ssl.OPENSSL_VERSION}")
 
 
-def _seen(witness: _Witness, settings: Settings) -> list[Finding]:
+def _seen(witness: _Witness, options: GlobalOptions) -> list[Finding]:
     """Say what the exchange has shown by the way, whether or not TalkJS liked the credentials."""
-    return [
-        finding for finding in (_clock(witness), _tls(witness, settings)) if finding is not None
-    ]
+    return [finding for finding in (_clock(witness), _tls(witness, options)) if finding is not None]
 
 
 def _clock(witness: _Witness) -> Finding | None:
@@ -129,8 +127,8 @@ def _clock(witness: _Witness) -> Finding | None:
     return Finding("clock", "warning" if seconds < _SKEW_FAILS else "problem", words)
 
 
-def _tls(witness: _Witness, settings: Settings) -> Finding | None:
-    url = urlsplit(settings.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+def _tls(witness: _Witness, options: GlobalOptions) -> Finding | None:
+    url = urlsplit(options.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
     if url.scheme == "https":
         return witness.tls and Finding("TLS", "ok", ", ".join(witness.tls))
     if url.hostname in {"127.0.0.1", "::1", "localhost"}:

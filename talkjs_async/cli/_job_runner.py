@@ -16,9 +16,9 @@ import attrs
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.bulk import BulkReport, Job
 from talkjs_async.cli._exit_codes import STOPPED
+from talkjs_async.cli._global_options import PROGRAM, GlobalOptions
 from talkjs_async.cli._job_report import write_for_machines, write_for_people
 from talkjs_async.cli._progress_display import ProgressDisplay, ProgressLines
-from talkjs_async.cli._settings import PROGRAM, Settings
 from talkjs_async.cli._wording import say
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
@@ -31,7 +31,7 @@ _WORRY: Final = 10.0
 
 
 def run_job(
-    settings: Settings, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+    options: GlobalOptions, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
 ) -> int:
     """
     Run a job and tell of it.
@@ -47,7 +47,7 @@ def run_job(
     Raises:
         TalkJSError: What has stopped the job.
     """
-    running = _Running(settings, title, make, overflow)
+    running = _Running(options, title, make, overflow)
     try:
         anyio.run(running.run)
     except KeyboardInterrupt:
@@ -58,7 +58,7 @@ def run_job(
 
 @attrs.define
 class _Running:
-    settings: Settings
+    options: GlobalOptions
     title: str
     make: Callable[[AsyncTalkJS], Job]
     overflow: bool
@@ -69,14 +69,14 @@ class _Running:
     worried: float = float("-inf")
 
     async def run(self) -> None:
-        client = self.settings.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
+        client = self.options.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
         async with client as talkjs:
             # A job is patient with an outage; a wrong key or address should be told at once.
             await talkjs.with_options(retry=RetryPolicy(attempts=2), timeout=10.0).app.get()
             self.job = job = self.make(talkjs)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._stop_on_signal, job, tasks.cancel_scope)
-                with display_for(self.title, machine=self.settings.json) as self.display:
+                with display_for(self.title, machine=self.options.json) as self.display:
                     try:
                         await self._watch(job, self.display)
                     except TalkJSError as error:
@@ -131,7 +131,7 @@ class _Running:
                 report = self.job.report
         # A job that was refused before it did anything has only that to tell.
         if report is not None and (self.failure is None or report.requests):
-            if self.settings.json:
+            if self.options.json:
                 write_for_machines(report)
             else:
                 write_for_people(self.title, report)
@@ -151,7 +151,7 @@ def display_for(title: str, *, machine: bool) -> ProgressDisplay:
 
     Args:
         title: What is being done.
-        machine: Whether nobody looks.
+        machine: Whether the output is read by a program.
     """
     if machine:
         return ProgressDisplay()

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from talkjs_async.cli._settings import Settings
+from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.identity import Tokens
 from talkjs_async.webhooks import Webhooks
@@ -18,18 +18,18 @@ _FOREVER: Final = 1e11
 """Seconds: three thousand years."""
 
 
-def app_token(settings: Settings, expires_in: float) -> None:
+def app_token(options: GlobalOptions, expires_in: float) -> None:
     """Show a token for the REST API."""
-    _show_token(settings, _tokens(settings).app(expires_in=expires_in))
+    _show_token(options, _tokens(options).app(expires_in=expires_in))
 
 
-def user_token(settings: Settings, user: str, expires_in: float) -> None:
+def user_token(options: GlobalOptions, user: str, expires_in: float) -> None:
     """Show a token for a user."""
-    _show_token(settings, _tokens(settings).user(user, expires_in=expires_in))
+    _show_token(options, _tokens(options).user(user, expires_in=expires_in))
 
 
 def verify_webhook(
-    settings: Settings, file: Path, *, signature: str, timestamp: str, any_age: bool
+    options: GlobalOptions, file: Path, *, signature: str, timestamp: str, any_age: bool
 ) -> None:
     """Check a webhook."""
     try:
@@ -37,22 +37,22 @@ def verify_webhook(
     except OSError as error:
         raise ConfigurationError("FILE", f"cannot be read: {error}.") from None
     tolerance = _FOREVER if any_age else 300.0
-    webhooks = Webhooks(settings.secret_key(), tolerance=tolerance)
+    webhooks = Webhooks(options.secret_key(), tolerance=tolerance)
     headers = {"X-TalkJS-Signature": signature, "X-TalkJS-Timestamp": timestamp}
     try:
         event = webhooks.parse(headers, body)
     except WebhookError as error:
         typer.echo(f"Not genuine, or not fresh: {error}", err=True)
         raise typer.Exit(1) from None
-    if settings.json:
+    if options.json:
         typer.echo(json.dumps(json.loads(body), ensure_ascii=False))
     else:
         typer.echo(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _tokens(settings: Settings) -> Tokens:
-    return Tokens(settings.checked_app_id(), settings.secret_key())
+def _tokens(options: GlobalOptions) -> Tokens:
+    return Tokens(options.checked_app_id(), options.secret_key())
 
 
-def _show_token(settings: Settings, token: str) -> None:
-    typer.echo(json.dumps({"token": token}) if settings.json else token)
+def _show_token(options: GlobalOptions, token: str) -> None:
+    typer.echo(json.dumps({"token": token}) if options.json else token)

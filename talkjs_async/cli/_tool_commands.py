@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from talkjs_async.cli._app import app, token_group, webhook_group
-from talkjs_async.cli._settings import PROGRAM
+from talkjs_async.cli._global_options import PROGRAM
+from talkjs_async.cli._typer_app import app, token_group, webhook_group
 
 
 @token_group.command("app")

@@ -14,12 +14,12 @@ import typer
 
 # Loaded so that their commands are registered.
 from talkjs_async.cli import _bulk_commands, _tool_commands  # noqa: F401
-from talkjs_async.cli._app import app, help_for, settings
 from talkjs_async.cli._exit_codes import exit_code
-from talkjs_async.cli._settings import PROGRAM
+from talkjs_async.cli._global_options import PROGRAM
+from talkjs_async.cli._typer_app import app, global_options, help_for
 from talkjs_async.errors import TalkJSError
 
-__all__ = ["PROGRAM", "app", "run_command", "settings"]
+__all__ = ["PROGRAM", "app", "global_options", "run_command"]
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -28,8 +28,8 @@ from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket, bulk
 from talkjs_async.emulator import Emulator, Limits, RealClock
 
 CONVERSATIONS = 100
-PATIENCE = 300.0
-"""Seconds after which a pass that nobody kills has hung."""
+HANGS_AFTER = 300.0
+"""Seconds after which a pass that was not killed has hung."""
 
 
 @attrs.frozen
@@ -76,7 +76,7 @@ class Trial:
     Attributes:
         prepare: Fills the emulator.
         run: One pass, in a process of its own.
-        check: Raises AssertionError unless all is as if nobody had killed it.
+        check: Raises AssertionError unless all is as if it had not been killed.
     """
 
     prepare: Callable[[Scene], Awaitable[None]]
@@ -286,8 +286,8 @@ class Killer:
         goal = float("inf") if moment is None else emulator.requests.total + moment
         process = self._processes.Process(target=run, args=(scene,))
         process.start()
-        patience = time.monotonic() + PATIENCE
-        while process.is_alive() and emulator.requests.total < goal and time.monotonic() < patience:
+        deadline = time.monotonic() + HANGS_AFTER
+        while process.is_alive() and emulator.requests.total < goal and time.monotonic() < deadline:
             time.sleep(0.001)
         if moment is not None:
             # Anywhere from the arrival of a request to some time after its answer was noted.

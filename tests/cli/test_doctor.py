@@ -91,7 +91,7 @@ def test_the_doctor_minds_a_secret_in_the_clear(
 ) -> None:
     monkeypatch.setenv("TALKJS_SECRET_KEY", "sk_test_some_key_that_is_long_enough_to_sign")
 
-    # An address of nobody (RFC 6761).
+    # An address that no host can have (RFC 6761).
     code = run(["--app-id", "x", "--base-url", "http://talkjs.invalid", "doctor"])
 
     assert 3 == code

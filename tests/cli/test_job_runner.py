@@ -165,8 +165,8 @@ def test_anonymising_asks_first(
 ) -> None:
     users(1)
     command("users", "sync", "users.csv")
-    with Path(os.devnull).open() as nobody:
-        monkeypatch.setattr(sys, "stdin", nobody)
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
 
         outcome = command("anonymise", "u0")
 
@@ -223,7 +223,7 @@ def test_a_server_that_is_not_there_is_exit_code_3(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     users(1)
-    # Nobody listens there: the port is reserved.
+    # No server listens there: the port is reserved.
     monkeypatch.setenv("TALKJS_BASE_URL", "http://127.0.0.1:1")
 
     outcome = command("users", "sync", "users.csv")
@@ -288,7 +288,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
 ) -> None:
     command("users", "sync", users(1).name)
     chats(500)
-    # The budget that the client counts on is used by somebody else.
+    # The budget that the client counts on is used by another client.
     emulator.limits = Limits(rate=50.0, burst=50)
     arguments = ("conversations", "sync", "chats.csv", "--no-overflow")
     process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -329,7 +329,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start: Start, emulator: Emulator) -> No
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait for another process."""
-    patience = time.monotonic() + 60.0
+    deadline = time.monotonic() + 60.0
     while not condition():
-        assert time.monotonic() < patience
+        assert time.monotonic() < deadline
         time.sleep(0.005)

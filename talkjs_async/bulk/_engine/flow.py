@@ -19,9 +19,9 @@ from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending, Sending
 from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import Record
 from talkjs_async.bulk._engine.selection import Selection
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
+from talkjs_async.bulk._engine.source_records import Record
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import APIError
 
@@ -247,7 +247,7 @@ class _Flow(Generic[V]):
 
 
 def _named(error: APIError, records: Sequence[Record[V]]) -> dict[int, str]:
-    """Return the places of the records whose IDs an answer names, with what it says of each."""
+    """Return which records an answer names by ID, as indexes, with what it says of each."""
     named = {}
     for place, record in enumerate(records):
         reasons = error.reasons_by_key.get(record.id)

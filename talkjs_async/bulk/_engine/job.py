@@ -203,7 +203,7 @@ class Job:
         finally:
             await journal.close()
         tally = self._tally
-        # From now on it lives as long as the report, whoever still holds the journal.
+        # From now on it lives as long as the report, even if the journal is still referred to.
         scratch, journal.scratch = journal.scratch, None
         self._report = BulkReport(
             kind=self._step.kind,

@@ -56,7 +56,7 @@ class Ending:
 
 class JobJournal:
     """
-    The open journal of one running job. Nobody else can open it meanwhile.
+    The open journal of one running job. No other job can open it meanwhile.
 
     A run goes through the whole source once; when it is interrupted, it takes several passes. The
     run after a complete one sends only what has changed.
@@ -155,7 +155,7 @@ class JobJournal:
         await self._change(_writing("UPDATE job SET complete = 1", [()]))
 
     async def unanswered(self) -> int:
-        """Count the records of this run of which nobody knows whether they are stored."""
+        """Count the records of this run that were sent and never answered."""
 
         def work(database: sqlite3.Connection) -> int:
             query = "SELECT count(*) FROM record WHERE state = ? AND seen >= ?"
@@ -218,9 +218,9 @@ class JobJournal:
         return change.result
 
     async def _carry_out(self, transaction: Transaction) -> None:
-        """Run it, and wake all who wait for it at the same moment."""
+        """Run it, and wake all tasks that wait for it at the same moment."""
         async with self._lock:
-            # Whoever comes from now on is too late for this one.
+            # Changes from now on are too late for this one.
             self._next = Transaction()
             try:
                 await anyio.to_thread.run_sync(transaction.run, self.path, self._database)
@@ -270,7 +270,7 @@ ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen,
 
 def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], None]:
     def work(database: sqlite3.Connection) -> None:
-        # The cursor must not leave the worker thread: whoever drops it resets its statement, which
+        # The cursor must not leave the worker thread: dropping it resets its statement, which
         # another thread may be using by then.
         database.executemany(statement, rows)
 

@@ -43,8 +43,8 @@ def open_database(path: Path, identity: JobIdentity) -> tuple[sqlite3.Connection
         # SQLite would take a short file for an empty one.
         raise ConfigurationError("journal", f"{path} is not a journal.")
     try:
-        # Autocommit; one thread at a time, see JobJournal._lock. Nobody waits for a lock here: the
-        # one who has it keeps it until the job ends.
+        # Autocommit; one thread at a time, see JobJournal._lock. No wait for a lock here: the
+        # connection that has it keeps it until its job ends.
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     except sqlite3.Error as error:
         raise journal_error(path, error) from error
@@ -63,7 +63,7 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def _prepare(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
-    # Looked at before anything is written: it may be somebody else's database.
+    # Looked at before anything is written: it may be the database of another program.
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (schema,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -30,7 +30,7 @@ CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
 """
 
 NAMELESS: Final = "\0#"
-"""In front of the number of a record that has no ID of its own, so that it is nobody else's ID."""
+"""In front of the number of a record that has no ID of its own, which no other record has."""
 
 
 @attrs.frozen

@@ -68,5 +68,5 @@ class Transaction:
         except sqlite3.Error as error:
             self.failure = journal_error(path, error)
             self.failure.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - each of those who wait for it must know
+        except Exception as error:  # noqa: BLE001 - each waiting task must get it
             self.failure = error

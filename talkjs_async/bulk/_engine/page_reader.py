@@ -82,7 +82,7 @@ class PageReader:
     """
     Fetches pages in the background of a task group.
 
-    Pages that nobody fetches yet stand in a line. An ordinary worker takes one of it when the
+    Pages that were asked for wait in a queue. An ordinary worker takes one of them when the
     ordinary budget has a token, so that it leaves the others to the batches while it has none. A
     batch worker takes ten at a time and never less, since the budget counts batches.
     """
@@ -91,7 +91,7 @@ class PageReader:
         """Start the workers."""
         self._context = context
         self._talkjs = context.talkjs
-        self._line: deque[PageFetch] = deque()
+        self._queue: deque[PageFetch] = deque()
         # Workers that wait for pages to be asked for; ordinary ones, and batches.
         self._idle: deque[anyio.Event] = deque()
         self._idle_batches: deque[anyio.Event] = deque()
@@ -111,10 +111,10 @@ class PageReader:
         """
         first: Call[Any] = call_of(method, *ids, **arguments)
         fetch = PageFetch(attrs.evolve(first, decode=_raw(int(first.query["limit"]))))
-        self._line.append(fetch)
+        self._queue.append(fetch)
         if self._idle:
             self._idle.popleft().set()
-        elif self._idle_batches and len(self._line) >= MOST_OPERATIONS:
+        elif self._idle_batches and len(self._queue) >= MOST_OPERATIONS:
             self._idle_batches.popleft().set()
         return fetch
 
@@ -137,19 +137,19 @@ class PageReader:
     async def _when_there_is_a_token(self) -> PageFetch:
         while True:
             wait = self._context.budget_wait()
-            if not self._line:
+            if not self._queue:
                 await _news(self._idle)
             elif wait > 0:
                 # An estimate may fall short by less than a float can tell.
                 await self._context.clock.sleep(max(wait, 0.001))
             else:
-                return self._line.popleft()
+                return self._queue.popleft()
 
     async def _fetch_batches(self) -> None:
         while True:
-            while len(self._line) < MOST_OPERATIONS:
+            while len(self._queue) < MOST_OPERATIONS:
                 await _news(self._idle_batches)
-            fetches = [self._line.popleft() for _ in range(MOST_OPERATIONS)]
+            fetches = [self._queue.popleft() for _ in range(MOST_OPERATIONS)]
             calls = [fetch.call for fetch in fetches]
             results = await self._talkjs.batch(*calls, return_exceptions=True)
             for fetch, result in zip(fetches, results, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.records import BadRecord, Record
+from talkjs_async.bulk._engine.source_records import BadRecord, Record
 from talkjs_async.errors import APIError, BadRequest, NotFound
 
 V = TypeVar("V")

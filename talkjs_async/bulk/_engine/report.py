@@ -39,10 +39,10 @@ class Progress:
         requests: Requests that were answered so far.
         rate: Records per second, on average since the job began.
         budget_wait: Seconds until the app's budget lets another request go; 0 when it has some
-            left, infinite while nobody can say.
+            left, infinite while that is unknown.
         elapsed: Seconds since the job began.
         eta: Seconds that are left, computed from the budget. None when *total* is, or while
-            nobody can say.
+            the rate is unknown.
         finished: Whether this is the last one.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Scratch:
-    """A directory that goes away with the last one who holds this object."""
+    """A directory that goes away with the last reference to this object."""
 
     def __init__(self) -> None:
         self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))

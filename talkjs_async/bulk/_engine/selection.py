@@ -15,7 +15,7 @@ from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import BadRecord, Record
+from talkjs_async.bulk._engine.source_records import BadRecord, Record
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import ConfigurationError
 

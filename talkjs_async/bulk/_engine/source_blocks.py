@@ -87,7 +87,7 @@ class SourceBlocks(Generic[T]):
 
 
 def total_of(source: object, total: int | None) -> int | None:
-    """Return how many records a source has, where anybody knows."""
+    """Return how many records a source has, if the caller or the source says so."""
     if total is not None and total < 0:
         raise ConfigurationError("total", f"must not be negative, unlike {total!r}.")
     if total is None and isinstance(source, Sized):

@@ -9,7 +9,7 @@ import attrs
 @attrs.define
 class Tally:
     """
-    Counts what happens and tells whoever watches.
+    Counts what happens, and wakes the tasks that watch.
 
     Attributes:
         answered: Records that TalkJS has answered for and that are not noted yet.
@@ -30,7 +30,7 @@ class Tally:
     _news: anyio.Event | None = None
 
     def changed(self) -> None:
-        """Wake those who watch."""
+        """Wake the tasks that watch."""
         self.version += 1
         if self._news is not None:
             self._news.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, Generic, TypeVar
 
-from talkjs_async.bulk._engine.records import Record
+from talkjs_async.bulk._engine.source_records import Record
 
 V = TypeVar("V")
 

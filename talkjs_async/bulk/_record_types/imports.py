@@ -13,7 +13,7 @@ from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import BadRecord, Record, digest_of, make_record
+from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.bulk._record_types.messages import MessageRecordType
 from talkjs_async.errors import (
     APIError,

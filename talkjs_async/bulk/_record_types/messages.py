@@ -14,7 +14,7 @@ from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.records import BadRecord, Record, make_record
+from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
 from talkjs_async.models.messages import Message, SystemMessage, UserMessage
 from talkjs_async.resources.messages import KEY_LIFETIME, MOST_MESSAGES_PER_POST

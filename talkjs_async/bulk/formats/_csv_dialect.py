@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from talkjs_async.bulk._engine.field_names import FieldNames
-from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.errors import ConfigurationError
 
 FileRow: TypeAlias = Mapping[str, Any] | BadRecord

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from talkjs_async.bulk._engine.field_names import FieldNames
-from talkjs_async.bulk._engine.records import BadRecord
+from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk.formats._csv_dialect import FileRow, columns_of, delimiter_of, row_of
 from talkjs_async.errors import ConfigurationError
 

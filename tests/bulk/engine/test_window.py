@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.bulk._engine.records import Record
+from talkjs_async.bulk._engine.source_records import Record
 from talkjs_async.bulk._engine.window import MOST_BYTES, Window
 
 

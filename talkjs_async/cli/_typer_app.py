@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from talkjs_async._version import __version__
-from talkjs_async.cli._settings import PROGRAM, Settings
+from talkjs_async.cli._global_options import PROGRAM, GlobalOptions
 
 _HELP: Final = frozenset({"-h", "--help"})
 _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_content_width": 90}
@@ -45,7 +45,7 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def settings(
+def global_options(
     context: typer.Context,
     app_id: Annotated[
         str | None, typer.Option(envvar="TALKJS_APP_ID", help="From the TalkJS dashboard.")
@@ -74,7 +74,7 @@ def settings(
     not allow it, or the disk is full; 130 stopped by Ctrl-C. Results go to the standard output,
     progress and complaints to the standard error.
     """
-    context.obj = Settings(app_id, base_url, secret_file, json)
+    context.obj = GlobalOptions(app_id, base_url, secret_file, json)
 
 
 def help_for(arguments: Sequence[str]) -> str | None:

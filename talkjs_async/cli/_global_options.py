@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = "talkjs-async"
 
 
-class Settings(NamedTuple):
+class GlobalOptions(NamedTuple):
     """
     The global options.
 
@@ -33,8 +33,8 @@ class Settings(NamedTuple):
     json: bool
 
     def client(self, **options: Any) -> AsyncTalkJS:
-        """Build a client that outlives an outage of half an hour without anybody's help."""
-        # Loaded here and not above: `--help` makes settings, too, and needs no client.
+        """Build a client that outlives an outage of half an hour."""
+        # Loaded here and not above: `--help` makes these, too, and needs no client.
         from talkjs_async._core.retry import RetryPolicy  # noqa: PLC0415
         from talkjs_async.client import AsyncTalkJS  # noqa: PLC0415
 
