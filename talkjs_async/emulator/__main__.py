@@ -17,8 +17,10 @@ import attrs
 
 from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
 
+__all__ = ["main", "parser_for"]
+
 # Enough to look back, without growing for ever.
-LOG_LIMIT = 1_000
+_LOG_LIMIT = 1_000
 
 
 def main(
@@ -41,7 +43,7 @@ def main(
             limits=_limits(options),
             switches=_switches(options.switch),
             seed=options.seed,
-            log_limit=LOG_LIMIT,
+            log_limit=_LOG_LIMIT,
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")

@@ -14,7 +14,7 @@ import attrs
 
 from talkjs_async.emulator import markup
 from talkjs_async.emulator._checks import text
-from talkjs_async.emulator._records import StoredApp, StoredMessage
+from talkjs_async.emulator._stored_records import StoredApp, StoredMessage
 from talkjs_async.emulator.files import File
 
 _MAX_DEPTH = 50

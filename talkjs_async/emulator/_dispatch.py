@@ -11,12 +11,12 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from talkjs_async.emulator._problems import Problem, not_implemented
-from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._request_context import RequestContext
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, encode, json_response, problem_response
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Route
+from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange
 

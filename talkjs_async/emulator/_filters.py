@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from talkjs_async.emulator._problems import Problem, bad_request
-from talkjs_async.emulator._records import StoredConversation
 from talkjs_async.emulator._requests import decode
+from talkjs_async.emulator._stored_records import StoredConversation
 
 Matches = Callable[[StoredConversation], bool]
 

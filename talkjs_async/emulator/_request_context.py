@@ -2,10 +2,10 @@
 
 import attrs
 
-from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response
 from talkjs_async.emulator._routing import Route
+from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator.faults import Fault
 from talkjs_async.emulator.request_log import Exchange
 

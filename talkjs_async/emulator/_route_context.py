@@ -9,8 +9,13 @@ from urllib.parse import parse_qsl
 
 from talkjs_async.emulator._index import Order
 from talkjs_async.emulator._problems import Problem, bad_request, not_found
-from talkjs_async.emulator._records import StoredApp, StoredConversation, StoredMessage, StoredUser
 from talkjs_async.emulator._requests import Request, decode
+from talkjs_async.emulator._stored_records import (
+    StoredApp,
+    StoredConversation,
+    StoredMessage,
+    StoredUser,
+)
 from talkjs_async.emulator._versions import version_in_force
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange

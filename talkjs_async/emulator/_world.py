@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 
 from talkjs_async.emulator._ids import IdGenerator
-from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._routing import Router
+from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator.clock import EmulatorClock
 from talkjs_async.emulator.commit_log import CommitLog
 from talkjs_async.emulator.faults import Faults

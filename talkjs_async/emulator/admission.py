@@ -11,18 +11,20 @@ from email.utils import formatdate
 from talkjs_async.emulator._auth import authorize
 from talkjs_async.emulator._idempotency import keys_in_body
 from talkjs_async.emulator._problems import Problem
-from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._request_context import RequestContext
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import Response, problem_response, too_many_requests
+from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.faults import Fault
 from talkjs_async.emulator.request_log import Exchange
 
-FAULT_HEADER = b"x-emulator-fault"
+__all__ = ["admit"]
+
+_FAULT_HEADER = b"x-emulator-fault"
 
 # The one resource that belongs to no app stands where app IDs do.
-ANONYMOUS_ACCOUNTS = "anonymousAccounts"
+_ANONYMOUS_ACCOUNTS = "anonymousAccounts"
 
 
 def admit(world: World, request: Request) -> RequestContext:
@@ -67,7 +69,7 @@ def _split(path: str) -> tuple[str, str]:
     if prefix != "v1":
         return "", path
     app_id, _, below = rest.partition("/")
-    if app_id == ANONYMOUS_ACCOUNTS:
+    if app_id == _ANONYMOUS_ACCOUNTS:
         return "", f"/{rest}"
     return app_id, f"/{below}"
 
@@ -126,7 +128,7 @@ def _charge(world: World, context: RequestContext, app: StoredApp, now: float) -
 
 
 def _fault(world: World, context: RequestContext, *, before_admission: bool) -> Fault | None:
-    wanted = context.request.headers.get(FAULT_HEADER)
+    wanted = context.request.headers.get(_FAULT_HEADER)
     if wanted is not None:
         try:
             fault = Fault.parse(wanted.decode("latin-1"))

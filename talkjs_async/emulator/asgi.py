@@ -25,6 +25,8 @@ from talkjs_async.emulator._responses import GARBAGE, Response
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.admission import admit
 
+__all__ = ["CONNECTION", "AsgiApp", "Connection", "ConnectionLost"]
+
 CONNECTION = "talkjs_async.emulator.connection"
 
 

@@ -19,8 +19,10 @@ import anyio.lowlevel
 
 from talkjs_async.emulator._idle import SleepTimer, Watchers
 
+__all__ = ["EmulatorClock", "RealClock", "VirtualClock"]
+
 # 2026-01-01T00:00:00Z: a moment that is easy to recognise in a failed assertion.
-DEFAULT_START = 1_767_225_600.0
+_DEFAULT_START = 1_767_225_600.0
 
 # Cancelled timers stay in the heap until they are due, or until they outnumber the live ones and
 # there are at least this many of them.
@@ -63,7 +65,7 @@ class RealClock:
 
     def advance(self, seconds: float) -> None:
         """Put the clock forward by *seconds*, for whatever asks it for the time."""
-        self._ahead += checked_advance(seconds)
+        self._ahead += _checked_advance(seconds)
 
 
 class VirtualClock:
@@ -82,7 +84,7 @@ class VirtualClock:
     Works on asyncio (any loop) and trio, in several event loops one after another.
     """
 
-    def __init__(self, start: float = DEFAULT_START) -> None:
+    def __init__(self, start: float = _DEFAULT_START) -> None:
         """Start at *start*, a Unix time in seconds; `monotonic()` starts at zero."""
         self._start = start
         self._now = 0.0
@@ -131,7 +133,7 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Move the clock on by *seconds* at once and wake everybody whose time has come."""
         with self._lock:
-            self._move_to(self._now + checked_advance(seconds))
+            self._move_to(self._now + _checked_advance(seconds))
 
     def jump(self) -> bool:
         """
@@ -171,7 +173,7 @@ class VirtualClock:
                 self._cancelled = 0
 
 
-def checked_advance(seconds: float) -> float:
+def _checked_advance(seconds: float) -> float:
     """Return *seconds*, or raise `ValueError`: time goes forward, and not to the end of days."""
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be zero or more and finite, not {seconds!r}.")

@@ -36,7 +36,10 @@ from email.utils import formatdate
 
 import attrs
 
+from talkjs_async.emulator._patterns import request_pattern
 from talkjs_async.emulator._responses import Cut, Response, json_response
+
+__all__ = ["Fault", "Faults", "Plan"]
 
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
 _ID = re.compile(
@@ -286,12 +289,3 @@ class Faults:
             if plan.on and plan.fault.what == "return" and plan.fires(method, path, now):
                 return plan.fault
         return None
-
-
-def request_pattern(on: str) -> re.Pattern[str]:
-    """Compile `"POST /users/*"`, `"POST"` or `"/users/*"` to match `"POST /users/a"`."""
-    method, _, path = on.strip().rpartition(" ")
-    if not method and not path.startswith("/"):
-        method, path = path, "/**"
-    expression = re.escape(path).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
-    return re.compile(f"{re.escape(method.strip().upper()) if method else '[A-Z]+'} {expression}/?")

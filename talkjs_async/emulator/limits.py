@@ -12,6 +12,8 @@ from typing import Literal
 
 import attrs
 
+__all__ = ["AppBudget", "Bucket", "Limits"]
+
 # Float noise of adding thousands of refills must not cost a request.
 _EPSILON = 1e-6
 

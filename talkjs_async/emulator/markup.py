@@ -11,6 +11,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
+__all__ = ["Node", "parse", "plain"]
+
 Node = str | dict[str, Any]
 
 _STYLES = {"*": "bold", "_": "italic", "~": "strikethrough"}

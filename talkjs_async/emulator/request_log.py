@@ -7,7 +7,7 @@ It never holds a token or a secret. What was done is in the commit log.
 import attrs
 
 from talkjs_async.emulator._log import Log
-from talkjs_async.emulator.faults import request_pattern
+from talkjs_async.emulator._patterns import request_pattern
 
 __all__ = ["Exchange", "RequestLog"]
 

@@ -15,7 +15,9 @@ from typing import Self
 from talkjs_async.emulator._asgi_messages import AsgiCallable
 from talkjs_async.emulator.webhooks import WebhookSender
 
-INSTALL = (
+__all__ = ["Server"]
+
+_INSTALL = (
     "The emulator needs uvicorn to listen on a port. "
     "Install it with: pip install 'talkjs-async[emulator]'"
 )
@@ -34,7 +36,7 @@ class Server:
         try:
             from talkjs_async.emulator._uvicorn import EmulatorServer  # noqa: PLC0415  # an extra
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(INSTALL, name=error.name) from error
+            raise ModuleNotFoundError(_INSTALL, name=error.name) from error
         self._socket = _listen(host, port)
         self._server = EmulatorServer(app, webhooks)
         self._thread: threading.Thread | None = None

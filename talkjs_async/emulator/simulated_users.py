@@ -6,15 +6,17 @@ Written messages go the same way as those of the API, only that they come from t
 
 import attrs
 
-from talkjs_async.emulator._records import StoredSession
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._stored_records import StoredSession
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.routes import mark_read, post, read_item
 
+__all__ = ["SimulatedUser"]
+
 # Documented for the JavaScript SDK: a sign of typing lasts 10 seconds.
-TYPING_SECONDS = 10.0
+_TYPING_SECONDS = 10.0
 
 
 @attrs.frozen
@@ -64,7 +66,7 @@ class SimulatedUser:
         with self._world.lock:
             context = self._context()
             session = self._session_in(context, conversation)
-            session.typing_until = context.now + TYPING_SECONDS
+            session.typing_until = context.now + _TYPING_SECONDS
 
     def read(self, conversation: str) -> None:
         """See everything in a conversation."""

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import attrs
 
+__all__ = ["Switches"]
+
 
 def _check(_: "Switches", attribute: "attrs.Attribute[Any]", value: Any) -> Any:
     choices = Switches.choices()[attribute.name]

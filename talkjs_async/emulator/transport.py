@@ -20,6 +20,8 @@ from talkjs_async.emulator._responses import GARBAGE, Response
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.admission import admit
 
+__all__ = ["EmulatorTransport"]
+
 
 class EmulatorTransport(httpx.AsyncBaseTransport):
     """

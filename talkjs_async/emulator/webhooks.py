@@ -26,6 +26,8 @@ from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.clock import EmulatorClock
 from talkjs_async.emulator.switches import Switches
 
+__all__ = ["EVENT_TYPES", "Delivery", "Receiver", "Tampering", "WebhookSender"]
+
 # Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
 EVENT_TYPES = (
     "user.created",
@@ -42,8 +44,8 @@ EVENT_TYPES = (
     "notification.opened",
     "notification.link.clicked",
 )
-TIMEOUT = 5.0
-RETRY_DELAY = 1.0
+_TIMEOUT = 5.0
+_RETRY_DELAY = 1.0
 
 Tampering = Literal["body", "signature", "timestamp"]
 
@@ -118,8 +120,8 @@ class WebhookSender:
     ) -> None:
         self.secret_key = secret_key
         self.switches = switches
-        self.timeout = TIMEOUT
-        self.retry_delay = RETRY_DELAY
+        self.timeout = _TIMEOUT
+        self.retry_delay = _RETRY_DELAY
         self.deliveries: deque[Delivery] = deque(maxlen=log_limit)
         self.delivered: int = 0
         """How many attempts there have been, the forgotten ones included."""

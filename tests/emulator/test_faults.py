@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Fault
-from talkjs_async.emulator.faults import Faults, request_pattern
+from talkjs_async.emulator._patterns import request_pattern
+from talkjs_async.emulator.faults import Faults
 
 pytestmark = pytest.mark.anyio
 Send = Callable[..., Awaitable[httpx.Response]]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from talkjs_async.emulator import markup
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._html import Html, fill, join
 

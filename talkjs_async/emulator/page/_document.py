@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from urllib.parse import quote
 
-from talkjs_async.emulator._records import StoredConversation
+from talkjs_async.emulator._stored_records import StoredConversation
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title

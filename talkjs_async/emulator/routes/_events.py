@@ -1,24 +1,20 @@
 """
-What webhooks tell, and when somebody would be notified.
+What webhooks tell.
 
-The data of `message.sent` and `notification.triggered` was seen in programs that receive them; that
-of the other events is inferred from it. Source of the events: the documentation's page "Webhooks".
+The data of `message.sent` was seen in programs that receive it; that of the other events is
+inferred from it. Source of the events: the documentation's page "Webhooks".
 """
 
-from collections.abc import Collection, Sequence
-from functools import partial
 from typing import Any
 
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage
 from talkjs_async.emulator.routes._rendering import render_conversation, render_message, render_user
-
-CHANNELS = ("email", "sms")
 
 
 def user_data(context: RouteContext, user_id: str) -> dict[str, Any]:
     """Return the data of `user.created` and `user.updated`."""
-    return {"user": _user(context, user_id)}
+    return {"user": known_user(context, user_id)}
 
 
 def message_data(
@@ -26,7 +22,7 @@ def message_data(
 ) -> dict[str, Any]:
     """Return the data of the message events. The sender of a system message is null."""
     return {
-        "sender": _user(context, message.sender_id),
+        "sender": known_user(context, message.sender_id),
         "conversation": render_conversation(context, conversation),
         "message": render_message(context, conversation, message),
     }
@@ -40,7 +36,7 @@ def message_read_data(
 ) -> dict[str, Any]:
     """Return the data of `message.read`."""
     data = message_data(context, conversation, message)
-    return {**data, "recipient": _user(context, recipient_id)}
+    return {**data, "recipient": known_user(context, recipient_id)}
 
 
 def conversation_data(context: RouteContext, conversation: StoredConversation) -> dict[str, Any]:
@@ -48,92 +44,7 @@ def conversation_data(context: RouteContext, conversation: StoredConversation) -
     return {"conversation": render_conversation(context, conversation)}
 
 
-def notify(
-    context: RouteContext,
-    conversation: StoredConversation,
-    messages: Sequence[StoredMessage],
-    *,
-    recipients: Collection[str] | None = None,
-    channels: Collection[str] = CHANNELS,
-) -> list[str]:
-    """
-    Notify participants who are not looking; return their IDs.
-
-    TalkJS waits a little until it decides to. The emulator does it at once.
-
-    Args:
-        context: The request that caused it.
-        conversation: Where.
-        messages: What they have missed.
-        recipients: Exactly these. None: all who are not looking and want to be notified.
-        channels: Where to send it, as far as a recipient has an address there.
-    """
-    if recipients is None:
-        recipients = [
-            user_id
-            for user_id in conversation.participants
-            if _wants_to_know(context, conversation, user_id, messages)
-        ]
-    for user_id in recipients:
-        _notify_one(context, conversation, messages, user_id, channels)
-    return list(recipients)
-
-
-def _wants_to_know(
-    context: RouteContext,
-    conversation: StoredConversation,
-    user_id: str,
-    messages: Sequence[StoredMessage],
-) -> bool:
-    participant = conversation.participants[user_id]
-    if participant.access == "None" or all(one.sender_id == user_id for one in messages):
-        return False
-    if participant.notify == "MentionsOnly":
-        return any(_mentions(message.nodes or [], user_id) for message in messages)
-    looking = any(
-        session.visible and session.selected_conversation_id == conversation.id
-        for session in context.app.sessions.get(user_id, ())
-    )
-    return participant.notify is True and not looking
-
-
-def _mentions(nodes: Sequence[Any], user_id: str) -> bool:
-    return any(
-        node.get("id") == user_id or _mentions(node.get("children", ()), user_id)
-        for node in nodes
-        if isinstance(node, dict)
-    )
-
-
-def _notify_one(
-    context: RouteContext,
-    conversation: StoredConversation,
-    messages: Sequence[StoredMessage],
-    user_id: str,
-    channels: Collection[str],
-) -> None:
-    notification_id = context.world.ids.make("ntf_")
-    user = context.app.users.get(user_id)
-
-    def data(**more: Any) -> dict[str, Any]:
-        return {
-            **more,
-            "notificationId": notification_id,
-            "recipient": _user(context, user_id),
-            "sender": _user(context, messages[-1].sender_id if messages else None),
-            "conversation": render_conversation(context, conversation),
-            "messages": [render_message(context, conversation, one) for one in messages],
-        }
-
-    # Documented: also when the recipient has no address at all.
-    context.emit("notification.triggered", data)
-    addresses = {"email": user.email, "sms": user.phone} if user else {}
-    for channel in channels:
-        if addresses.get(channel):
-            # Documented: once per channel. That the data names the channel is inferred.
-            context.emit("notification.sent", partial(data, channel=channel))
-
-
-def _user(context: RouteContext, user_id: str | None) -> dict[str, Any] | None:
+def known_user(context: RouteContext, user_id: str | None) -> dict[str, Any] | None:
+    """Return a user as the API shows it, None if there is no such user."""
     user = context.app.users.get(user_id) if user_id is not None else None
     return None if user is None else render_user(context, user)

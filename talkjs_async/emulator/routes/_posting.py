@@ -18,9 +18,10 @@ from talkjs_async.emulator._checks import (
 )
 from talkjs_async.emulator._content import Content, WrongContent, read_content
 from talkjs_async.emulator._problems import Problem
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator._route_context import RouteContext
-from talkjs_async.emulator.routes._events import message_data, notify
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage
+from talkjs_async.emulator.routes._events import message_data
+from talkjs_async.emulator.routes._notifying import notify
 
 # Claimed by a third party.
 IDEMPOTENCY_WINDOW = 24 * 60 * 60.0

@@ -8,8 +8,8 @@ the objects are documented; what is not is said at the spot.
 from typing import Any
 
 from talkjs_async.emulator._content import render_blocks
-from talkjs_async.emulator._records import StoredConversation, StoredMessage, StoredUser
 from talkjs_async.emulator._route_context import RouteContext
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage, StoredUser
 
 MAX_READ_BY = 300
 

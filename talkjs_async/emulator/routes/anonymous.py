@@ -6,14 +6,16 @@ Anonymous test projects: an app without an account. Documented in TalkJS's own i
 from typing import Any
 
 from talkjs_async.emulator._problems import Problem, not_found
-from talkjs_async.emulator._records import StoredApp
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredApp
+
+__all__ = ["routes"]
 
 routes: Routes = Routes()
 
 # Documented: one project per IP address in so many seconds.
-CREATE_EVERY = 30.0
+_CREATE_EVERY = 30.0
 
 
 @routes.add(
@@ -29,8 +31,8 @@ def create(context: RouteContext) -> Any:
     world = context.world
     now = world.clock.monotonic()
     before = world.anonymous_created_at.get(context.request.client)
-    if before is not None and now - before < CREATE_EVERY:
-        reason = f"One project per {CREATE_EVERY:.0f} seconds."
+    if before is not None and now - before < _CREATE_EVERY:
+        reason = f"One project per {_CREATE_EVERY:.0f} seconds."
         raise Problem(429, "TOO_MANY_REQUESTS", [reason])
     world.anonymous_created_at[context.request.client] = now
     # App IDs are short (documented sample: eight characters).

@@ -16,10 +16,12 @@ from talkjs_async.emulator._problems import Problem, bad_request
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
 # The documentation's sample; which one is the latest is not said.
-LATEST_THEME_BASE = "default_v7"
+_LATEST_THEME_BASE = "default_v7"
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _THEME_FILE = re.compile(r".+\.template|layout\.json")
@@ -95,7 +97,7 @@ def _update_themes(context: RouteContext, method: str) -> Any:
         else:
             files = theme.get("files", {})
             context.app.themes[name] = {
-                "base": theme.get("base", LATEST_THEME_BASE),
+                "base": theme.get("base", _LATEST_THEME_BASE),
                 # Documented: files with other names are ignored.
                 "files": {file: files[file] for file in files if _THEME_FILE.fullmatch(file)},
             }

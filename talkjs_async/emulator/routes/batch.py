@@ -26,9 +26,11 @@ from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Route, Routes
 from talkjs_async.emulator.request_log import Exchange
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
-MAX_OPERATIONS = 10
+_MAX_OPERATIONS = 10
 
 # A batch in a batch and a multipart body cannot be operations (inferred).
 _NOT_IN_A_BATCH = ("batch.run", "files.upload")
@@ -49,8 +51,8 @@ class _BatchOperation:
 def run(context: RouteContext) -> Any:
     """Run up to 10 operations, each with its own status. The whole is a 200 (inferred)."""
     body = context.json()
-    if not isinstance(body, list) or len(body) > MAX_OPERATIONS:
-        raise bad_request([f"The body must be a list of up to {MAX_OPERATIONS} operations."])
+    if not isinstance(body, list) or len(body) > _MAX_OPERATIONS:
+        raise bad_request([f"The body must be a list of up to {_MAX_OPERATIONS} operations."])
     operations = [_read(position, entry) for position, entry in enumerate(body)]
     chance = context.world.random
     chance.shuffle(operations)

@@ -15,16 +15,19 @@ from talkjs_async.emulator._checks import (
 from talkjs_async.emulator._filters import conversation_filter
 from talkjs_async.emulator._index import Index
 from talkjs_async.emulator._problems import not_found
-from talkjs_async.emulator._records import StoredConversation, StoredParticipant
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredConversation
 from talkjs_async.emulator.routes._events import conversation_data
+from talkjs_async.emulator.routes._joining import join
 from talkjs_async.emulator.routes._listing import choice, cursor, flag, moment, page, page_limit
 from talkjs_async.emulator.routes._rendering import render_conversation, render_conversation_for
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
-MAX_CONVERSATIONS_PER_PAGE = 30
+_MAX_CONVERSATIONS_PER_PAGE = 30
 
 _FIELDS: dict[str, Check] = {
     "id": text,
@@ -36,7 +39,7 @@ _FIELDS: dict[str, Check] = {
 }
 
 # Versions that changed something here. Source: the documentation's "API changelog".
-SORTING_SINCE = "2021-02-09"
+_SORTING_SINCE = "2021-02-09"
 UNKNOWN_USER_IS_404_SINCE = "2024-01-01"
 
 
@@ -96,7 +99,7 @@ def get(context: RouteContext, conversation_id: str) -> Any:
 )
 def list_(context: RouteContext) -> Any:
     """List the app's conversations, by last activity unless asked otherwise."""
-    limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
+    limit = page_limit(context, _MAX_CONVERSATIONS_PER_PAGE)
     by_activity, descending = _sorting(context)
     index = (
         context.app.conversations_by_activity
@@ -116,7 +119,7 @@ def list_(context: RouteContext) -> Any:
 )
 def list_of_user(context: RouteContext, user_id: str) -> Any:
     """List a user's conversations. `unreadsOnly=true` leaves out the read ones."""
-    limit = page_limit(context, MAX_CONVERSATIONS_PER_PAGE)
+    limit = page_limit(context, _MAX_CONVERSATIONS_PER_PAGE)
     user = context.app.users.get(user_id)
     if user is None:
         if context.version >= UNKNOWN_USER_IS_404_SINCE:
@@ -158,20 +161,6 @@ def delete(context: RouteContext, conversation_id: str) -> Any:
     return {}
 
 
-def join(
-    context: RouteContext, conversation: StoredConversation, user_id: str
-) -> StoredParticipant:
-    """Make a user a participant. Access `ReadWrite` and notify `true` were seen in tests."""
-    participant = StoredParticipant(joined_at=context.now_ms)
-    conversation.left.pop(user_id, None)
-    conversation.participants[user_id] = participant
-    user = context.app.users.get(user_id)
-    if user is not None:
-        user.conversation_ids.add(conversation.id)
-    context.commit("participant.joined", conversation_id=conversation.id, user_id=user_id)
-    return participant
-
-
 def _create(context: RouteContext, conversation_id: str) -> StoredConversation:
     order = context.order(conversation_id)
     conversation = StoredConversation(
@@ -186,7 +175,7 @@ def _create(context: RouteContext, conversation_id: str) -> StoredConversation:
 
 def _sorting(context: RouteContext) -> tuple[bool, bool]:
     """Return whether to sort by last activity, and whether descending."""
-    if context.version < SORTING_SINCE:
+    if context.version < _SORTING_SINCE:
         return False, True
     by = choice(context, "orderBy", ("lastActivity", "createdAt"))
     direction = choice(context, "orderDirection", ("DESC", "ASC"))
@@ -199,7 +188,7 @@ def _rows(
     after, gone = cursor(context, context.app.conversations)
     if gone:
         return
-    bound = moment(context, "offsetTs") if context.version >= SORTING_SINCE else None
+    bound = moment(context, "offsetTs") if context.version >= _SORTING_SINCE else None
     before = moment(context, "lastMessageBefore")
     since = moment(context, "lastMessageAfter")
     matches = conversation_filter(context.query.get("filter"))

@@ -11,12 +11,14 @@ from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.files import File
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
-SUBTYPES = ("image", "video", "audio", "voice")
+_SUBTYPES = ("image", "video", "audio", "voice")
 
 # Documented, for anonymous test projects. A general limit was not found.
-MAX_ANONYMOUS_SIZE = 1_000_000
+_MAX_ANONYMOUS_SIZE = 1_000_000
 
 
 @routes.add(
@@ -34,7 +36,7 @@ def upload(context: RouteContext) -> Any:
     part = parts.get("file")
     if part is None or part.filename is None:
         raise bad_request(["file: is required, with a filename."])
-    if context.app.is_anonymous and len(part.content) > MAX_ANONYMOUS_SIZE:
+    if context.app.is_anonymous and len(part.content) > _MAX_ANONYMOUS_SIZE:
         raise bad_request(["file: must be 1 MB at most in an anonymous test project."])
     token = context.world.ids.make("tok_")
     context.app.files[token] = File(
@@ -59,8 +61,8 @@ def _subtype(parts: dict[str, Part]) -> str | None:
     if part is None:
         return None
     subtype = part.content.decode(errors="replace")
-    if subtype not in SUBTYPES:
-        raise bad_request([f"subtype: must be one of {', '.join(SUBTYPES)}."])
+    if subtype not in _SUBTYPES:
+        raise bad_request([f"subtype: must be one of {', '.join(_SUBTYPES)}."])
     return subtype
 
 

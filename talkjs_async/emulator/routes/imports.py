@@ -14,16 +14,18 @@ from talkjs_async.emulator._checks import (
     wrong_fields,
 )
 from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage
 from talkjs_async.emulator.routes._posting import add_message
+
+__all__ = ["routes"]
 
 routes: Routes = Routes()
 
-MAX_MESSAGES = 10
+_MAX_MESSAGES = 10
 # As one public program sends.
-MAX_MESSAGES_LENIENT = 1_000
+_MAX_MESSAGES_LENIENT = 1_000
 
 _FIELDS: dict[str, Check] = {
     "type": one_of("UserMessage"),
@@ -54,7 +56,7 @@ def messages(context: RouteContext, conversation_id: str) -> Any:
     """
     items = context.json()
     lenient = context.switches.import_rules == "lenient"
-    maximum = MAX_MESSAGES_LENIENT if lenient else MAX_MESSAGES
+    maximum = _MAX_MESSAGES_LENIENT if lenient else _MAX_MESSAGES
     if not isinstance(items, list) or not 1 <= len(items) <= maximum:
         raise bad_request([f"The body must be a list of 1 to {maximum} messages."])
     conversation = context.conversation(conversation_id)

@@ -12,17 +12,19 @@ from talkjs_async.emulator.routes._listing import cursor, page, page_limit
 from talkjs_async.emulator.routes._posting import post, read_item, refuse_repeats
 from talkjs_async.emulator.routes._rendering import render_message
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
-MAX_MESSAGES_PER_PAGE = 100
-MAX_MESSAGES_PER_POST = 10
+_MAX_MESSAGES_PER_PAGE = 100
+_MAX_MESSAGES_PER_POST = 10
 
-PATH = "/conversations/{conversation}/messages"
+_PATH = "/conversations/{conversation}/messages"
 
 _EDIT_FIELDS: dict[str, Check] = {"text": text, "custom": custom_data}
 
 
-@routes.add("messages.send", "POST", PATH, mark="documented", source="Messages, Send a message")
+@routes.add("messages.send", "POST", _PATH, mark="documented", source="Messages, Send a message")
 def send(context: RouteContext, conversation_id: str) -> Any:
     """
     Send 1 to 10 messages; the answer is a bare list of their IDs.
@@ -30,8 +32,8 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     All or nothing (inferred): if one is refused, none is sent.
     """
     items = context.json()
-    if not isinstance(items, list) or not 1 <= len(items) <= MAX_MESSAGES_PER_POST:
-        raise bad_request([f"The body must be a list of 1 to {MAX_MESSAGES_PER_POST} messages."])
+    if not isinstance(items, list) or not 1 <= len(items) <= _MAX_MESSAGES_PER_POST:
+        raise bad_request([f"The body must be a list of 1 to {_MAX_MESSAGES_PER_POST} messages."])
     context.world.requests.note_keys(context.exchange, keys_of(items))
     conversation = context.conversation(conversation_id)
     contents = [
@@ -45,10 +47,10 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     ]
 
 
-@routes.add("messages.list", "GET", PATH, mark="documented", source="Messages, Listing messages")
+@routes.add("messages.list", "GET", _PATH, mark="documented", source="Messages, Listing messages")
 def list_(context: RouteContext, conversation_id: str) -> Any:
     """List a conversation's messages, newest first."""
-    limit = page_limit(context, MAX_MESSAGES_PER_PAGE)
+    limit = page_limit(context, _MAX_MESSAGES_PER_PAGE)
     if (
         conversation_id not in context.app.conversations
         and context.switches.messages_of_unknown_conversation == "empty"
@@ -62,7 +64,7 @@ def list_(context: RouteContext, conversation_id: str) -> Any:
     return page(rows, limit, lambda row: render_message(context, conversation, row))
 
 
-@routes.add("messages.get", "GET", PATH + "/{message}", mark="code", source="PHP clients")
+@routes.add("messages.get", "GET", _PATH + "/{message}", mark="code", source="PHP clients")
 def get(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Return one message, not wrapped in anything."""
     message = context.message(conversation_id, message_id)
@@ -70,7 +72,7 @@ def get(context: RouteContext, conversation_id: str, message_id: str) -> Any:
 
 
 @routes.add(
-    "messages.edit", "PUT", PATH + "/{message}", mark="code", source="Messages, Edit a message"
+    "messages.edit", "PUT", _PATH + "/{message}", mark="code", source="Messages, Edit a message"
 )
 def edit(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Change the text, the custom data, or both."""
@@ -95,7 +97,7 @@ def edit(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     return {}
 
 
-@routes.add("messages.delete", "DELETE", PATH + "/{message}", mark="code", source="PHP clients")
+@routes.add("messages.delete", "DELETE", _PATH + "/{message}", mark="code", source="PHP clients")
 def delete(context: RouteContext, conversation_id: str, message_id: str) -> Any:
     """Delete one message."""
     conversation = context.app.conversations.get(conversation_id)

@@ -4,10 +4,12 @@ from typing import Any
 
 from talkjs_async.emulator._checks import Check, list_of, map_of, one_of, read, text
 from talkjs_async.emulator._problems import bad_request
-from talkjs_async.emulator._records import StoredConversation, StoredMessage
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
-from talkjs_async.emulator.routes._events import CHANNELS, notify
+from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage
+from talkjs_async.emulator.routes._notifying import CHANNELS, notify
+
+__all__ = ["routes"]
 
 routes: Routes = Routes()
 

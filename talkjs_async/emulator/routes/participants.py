@@ -7,14 +7,16 @@ from talkjs_async.emulator._checks import Check, one_of, read
 from talkjs_async.emulator._problems import not_found
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
-from talkjs_async.emulator.routes.conversations import join
+from talkjs_async.emulator.routes._joining import join
+
+__all__ = ["routes"]
 
 routes: Routes = Routes()
 
-PATH = "/conversations/{conversation}/participants/{user}"
+_PATH = "/conversations/{conversation}/participants/{user}"
 
 # Source: the documentation's "API changelog".
-LEAVING_REMOVES_SINCE = "2021-07-30"
+_LEAVING_REMOVES_SINCE = "2021-07-30"
 
 _NOTIFY = one_of(True, False, "MentionsOnly")
 _JOIN_FIELDS: dict[str, Check] = {"access": one_of("ReadWrite", "Read"), "notify": _NOTIFY}
@@ -24,7 +26,7 @@ _CHANGE_FIELDS: dict[str, Check] = {
 }
 
 
-@routes.add("participants.put", "PUT", PATH, mark="documented", source="Participation")
+@routes.add("participants.put", "PUT", _PATH, mark="documented", source="Participation")
 def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Join. Always overwrites: what is left out falls back to ReadWrite and true."""
     body = read(context.json(), _JOIN_FIELDS, context.switches)
@@ -40,7 +42,7 @@ def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     return {}
 
 
-@routes.add("participants.patch", "PATCH", PATH, mark="documented", source="Participation")
+@routes.add("participants.patch", "PATCH", _PATH, mark="documented", source="Participation")
 def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Change what is given. That it fails for somebody who is not a participant is inferred."""
     body = read(context.json(), _CHANGE_FIELDS, context.switches)
@@ -53,7 +55,7 @@ def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     return {}
 
 
-@routes.add("participants.remove", "DELETE", PATH, mark="documented", source="Participation")
+@routes.add("participants.remove", "DELETE", _PATH, mark="documented", source="Participation")
 def remove(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Leave the conversation. Old API versions keep it in the user's list."""
     conversation = context.app.conversations.get(conversation_id)
@@ -63,7 +65,7 @@ def remove(context: RouteContext, conversation_id: str, user_id: str) -> Any:
         return {}
     participant = conversation.participants.pop(user_id)
     user = context.app.users.get(user_id)
-    if context.version < LEAVING_REMOVES_SINCE:
+    if context.version < _LEAVING_REMOVES_SINCE:
         conversation.left[user_id] = participant
     elif user is not None:
         user.conversation_ids.discard(conversation_id)
@@ -72,7 +74,7 @@ def remove(context: RouteContext, conversation_id: str, user_id: str) -> Any:
 
 
 @routes.add(
-    "participants.get_email", "GET", PATH + "/email", mark="documented", source="Participation"
+    "participants.get_email", "GET", _PATH + "/email", mark="documented", source="Participation"
 )
 def get_email(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Return the address whose mail is posted here in this user's name."""

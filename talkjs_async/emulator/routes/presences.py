@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from talkjs_async.emulator._checks import Check, boolean, list_of, nullable, read, text
-from talkjs_async.emulator._records import StoredSession
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredSession
 from talkjs_async.emulator.routes._rendering import render_user
+
+__all__ = ["routes"]
 
 routes: Routes = Routes()
 

@@ -10,11 +10,13 @@ from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 
+__all__ = ["normalized", "routes"]
+
 routes: Routes = Routes()
 
-MAX_DISTINCT_EMOJI = 50
+_MAX_DISTINCT_EMOJI = 50
 
-PATH = "/conversations/{conversation}/messages/{message}/reactions/{emoji}/{user}"
+_PATH = "/conversations/{conversation}/messages/{message}/reactions/{emoji}/{user}"
 
 # Documented: at most 50 characters, colons included; not checked against the app's own list.
 _CUSTOM = re.compile(r":[^:\s]{1,48}:")
@@ -32,7 +34,7 @@ _PRESENTED_AS_EMOJI = frozenset(
 )
 
 
-@routes.add("reactions.add", "PUT", PATH, mark="third party", source="A description of the API")
+@routes.add("reactions.add", "PUT", _PATH, mark="third party", source="A description of the API")
 def add(
     context: RouteContext, conversation_id: str, message_id: str, emoji: str, user_id: str
 ) -> Any:
@@ -41,8 +43,8 @@ def add(
     message = context.message(conversation_id, message_id)
     context.user(user_id)
     reactions = message.reactions or {}
-    if emoji not in reactions and len(reactions) >= MAX_DISTINCT_EMOJI:
-        raise bad_request([f"A message has at most {MAX_DISTINCT_EMOJI} different reactions."])
+    if emoji not in reactions and len(reactions) >= _MAX_DISTINCT_EMOJI:
+        raise bad_request([f"A message has at most {_MAX_DISTINCT_EMOJI} different reactions."])
     users = reactions.setdefault(emoji, {})
     if user_id not in users:
         users[user_id] = context.now_ms
@@ -52,7 +54,7 @@ def add(
 
 
 @routes.add(
-    "reactions.remove", "DELETE", PATH, mark="third party", source="A description of the API"
+    "reactions.remove", "DELETE", _PATH, mark="third party", source="A description of the API"
 )
 def remove(
     context: RouteContext, conversation_id: str, message_id: str, emoji: str, user_id: str

@@ -12,10 +12,12 @@ from typing import Any
 from talkjs_async.emulator._checks import read
 from talkjs_async.emulator._index import Order
 from talkjs_async.emulator._problems import Problem, not_found
-from talkjs_async.emulator._records import StoredConversation
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredConversation
 from talkjs_async.emulator.routes._events import message_read_data
+
+__all__ = ["MAX_TRACKED_PARTICIPANTS", "mark_read", "routes"]
 
 routes: Routes = Routes()
 

@@ -16,17 +16,19 @@ from talkjs_async.emulator._checks import (
     wrong_fields,
 )
 from talkjs_async.emulator._problems import Problem, bad_request
-from talkjs_async.emulator._records import StoredUser
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator._stored_records import StoredUser
 from talkjs_async.emulator.routes._events import user_data
 from talkjs_async.emulator.routes._listing import cursor, flag, page, page_limit
 from talkjs_async.emulator.routes._rendering import render_user
 
+__all__ = ["routes"]
+
 routes: Routes = Routes()
 
-MAX_USERS_PER_PAGE = 100
-MAX_USERS_PER_PUT = 100
+_MAX_USERS_PER_PAGE = 100
+_MAX_USERS_PER_PUT = 100
 
 # `id` and `availabilityText` are sent by official scripts (seen in code), the rest is documented.
 _FIELDS: dict[str, Check] = {
@@ -71,8 +73,8 @@ def upsert_many(context: RouteContext) -> Any:
     body = context.json()
     if not isinstance(body, dict):
         raise bad_request(["The body must be an object of user ID to user."])
-    if len(body) > MAX_USERS_PER_PUT:
-        raise bad_request([f"At most {MAX_USERS_PER_PUT} users can be sent at once."])
+    if len(body) > _MAX_USERS_PER_PUT:
+        raise bad_request([f"At most {_MAX_USERS_PER_PUT} users can be sent at once."])
     problems = {
         user_id: wrong
         for user_id, user in body.items()
@@ -94,7 +96,7 @@ def get(context: RouteContext, user_id: str) -> Any:
 @routes.add("users.list", "GET", "/users", mark="documented", source="Introduction, Listing data")
 def list_(context: RouteContext) -> Any:
     """List the app's users, newest first. `isOnline` was seen in code only."""
-    limit = page_limit(context, MAX_USERS_PER_PAGE)
+    limit = page_limit(context, _MAX_USERS_PER_PAGE)
     online = flag(context, "isOnline")
     after, gone = cursor(context, context.app.users)
     if gone:
