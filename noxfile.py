@@ -14,7 +14,7 @@ EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "floors", "types", "contract", "bare", "tests"]
+nox.options.sessions = ["lint", "layers", "types", "contract", "bare", "tests"]
 # A missing Python is passed over at home and an error where the variable CI is set (nox's default);
 # it is never downloaded.
 nox.options.download_python = "never"
@@ -34,7 +34,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
-def floors(session: nox.Session) -> None:
+def layers(session: nox.Session) -> None:
     """import-linter: imports only go down."""
     session.install("-e", ".", *groups("lint"))
     session.run("lint-imports")

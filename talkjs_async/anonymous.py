@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -21,7 +22,6 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._http.connections import connections_for
 from talkjs_async.limits import TokenBucket
-from talkjs_async.limits._forwarder import Relay
 from talkjs_async.resources.anonymous import Anonymous
 from talkjs_async.telemetry import Hook
 
@@ -94,16 +94,16 @@ class AnonymousProjects(Anonymous):
             max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
-        self._relay = Relay(pipeline.limiters, pipeline.hooks)
+        self._forwarder = Forwarder(pipeline.limiters, pipeline.hooks)
         super().__init__(pipeline.run)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop. A given *http_client* stays open."""
-        self._relay.stop()
+        self._forwarder.stop()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
-        self._relay.start()
+        self._forwarder.start()
         return self
 
     async def __aexit__(

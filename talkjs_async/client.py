@@ -14,6 +14,7 @@ import attrs
 
 from talkjs_async._core.call import Bucket, Call, Lane, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -34,7 +35,6 @@ from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
 from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
-from talkjs_async.limits._forwarder import Relay
 from talkjs_async.resources.conversations import Conversations
 from talkjs_async.resources.messages import Messages
 from talkjs_async.resources.participants import Participants
@@ -160,7 +160,7 @@ class AsyncTalkJS:
             max_wait=checked_wait(max_wait),
             hooks=tuple(hooks),
         )
-        self._relay = Relay(self._pipeline.limiters, self._pipeline.hooks)
+        self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatcher: Dispatcher | None = None
         if overflow_to_batch:
             from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
@@ -260,10 +260,10 @@ class AsyncTalkJS:
         derived = object.__new__(type(self))
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
         # The events of the budget go to this client's hooks as long as either client exists.
-        derived._relay = (
-            self._relay
+        derived._forwarder = (
+            self._forwarder
             if hooks is UNSET
-            else Relay(derived._pipeline.limiters, derived._pipeline.hooks)
+            else Forwarder(derived._pipeline.limiters, derived._pipeline.hooks)
         )
         derived.app_id = self.app_id
         derived._dispatcher = self._dispatcher
@@ -336,11 +336,11 @@ class AsyncTalkJS:
 
         A given *http_client* stays open.
         """
-        self._relay.stop()
+        self._forwarder.stop()
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:
-        self._relay.start()
+        self._forwarder.start()
         if self._dispatcher is not None:
             await self._dispatcher.start()
         return self

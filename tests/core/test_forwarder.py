@@ -12,10 +12,10 @@ import anyio
 import pytest
 
 from talkjs_async import AnonymousProjects, AsyncTalkJS, TokenBucket, call_of
+from talkjs_async._core.forwarder import Forwarder
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.limits import Limiter
-from talkjs_async.limits._forwarder import Relay
 from talkjs_async.telemetry import (
     AttemptEnded,
     Drained,
@@ -218,7 +218,7 @@ def test_nothing_is_left_in_a_bucket_by_clients_that_were_dropped() -> None:
             return lambda: stopped.append(1)
 
     for _ in range(100):
-        Relay({"ordinary": Told()}, [print])
+        Forwarder({"ordinary": Told()}, [print])
     gc.collect()
 
     assert 100 == len(stopped)
@@ -229,12 +229,12 @@ async def test_a_hook_that_fails_fails_nothing(caplog: pytest.LogCaptureFixture)
         raise RuntimeError("no disk")
 
     limiter = TokenBucket(clock=VirtualClock())
-    relay = Relay({"ordinary": limiter}, [fail])
+    forwarder = Forwarder({"ordinary": limiter}, [fail])
 
     await surprise(limiter)
 
     assert "A hook failed on Drained" in caplog.text
-    relay.stop()
+    forwarder.stop()
 
 
 @pytest.mark.parametrize(

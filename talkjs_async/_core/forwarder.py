@@ -15,12 +15,12 @@ from talkjs_async._core.call import Bucket
 from talkjs_async.telemetry import Hook, LimiterEvent, Listener, emit
 
 
-class Relay:
+class Forwarder:
     """
     Listens to limiters, and tells hooks.
 
-    A limiter may be shared by the whole process and outlive everybody, so it knows its relays
-    weakly: a relay that nobody holds any more, and what its hooks refer to, can go.
+    A limiter may be shared by the whole process and outlive everybody, so it knows its forwarders
+    weakly: a forwarder that nobody holds any more, and what its hooks refer to, can go.
 
     Args:
         limiters: By bucket. Those without a method *listen* have nothing to tell.
@@ -53,9 +53,9 @@ class Relay:
             end()
 
 
-def _listener(relay: weakref.ref[Relay], bucket: Bucket) -> Listener:
+def _listener(forwarder: weakref.ref[Forwarder], bucket: Bucket) -> Listener:
     def listener(event: LimiterEvent) -> None:
-        alive = relay()
+        alive = forwarder()
         if alive is not None:
             emit(alive.hooks, attrs.evolve(event, bucket=bucket))
 
