@@ -12,7 +12,8 @@ storing users, conversations or messages; `_engine` stores any of them and keeps
 """
 
 from talkjs_async.bulk._engine.job import Job
-from talkjs_async.bulk._engine.report import BulkReport, Outcome, Progress, RecordReport
+from talkjs_async.bulk._engine.progress import Progress
+from talkjs_async.bulk._engine.report import BulkReport, Outcome, RecordReport
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk.anonymise import anonymise_user
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
@@ -24,7 +25,7 @@ from talkjs_async.bulk.file_sources import (
     read_old_messages,
     read_users,
 )
-from talkjs_async.bulk.formats.record_file import RecordFile
+from talkjs_async.bulk.formats.record_file import RecordFile, RecordFormat
 from talkjs_async.bulk.imports import ImportRecord, import_messages
 from talkjs_async.bulk.messages import MessageRecord, send_messages
 from talkjs_async.bulk.restore import restore
@@ -41,6 +42,7 @@ __all__ = [
     "Outcome",
     "Progress",
     "RecordFile",
+    "RecordFormat",
     "RecordReport",
     "StorageError",
     "UserRecord",

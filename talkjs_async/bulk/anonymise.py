@@ -21,7 +21,7 @@ from talkjs_async.limits import Lane
 
 __all__ = ["anonymise_user"]
 
-DELETED: Final = "[DELETED]"
+_DELETED: Final = "[DELETED]"
 """What TalkJS's script writes in place of names and texts."""
 
 
@@ -105,15 +105,15 @@ class _OverwriteRecordType(RecordType[_Overwrite]):
         talkjs = context.talkjs
         if overwrite.user_id is not None:
             cleared: dict[str, Any] = dict.fromkeys(_CLEARED_OF_USER)
-            await talkjs.users.upsert(overwrite.user_id, name=DELETED, **cleared)
+            await talkjs.users.upsert(overwrite.user_id, name=_DELETED, **cleared)
         elif overwrite.conversation_id is not None and overwrite.message_id is not None:
             await talkjs.messages.edit(
-                overwrite.conversation_id, overwrite.message_id, text=DELETED, custom=None
+                overwrite.conversation_id, overwrite.message_id, text=_DELETED, custom=None
             )
         elif overwrite.conversation_id is not None:
             await talkjs.conversations.upsert(
                 overwrite.conversation_id,
-                subject=DELETED,
+                subject=_DELETED,
                 photo_url=None,
                 welcome_messages=None,
                 custom=None,
@@ -163,6 +163,6 @@ class _Anonymise(Step):
                 yield _Overwrite(conversation_id=conversation.id)
             async for message in talkjs.messages.list(conversation.id):
                 is_theirs = message.sender_id == self._user_id
-                is_clean = message.text == DELETED and not message.custom
+                is_clean = message.text == _DELETED and not message.custom
                 if (is_theirs or self._everyones_messages) and not is_clean:
                     yield _Overwrite(conversation_id=conversation.id, message_id=message.id)

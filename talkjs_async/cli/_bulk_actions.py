@@ -8,8 +8,7 @@ from pathlib import Path
 import typer
 
 from talkjs_async import bulk
-from talkjs_async.bulk import Job, RecordFile
-from talkjs_async.bulk.formats.record_file import RecordFormat
+from talkjs_async.bulk import Job, RecordFile, RecordFormat
 from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._job_runner import run_job
 from talkjs_async.client import AsyncTalkJS

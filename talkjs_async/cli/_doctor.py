@@ -42,7 +42,7 @@ class Finding:
 
 
 @attrs.define
-class _Witness:
+class _ServerFacts:
     """Notes what the client itself has no interest in: the server's clock and the connection."""
 
     sent: float = 0.0
@@ -81,10 +81,10 @@ def run(options: GlobalOptions) -> int:
 
 async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
     findings = [_versions()]
-    witness = _Witness()
+    facts = _ServerFacts()
     hooks: dict[str, list[Callable[..., Any]]] = {
-        "request": [witness.on_request],
-        "response": [witness.on_response],
+        "request": [facts.on_request],
+        "response": [facts.on_response],
     }
     code = 0
     async with httpx.AsyncClient(event_hooks=hooks) as http:
@@ -96,10 +96,10 @@ async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
         except TalkJSError as error:
             code = 2 if isinstance(error, ConfigurationError) else 3
             findings.append(Finding("credentials", "problem", str(error)))
-            return code, findings + _seen(witness, options)
-        words = f"app {app.id} answers in {witness.seconds * 1000:.0f} ms"
+            return code, findings + _seen(facts, options)
+        words = f"app {app.id} answers in {facts.seconds * 1000:.0f} ms"
         findings.append(Finding("credentials", "ok", words))
-        findings += _seen(witness, options)
+        findings += _seen(facts, options)
         findings.append(_budget(talkjs))
     if any(finding.verdict == "problem" for finding in findings):
         code = 3
@@ -111,26 +111,26 @@ def _versions() -> Finding:
     return Finding("version", "ok", words + f"httpx {version('httpx')}, {ssl.OPENSSL_VERSION}")
 
 
-def _seen(witness: _Witness, options: GlobalOptions) -> list[Finding]:
+def _seen(facts: _ServerFacts, options: GlobalOptions) -> list[Finding]:
     """Say what the exchange has shown by the way, whether or not TalkJS liked the credentials."""
-    return [finding for finding in (_clock(witness), _tls(witness, options)) if finding is not None]
+    return [finding for finding in (_clock(facts), _tls(facts, options)) if finding is not None]
 
 
-def _clock(witness: _Witness) -> Finding | None:
-    if witness.skew is None:
+def _clock(facts: _ServerFacts) -> Finding | None:
+    if facts.skew is None:
         return None
-    ahead = "ahead of" if witness.skew > 0 else "behind"
-    seconds = abs(witness.skew)
+    ahead = "ahead of" if facts.skew > 0 else "behind"
+    seconds = abs(facts.skew)
     if seconds < _SKEW_WARNS:
         return Finding("clock", "ok", f"within {max(1.0, seconds):.0f} s of TalkJS's")
     words = f"{seconds:.0f} s {ahead} TalkJS's: set it right, tokens live 30 s"
     return Finding("clock", "warning" if seconds < _SKEW_FAILS else "problem", words)
 
 
-def _tls(witness: _Witness, options: GlobalOptions) -> Finding | None:
+def _tls(facts: _ServerFacts, options: GlobalOptions) -> Finding | None:
     url = urlsplit(options.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
     if url.scheme == "https":
-        return witness.tls and Finding("TLS", "ok", ", ".join(witness.tls))
+        return facts.tls and Finding("TLS", "ok", ", ".join(facts.tls))
     if url.hostname in {"127.0.0.1", "::1", "localhost"}:
         return Finding("TLS", "warning", "none, which is fine on this machine only")
     return Finding("TLS", "problem", f"none: {url.hostname} gets the secret in the clear")

@@ -26,8 +26,8 @@ from talkjs_async.telemetry import Event, RetryScheduled
 
 _FRAME: Final = 0.1
 """Seconds between two looks at the progress."""
-_WORRY: Final = 10.0
-"""Seconds between two words about an outage."""
+_OUTAGE_EVERY: Final = 10.0
+"""Seconds between two sentences about an outage."""
 
 
 def run_job(
@@ -66,7 +66,7 @@ class _Running:
     job: Job | None = None
     failure: TalkJSError | None = None
     display: ProgressDisplay | None = None
-    worried: float = float("-inf")
+    told_of_outage: float = float("-inf")
 
     async def run(self) -> None:
         client = self.options.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
@@ -111,9 +111,9 @@ class _Running:
         if (
             isinstance(event, RetryScheduled)
             and event.error != RateLimited.__name__
-            and now > self.worried + _WORRY
+            and now > self.told_of_outage + _OUTAGE_EVERY
         ):
-            self.worried = now
+            self.told_of_outage = now
             self._tell(f"{event.method} {event.path or '/'}: {event.error}, trying again.")
 
     def _tell(self, words: str) -> None:

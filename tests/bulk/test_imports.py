@@ -9,7 +9,6 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
 from talkjs_async.bulk import import_messages
-from talkjs_async.bulk._record_types.imports import as_moment
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.models.imports import ImportedMessage
 from tests.bulk.transcripts import in_order
@@ -66,14 +65,6 @@ async def test_times_may_be_written_in_several_ways(talkjs: AsyncTalkJS, chat: P
     assert report.ok
     stored = await talkjs.messages.list("c0").collect()
     assert {moment} == {message.created_at for message in stored}
-
-
-@pytest.mark.parametrize(
-    "value", ["yesterday", "2020-01-01", "2020-01-01T00:00:00", True, None, 1e99]
-)
-def test_what_is_no_moment_is_refused(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="sent_at"):
-        as_moment(value)
 
 
 async def test_what_breaks_a_rule_is_reported(talkjs: AsyncTalkJS, chat: Prepare) -> None:

@@ -27,7 +27,7 @@ from talkjs_async.errors import APIError
 
 V = TypeVar("V")
 
-SIDE_BY_SIDE: Final = 500
+_SIDE_BY_SIDE: Final = 500
 """
 Requests of a job that are sent or wait for the budget at a time, at most.
 
@@ -86,8 +86,8 @@ class _Flow(Generic[V]):
         self._sending = 0
         # Requests among them that TalkJS has answered, and the journal has yet to note.
         self._answered = 0
-        self._side_by_side = min(SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
-        self._room = anyio.Event()
+        self._side_by_side = min(_SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
+        self._space = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
         context.tally.per_request = record_type.per_request
@@ -110,19 +110,19 @@ class _Flow(Generic[V]):
 
     async def _end_when_stopped(self, tasks: TaskGroup) -> None:
         await self._context.on_stop.wait()
-        self._room.set()
+        self._space.set()
         await self._context.clock.sleep(_GRACE)
         # Whatever becomes of these requests, the next pass finds out.
         tasks.cancel_scope.cancel()
 
     async def _feed(self) -> None:
         while block := await self._blocks.next():
-            await self._selection.sift(block)
+            await self._selection.select(block)
             self._report()
             self._start_requests()
             while self._window.full and not self._context.stopping:
-                self._room = anyio.Event()
-                await self._room.wait()
+                self._space = anyio.Event()
+                await self._space.wait()
             if self._context.stopping:
                 return
         self._window.exhausted = True
@@ -142,7 +142,7 @@ class _Flow(Generic[V]):
             self._sending += 1
             tasks.start_soon(self._carry, records)
         if not self._window.full or self._context.stopping:
-            self._room.set()
+            self._space.set()
 
     async def _carry(self, records: Sequence[Record[V]]) -> None:
         try:
@@ -164,13 +164,13 @@ class _Flow(Generic[V]):
         if any(record.sent_at is not None for record in records):
             records = await self._without_stored(records)
         if records:
-            apart: Bisection[Record[V]] = Bisection(
+            bisection: Bisection[Record[V]] = Bisection(
                 send=self._send,
                 refuse=self._refuse,
                 is_refusal=self._record_type.is_refusal,
                 named=_named,
             )
-            await apart.store(records)
+            await bisection.store(records)
 
     async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         """Note the records that turn out to be stored; return the others."""

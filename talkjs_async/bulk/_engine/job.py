@@ -22,7 +22,8 @@ from talkjs_async.bulk._engine.eta import seconds_for, time_left
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.journal_file import JobIdentity
-from talkjs_async.bulk._engine.report import BulkReport, Progress
+from talkjs_async.bulk._engine.progress import Progress
+from talkjs_async.bulk._engine.report import BulkReport
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS

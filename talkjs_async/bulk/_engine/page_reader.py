@@ -22,9 +22,9 @@ from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.errors import DecodeError, TalkJSError
 
-ORDINARY: Final = 20
+_ORDINARY: Final = 20
 """Pages that are fetched, or wait for the budget, with a request of their own."""
-BATCHES: Final = 2
+_BATCHES: Final = 2
 """Batches of ten pages that are fetched or wait for theirs."""
 
 AHEAD: Final = 100
@@ -96,9 +96,9 @@ class PageReader:
         self._idle: deque[anyio.Event] = deque()
         self._idle_batches: deque[anyio.Event] = deque()
         self._next_token = anyio.Lock()
-        for _ in range(ORDINARY):
+        for _ in range(_ORDINARY):
             tasks.start_soon(self._fetch_ordinary)
-        for _ in range(BATCHES):
+        for _ in range(_BATCHES):
             tasks.start_soon(self._fetch_batches)
 
     def fetch(self, method: Callable[..., Pages[Any]], *ids: str, **arguments: Any) -> PageFetch:

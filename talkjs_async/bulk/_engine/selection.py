@@ -65,7 +65,7 @@ class Selection(Generic[V]):
         """Let go of a record that is through: from now on the journal knows it."""
         self._pending.pop(name, None)
 
-    async def sift(self, block: Sequence[object]) -> None:
+    async def select(self, block: Sequence[object]) -> None:
         """Put what has to be sent into the window, and note the rest."""
         read = [self._read(thing) for thing in block]
         names = [self._prefix + record.id for record in read if record.id is not None]
@@ -77,10 +77,10 @@ class Selection(Generic[V]):
             row = None if name is None else rows.get(name)
             earlier = None if name is None else taken.get(name) or self._earlier(name, row)
             if name is None or earlier is not None:
-                ending: Ending | None = self._outcast(record, number, earlier)
+                ending: Ending | None = self._without_own_id(record, number, earlier)
             else:
                 taken[name] = number
-                ending = self._judge(name, record, number, row)
+                ending = self._decide(name, record, number, row)
             if ending is not None:
                 endings.append(ending)
         if endings:
@@ -101,7 +101,9 @@ class Selection(Generic[V]):
             return row.number
         return self._pending.get(name)
 
-    def _outcast(self, record: Record[V] | BadRecord, number: int, earlier: int | None) -> Ending:
+    def _without_own_id(
+        self, record: Record[V] | BadRecord, number: int, earlier: int | None
+    ) -> Ending:
         """Note, under a name of its own, a record whose ID is taken or unknown."""
         reason = f"the ID {record.id!r} came before, as record {earlier}."
         if isinstance(record, BadRecord) and earlier is None:
@@ -111,7 +113,7 @@ class Selection(Generic[V]):
             f"{self._prefix}{NAMELESS}{number}", number, RecordState.FAILED, reason=reason
         )
 
-    def _judge(
+    def _decide(
         self, name: str, record: Record[V] | BadRecord, number: int, row: RecordRow | None
     ) -> Ending | None:
         """Decide about a record: send it (None), note something of it, or only count it (None)."""

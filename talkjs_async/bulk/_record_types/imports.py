@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import count
 from typing import Final
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import milliseconds, moment
+from talkjs_async._core.wire import milliseconds
 from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
+from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.bulk._record_types.messages import MessageRecordType
@@ -19,7 +19,6 @@ from talkjs_async.errors import (
     APIError,
     BadRequest,
     ConfigurationError,
-    DecodeError,
     NotFound,
     OutcomeUnknown,
     ServerError,
@@ -116,13 +115,13 @@ class ImportRecordType(RecordType[ImportedMessage]):
         marks = {record.mark for record in records if record.mark is not None}
         # Sender and time -> IDs and texts, of what is there.
         there: dict[bytes, list[tuple[str, str | None]]] = {mark: [] for mark in marks}
-        sight = _Sight(oldest)
+        read_back = _ReadBack(oldest)
         try:
             async for message in context.talkjs.messages.list(conversation_id):
                 mark = _mark(message.sender_id, message.created_at_ms)
                 if mark in there:
                     there[mark].append((message.id, message.text))
-                if sight.ends_with(message):
+                if read_back.ends_with(message):
                     break
         except NotFound:
             return {}
@@ -134,7 +133,7 @@ class ImportRecordType(RecordType[ImportedMessage]):
         return dict(_assigned(records, there))
 
 
-class _Sight:
+class _ReadBack:
     """
     Tells how far back to read.
 
@@ -180,36 +179,3 @@ IMPORT_FIELDS = FieldNames(
 
 def _mark(sender: str | None, sent_at_ms: int) -> bytes:
     return digest_of(f"{sent_at_ms} {sender}".encode())
-
-
-def as_moment(value: object) -> datetime:
-    """
-    Read the time of a message.
-
-    Args:
-        value: An aware datetime, Unix milliseconds, or ISO 8601 text with a time zone.
-
-    Raises:
-        ConfigurationError: It is something else.
-    """
-    if isinstance(value, str):
-        value = _parse(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return moment(int(value))
-        except (DecodeError, ValueError, OverflowError):
-            raise ConfigurationError("sent_at", f"{value!r} is no time in milliseconds.") from None
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise ConfigurationError(
-            "sent_at", "must be a time with a time zone, or Unix milliseconds."
-        )
-    return value
-
-
-def _parse(text: str) -> int | datetime:
-    try:
-        if text.isascii() and text.isdecimal():
-            return int(text)
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError("sent_at", f"{text[:40]!r} is no ISO 8601 time.") from None

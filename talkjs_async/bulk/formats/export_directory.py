@@ -15,6 +15,17 @@ from typing import Final
 from talkjs_async.bulk.formats.json_lines import disk_error
 from talkjs_async.errors import ConfigurationError
 
+__all__ = [
+    "MANIFEST",
+    "JOURNAL",
+    "NAMES",
+    "file_of",
+    "prepare",
+    "conclude",
+    "write_manifest",
+    "read_manifest",
+]
+
 MANIFEST: Final = "export.json"
 """Written last: a directory that has it holds a complete export."""
 JOURNAL: Final = "export.journal"

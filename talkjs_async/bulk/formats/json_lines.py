@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, Final
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
+__all__ = ["LinesFile", "disk_error", "read_lines", "read_lines_backwards"]
+
 _BLOCK: Final = 1 << 16
 """Bytes that are read at a time."""
 

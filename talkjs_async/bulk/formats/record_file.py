@@ -19,6 +19,8 @@ from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk.formats._csv_dialect import FileRow, columns_of, delimiter_of, row_of
 from talkjs_async.errors import ConfigurationError
 
+__all__ = ["RecordFile", "RecordFormat"]
+
 RecordFormat: TypeAlias = Literal["csv", "jsonl"]
 
 _FORMATS: Final[dict[str, RecordFormat]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}

@@ -20,6 +20,8 @@ from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._json_arrays import items_of
 from talkjs_async.errors import ConfigurationError
 
+__all__ = ["is_text", "read_rows", "sort_export"]
+
 _TABLES: Final = """
 CREATE TABLE user (id TEXT PRIMARY KEY, rank INTEGER, item TEXT);
 CREATE TABLE channel (id TEXT PRIMARY KEY, item TEXT);

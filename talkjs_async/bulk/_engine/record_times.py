@@ -1,0 +1,41 @@
+"""Times as a source gives them: aware datetimes, Unix milliseconds, ISO 8601."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from talkjs_async._core.wire import moment
+from talkjs_async.errors import ConfigurationError, DecodeError
+
+
+def as_moment(value: object) -> datetime:
+    """
+    Read the time of a message.
+
+    Args:
+        value: An aware datetime, Unix milliseconds, or ISO 8601 text with a time zone.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if isinstance(value, str):
+        value = _parse(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return moment(int(value))
+        except (DecodeError, ValueError, OverflowError):
+            raise ConfigurationError("sent_at", f"{value!r} is no time in milliseconds.") from None
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise ConfigurationError(
+            "sent_at", "must be a time with a time zone, or Unix milliseconds."
+        )
+    return value
+
+
+def _parse(text: str) -> int | datetime:
+    try:
+        if text.isascii() and text.isdecimal():
+            return int(text)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError("sent_at", f"{text[:40]!r} is no ISO 8601 time.") from None
