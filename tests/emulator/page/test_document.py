@@ -11,10 +11,8 @@ from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.admission import admit
-from talkjs_async.emulator.page._conversation import short_time
 from talkjs_async.emulator.page._demo import fill_with_demo
 from talkjs_async.emulator.page._document import document
-from talkjs_async.emulator.page._html import Html, fill, join
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;{braces}"
 
@@ -143,17 +141,3 @@ def test_no_text_whatsoever_changes_the_page_s_structure(text: str) -> None:
 
     assert plain.tags == hostile.tags
     assert plain.attributes == hostile.attributes
-
-
-def test_fill_escapes_everything_but_html() -> None:
-    filled = fill("<a href='{url}'>{inside}</a>{{}}", url=HOSTILE, inside=Html("<b>"))
-
-    assert "<script>" not in filled
-    assert filled.endswith("><b></a>{}")
-    assert join([filled, filled]) == filled + filled
-    assert fill("{number:.1f} {number:>5}", number=2) == "2.0     2"
-
-
-def test_a_time_beyond_all_calendars_is_shown_as_such() -> None:
-    assert short_time(0, date=True) == "1970-01-01 00:00:00"
-    assert short_time(10**18) == "long ago or far away"

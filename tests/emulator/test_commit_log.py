@@ -1,0 +1,27 @@
+"""The commit log says what was done."""
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from talkjs_async.emulator import Emulator
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
+
+
+Send = Callable[..., Awaitable[httpx.Response]]
+
+
+def message(key: str) -> list[dict[str, str]]:
+    return [{"type": "UserMessage", "sender": "alice", "text": "hi", "idempotencyKey": key}]
+
+
+async def test_a_commit_tells_what_was_done(emulator: Emulator, send: Send) -> None:
+    answer = await send("POST", "/conversations/chat/messages", message("k"))
+
+    (commit,) = emulator.commits.of("message.sent")
+    assert commit.message_id == answer.json()[0]["id"]
+    assert (commit.conversation_id, commit.user_id) == ("chat", "alice")
+    assert (commit.text, commit.idempotency_key) == ("hi", "k")
+    assert commit.number == len(emulator.commits) == emulator.commits.total
