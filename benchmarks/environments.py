@@ -17,7 +17,7 @@ from benchmarks.measure import ROOT, versions
 
 REQUIREMENTS: dict[str, list[str]] = {
     "base": [str(ROOT)],
-    "extras": [str(ROOT), "httpx2", "httpx-aiohttp", "orjson", "pydantic", "cattrs"],
+    "extras": [str(ROOT), "httpx2", "aiohttp", "orjson", "pydantic", "cattrs"],
     "httpx": ["httpx"],
     "openai": ["openai"],
     "stripe": ["stripe", "httpx"],

@@ -30,7 +30,7 @@ Result = dict[str, Any]
 
 _SHOWN = {
     *("talkjs-async", "anyio", "attrs", "httpx", "httpcore", "pyjwt", "tenacity", "orjson", "trio"),
-    *("httpx2", "httpcore2", "aiohttp", "httpx-aiohttp", "pydantic", "cattrs", "openai", "stripe"),
+    *("httpx2", "httpcore2", "aiohttp", "pydantic", "cattrs", "openai", "stripe"),
     *("getstream", "stream-chat", "slack_sdk", "slack-sdk", "githubkit"),
 }
 

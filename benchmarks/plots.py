@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import Result
-from benchmarks.rivals.clients import BASELINE, OURS, OURS_AIOHTTP, OURS_HTTPX2
+from benchmarks.rivals.clients import BASELINE, OURS, OURS_HTTPX2
 
 INK, QUIET, ACCENT = "#24292f", "#9aa4af", "#c2410c"
-OUR_LINES = {OURS: "-", OURS_HTTPX2: "--", OURS_AIOHTTP: ":"}
+OUR_LINES = {OURS: "-", OURS_HTTPX2: "--"}
 SETTINGS = {
     "svg.hashsalt": "talkjs-async",
     "svg.fonttype": "none",

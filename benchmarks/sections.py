@@ -22,7 +22,6 @@ from benchmarks.rivals.clients import (
     BASELINE,
     CONTENDERS,
     OURS,
-    OURS_AIOHTTP,
     OURS_HTTPX2,
     OURS_MESSAGES,
 )
@@ -108,16 +107,14 @@ class Bench:
         """600 calls that start together on a client that is not connected yet."""
         names = [OURS]
         if self.size.rivals:
-            names = self._available(OURS, OURS_AIOHTTP, BASELINE, "raw aiohttp")
+            names = self._available(OURS, OURS_HTTPX2, BASELINE, "raw aiohttp")
         with serving() as url:
             runs = self._run("burst", names, "workers.calls", url, "600", "600", "cold")
         failed = max(line["failed"] for line in runs.lines if "talkjs" in line["contender"])
         rows = [Row("cold burst of 600: calls that failed", 0, failed, unit="calls")]
         if BASELINE in names:
-            for name, promise in ((OURS, 0.40), (OURS_AIOHTTP, 0.15)):
-                ratio = runs.ratio(name, BASELINE, "wall_s")
-                what = f"cold burst of 600: wall time, {name} vs raw httpx"
-                rows.append(Row(what, promise, ratio))
+            ratio = runs.ratio(OURS, BASELINE, "wall_s")
+            rows.append(Row("cold burst of 600: wall time, vs raw httpx", 0.40, ratio))
         return rows
 
     def overhead(self) -> list[Row]:
@@ -187,7 +184,7 @@ class Bench:
             return []
         names = [OURS, BASELINE]
         if self.size.rivals:
-            ours = (OURS, OURS_MESSAGES, OURS_HTTPX2, OURS_AIOHTTP)
+            ours = (OURS, OURS_MESSAGES, OURS_HTTPX2)
             names = self._available(*ours, *RAW, "openai")
         with TemporaryDirectory() as folder:
             certificate, trust = issue(Path(folder))
@@ -236,7 +233,7 @@ class Bench:
     def _names(self, *others: str, rivals: bool = True) -> list[str]:
         if not self.size.rivals:
             return [OURS, BASELINE]
-        names = [OURS, OURS_HTTPX2, OURS_AIOHTTP, *others]
+        names = [OURS, OURS_HTTPX2, *others]
         return self._available(*names, *(RIVALS if rivals else ()))
 
     def _available(self, *names: str) -> list[str]:

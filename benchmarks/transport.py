@@ -29,8 +29,7 @@ from benchmarks.rivals.clients import BASELINE, CONTENDERS, Call, token
 from benchmarks.server import serving
 from benchmarks.workers.calls import Open, measure
 
-LIBRARIES = {"httpx": "httpx", "httpx2": "httpx2", "aiohttp": "httpx_aiohttp"}
-"""Engine to the module that it needs."""
+LIBRARIES = ("httpx", "httpx2")
 
 
 async def slots(stack: AsyncExitStack, url: str, engine: str, size: int) -> Call:
@@ -72,7 +71,7 @@ def opener(name: str) -> Open:
 
 def contenders(sizes: Sequence[int]) -> list[str]:
     """Everybody whose library is installed."""
-    present = [engine for engine, module in LIBRARIES.items() if find_spec(module)]
+    present = [engine for engine in LIBRARIES if find_spec(engine)]
     ours = [f"slots {engine} {size}" for size in sizes for engine in present]
     return [f"raw {engine}" for engine in present] + ours
 

@@ -74,7 +74,7 @@ class AsyncTalkJS:
         app_id: From the TalkJS dashboard. None: the environment variable TALKJS_APP_ID.
         secret_key: From the TalkJS dashboard. None: the environment variable TALKJS_SECRET_KEY.
             Not needed when *auth* is given.
-        engine: HTTP library: "httpx", "httpx2" (extra `[httpx2]`) or "aiohttp" (extra `[aiohttp]`).
+        engine: HTTP library: "httpx" or "httpx2" (extra `[httpx2]`).
         base_url: None: the environment variable TALKJS_BASE_URL, else https://api.talkjs.com.
         auth: How to sign requests. None: `AppTokenAuth`, a fresh token per attempt.
         api_version: Sent as `TalkJS-REST-Version`, for example "2024-01-01". None: the app's

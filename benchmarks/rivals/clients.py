@@ -57,11 +57,6 @@ async def talkjs_httpx2(stack: AsyncExitStack, url: str, wire: Wire | None) -> C
     return await talkjs(stack, url, wire, "httpx2")
 
 
-async def talkjs_aiohttp(stack: AsyncExitStack, url: str, wire: Wire | None) -> Call:
-    """The same through the extra `[aiohttp]`."""
-    return await talkjs(stack, url, wire, "aiohttp")
-
-
 def token() -> str:
     """What every hand-written client for TalkJS does before a request."""
     import jwt
@@ -202,14 +197,12 @@ class Contender(NamedTuple):
 OURS = "talkjs-async"
 OURS_MESSAGES = "talkjs-async, messages"
 OURS_HTTPX2 = "talkjs-async [httpx2]"
-OURS_AIOHTTP = "talkjs-async [aiohttp]"
 BASELINE = "raw httpx"
 
 CONTENDERS = {
     OURS: Contender("base", talkjs, in_process=True),
     OURS_MESSAGES: Contender("base", talkjs_messages, in_process=True),
     OURS_HTTPX2: Contender("extras", talkjs_httpx2, in_process=True),
-    OURS_AIOHTTP: Contender("extras", talkjs_aiohttp, in_process=False),
     BASELINE: Contender("base", raw_httpx, in_process=True),
     "raw httpx2": Contender("extras", raw_httpx2, in_process=True),
     "raw aiohttp": Contender("extras", raw_aiohttp, in_process=False),

@@ -23,7 +23,6 @@ from benchmarks.rivals.clients import (
     BASELINE,
     CONTENDERS,
     OURS,
-    OURS_AIOHTTP,
     OURS_HTTPX2,
     OURS_MESSAGES,
 )
@@ -37,7 +36,6 @@ STATEMENTS = {
     OURS: _OURS,
     OURS_MESSAGES: _OURS,
     OURS_HTTPX2: _OURS,
-    OURS_AIOHTTP: _OURS,
     BASELINE: "import httpx, jwt",
     "raw httpx2": "import httpx2, jwt",
     "raw aiohttp": "import aiohttp, jwt",

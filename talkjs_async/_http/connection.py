@@ -47,8 +47,6 @@ async def open_client(engine: Engine, *, tls: bool, keepalive: float) -> httpx.A
         # A cancelled call leaves at once; the thread finishes the work for the next one.
         await anyio.to_thread.run_sync(engine.load, abandon_on_cancel=True)
     proxies = _environment_names_proxies()
-    if engine.name == "aiohttp":
-        return _over_aiohttp(engine, context, keepalive, proxies=proxies)
     if proxies:
         return _through_proxies(engine, context, keepalive)
     transport: Any = OneConnection(engine, context, keepalive)
@@ -183,23 +181,6 @@ def _through_proxies(
         )
     except (ValueError, ImportError, engine.module.InvalidURL) as error:
         raise ConfigurationError("HTTPS_PROXY", f"the proxy cannot be used: {error}") from error
-
-
-def _over_aiohttp(
-    engine: Engine, context: ssl.SSLContext | None, keepalive: float, *, proxies: bool
-) -> httpx.AsyncClient:
-    from aiohttp import ClientSession, DummyCookieJar, TCPConnector  # noqa: PLC0415 - an extra
-    from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - an extra
-
-    def session() -> ClientSession:
-        connector = TCPConnector(limit=1, keepalive_timeout=keepalive, ssl=context or True)
-        # With trust_env, aiohttp reads the environment and ~/.netrc again for every request.
-        return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), trust_env=proxies)
-
-    if _on_trio():
-        raise ConfigurationError("engine", "'aiohttp' needs asyncio: use 'httpx' or 'httpx2' here")
-    transport = AiohttpTransport(verify=context or _trusting_nobody(), client=session)
-    return engine.AsyncClient(transport=transport, trust_env=False)
 
 
 def _trusting_nobody() -> ssl.SSLContext:

@@ -1,13 +1,12 @@
 """
 The HTTP library under the client: which one, loaded when first needed, and what its errors mean.
 
-Knows httpx, httpx2 and httpx-aiohttp by name only: nothing is imported before a call needs it, and
+Knows httpx and httpx2 by name only: nothing is imported before a call needs it, and
 never a library that the user did not choose. Called by the slots and by the pipeline.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from importlib import import_module
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
 Outcome = Literal["never_left", "unknown"]
 """What a failed exchange did at the server: certainly nothing, or nobody knows."""
 
-_LIBRARY: Final = {"httpx": "httpx", "httpx2": "httpx2", "aiohttp": "httpx"}
 _CORE: Final = {"httpx": "httpcore", "httpx2": "httpcore2"}
-_ADAPTER: Final = {"aiohttp": "httpx_aiohttp"}
+"""Library to the one below it."""
 
 _NEVER_LEFT: Final = (
     "ConnectError",
@@ -47,25 +45,13 @@ can also come in the middle of an exchange), and a kept-alive connection that th
 before its answer (the request may have been read before the drop).
 """
 
-_AIOHTTP_NEVER_LEFT: Final = (
-    "ClientConnectorError",
-    "ConnectionTimeoutError",
-    "ClientHttpProxyError",
-)
-"""
-What must be behind a "never left" of httpx-aiohttp for it to be true.
-
-Its table turns *every* connection error of aiohttp without a closer match into a ConnectTimeout, a
-server that hung up after it had read the request included (seen in the code of version 0.2.0).
-"""
-
 
 class Engine:
     """
     One HTTP library, by its name in the constructor of the client.
 
     Attributes:
-        name: "httpx", "httpx2" or "aiohttp" (httpx over aiohttp's connections).
+        name: "httpx" or "httpx2".
         module, core: The modules httpx and httpcore, or httpx2 and httpcore2.
         Request, URL, Timeout, Response, AsyncClient: Its classes, typed as httpx's: httpx2 has the
             same ones.
@@ -85,10 +71,9 @@ class Engine:
     AsyncClient: type[httpx.AsyncClient]
 
     def __init__(self, name: str) -> None:
-        if name not in _LIBRARY:
-            known = ", ".join(repr(each) for each in _LIBRARY)
-            raise ConfigurationError("engine", f"must be one of {known}, not {name!r}")
-        if any(find_spec(each) is None for each in (_LIBRARY[name], _ADAPTER.get(name, "anyio"))):
+        if name not in _CORE:
+            raise ConfigurationError("engine", f"must be 'httpx' or 'httpx2', not {name!r}")
+        if find_spec(name) is None:
             raise ConfigurationError(
                 "engine", f"{name!r} is not installed: pip install 'talkjs-async[{name}]'"
             )
@@ -107,10 +92,8 @@ class Engine:
         """
         if self.loaded:
             return
-        library: Any = import_module(_LIBRARY[self.name])
-        core: Any = import_module(_CORE[library.__name__])
-        if self.name in _ADAPTER:
-            import_module(_ADAPTER[self.name])
+        library: Any = import_module(self.name)
+        core: Any = import_module(_CORE[self.name])
         # What signs comes next. Loaded here, it is a thread that waits and not the event loop.
         import_module("jwt.algorithms")
         self.module = library
@@ -128,14 +111,7 @@ class Engine:
 
     def outcome(self, error: Exception) -> Outcome:
         """Say whether the request that ended with *error*, one of `exceptions`, ever left."""
-        if not isinstance(error, self._never_left):
-            return "unknown"
-        cause = type(error.__cause__)
-        if cause.__module__.partition(".")[0] == "aiohttp" and not any(
-            each.__name__ in _AIOHTTP_NEVER_LEFT for each in cause.__mro__
-        ):
-            return "unknown"
-        return "never_left"
+        return "never_left" if isinstance(error, self._never_left) else "unknown"
 
     def translate(
         self, error: Exception, *, method: str, path: str, attempts: int = 1
@@ -173,7 +149,7 @@ class Engine:
         Raises:
             ConfigurationError: The trust store cannot be read.
         """
-        known = TLS_CONTEXTS.get(_LIBRARY[self.name])
+        known = TLS_CONTEXTS.get(self.name)
         if known is not None and self.loaded:
             return known
         # A cancelled call leaves at once; the thread finishes the work for the next one.
@@ -182,7 +158,7 @@ class Engine:
     def _make_tls_context(self) -> ssl.SSLContext:
         with _tls_lock:
             self.load()
-            name = self.module.__name__
+            name = self.name
             if name not in TLS_CONTEXTS:
                 try:
                     TLS_CONTEXTS[name] = self.module.create_ssl_context()
@@ -212,16 +188,9 @@ def _exceptions(library: Any, core: Any) -> Iterator[type[Exception]]:
     yield anyio.EndOfStream
     yield anyio.BrokenResourceError
     yield anyio.ClosedResourceError
-    # A reason phrase in no known encoding, in httpx-aiohttp 0.2.0.
-    yield UnicodeError
     # An injected client whose idle connections belong to an event loop that is gone. It happens
     # before anything is sent, but a RuntimeError does not say so.
     yield RuntimeError
-    # httpx-aiohttp translates only a part of aiohttp's errors. Its user, a client that was injected
-    # or the engine itself, has imported aiohttp by now.
-    aiohttp = sys.modules.get("aiohttp")
-    if aiohttp is not None:
-        yield aiohttp.ClientError
 
 
 def engine_of(given: object, *, argument: str, base: str) -> Engine:

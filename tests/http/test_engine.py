@@ -240,7 +240,7 @@ class TestWire:
 
 class TestChoice:
     def test_an_unknown_engine_is_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="engine: must be one of 'httpx', 'httpx2'"):
+        with pytest.raises(ConfigurationError, match="engine: must be 'httpx' or 'httpx2'"):
             Engine("urllib")
 
     def test_a_missing_engine_is_refused_with_the_way_to_install_it(
