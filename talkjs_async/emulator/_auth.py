@@ -1,5 +1,5 @@
 """
-Who is asking: bearer tokens, really verified.
+Authorization: bearer tokens, really verified.
 
 Written by hand after RFC 7515 and RFC 7519, on purpose without the library that signs on the
 other side, so that a mistake in one of them shows.

@@ -41,7 +41,7 @@ class WrongContent(Exception):
 
 
 def read_content(app: StoredApp, item: Mapping[str, Any]) -> Content:
-    """Return what is in a message that somebody sends, or raise `WrongContent`."""
+    """Return what is in a message that is to be sent, or raise `WrongContent`."""
     given = [name for name in ("text", "attachmentToken", "location", "content") if name in item]
     if len(given) != 1:
         raise WrongContent("text", "or attachmentToken, location or content is required, only one")

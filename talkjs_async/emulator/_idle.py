@@ -17,7 +17,7 @@ import anyio.to_thread
 _THREAD_POLL = 0.001
 _THREAD_GRACE_PERIOD = 1.0
 
-# Moves time on. False: there is nothing to wake anybody for, so do not ask again.
+# Moves time on. False: there is no sleeper to wake, so do not ask again.
 Jump = Callable[[], bool]
 
 
@@ -42,7 +42,7 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """The watchers of all event loops in which somebody sleeps."""
+    """The watchers of all event loops that have sleepers."""
 
     def __init__(self, jump: Jump) -> None:
         self._jump = jump

@@ -83,7 +83,7 @@ class _AsgiCall:
 
     async def _receive(self) -> AsgiMessage:
         if not self._messages:
-            # Nobody hangs up on it.
+            # The connection stays open until the application ends.
             await anyio.sleep_forever()
         return self._messages.pop()
 

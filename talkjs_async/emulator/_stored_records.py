@@ -64,7 +64,7 @@ class StoredMessage:
     referenced_message_id: str | None = None
     custom: dict[str, str] | None = None
     read_by: tuple[str, ...] = ()
-    """Who had read it when it was imported. Everybody else: see `Participant.read_until`."""
+    """Users who had read it when it was imported. All others: `StoredParticipant.read_until`."""
     reactions: dict[str, dict[str, int]] | None = None
     """Emoji -> user ID -> when, in milliseconds. In order of first use."""
 
@@ -89,11 +89,11 @@ class StoredConversation:
     message_by_id: dict[str, StoredMessage] = attrs.field(factory=dict)
 
     def place_of(self, user_id: str) -> StoredParticipant:
-        """Return the place of somebody who is, or was, a participant."""
+        """Return the place of a user who is, or was, a participant."""
         return self.participants.get(user_id) or self.left[user_id]
 
     def is_unread_by(self, user_id: str, participant: StoredParticipant) -> bool:
-        """Tell whether there is a message of somebody else that this participant has not seen."""
+        """Tell whether there is a message of another user that this participant has not seen."""
         return any(
             message.sender_id != user_id
             for message in self.messages.newer_than(participant.read_until)

@@ -1,5 +1,5 @@
 """
-Who gets in: the part of the server in front of the work.
+Admission: whether a request gets in, decided in front of the work.
 
 In this order: faults that happen before the server sees a request, the rate limit, the token, all
 other faults. So a request with a bad token is charged (inferred; the harder one for callers).

@@ -70,7 +70,7 @@ class RealClock:
 
 class VirtualClock:
     """
-    A clock that stands still while anybody works and jumps when everybody waits.
+    A clock that stands still while any task works and jumps when all of them wait.
 
     When no task of the event loop can run, time jumps to the next timer (the earliest `sleep` to
     end). Sleepers of the same moment wake together, in the order of the event loop: on asyncio as
@@ -131,15 +131,15 @@ class VirtualClock:
             self._watchers.release(watcher)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on by *seconds* at once and wake everybody whose time has come."""
+        """Move the clock on by *seconds* at once and wake the sleepers that are due."""
         with self._lock:
             self._move_to(self._now + _checked_advance(seconds))
 
     def jump(self) -> bool:
         """
-        Move to the next timer, as happens by itself when everybody waits.
+        Move to the next timer, as happens by itself when every task waits.
 
-        Returns False when nobody sleeps, or nobody who ever wakes.
+        Returns False when there is no sleeper, or none that ever wakes.
         """
         with self._lock:
             while self._timers and self._timers[0][2].cancelled:

@@ -65,7 +65,7 @@ class Server:
             self._thread.join(_TIMEOUT)
 
     def run(self, *, on_ready: Callable[[], object] | None = None) -> None:
-        """Serve in this thread until somebody calls `stop`; call *on_ready* when it answers."""
+        """Serve in this thread until `stop` is called; call *on_ready* when it answers."""
         self._server.on_ready = on_ready
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))

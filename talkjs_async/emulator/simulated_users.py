@@ -1,5 +1,5 @@
 """
-What people do in front of a chat, for which the REST API has no call: be online, type, read.
+What users do in front of a chat, for which the REST API has no call: be online, type, read.
 
 Written messages go the same way as those of the API, only that they come from the web.
 """

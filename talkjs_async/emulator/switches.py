@@ -1,8 +1,8 @@
 """
 A named switch for everything that TalkJS's documentation leaves open.
 
-Nobody outside TalkJS can know which answer is right, so a program that is to be trusted has to
-work under each of them. `Switches.choices()` lists them all, for a test that goes through them.
+Outside of TalkJS it cannot be known which answer is right, so a program that is to be trusted has
+to work under each of them. `Switches.choices()` lists them all, for a test that goes through them.
 Behaviour of the rate limits that is not documented is set in `Limits`.
 """
 

@@ -171,7 +171,7 @@ class WebhookSender:
         return tuple(entry.event for entry in self._pending)
 
     def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
-        """Note that something happened. *data* is only called if anybody wants to know."""
+        """Note that something happened. *data* is only called if a receiver wants it."""
         receivers = [
             receiver
             for receiver in self._receivers

@@ -58,7 +58,7 @@ async def test_a_cancelled_sleeper_leaves_no_timer_behind() -> None:
     assert clock.monotonic() == 2
 
 
-async def test_nobody_jumps_to_a_timer_that_was_cancelled() -> None:
+async def test_the_clock_jumps_to_no_timer_that_was_cancelled() -> None:
     clock = VirtualClock()
     for _ in range(2):
         with anyio.CancelScope() as scope:
@@ -75,7 +75,7 @@ async def test_nobody_jumps_to_a_timer_that_was_cancelled() -> None:
     assert repr(clock) == "<VirtualClock at 1767225620.000, 0 timers>"
 
 
-async def test_who_is_cancelled_at_the_very_moment_of_waking_was_awake() -> None:
+async def test_a_sleeper_cancelled_at_the_very_moment_of_waking_was_awake() -> None:
     clock = VirtualClock()
 
     async with anyio.create_task_group() as tasks:
@@ -160,7 +160,7 @@ async def test_sleeping_for_no_number_is_refused() -> None:
         await VirtualClock().sleep(math.nan)
 
 
-async def test_advancing_wakes_everybody_who_is_due() -> None:
+async def test_advancing_wakes_every_sleeper_that_is_due() -> None:
     clock = VirtualClock()
     woken: list[float] = []
 
@@ -252,7 +252,9 @@ async def test_two_thousand_throttled_callers_take_their_exact_time() -> None:
 @given(naps=st.lists(st.lists(st.floats(0.001, 1_000), max_size=4), max_size=6))
 @settings(max_examples=30, deadline=None)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_everybody_wakes_exactly_when_they_asked_to(backend: str, naps: list[list[float]]) -> None:
+def test_every_sleeper_wakes_exactly_when_it_asked_to(
+    backend: str, naps: list[list[float]]
+) -> None:
     clock = VirtualClock()
 
     async def sleeper(own: list[float]) -> None:

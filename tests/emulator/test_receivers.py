@@ -132,7 +132,7 @@ async def test_a_url_gets_a_real_request(emulator: Emulator, send: Send) -> None
     )
 
 
-async def test_a_url_where_nobody_is_gets_its_retry_and_no_more(
+async def test_a_url_without_a_listener_gets_its_retry_and_no_more(
     emulator: Emulator, send: Send
 ) -> None:
     with socket.socket() as bound:

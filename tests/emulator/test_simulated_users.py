@@ -11,7 +11,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
 
 
-async def test_what_somebody_says_is_a_message_from_the_web(emulator: Emulator, send: Send) -> None:
+async def test_what_a_simulated_user_says_is_a_message_from_the_web(
+    emulator: Emulator, send: Send
+) -> None:
     message_id = emulator.simulate_user("alice").say("chat", "hi")
 
     message = (await send("GET", f"/conversations/chat/messages/{message_id}")).json()
@@ -38,7 +40,7 @@ async def test_typing_lasts_ten_seconds_or_until_the_message(
     assert len((await send("GET", "/users/alice/sessions")).json()) == 1
 
 
-async def test_who_is_offline_is_nowhere(emulator: Emulator, send: Send) -> None:
+async def test_a_user_who_is_offline_is_nowhere(emulator: Emulator, send: Send) -> None:
     alice = emulator.simulate_user("alice")
     alice.come_online()
     alice.go_offline()
@@ -56,7 +58,7 @@ async def test_reading_is_seen_by_the_others(emulator: Emulator, send: Send) -> 
     assert message["readBy"] == ["bob"]
 
 
-async def test_nobody_can_do_what_cannot_be(emulator: Emulator) -> None:
+async def test_no_user_can_do_what_cannot_be(emulator: Emulator) -> None:
     nobody = emulator.simulate_user("nobody")
 
     with pytest.raises(Problem, match="USER_NOT_FOUND"):

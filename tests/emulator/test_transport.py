@@ -153,7 +153,7 @@ async def test_an_answer_later_than_the_read_timeout_is_not_seen(
     assert emulator.clock.monotonic() == pytest.approx(1)
 
 
-async def test_who_is_cancelled_has_to_live_with_not_knowing(emulator: Emulator) -> None:
+async def test_a_cancelled_caller_has_to_live_with_not_knowing(emulator: Emulator) -> None:
     async with client(httpx, emulator) as http:
         with anyio.CancelScope() as scope:
             scope.cancel()

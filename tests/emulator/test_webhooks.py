@@ -169,7 +169,7 @@ async def test_what_waits_can_be_tampered_with(emulator: Emulator, send: Send, w
     )
 
 
-async def test_an_event_nobody_wants_is_not_even_made(emulator: Emulator, send: Send) -> None:
+async def test_an_event_without_a_receiver_is_not_even_made(emulator: Emulator, send: Send) -> None:
     def explode() -> dict[str, Any]:
         raise AssertionError
 

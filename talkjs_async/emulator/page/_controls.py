@@ -10,7 +10,7 @@ An action is an object with the key `do`:
 | `fault` | `id`, optionally `on`, `p`, `first`, `nth`, `seconds` | plan a fault |
 | `clear_faults` | | forget all plans |
 | `advance` | `seconds` | move the clock on |
-| `demo` | | two people, a conversation and some messages |
+| `demo` | | two users, a conversation and some messages |
 | `reset` | | forget everything |
 """
 

@@ -130,7 +130,7 @@ def _node(node: markup.Node) -> Html:
     if children is None:
         return fill("<code>{text}</code>", text=node.get("text", ""))
     inside = join(_node(child) for child in children)
-    # Links and buttons of strangers are shown, not made to work.
+    # Links and buttons come with the message, from any sender: shown, not made to work.
     tag = Html(_STYLES.get(node["type"], "u"))
     return fill("<{tag}>{inside}</{tag}>", tag=tag, inside=inside)
 

@@ -1,4 +1,4 @@
-"""A conversation to look at, for somebody who has just started the emulator."""
+"""A conversation to look at in an emulator that has just been started."""
 
 import json
 

@@ -1,7 +1,7 @@
 """
 HTML that cannot be broken by what it shows.
 
-Everything on the page comes from somebody else and counts as hostile. `fill` escapes every value
+Everything on the page comes out of requests and counts as hostile. `fill` escapes every value
 it puts into a template, unless the value is `Html` already, which only `fill` and `join` make.
 """
 

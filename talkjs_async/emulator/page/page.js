@@ -16,7 +16,7 @@ async function refresh() {
     if (!successor || part.innerHTML === successor.innerHTML) continue;
     if (part.id === "composer" && sameWriters(part, successor)) continue; // Keep what was typed.
     const open = [...part.querySelectorAll("details[open]")].length;
-    if (open && part.id === "webhooks") continue; // Somebody is reading.
+    if (open && part.id === "webhooks") continue; // Its delivery is being read.
     part.replaceChildren(...document.adoptNode(successor).childNodes);
   }
   follow();

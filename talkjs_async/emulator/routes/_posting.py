@@ -1,7 +1,7 @@
 """
 How a message comes into being: the rules for what may be sent, idempotency, and who is told.
 
-Used by the REST API's own sending and by people in front of a chat.
+Used by the REST API's own sending and by simulated users.
 """
 
 from collections.abc import Mapping

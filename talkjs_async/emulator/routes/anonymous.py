@@ -27,7 +27,7 @@ _CREATE_EVERY = 30.0
     open=True,
 )
 def create(context: RouteContext) -> Any:
-    """Make an app that belongs to nobody yet."""
+    """Make an app that has no owner yet."""
     world = context.world
     now = world.clock.monotonic()
     before = world.anonymous_created_at.get(context.request.client)
@@ -54,7 +54,7 @@ def create(context: RouteContext) -> Any:
     open=True,
 )
 def get(context: RouteContext, access_token: str) -> Any:
-    """Return the app's secret key, until somebody has claimed the app."""
+    """Return the app's secret key, until the app is claimed."""
     app = context.world.anonymous_accounts.get(access_token)
     if app is None:
         raise not_found("account", "anonymous")

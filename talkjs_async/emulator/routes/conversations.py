@@ -54,7 +54,7 @@ def upsert(context: RouteContext, conversation_id: str) -> Any:
     """
     Create or change a conversation.
 
-    Participants are added, nobody is removed by being left out. Other fields are replaced if
+    Participants are added; those left out are not removed. Other fields are replaced if
     given; custom data is merged (inferred).
     """
     body = read(context.json(), _FIELDS, context.switches)

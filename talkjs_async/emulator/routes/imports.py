@@ -52,7 +52,7 @@ def messages(context: RouteContext, conversation_id: str) -> Any:
     """
     Import up to 10 messages with their original times.
 
-    Duplicates are kept, nobody is notified, and no webhook tells of it (inferred).
+    Duplicates are kept, no user is notified, and no webhook tells of it (inferred).
     """
     items = context.json()
     lenient = context.switches.import_rules == "lenient"

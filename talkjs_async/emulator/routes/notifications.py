@@ -38,7 +38,7 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     """
     Notify participants of messages that they have not answered.
 
-    Without recipients: everybody who has any. Not idempotent: each call notifies again. That the
+    Without recipients: all who have any. Not idempotent: each call notifies again. That the
     answer is empty is inferred.
     """
     body = read(context.json(), _FIELDS, context.switches, required=("channels",))
@@ -51,9 +51,9 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     recipients = body.get("recipients")
     if recipients is None:
         recipients = list(unanswered)
-    strangers = [one for one in recipients if one not in conversation.participants]
-    if strangers:
-        raise bad_request([f"recipients: {strangers[0]!r} is not a participant."])
+    outsiders = [one for one in recipients if one not in conversation.participants]
+    if outsiders:
+        raise bad_request([f"recipients: {outsiders[0]!r} is not a participant."])
     for user_id in recipients:
         messages = unanswered.get(user_id, [])
         channels = body["channels"]

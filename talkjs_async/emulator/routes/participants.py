@@ -44,7 +44,7 @@ def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
 
 @routes.add("participants.patch", "PATCH", _PATH, mark="documented", source="Participation")
 def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
-    """Change what is given. That it fails for somebody who is not a participant is inferred."""
+    """Change what is given. That it fails for a user who is not a participant is inferred."""
     body = read(context.json(), _CHANGE_FIELDS, context.switches)
     participant = context.conversation(conversation_id).participants.get(user_id)
     if participant is None:

@@ -70,7 +70,7 @@ def test_the_page_follows_what_happens(browser: Browser, looked: Looked) -> None
     until(lambda: "Alice typing" in page("document.getElementById('thread').textContent"))
 
 
-def test_somebody_can_be_acted_as(browser: Browser, looked: Looked) -> None:
+def test_a_user_can_be_simulated(browser: Browser, looked: Looked) -> None:
     emulator, url = looked
     page = browser(url)
     until(lambda: page("document.getElementById('live')?.textContent") == "live")

@@ -52,7 +52,7 @@ async def test_this_machine_may_look(http: httpx.AsyncClient, host: str) -> None
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.0.2", ""]
 )
-async def test_nobody_else_may(http: httpx.AsyncClient, host: str) -> None:
+async def test_no_other_machine_may(http: httpx.AsyncClient, host: str) -> None:
     assert (await http.get("/_emulator/", headers={"host": host})).status_code == 403
     assert (
         await http.post("/_emulator/do", json={"do": "reset"}, headers={"host": host, **ACTION})

@@ -52,7 +52,7 @@ async def test_what_is_put_can_be_got(send: Send) -> None:
 
 
 @pytest.mark.usefixtures("chat")
-async def test_only_what_is_given_changes_and_nobody_is_put_out(send: Send) -> None:
+async def test_only_what_is_given_changes_and_no_participant_is_removed(send: Send) -> None:
     await send("PUT", "/users/carol", {"name": "Carol"})
     await send("PUT", "/conversations/hats", FULL)
     await send("PATCH", "/conversations/hats/participants/bob", {"access": "Read"})

@@ -52,7 +52,7 @@ async def test_duplicates_are_kept(emulator: Emulator, send: Send) -> None:
     assert len(emulator.commits.of("message.imported")) == 2
 
 
-async def test_nobody_is_told(emulator: Emulator, send: Send) -> None:
+async def test_no_user_and_no_webhook_is_told(emulator: Emulator, send: Send) -> None:
     emulator.webhooks.to("http://nowhere")
 
     await send("POST", PATH, [old()])

@@ -22,7 +22,7 @@ def notified(emulator: Emulator) -> list[str | None]:
     return [commit.user_id for commit in emulator.commits.of("notification.triggered")]
 
 
-async def test_everybody_with_unanswered_messages_is_notified(
+async def test_every_user_with_unanswered_messages_is_notified(
     emulator: Emulator, send: Send
 ) -> None:
     await say(send, "bob")
@@ -42,7 +42,7 @@ async def test_each_call_notifies_again(emulator: Emulator, send: Send) -> None:
     assert notified(emulator) == ["bob", "bob"]
 
 
-async def test_nobody_is_notified_of_nothing(emulator: Emulator, send: Send) -> None:
+async def test_no_user_is_notified_of_nothing(emulator: Emulator, send: Send) -> None:
     await send("POST", PATH, {"channels": ["sms"]})
 
     assert notified(emulator) == []

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
 
 
-async def test_a_system_message_has_no_sender_and_notifies_nobody(
+async def test_a_system_message_has_no_sender_and_notifies_no_user(
     emulator: Emulator, send: Send
 ) -> None:
     inbox = Inbox()
@@ -37,7 +37,7 @@ async def notified(emulator: Emulator, send: Send, *messages: dict[str, Any]) ->
     return [event["data"]["recipient"]["id"] for event in inbox.events]
 
 
-async def test_who_is_looking_or_does_not_want_to_know_is_not_notified(
+async def test_a_user_who_looks_or_wants_no_notifications_is_not_notified(
     emulator: Emulator, send: Send
 ) -> None:
     bob = "/conversations/chat/participants/bob"

@@ -38,7 +38,7 @@ async def test_patch_changes_only_what_is_given(send: Send) -> None:
     assert await bob(send) == {"access": "None", "notify": False, "isUnread": False}
 
 
-async def test_somebody_new_joins_by_put_and_leaves_by_delete(
+async def test_a_new_participant_joins_by_put_and_leaves_by_delete(
     emulator: Emulator, send: Send
 ) -> None:
     await send("DELETE", BOB)

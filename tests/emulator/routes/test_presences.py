@@ -19,7 +19,7 @@ async def query(send: Send, **asked: Any) -> dict[str, Any]:
     return data
 
 
-async def test_nobody_is_online_at_first(send: Send) -> None:
+async def test_no_user_is_online_at_first(send: Send) -> None:
     assert await query(send) == {}
 
 

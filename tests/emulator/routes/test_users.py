@@ -231,7 +231,7 @@ async def test_users_are_listed_newest_first(emulator: Emulator, send: Send) -> 
     assert ["a"] == [user["id"] for user in rest]
 
 
-async def test_nobody_is_online_without_a_session(send: Send) -> None:
+async def test_no_user_is_online_without_a_session(send: Send) -> None:
     await send("PUT", "/users/a", {"name": "A"})
 
     assert (await send("GET", "/users", isOnline="true")).json()["data"] == []
