@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from talkjs_async._core.call import Call
     from talkjs_async._core.clock import Clock
     from talkjs_async._core.endpoint import call_of
+    from talkjs_async._core.idempotency import new_idempotency_key
     from talkjs_async._core.pages import Page, Pages
     from talkjs_async._core.retry import RetryPolicy
     from talkjs_async._core.wire import UNSET, Unset
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
         SentMessage,
         SystemMessage,
         UserMessage,
-        new_idempotency_key,
     )
     from talkjs_async.models.notifications import EmailSettings, SmsSettings
     from talkjs_async.models.participants import Participation
@@ -150,6 +150,7 @@ _MODULES = {
     "_core.call": ["Call"],
     "_core.clock": ["Clock"],
     "_core.endpoint": ["call_of"],
+    "_core.idempotency": ["new_idempotency_key"],
     "_core.pages": ["Page", "Pages"],
     "_core.retry": ["RetryPolicy"],
     "_core.wire": ["UNSET", "Unset"],
@@ -172,7 +173,6 @@ _MODULES = {
         "SentMessage",
         "SystemMessage",
         "UserMessage",
-        "new_idempotency_key",
     ],
     "models.notifications": ["EmailSettings", "SmsSettings"],
     "models.participants": ["Participation"],

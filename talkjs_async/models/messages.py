@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -31,7 +30,6 @@ __all__ = [
     "SentMessage",
     "SystemMessage",
     "UserMessage",
-    "new_idempotency_key",
 ]
 
 
@@ -426,12 +424,3 @@ def _exactly_one(**bodies: object) -> None:
 
 def _content(content: tuple[ContentBlock, ...] | Unset) -> list[Any] | Unset:
     return content if content is UNSET else [block.to_wire() for block in content]
-
-
-def new_idempotency_key() -> str:
-    """
-    Make a key that nobody can guess: 24 characters from `-0-9A-Z_a-z`, 144 random bits.
-
-    Keys of TalkJS's own SDK are 20 characters from the same alphabet (seen in code).
-    """
-    return secrets.token_urlsafe(18)

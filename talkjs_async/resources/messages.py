@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
+from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
 from talkjs_async._core.pages import Listing, page_limit
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
@@ -23,7 +24,6 @@ from talkjs_async.models.messages import (
     SentMessage,
     SystemMessage,
     UserMessage,
-    new_idempotency_key,
     read_sent_messages,
 )
 
@@ -33,12 +33,6 @@ T = TypeVar("T")
 
 MOST_MESSAGES_PER_POST = 10
 MOST_MESSAGES_PER_PAGE = 100
-KEY_LIFETIME = 23 * 3600.0
-"""
-Seconds for which a repeat with the same idempotency key is safe.
-
-TalkJS is said to remember keys for 24 hours (a third party's description); one hour is kept back.
-"""
 
 
 class Messages(Resource):

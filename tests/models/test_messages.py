@@ -26,7 +26,6 @@ from talkjs_async.models.messages import (
     SentMessage,
     SystemMessage,
     UserMessage,
-    new_idempotency_key,
 )
 from talkjs_async.models.reactions import Reaction
 
@@ -240,10 +239,3 @@ def test_a_system_message_cannot_show_a_place() -> None:
 
     assert "location" not in {field.name for field in attrs.fields(SystemMessage)}
     assert "sender" not in {field.name for field in attrs.fields(SystemMessage)}
-
-
-def test_idempotency_keys_are_long_and_never_the_same() -> None:
-    keys = {new_idempotency_key() for _ in range(1000)}
-
-    assert 1000 == len(keys)
-    assert all(re.fullmatch(r"[-0-9A-Z_a-z]{20,}", key) for key in keys)

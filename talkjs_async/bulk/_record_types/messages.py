@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from talkjs_async._core.idempotency import KEY_LIFETIME
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -17,7 +18,7 @@ from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
 from talkjs_async.models.messages import Message, SystemMessage, UserMessage
-from talkjs_async.resources.messages import KEY_LIFETIME, MOST_MESSAGES_PER_POST
+from talkjs_async.resources.messages import MOST_MESSAGES_PER_POST
 
 Outgoing: TypeAlias = UserMessage | SystemMessage
 
