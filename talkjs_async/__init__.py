@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from talkjs_async.identity import one_on_one_id
-    from talkjs_async.limits import Budget, Limiter, TokenBucket
+    from talkjs_async.limits import Budget, Limiter, Permit, TokenBucket
     from talkjs_async.models.anonymous import AnonymousProject
     from talkjs_async.models.app import App
     from talkjs_async.models.content import (
@@ -82,6 +82,7 @@ __all__ = [
     "Call",
     "Clock",
     "Limiter",
+    "Permit",
     "Page",
     "Pages",
     "RetryPolicy",
@@ -158,7 +159,7 @@ _MODULES = {
     "auth": ["AppTokenAuth", "Auth", "SecretKeyAuth"],
     "client": ["AsyncTalkJS"],
     "errors": __all__[__all__.index("APIError") :],
-    "limits": ["Budget", "Limiter", "TokenBucket"],
+    "limits": ["Budget", "Limiter", "Permit", "TokenBucket"],
     "models.anonymous": ["AnonymousProject"],
     "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],

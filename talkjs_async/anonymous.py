@@ -14,6 +14,7 @@ from talkjs_async._core.options import (
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
+    checked_hooks,
     checked_url,
     checked_wait,
     timeouts,
@@ -92,7 +93,7 @@ class AnonymousProjects(Anonymous):
             timeout=timeouts(timeout),
             lane="interactive",
             max_wait=checked_wait(max_wait),
-            hooks=tuple(hooks),
+            hooks=checked_hooks(hooks),
         )
         self._forwarder = Forwarder(pipeline.limiters, pipeline.hooks)
         super().__init__(pipeline.run)

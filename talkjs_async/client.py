@@ -20,6 +20,7 @@ from talkjs_async._core.options import (
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
+    checked_hooks,
     checked_lane,
     checked_limiter,
     checked_url,
@@ -158,7 +159,7 @@ class AsyncTalkJS:
             timeout=timeouts(timeout),
             lane=checked_lane(lane),
             max_wait=checked_wait(max_wait),
-            hooks=tuple(hooks),
+            hooks=checked_hooks(hooks),
         )
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatcher: Dispatcher | None = None
@@ -256,7 +257,7 @@ class AsyncTalkJS:
         if max_wait is not UNSET:
             changes["max_wait"] = checked_wait(max_wait)
         if hooks is not UNSET:
-            changes["hooks"] = tuple(hooks)
+            changes["hooks"] = checked_hooks(hooks)
         derived = object.__new__(type(self))
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
         # The events of the budget go to this client's hooks as long as either client exists.

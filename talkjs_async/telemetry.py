@@ -11,13 +11,17 @@ hook then runs.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import traceback
 from collections.abc import Callable, Sequence
+from inspect import iscoroutinefunction
 from typing import Final
 
 import attrs
 
 from talkjs_async._core.call import Bucket, Lane
+from talkjs_async.errors import ConfigurationError
 
 __all__ = [
     "AttemptEnded",
@@ -99,17 +103,17 @@ class Waited:
 @attrs.frozen(kw_only=True)
 class Drained:
     """
-    A 429 showed that the server's bucket is emptier than ours; once per herd.
+    A 429 showed that the server's bucket is emptier than ours; once per burst of 429s.
 
     Attributes:
-        epoch: The number of such surprises so far.
+        generation: The number of such surprises so far.
         tokens: What we believed to have.
         in_flight: Requests that are not answered yet.
         effective_rate: Requests per second from now on.
         bucket: As in `Waited`.
     """
 
-    epoch: int
+    generation: int
     tokens: float
     in_flight: int
     effective_rate: float
@@ -180,8 +184,37 @@ def emit(hooks: Sequence[Hook], event: Event) -> None:
     for hook in hooks:
         try:
             hook(event)
-        except Exception:
-            logger.exception("A hook failed on %s", type(event).__name__)
+        except Exception:  # noqa: BLE001 - hooks may raise anything
+            log(logging.ERROR, "A hook failed on %s", type(event).__name__, exc_info=True)
+
+
+def check_synchronous(argument: str, function: object) -> None:
+    """
+    Refuse what would have to be awaited.
+
+    Raises:
+        ConfigurationError: *function* is an `async def`, or an object that is called through one.
+    """
+    called = getattr(function, "__call__", None)  # noqa: B004 - its type is of interest
+    if iscoroutinefunction(function) or iscoroutinefunction(called):
+        raise ConfigurationError(
+            argument,
+            f"is called, never awaited: make {function!r} a plain function instead of an "
+            "`async def`, and have it put the event where a task of yours reads it.",
+        )
+
+
+def log(level: int, message: str, *args: object, exc_info: bool = False) -> None:
+    """
+    Write to the logger "talkjs_async".
+
+    A handler that fails changes nothing: logging never decides about a call.
+    """
+    try:
+        logger.log(level, message, *args, exc_info=exc_info)
+    except Exception:  # noqa: BLE001 - handlers may raise anything
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
 
 
 def log_events(event: Event) -> None:

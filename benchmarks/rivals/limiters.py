@@ -34,21 +34,21 @@ class Contender(NamedTuple):
 
     Attributes:
         acquire: Waits for a token. Takes *lane*, "interactive" or "background", if it knows lanes.
-        settle: Is called when the answer is in.
-        throttled: Is called when the answer was a 429.
+        settle: Is called with what `acquire` returned when the answer is in.
+        throttled: The same, when the answer was a 429.
     """
 
     acquire: Callable[..., Awaitable[Any]]
-    settle: Callable[[], object] = lambda: None
+    settle: Callable[[Any], object] = lambda _: None
     throttled: Callable[[Any], object] = lambda _: None
 
 
 def ours(rate: float, burst: int, **options: Any) -> Contender:
     """This project's limiter; without *options* as the SDK uses it."""
-    from talkjs_async.limits import TokenBucket
+    from talkjs_async.limits import Permit, TokenBucket
 
     bucket = TokenBucket(rate, burst, **options)
-    return Contender(bucket.acquire, bucket.settle, bucket.throttled)
+    return Contender(bucket.acquire, Permit.settle, Permit.throttled)
 
 
 class Futures:

@@ -42,8 +42,8 @@ async def uncontended(name: str, calls: int, _loop: str) -> Result:
     for _ in range(5):
         begun = time.process_time()
         for _ in range(calls):
-            await limiter.acquire()
-            limiter.settle()
+            permit = await limiter.acquire()
+            limiter.settle(permit)
         took.append(time.process_time() - begun)
     return {"ns": median(took) / calls * 1e9}
 
@@ -61,9 +61,9 @@ async def drained(name: str, waiters: int, rate: float) -> Result:
     served: list[int] = []
 
     async def caller(number: int) -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         served.append(number)
-        limiter.settle()
+        limiter.settle(permit)
 
     gc.collect()
     begun, wall = time.process_time(), time.perf_counter()
@@ -94,8 +94,8 @@ async def waiting(name: str, waiters: int, seconds: float) -> Result:
     limiter = MAKERS[name](9.0, 600)
 
     async def caller() -> None:
-        await limiter.acquire()
-        limiter.settle()
+        permit = await limiter.acquire()
+        limiter.settle(permit)
 
     tasks = [asyncio.create_task(caller()) for _ in range(waiters)]
     await asyncio.sleep(1.0)

@@ -81,7 +81,7 @@ class Server:
             self.refused.append(time.monotonic())
         await asyncio.sleep(self._delay(self._dice, time.monotonic()))
         if accepted:
-            self._contender.settle()
+            self._contender.settle(permit)
         else:
             self._contender.throttled(permit)
 

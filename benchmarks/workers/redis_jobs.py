@@ -57,12 +57,13 @@ class Contender(NamedTuple):
     """A limiter at work, and how it is told that an answer is in, or that all is over."""
 
     acquire: Callable[[], Awaitable[Any]]
-    settle: Callable[[], object] = lambda: None
+    settle: Callable[[Any], object] = lambda _: None
     aclose: Callable[[], Awaitable[object]] | None = None
 
 
 def ours(job: Job) -> Contender:
     """This project's. Answers take no time here, so there is nothing to keep a margin for."""
+    from talkjs_async.limits import Permit
     from talkjs_async.redis import RedisLimiter
 
     limiter = RedisLimiter(
@@ -77,10 +78,10 @@ def ours(job: Job) -> Contender:
     )
     lane: Any = job.lane
 
-    async def acquire() -> None:
-        await limiter.acquire(lane=lane)
+    async def acquire() -> Permit:
+        return await limiter.acquire(lane=lane)
 
-    return Contender(acquire, limiter.settle, limiter.aclose)
+    return Contender(acquire, Permit.settle, limiter.aclose)
 
 
 def pyrate_limiter(job: Job) -> Contender:
@@ -137,7 +138,7 @@ async def work(name: str, job: Job) -> Result:
         nonlocal errors
         asked = time.monotonic()
         try:
-            await contender.acquire()
+            permit = await contender.acquire()
         except Exception:  # noqa: BLE001 - each library has its own
             # Whoever is refused, or whose limiter breaks, tries again like anybody's retry.
             errors += 1
@@ -146,7 +147,7 @@ async def work(name: str, job: Job) -> Result:
         granted = time.monotonic()
         if job.aloud:
             print(granted, flush=True)
-        contender.settle()
+        contender.settle(permit)
         if granted < end:
             grants.append(granted)
             waits.append(granted - asked)

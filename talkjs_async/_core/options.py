@@ -7,6 +7,7 @@ Each rule raises a ConfigurationError that names the option.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from talkjs_async._version import __version__
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Limiter
 from talkjs_async.limits._rules import IN_FLIGHT, is_within
+from talkjs_async.telemetry import Hook, check_synchronous
 
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
 DEFAULT_TIMEOUT: Final = 30.0
@@ -31,7 +33,7 @@ bound, this is the bound. The CPU time of a call does not depend on it (`python 
 transport`). At 9 calls/s one or two slots are in use and the others are closed.
 """
 
-_OF_A_LIMITER: Final = ("acquire", "settle", "refund", "throttled", "statistics", "aclose")
+_OF_A_LIMITER: Final = ("acquire", "statistics", "aclose")
 
 HEADERS: Final = (
     (b"Accept", b"application/json"),
@@ -63,6 +65,16 @@ def checked_wait(max_wait: float | None) -> float | None:
     if max_wait is not None and not is_within(max_wait, 0, math.inf):
         raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
     return max_wait
+
+
+def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
+    """Return *hooks*, each of which can be called."""
+    listed = tuple(hooks) if isinstance(hooks, Iterable) else (None,)
+    for hook in listed:
+        if not callable(hook):
+            raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
+        check_synchronous("hooks", hook)
+    return listed
 
 
 def checked_limiter(argument: str, limiter: Limiter | None) -> Limiter | None:

@@ -23,13 +23,16 @@ from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
 from talkjs_async.auth import Auth
 from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError
-from talkjs_async.limits import Limiter
+from talkjs_async.limits import Limiter, Permit
 from talkjs_async.telemetry import AttemptEnded, Hook, RetryScheduled, emit
 
 if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+
+Acquire = Callable[[], Awaitable[Permit]]
+"""Waits for the permit of one attempt."""
 
 _CLOSING_TAKES_AT_MOST = 5.0
 """Seconds that the source of an upload has for letting go, also when the call was cancelled."""
@@ -77,11 +80,18 @@ class Pipeline:
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
         return self.read(call, answer)
 
-    def sender(self, call: Call[Any], retry_state: RetryState) -> Callable[[], Awaitable[bytes]]:
+    def sender(
+        self, call: Call[Any], retry_state: RetryState, acquire: Acquire | None = None
+    ) -> Callable[[], Awaitable[bytes]]:
         """
         Make the function that sends *call* once: limit, sign, send, classify.
 
         It returns the body of the success. *retry_state* is told how each use of it ended.
+
+        Args:
+            call: What to send.
+            retry_state: Of this use of the retry policy.
+            acquire: Where the permits come from. None: the budget of the call.
 
         Raises:
             ConfigurationError: The call cannot be sent at all.
@@ -89,7 +99,12 @@ class Pipeline:
         # Encoded once, so that every attempt sends the same bytes.
         url = self.root + target(call)
         body = b"" if call.body is None else codec.encode(call.body)
-        return partial(self._attempt, call, url, body, retry_state)
+        return partial(self._attempt, call, url, body, retry_state, acquire or self.acquire(call))
+
+    def acquire(self, call: Call[Any]) -> Acquire:
+        """Make the function that waits for a permit of the budget that pays for *call*."""
+        limiter = self.limiters[call.bucket]
+        return partial(limiter.acquire, lane=self.lane, max_wait=self.max_wait)
 
     def _policy(self, call: Call[Any]) -> RetryPolicy:
         if call.upload is None or call.upload.replayable:
@@ -151,32 +166,34 @@ class Pipeline:
         return result
 
     async def _attempt(
-        self, call: Call[Any], url: str, body: bytes, retry_state: RetryState
+        self, call: Call[Any], url: str, body: bytes, retry_state: RetryState, acquire: Acquire
     ) -> bytes:
-        limiter = self.limiters[call.bucket]
-        asked = self.clock.monotonic()
-        epoch = await limiter.acquire(lane=self.lane, max_wait=self.max_wait)
-        granted = self.clock.monotonic()
-        retry_state.queue_ended(granted - asked)
-        # How the token ends. Until the request has left, it goes back unused.
-        end_permit: Callable[[], None] = limiter.refund
         status: int | None = None
         failure: TalkJSError | None = None
-        chunks = None if call.upload is None else call.upload.open()
+        chunks: Chunks | None = None
+        asked = granted = self.clock.monotonic()
+        permit = await acquire()
+        # Nothing runs between the grant and this `try`, which owns the permit. Until the request
+        # has left, the token goes back unused.
+        end_permit: Callable[[], None] = permit.refund
         try:
+            granted = self.clock.monotonic()
+            retry_state.queue_ended(granted - asked)
+            if call.upload is not None:
+                chunks = call.upload.open()
             retry_state.check_repeatable(call)
             engine = self.connections.engine
             async with self.connections.borrow() as http:
                 # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
                 # token lives 30 s.
                 request = self._request(call, url, chunks or body, engine)
-                end_permit = limiter.settle
+                end_permit = permit.settle
                 try:
                     response = await http.send(request)
                 except engine.exceptions as error:
                     failure = engine.translate(error, method=call.method, path=call.path)
                     if not isinstance(failure, OutcomeUnknown):
-                        end_permit = limiter.refund
+                        end_permit = permit.refund
                     raise failure from error
             # httpx ties a response to a stream that is tied to the response: let go of it, or each
             # call leaves some fifty blocks of memory that only the garbage collector frees.
@@ -189,7 +206,7 @@ class Pipeline:
                 response.headers.get("retry-after"), now=self.clock.time()
             )
             if status == 429:
-                end_permit = partial(limiter.throttled, epoch, retry_after)
+                end_permit = partial(permit.throttled, retry_after)
             failure = classify(
                 status=status,
                 body=response.content,

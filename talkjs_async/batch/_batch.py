@@ -15,7 +15,7 @@ import attrs
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryState
-from talkjs_async.batch._charges import PayingForEach, charges_of
+from talkjs_async.batch._charges import charges_of, pay_for_each
 from talkjs_async.batch._encoding import (
     MOST_OPERATIONS,
     OperationAnswer,
@@ -24,9 +24,8 @@ from talkjs_async.batch._encoding import (
     failure_for,
     failure_of,
 )
-from talkjs_async.errors import (
-    TalkJSError,
-)
+from talkjs_async.errors import ConnectFailed, RateLimited, TalkJSError
+from talkjs_async.limits import Permit
 
 T = TypeVar("T")
 T1 = TypeVar("T1")
@@ -223,27 +222,45 @@ class Batch:
         call = encode(
             [operation.call for operation in operations], api_version=pipeline.api_version
         )
-        paying = None
-        if self._charges.each:
-            paying = PayingForEach(
-                pipeline.limiters["batch"],
-                ordinary,
-                operations=len(operations),
-                clock=pipeline.clock,
-            )
-            pipeline = attrs.evolve(pipeline, limiters={"batch": paying})
+        paid: Permit | None = None
+
+        async def acquire() -> Permit:
+            nonlocal paid
+            asked = pipeline.clock.monotonic()
+            permit = await pipeline.acquire(call)()
+            if not self._charges.each:
+                return permit
+            # In this order: a call that waits for a batch holds nothing that others could use.
+            try:
+                max_wait = pipeline.max_wait
+                if max_wait is not None:
+                    max_wait = max(max_wait - (pipeline.clock.monotonic() - asked), 0.0)
+                paid = await pay_for_each(
+                    ordinary,
+                    len(operations),
+                    lane=pipeline.lane,
+                    max_wait=max_wait,
+                    clock=pipeline.clock,
+                )
+            except BaseException:
+                permit.refund()
+                raise
+            return permit
+
         refused = False
         try:
-            answer = await pipeline.sender(call, retry_state)()
+            answer = await pipeline.sender(call, retry_state, acquire)()
             replies = pipeline.read(call, answer)
             refused = any(reply is not None and reply.status == 429 for reply in replies)
         except TalkJSError as error:
+            if paid is not None and isinstance(error, ConnectFailed | RateLimited):
+                paid.refund()
             for operation in operations:
                 operation.failed(failure_for(operation.call, error), retry_state)
             return
         finally:
-            if paying is not None:
-                paying.end(refused=refused)
+            if paid is not None:
+                (paid.throttled if refused else paid.settle)()
         if refused:
             await self._charges.refused(ordinary)
         for operation, reply in zip(operations, replies, strict=True):

@@ -12,14 +12,11 @@ import logging
 import weakref
 from typing import Final
 
-import attrs
-
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
-from talkjs_async.limits import Budget, Limiter
-
-_logger: Final = logging.getLogger("talkjs_async")
+from talkjs_async.limits import Limiter, Permit
+from talkjs_async.telemetry import log
 
 
 class Charges:
@@ -40,16 +37,17 @@ class Charges:
         if self.each:
             return
         self.each = True
-        _logger.warning(
+        log(
+            logging.WARNING,
             "An operation of a batch got a 429, so TalkJS charges operations to the ordinary "
-            "budget. From now on each of them waits for it, and no more calls overflow."
+            "budget. From now on each of them waits for it, and no more calls overflow.",
         )
         try:
-            # Nobody has a permit for the operation, and only a permit can end in a 429.
-            epoch = await ordinary.acquire(max_wait=0)
+            # Only a permit can end in a 429, and no operation has one.
+            permit = await ordinary.acquire(max_wait=0)
         except (RateLimitWaitTimeout, LimiterUnavailable):
             return  # it knows
-        ordinary.throttled(epoch)
+        permit.throttled()
 
 
 _known: Final[weakref.WeakKeyDictionary[Limiter, Charges]] = weakref.WeakKeyDictionary()
@@ -63,75 +61,31 @@ def charges_of(ordinary: Limiter) -> Charges:
         return Charges()  # it cannot be a key: each client learns for itself
 
 
-@attrs.define
-class PayingForEach:
+async def pay_for_each(
+    ordinary: Limiter, operations: int, *, lane: Lane, max_wait: float | None, clock: Clock
+) -> Permit:
     """
-    A limiter for one batch whose operations cost a token of the ordinary budget each.
+    Wait for a token of the ordinary budget for each operation of a batch.
 
     The tokens of a batch that is not sent after all count as spent, but for the last one.
 
-    Attributes:
+    Args:
+        ordinary: The budget.
         operations: How many, at least one.
+        lane: Where to queue.
+        max_wait: Seconds that all of it may take.
+        clock: What they are seconds of.
+
+    Returns:
+        The permit of the last one. Only that one stays in flight: the batch is one request, and
+        several batches that hold a part of the slots each would wait for each other for ever.
     """
+    asked = clock.monotonic()
+    for _ in range(operations - 1):
+        permit = await ordinary.acquire(lane=lane, max_wait=_left(max_wait, asked, clock))
+        permit.settle()
+    return await ordinary.acquire(lane=lane, max_wait=_left(max_wait, asked, clock))
 
-    batch: Limiter
-    ordinary: Limiter
-    operations: int = attrs.field(kw_only=True)
-    clock: Clock = attrs.field(kw_only=True)
-    _epoch: int | None = attrs.field(default=None, init=False)
 
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
-        """Wait for the token of the batch, then for those of its operations."""
-        asked = self.clock.monotonic()
-        # In this order: whoever waits for a batch holds nothing that ordinary calls could use.
-        epoch = await self.batch.acquire(lane=lane, max_wait=max_wait)
-        try:
-            for number in range(self.operations):
-                if number:
-                    self._epoch = None
-                    # Only the last one stays in flight. It is one request, and several batches that
-                    # hold a part of the places each would wait for each other for ever.
-                    self.ordinary.settle()
-                left = max_wait
-                if max_wait is not None:
-                    left = max(max_wait - (self.clock.monotonic() - asked), 0.0)
-                self._epoch = await self.ordinary.acquire(lane=lane, max_wait=left)
-        except BaseException:
-            self.batch.refund()
-            raise
-        return epoch
-
-    def settle(self) -> None:
-        """End the permit of the batch; `end` is for that of its operations."""
-        self.batch.settle()
-
-    def refund(self) -> None:
-        """End the permits: nothing was sent."""
-        self.batch.refund()
-        self._give_back()
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End the permits: the batch was refused as a whole."""
-        self.batch.throttled(epoch, retry_after)
-        self._give_back()
-
-    def end(self, *, refused: bool) -> None:
-        """End the permit of the operations, if it is open; *refused*: one of them got a 429."""
-        epoch, self._epoch = self._epoch, None
-        if epoch is None:
-            return
-        if refused:
-            self.ordinary.throttled(epoch)
-        else:
-            self.ordinary.settle()
-
-    def _give_back(self) -> None:
-        self._epoch = None
-        self.ordinary.refund()
-
-    def statistics(self) -> Budget:
-        """Look at the budget of batches."""
-        return self.batch.statistics()
-
-    async def aclose(self) -> None:
-        """Do nothing: the limiters are not ours to close."""
+def _left(max_wait: float | None, asked: float, clock: Clock) -> float | None:
+    return None if max_wait is None else max(max_wait - (clock.monotonic() - asked), 0.0)

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from typing import Any, Final
 
 import anyio
-import attrs
 from anyio.abc import TaskGroup
 from anyio.lowlevel import current_token
 
@@ -29,7 +28,7 @@ from talkjs_async.batch._encoding import (
     failure_of,
 )
 from talkjs_async.errors import ConfigurationError, OutcomeUnknown, RateLimited, TalkJSError
-from talkjs_async.limits import Budget, Limiter
+from talkjs_async.limits import Limiter, Permit
 
 logger: Final = logging.getLogger("talkjs_async")
 
@@ -45,7 +44,7 @@ class Taken(Exception):
 
 class Ticket:
     """
-    A queued call's place in both lines. To the pipeline, it is the ordinary limiter.
+    A queued call's position in both queues.
 
     Either the call gets its own token, or the dispatcher takes it first; never both.
     """
@@ -63,18 +62,22 @@ class Ticket:
         self._answered: anyio.Event | None = None
         self._outcome: OperationAnswer | TalkJSError | None = None
 
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
-        """Wait for a token or for a batch, whichever comes first."""
+    async def acquire(self, *, max_wait: float | None) -> Permit:
+        """
+        Wait for a token or for a batch, whichever comes first.
+
+        Raises:
+            Taken: A batch was faster; `outcome` waits for its answer.
+        """
         with anyio.CancelScope() as self._scope:
             self._dispatcher.join(self)
             try:
-                epoch = await self._limiter.acquire(lane=lane, max_wait=max_wait)
+                permit = await self._limiter.acquire(lane=self.lane, max_wait=max_wait)
             finally:
                 self._dispatcher.leave(self, taken=self._answered is not None)
             if self._answered is None:
-                return epoch
-            # Taken in the moment of the grant: the batch is faster.
-            self._limiter.refund()
+                return permit
+            permit.refund()
         raise Taken
 
     def take(self) -> Call[Any]:
@@ -96,57 +99,6 @@ class Ticket:
         await self._answered.wait()
         assert self._outcome is not None  # noqa: S101 - put before
         return self._outcome
-
-    def settle(self) -> None:
-        """End the permit as the limiter does."""
-        self._limiter.settle()
-
-    def refund(self) -> None:
-        """End the permit as the limiter does."""
-        self._limiter.refund()
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End the permit as the limiter does, and tell the dispatcher."""
-        self._limiter.throttled(epoch, retry_after)
-        self._dispatcher.throttled()
-
-    def statistics(self) -> Budget:
-        """Look at the ordinary budget."""
-        return self._limiter.statistics()
-
-    async def aclose(self) -> None:
-        """Do nothing: the limiter is not the ticket's to close."""
-
-
-@attrs.frozen
-class Prepaid:
-    """A limiter for one request whose token has been taken already."""
-
-    limiter: Limiter
-    epoch: int
-
-    async def acquire(self, **_how: object) -> int:
-        """Return the epoch at once."""
-        return self.epoch
-
-    def settle(self) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.settle()
-
-    def refund(self) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.refund()
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End the permit as the limiter does."""
-        self.limiter.throttled(epoch, retry_after)
-
-    def statistics(self) -> Budget:
-        """Look at the budget."""
-        return self.limiter.statistics()
-
-    async def aclose(self) -> None:
-        """Do nothing: the limiter is not ours to close."""
 
 
 class Dispatcher:
@@ -236,7 +188,7 @@ class Dispatcher:
                 await anyio.lowlevel.checkpoint()
                 continue
             try:
-                epoch = await self._batch.acquire(lane=lane)
+                permit = await self._batch.acquire(lane=lane)
             except TalkJSError:
                 # Closed, or the store that holds it is away: the calls wait for ordinary tokens.
                 await self._pipeline.clock.sleep(_LOOK_AGAIN)
@@ -244,9 +196,9 @@ class Dispatcher:
             tickets = self._first_ten() if self._overflowing() and self.active else []
             if tickets:
                 self._batches += 1
-                tasks.start_soon(self._send, self._take(tickets), epoch)
+                tasks.start_soon(self._send, self._take(tickets), permit)
             else:
-                self._batch.refund()
+                permit.refund()
 
     def _overflowing(self) -> Lane | None:
         """The first lane in which calls wait for tokens, rather than for a free connection."""
@@ -288,12 +240,16 @@ class Dispatcher:
         self._leaving += len(tickets)
         return {ticket: ticket.take() for ticket in tickets}
 
-    async def _send(self, waiting: dict[Ticket, Call[Any]], epoch: int) -> None:
-        pipeline = attrs.evolve(self._pipeline, limiters={"batch": Prepaid(self._batch, epoch)})
+    async def _send(self, waiting: dict[Ticket, Call[Any]], permit: Permit) -> None:
+        pipeline = self._pipeline
+
+        async def prepaid() -> Permit:
+            return permit
+
         request = encode(list(waiting.values()))
         retry_state = RetryState(pipeline.retry, pipeline.clock, idempotent=False)
         try:
-            replies = pipeline.read(request, await pipeline.sender(request, retry_state)())
+            replies = pipeline.read(request, await pipeline.sender(request, retry_state, prepaid)())
             for (ticket, call), reply in zip(waiting.items(), replies, strict=True):
                 failure = failure_of(call, reply)
                 if isinstance(failure, RateLimited):
@@ -306,7 +262,8 @@ class Dispatcher:
                 ticket.put(failure_for(call, error))
             waiting.clear()
         finally:
-            # Cancelled, or a bug: nobody may be left waiting.
+            # Cancelled, or a bug: no call may be left waiting.
+            permit.refund()
             for ticket, call in waiting.items():
                 ticket.put(_unknown(call))
 

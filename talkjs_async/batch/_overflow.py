@@ -16,10 +16,8 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryState
 from talkjs_async.batch._dispatcher import Dispatcher, Taken, Ticket
-from talkjs_async.batch._encoding import (
-    OperationAnswer,
-)
-from talkjs_async.errors import TalkJSError
+from talkjs_async.batch._encoding import OperationAnswer
+from talkjs_async.errors import RateLimited, TalkJSError
 
 T = TypeVar("T")
 
@@ -55,10 +53,13 @@ class Overflow:
         # An operation says its version itself.
         own = attrs.evolve(call, api_version=call.api_version or pipeline.api_version)
         ticket = Ticket(self.dispatcher, ordinary, own, pipeline.lane)
-        alone = attrs.evolve(pipeline, limiters={"ordinary": ticket})
+        acquire = partial(ticket.acquire, max_wait=pipeline.max_wait)
         asked = pipeline.clock.monotonic()
         try:
-            return await alone.sender(call, retry_state)()
+            return await pipeline.sender(call, retry_state, acquire)()
+        except RateLimited:
+            self.dispatcher.throttled()
+            raise
         except Taken:
             retry_state.queue_ended(pipeline.clock.monotonic() - asked)
         outcome = await ticket.outcome()

@@ -9,6 +9,7 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._limiter import Limiter
+from talkjs_async.limits._permit import Outcome, Permit
 from talkjs_async.limits._shared import shared_bucket
 from talkjs_async.limits._token_bucket import TokenBucket
 from talkjs_async.telemetry import (
@@ -28,7 +29,9 @@ __all__ = [
     "Limiter",
     "LimiterEvent",
     "Listener",
+    "Outcome",
     "Paused",
+    "Permit",
     "StoreAway",
     "StoreBack",
     "TokenBucket",

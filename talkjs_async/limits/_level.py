@@ -13,6 +13,7 @@ import math
 from typing import Final
 
 from talkjs_async._core.call import Lane
+from talkjs_async.limits._permit import LOST_AFTER, note_lost
 
 DRIFT: Final = 0.0005
 """
@@ -63,13 +64,14 @@ class Level:
 
     Attributes:
         full_at: When all that was settled has refilled.
-        in_flight: Granted, not answered.
+        open: When each grant that has not ended was made, and in which throttle generation. The
+            oldest comes first.
         granted: Granted so far, without those that never left.
         rate, interval: Tokens per second now, and seconds per token.
         capacity: Tokens that the bucket holds, now: the burst without what 429s taught.
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
-        epoch: How many herds of 429s there were.
+        generation: How many bursts of 429s there were.
         grace: See `TokenSource`; nobody else is asked.
         resume_at: Nobody is granted a token before.
         recover_at: When `recover` has something to do. Infinite at the full rate.
@@ -78,17 +80,18 @@ class Level:
     __slots__ = (
         "_drained_at",
         "_full_rate",
+        "_last_grant",
         "_most_margin",
         "_recovered_at",
         "burst",
         "capacity",
-        "epoch",
         "full_at",
+        "generation",
         "grace",
         "granted",
-        "in_flight",
         "interval",
         "lanes",
+        "open",
         "rate",
         "recover_at",
         "resume_at",
@@ -128,9 +131,10 @@ class Level:
         self.rate = self._full_rate = rate * (1 - DRIFT)
         self.interval = 1 / self.rate
         self.full_at = now if tokens is None else now + (burst - tokens) * self.interval
-        self.in_flight = 0
+        self.open: dict[int, tuple[float, int]] = {}
+        self._last_grant = 0
         self.granted = 0
-        self.epoch = 0
+        self.generation = 0
         self.grace = 0.0
         self.resume_at = -math.inf
         self.recover_at = math.inf
@@ -146,23 +150,28 @@ class Level:
         need, most = self.lanes["interactive" if owed else lane]
         if now < self.resume_at:
             return self.resume_at
-        if self.in_flight >= most or self.capacity - self.in_flight < need:
-            return math.inf
-        missing = need + self.in_flight - self.capacity
+        in_flight = len(self.open)
+        if in_flight >= most or self.capacity - in_flight < need:
+            lost_at = self.presume_lost(now)
+            return lost_at if len(self.open) == in_flight else self.due(lane, now, owed=owed)
+        missing = need + in_flight - self.capacity
         full_at = self.full_at
         # Not max(): this runs once per grant, and the call would cost more than the rest.
         return (full_at if full_at > now else now) + missing * self.interval  # noqa: FURB136
 
-    def take(self, lane: Lane) -> int:  # noqa: ARG002 - tokens are all alike
-        """Grant one, and return the epoch."""
-        self.in_flight += 1
+    def take(self, lane: Lane, now: float) -> int:  # noqa: ARG002 - tokens are all alike
+        """Grant one, and return its number."""
         self.granted += 1
-        return self.epoch
+        self._last_grant = number = self._last_grant + 1
+        self.open[number] = (now, self.generation)
+        return number
 
-    def untake(self, lane: Lane) -> None:  # noqa: ARG002
-        """Undo a grant: nothing was sent."""
-        self.in_flight -= 1
+    def untake(self, number: int) -> bool:
+        """Undo a grant: nothing was sent. False when it has ended before."""
+        if self.open.pop(number, None) is None:
+            return False
         self.granted -= 1
+        return True
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
         """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
@@ -172,14 +181,27 @@ class Level:
     def free(self, now: float) -> float:
         """Tokens that could be granted. Negative when there is a debt."""
         missing = (self.full_at - now) * self.rate
-        return self.capacity - self.in_flight - (missing if missing > 0 else 0.0)
+        return self.capacity - len(self.open) - (missing if missing > 0 else 0.0)
 
-    def settle(self, now: float) -> None:
-        """One answer is in."""
-        self.in_flight -= 1
+    def settle(self, number: int, now: float) -> bool:
+        """End a grant: its answer is in. False when it has ended before."""
+        if self.open.pop(number, None) is None:
+            return False
+        if now >= self.recover_at:
+            self.recover(now)
         # Not max(): this runs once per request as well.
         full_at = self.full_at
         self.full_at = (full_at if full_at > now else now) + self.interval  # noqa: FURB136
+        return True
+
+    def presume_lost(self, now: float) -> float:
+        """Settle the grants that are too old, and return when the next one will be."""
+        for number, (granted_at, _) in list(self.open.items()):
+            if granted_at + LOST_AFTER > now:
+                return granted_at + LOST_AFTER
+            self.settle(number, now)
+            note_lost(f"in {LOST_AFTER:.0f} seconds")
+        return math.inf
 
     def hold(self, now: float, seconds: float) -> None:
         """Grant nothing for *seconds*, then go on at the rate: one token, no burst."""
@@ -188,13 +210,13 @@ class Level:
 
     def drain(self, now: float, retry_after: float) -> float:
         """
-        Start a new epoch after a 429, and return the pause in seconds.
+        Start a new throttle generation after a 429, and return the pause in seconds.
 
         Args:
             now: The clock.
             retry_after: Seconds that the server asked for, 0 if it did not.
         """
-        self.epoch += 1
+        self.generation += 1
         margin = self.burst - self.capacity + DEBT * self.rate
         self.capacity = self.burst - min(margin, self._most_margin)
         if now - self._drained_at < SUSPICIOUS:

@@ -1,15 +1,12 @@
-"""Who wants to hear what happens to a budget."""
+"""The listeners that hear what happens to a budget."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
-from talkjs_async.telemetry import LimiterEvent, Listener
-
-_logger: Final = logging.getLogger("talkjs_async")
+from talkjs_async.telemetry import LimiterEvent, Listener, check_synchronous, log
 
 
 class Listeners:
@@ -29,16 +26,27 @@ class Listeners:
         return bool(self._listeners)
 
     def add(self, listener: Listener) -> Callable[[], object]:
-        """Have *listener* called with every event; calling what is returned ends it."""
+        """
+        Have *listener* called with every event; calling what is returned ends it.
+
+        Raises:
+            ConfigurationError: It is an `async def`.
+        """
+        check_synchronous("listener", listener)
         key = object()
         self._listeners[key] = listener
         return partial(self._listeners.pop, key, None)
 
     def tell(self, *events: LimiterEvent) -> None:
-        """Call everybody. Whoever fails is logged and passed over."""
+        """Call each listener. One that fails is logged and passed over."""
         for event in events:
             for listener in list(self._listeners.values()):
                 try:
                     listener(event)
-                except Exception:
-                    _logger.exception("A listener failed on %s", type(event).__name__)
+                except Exception:  # noqa: BLE001 - listeners may raise anything
+                    log(
+                        logging.ERROR,
+                        "A listener failed on %s",
+                        type(event).__name__,
+                        exc_info=True,
+                    )

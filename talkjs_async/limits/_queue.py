@@ -60,16 +60,16 @@ class TokenSource(Protocol):
             owed: Whether a background caller has waited for so long that no reserve counts.
 
         Returns:
-            A moment. Infinity when only an event can help, after which somebody calls `dispatch`.
+            A moment. Infinity when only an event can help, after which `dispatch` is called.
         """
         ...
 
-    def take(self, lane: Lane) -> int:
-        """Take the token that is due for *lane*, and return the epoch."""
+    def take(self, lane: Lane, now: float) -> int:
+        """Take the token that is due for *lane*, and return the number of the grant."""
         ...
 
-    def untake(self, lane: Lane) -> None:
-        """Take back a `take` whose caller has gone."""
+    def untake(self, number: int) -> object:
+        """Take back a grant whose caller has gone."""
         ...
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
@@ -86,8 +86,6 @@ class Queue:
             can end an abandoned call, which gives its token back, at any moment.
         waiting: How many callers wait.
         due: When somebody has to call `dispatch`, at the latest.
-        blocked: Whether callers wait for the end of a request in flight, so that whoever ends one
-            has to call `dispatch`.
         closed: Whether everybody is refused.
         last: Who was the last to be granted a token after a wait. With the state GRANTED it has yet
             to run.
@@ -111,7 +109,6 @@ class Queue:
         "_system_clock",
         "_timer",
         "_timer_at",
-        "blocked",
         "closed",
         "due",
         "last",
@@ -143,7 +140,6 @@ class Queue:
         self._again = False
         self._leader: Waiter | None = None
         self.due = math.inf
-        self.blocked = False
         self._timer: Timer | None = None
         self._timer_at = math.inf
 
@@ -273,7 +269,6 @@ class Queue:
             while True:
                 self._again = False
                 head, due = self._grant_due(now)
-                self.blocked = due == math.inf
                 deadline, late = self._deadlines.next()
                 deadline += source.grace
                 if late is not None and deadline <= now:
@@ -317,11 +312,11 @@ class Queue:
                 if background is not None:
                     self._owed += _OWED_PER_GRANT
             self.waiting -= 1
-            head.epoch = source.take(head.lane)
+            head.grant = source.take(head.lane, now)
             self.last = head
             if not head.wake():
                 head.state = GONE
-                source.untake(head.lane)
+                source.untake(head.grant)
         return None, math.inf
 
     def _appoint(self, head: Waiter | None, due: float, now: float) -> bool:
@@ -365,7 +360,7 @@ class Queue:
         with self.lock:
             if waiter.state == GRANTED:
                 waiter.state = GONE
-                self._source.untake(waiter.lane)
+                self._source.untake(waiter.grant)
             elif waiter.state == WAITING:
                 self._end(waiter, GONE)
                 if waiter is not self._leader:

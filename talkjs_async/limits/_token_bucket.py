@@ -17,6 +17,7 @@ from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._level import Level, pause_of
 from talkjs_async.limits._listeners import Listeners
+from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
 from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._rules import IN_FLIGHT, check_call, check_limits, is_within
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
@@ -35,8 +36,8 @@ class TokenBucket:
 
     A full bucket lets *burst* requests through at once and *rate* per second from then on. A token
     starts to refill when its answer is in, which is why jitter, cold connections and stalls cause
-    no 429. A 429 from the server still teaches the bucket: one pause per herd, then on at the
-    sustained rate.
+    no 429. A 429 from the server still teaches the bucket: one pause per burst of 429s, then on at
+    the sustained rate.
 
     Interactive calls go before background ones. Background leaves a twentieth of the burst and a
     fifth of the requests in flight alone, and gets at least a tenth of the grants while it waits.
@@ -107,8 +108,8 @@ class TokenBucket:
     def __repr__(self) -> str:
         return f"<TokenBucket {self.statistics()!r}>"
 
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
-        """Wait for the token of one attempt; see `Limiter.acquire`."""
+    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> Permit:
+        """Wait for the permit of one attempt; see `Limiter.acquire`."""
         tokens = self._tokens
         need, most = check_call(tokens.lanes, lane, max_wait)
         queue = self._queue
@@ -117,73 +118,76 @@ class TokenBucket:
             if (
                 not queue.waiting
                 and (queue.last is None or queue.last.state != GRANTED)
-                and tokens.in_flight < most
+                and len(tokens.open) < most
                 and tokens.free(now) >= need
                 and now >= tokens.resume_at
             ):
-                return tokens.take(lane)
+                return Permit(self._ended, tokens.take(lane, now))
             waiter = queue.join(lane, now, max_wait)
-        if waiter.state == WAITING:
+        waited = waiter.state == WAITING
+        if waited:
             try:
                 await (waiter if waiter.has_timer else queue.watch(waiter))
             except BaseException:
                 queue.leave(waiter)
                 raise
-            if self._listeners and waiter.state == GRANTED:
-                self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
         if waiter.state != GRANTED:
             raise queue.refusal(waiter, now, max_wait)
         waiter.state = SERVED
-        return waiter.epoch
+        permit = Permit(self._ended, waiter.grant)
+        if waited:
+            try:
+                tell_of_lost()
+                if self._listeners:
+                    self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
+            except BaseException:
+                permit.refund()
+                raise
+        return permit
 
-    def settle(self) -> None:
-        """End a permit: its token starts to refill; see `Limiter.settle`."""
+    def _ended(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> bool:
         tokens = self._tokens
         queue = self._queue
-        with queue.lock:
-            if tokens.in_flight:
-                now = queue.now()
-                if now >= tokens.recover_at:
-                    tokens.recover(now)
-                tokens.settle(now)
-                if queue.waiting and (queue.blocked or now >= queue.due):
-                    queue.dispatch(now)
-
-    def refund(self) -> None:
-        """End a permit: its token is back at once; see `Limiter.refund`."""
-        with self._queue.lock:
-            if self._tokens.in_flight:
-                self._tokens.untake("interactive")
-                if self._queue.waiting:
-                    self._queue.dispatch(self._queue.now())
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End a permit: the answer was 429; see `Limiter.throttled`."""
         events: tuple[LimiterEvent, ...] = ()
+        with queue.lock:
+            now = queue.now()
+            if outcome == "settled":
+                ended = tokens.settle(permit.grant, now)
+            elif outcome == "refunded":
+                ended = tokens.untake(permit.grant)
+            else:
+                ended, events = self._learn(permit, retry_after, now)
+            if queue.waiting:
+                queue.dispatch(now)
+        if events:
+            self._listeners.tell(*events)
+        return ended
+
+    def _learn(
+        self, permit: Permit, retry_after: float | None, now: float
+    ) -> tuple[bool, tuple[LimiterEvent, ...]]:
+        """Take in a 429. Lock held."""
         tokens = self._tokens
-        with self._queue.lock:
-            now = self._queue.now()
-            before = tokens.free(now)
-            if tokens.in_flight:
-                # The server took no token for it, and the drain has seen to the rest.
-                tokens.in_flight -= 1
-            self._throttled += 1
-            asked = pause_of(retry_after)
-            if epoch >= tokens.epoch:
-                pause = tokens.drain(now, asked)
-                drained = Drained(
-                    epoch=tokens.epoch,
-                    tokens=before,
-                    in_flight=tokens.in_flight,
-                    effective_rate=tokens.rate,
-                )
-                events = (drained, Paused(seconds=pause, retry_after=retry_after))
-            elif now + asked > tokens.resume_at:
-                tokens.hold(now, asked)
-                events = (Paused(seconds=asked, retry_after=retry_after),)
-            if self._queue.waiting:
-                self._queue.dispatch(now)
-        self._listeners.tell(*events)
+        before = tokens.free(now)
+        # The server took no token for it, and the drain sees to the rest.
+        _, generation = tokens.open.pop(permit.grant, (0.0, None))
+        if generation is None:
+            return False, ()
+        self._throttled += 1
+        asked = pause_of(retry_after)
+        if generation == tokens.generation:
+            pause = tokens.drain(now, asked)
+            drained = Drained(
+                generation=tokens.generation,
+                tokens=before,
+                in_flight=len(tokens.open),
+                effective_rate=tokens.rate,
+            )
+            return True, (drained, Paused(seconds=pause, retry_after=retry_after))
+        if now + asked > tokens.resume_at:
+            tokens.hold(now, asked)
+            return True, (Paused(seconds=asked, retry_after=retry_after),)
+        return True, ()
 
     def statistics(self) -> Budget:
         """Look at the budget."""
@@ -198,7 +202,7 @@ class TokenBucket:
                 burst=tokens.burst,
                 rate=self._rate,
                 effective_rate=tokens.rate,
-                in_flight=tokens.in_flight,
+                in_flight=len(tokens.open),
                 max_in_flight=self._max_in_flight,
                 waiting_interactive=queue.waiting_in("interactive"),
                 waiting_background=queue.waiting_in("background"),
@@ -234,6 +238,6 @@ class TokenBucket:
     def _forked(self) -> None:
         """Forget the parent process: its callers wait there, and its requests end there."""
         now = self.clock.monotonic()
-        while self._tokens.in_flight:
-            self._tokens.settle(now)
+        for number in list(self._tokens.open):
+            self._tokens.settle(number, now)
         self._queue = Queue(self._tokens, self.clock)

@@ -41,18 +41,18 @@ class Waiter(ABC):
     Attributes:
         lane: Where it stands.
         state: One of the constants above.
-        epoch: The epoch of its grant, once it is granted.
+        grant: The number of its grant, once it is granted.
         has_timer: Whether `set_timer` works, so that this waiter need not be awake to watch. Such
             a loop runs its tasks in the order in which they are woken.
     """
 
-    __slots__ = ("epoch", "lane", "state")
+    __slots__ = ("grant", "lane", "state")
 
     has_timer: ClassVar[bool] = False
 
     lane: Lane
     state: int
-    epoch: int
+    grant: int
 
     @abstractmethod
     def __init__(self, lane: Lane) -> None:

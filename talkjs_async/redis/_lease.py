@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
-from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+import attrs
+
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._level import DRIFT, MARGIN, RESERVE, SLOTS_KEPT, Level
+from talkjs_async.limits._permit import LOST_AFTER, note_lost
 from talkjs_async.redis._script import ScriptAnswer
 
 HOLD: Final = 0.5
@@ -26,6 +28,24 @@ _LONGEST_RESPONSE: Final = 3.3
 
 _MEMORY: Final = 300.0
 """Seconds after which a slow response begins to be forgotten."""
+
+
+@attrs.frozen
+class _Lease:
+    """
+    One grant that has not ended.
+
+    Attributes:
+        lane: The lane that it was granted to.
+        granted_at: When.
+        usable: From when on its token was usable.
+        epoch: The throttle generation of the grant.
+    """
+
+    lane: Lane
+    granted_at: float
+    usable: float
+    epoch: int
 
 
 class Leases:
@@ -42,7 +62,8 @@ class Leases:
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
         epoch: How many herds of 429s there were, as far as we know.
-        granted, in_flight: Handed out so far, and not answered.
+        granted: Handed out so far.
+        open: The grants that have not ended, the oldest first.
         resume_at: Nobody is granted a token before, after a 429.
         grace: See `TokenSource`.
         alone: The bucket that is used while Redis is away. None when it is there.
@@ -55,11 +76,11 @@ class Leases:
         "_common",
         "_heard_at",
         "_interactive",
+        "_last_grant",
         "_learned",
         "_looked_at",
         "_margin",
         "_responses",
-        "_sent",
         "alone",
         "burst",
         "debit",
@@ -67,10 +88,10 @@ class Leases:
         "epoch",
         "grace",
         "granted",
-        "in_flight",
         "interval",
         "lanes",
         "missing",
+        "open",
         "rate",
         "reserve",
         "resume_at",
@@ -109,7 +130,8 @@ class Leases:
         self.interval = 1 / self.rate
         self.epoch = 0
         self.granted = 0
-        self.in_flight = 0
+        self.open: dict[int, _Lease] = {}
+        self._last_grant = 0
         self.resume_at = -math.inf
         self.grace = 0.0
         self.alone: Level | None = None
@@ -121,8 +143,6 @@ class Leases:
         self._interactive: list[float] = []
         self._looked_at = self._heard_at = now
         self._learned = 0.0
-        # For each request in flight, when it was granted, and from when on its token was usable.
-        self._sent: deque[tuple[float, float]] = deque()
         # The slowest response of this span of `_MEMORY`, of the one before, and when it began.
         self._responses = (_LEAST_RESPONSE, _LEAST_RESPONSE, now)
 
@@ -131,8 +151,10 @@ class Leases:
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
         """When one more may be granted; see `TokenSource.due`."""
         self._looked_at = now
-        if self.in_flight >= self.lanes["interactive" if owed else lane][1]:
-            return math.inf
+        in_flight = len(self.open)
+        if in_flight >= self.lanes["interactive" if owed else lane][1]:
+            lost_at = self.presume_lost(now)
+            return lost_at if len(self.open) == in_flight else self.due(lane, now, owed=owed)
         if self.alone is not None:
             return max(self.alone.due(lane, now, owed=owed), self.resume_at)
         self._let_go(now)
@@ -141,23 +163,34 @@ class Leases:
             usable = min(usable, self._interactive[0])
         return max(usable, self.resume_at)
 
-    def take(self, lane: Lane) -> int:
-        """Hand out the token that is due for *lane*, and return the epoch."""
-        self.in_flight += 1
+    def take(self, lane: Lane, now: float) -> int:
+        """Hand out the token that is due for *lane*, and return the number of the grant."""
         self.granted += 1
-        usable = self._looked_at
+        usable = now
         if self.alone is not None:
             self.debit += 1
-            self.alone.take(lane)
-            self.alone.settle(self._looked_at)
+            self.alone.settle(self.alone.take(lane, now), now)
         else:
             usable = self._pool_for(lane).pop(0)
-        self._sent.append((self._looked_at, usable))
-        return self.epoch
+        self._last_grant = number = self._last_grant + 1
+        self.open[number] = _Lease(lane, now, usable, self.epoch)
+        return number
 
-    def untake(self, lane: Lane) -> None:
-        """Undo a grant: nothing was sent."""
-        self._undo(lane, self._sent.pop()[1])
+    def untake(self, number: int) -> bool:
+        """Undo a grant: nothing was sent. False when it has ended before."""
+        lease = self.open.pop(number, None)
+        if lease is None:
+            return False
+        self.granted -= 1
+        if self.alone is not None:
+            self.debit -= 1
+            self.alone.granted -= 1
+            self.alone.full_at -= self.alone.interval
+        else:
+            # What an interactive caller had may have come out of the reserve.
+            pool = self._common if lease.lane == "background" else self._interactive
+            insort(pool, lease.usable)
+        return True
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
         """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
@@ -189,20 +222,24 @@ class Leases:
         late = min(max(slowest, before), _LONGEST_RESPONSE) + HOLD
         return self.burst - min(1.0 + self.rate * late, self.burst * MARGIN)
 
-    def answered(self, now: float) -> None:
-        """Note the answer to one request."""
-        self.in_flight -= 1
-        # Which one it was, nobody knows. Taking them in order is right in the middle, and also when
-        # all are late together; a single late one is worth one token, which the margin has.
-        slowest, before, since = self._responses
-        took = now - self._sent.popleft()[0]
-        if took > slowest:
-            self._responses = (took, before, since)
+    def settle(self, number: int, now: float) -> _Lease | None:
+        """End a grant: its answer is in. None when it has ended before."""
+        lease = self.open.pop(number, None)
+        if lease is not None:
+            slowest, before, since = self._responses
+            took = now - lease.granted_at
+            if took > slowest:
+                self._responses = (took, before, since)
+        return lease
 
-    def refunded(self) -> None:
-        """Note that one request never left."""
-        # Perhaps it was another one. The oldest token is the one that goes back first.
-        self._undo("interactive", self._sent.popleft()[1])
+    def presume_lost(self, now: float) -> float:
+        """Settle the grants that are too old, and return when the next one will be."""
+        for number, lease in list(self.open.items()):
+            if lease.granted_at + LOST_AFTER > now:
+                return lease.granted_at + LOST_AFTER
+            del self.open[number]
+            note_lost(f"in {LOST_AFTER:.0f} seconds")
+        return math.inf
 
     def received(self, reply: ScriptAnswer, lane: Lane, now: float) -> None:
         """Take in what Redis granted for *lane*, and what it knows."""
@@ -224,7 +261,7 @@ class Leases:
         """How many tokens to ask for in *lane*, when so many callers wait in each lane."""
         if self.alone is not None:
             return 0
-        room = self.lanes[lane][1] - self.in_flight
+        room = self.lanes[lane][1] - len(self.open)
         want = int(min(waiting[lane], max(room, 0)))
         if lane == "interactive":
             # Tokens of background that are usable later are no reason to wait for them.
@@ -266,17 +303,6 @@ class Leases:
             while pool and pool[0] + HOLD <= now:
                 pool.pop(0)
                 self.debit -= 1
-
-    def _undo(self, lane: Lane, usable: float) -> None:
-        self.in_flight -= 1
-        self.granted -= 1
-        if self.alone is not None:
-            self.debit -= 1
-            self.alone.granted -= 1
-            self.alone.full_at -= self.alone.interval
-        else:
-            # What an interactive caller had may have come out of the reserve.
-            insort(self._common if lane == "background" else self._interactive, usable)
 
     def _pool_for(self, lane: Lane) -> list[float]:
         # Interactive callers leave to background what only background can use, if they can.

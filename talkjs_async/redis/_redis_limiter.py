@@ -19,6 +19,7 @@ from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused,
 from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._level import DEBT, pause_of
 from talkjs_async.limits._listeners import Listeners
+from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
 from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._rules import DOCUMENTED, IN_FLIGHT, check_call, check_limits, is_within
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
@@ -144,8 +145,8 @@ class RedisLimiter:
         """How many script calls there were."""
         return self._fetcher.calls
 
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> int:
-        """Wait for the token of one attempt; see `Limiter.acquire`."""
+    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> Permit:
+        """Wait for the permit of one attempt; see `Limiter.acquire`."""
         _, most = check_call(self._leases.lanes, lane, max_wait)
         queue = self._queue
         with queue.lock:
@@ -157,10 +158,10 @@ class RedisLimiter:
             ):
                 if self._outage.reason is not None:
                     self._fetcher.call(now)
-                return self._leases.take(lane)
+                return Permit(self._ended, self._leases.take(lane, now))
             if self._outage.refuses(self._leases, now):
                 raise LimiterUnavailable(self._outage.reason)
-            if self._leases.in_flight < most:
+            if len(self._leases.open) < most:
                 self._fetcher.expect(lane, now)
             waiter = queue.join(lane, now, max_wait)
             if waiter.state == WAITING:
@@ -177,64 +178,66 @@ class RedisLimiter:
         if waiter.state != GRANTED:
             raise queue.refusal(waiter, now, max_wait)
         waiter.state = SERVED
-        if self._listeners:
-            self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
-        return waiter.epoch
+        permit = Permit(self._ended, waiter.grant)
+        try:
+            tell_of_lost()
+            if self._listeners:
+                self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
+        except BaseException:
+            permit.refund()
+            raise
+        return permit
 
-    def settle(self) -> None:
-        """End a permit; see `Limiter.settle`. Its token refills since it was taken."""
+    def _ended(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> bool:
         queue = self._queue
+        events: list[LimiterEvent] = []
         with queue.lock:
-            if self._leases.in_flight:
-                now = queue.now()
-                self._leases.answered(now)
-                self._after_an_end(now)
+            now = queue.now()
+            before = self._leases.free(now)
+            if outcome == "refunded":
+                ended = self._leases.untake(permit.grant)
+            else:
+                # Its token refills since it was taken.
+                lease = self._leases.settle(permit.grant, now)
+                ended = lease is not None
+                if lease is not None and outcome == "throttled":
+                    events = self._learn(lease.epoch, before, retry_after, now)
+            if queue.waiting:
+                queue.dispatch(now)
+            if queue.waiting or self._fetcher.draining:
+                self._fetcher.call(now)
+        self._listeners.tell(*events)
+        return ended
 
-    def refund(self) -> None:
-        """End a permit: its token is back at once; see `Limiter.refund`."""
-        queue = self._queue
-        with queue.lock:
-            if self._leases.in_flight:
-                now = queue.now()
-                self._leases.refunded()
-                if queue.waiting:
-                    queue.dispatch(now)
-                self._after_an_end(now)
-
-    def throttled(self, epoch: int, retry_after: float | None = None) -> None:
-        """End a permit: the answer was 429; see `Limiter.throttled`. All processes pause."""
+    def _learn(
+        self, epoch: int, before: float, retry_after: float | None, now: float
+    ) -> list[LimiterEvent]:
+        """Take in a 429, after which all processes pause. Lock held."""
         leases = self._leases
         events: list[LimiterEvent] = []
-        with self._queue.lock:
-            now = self._queue.now()
-            before = leases.free(now)
-            if leases.in_flight:
-                leases.answered(now)
-            self._throttled += 1
-            asked = pause_of(retry_after)
-            pause = asked
-            if epoch >= leases.epoch:
-                leases.epoch = epoch + 1
-                pause = max(DEBT + leases.interval, asked)
-                if leases.alone is not None:
-                    leases.alone.drain(now, asked)
-                leases.drop()
-                events = [
-                    Drained(
-                        epoch=leases.epoch,
-                        tokens=before,
-                        in_flight=leases.in_flight,
-                        effective_rate=leases.effective_rate,
-                    )
-                ]
-                self._fetcher.drain(epoch, asked)
-            elif now + asked > leases.resume_at:
-                self._fetcher.drain(epoch, asked)
-            if now + pause > leases.resume_at:
-                leases.resume_at = now + pause
-                events.append(Paused(seconds=pause, retry_after=retry_after))
-            self._after_an_end(now)
-        self._listeners.tell(*events)
+        self._throttled += 1
+        asked = pause_of(retry_after)
+        pause = asked
+        if epoch >= leases.epoch:
+            leases.epoch = epoch + 1
+            pause = max(DEBT + leases.interval, asked)
+            if leases.alone is not None:
+                leases.alone.drain(now, asked)
+            leases.drop()
+            drained = Drained(
+                generation=leases.epoch,
+                tokens=before,
+                in_flight=len(leases.open),
+                effective_rate=leases.effective_rate,
+            )
+            events.append(drained)
+            self._fetcher.drain(epoch, asked)
+        elif now + asked > leases.resume_at:
+            self._fetcher.drain(epoch, asked)
+        if now + pause > leases.resume_at:
+            leases.resume_at = now + pause
+            events.append(Paused(seconds=pause, retry_after=retry_after))
+        return events
 
     def statistics(self) -> Budget:
         """Look at the budget, as far as this process knows it."""
@@ -248,7 +251,7 @@ class RedisLimiter:
                 burst=leases.burst,
                 rate=self._rate,
                 effective_rate=leases.effective_rate if alone is None else alone.rate,
-                in_flight=leases.in_flight,
+                in_flight=len(leases.open),
                 max_in_flight=self._max_in_flight,
                 waiting_interactive=queue.waiting_in("interactive"),
                 waiting_background=queue.waiting_in("background"),
@@ -270,10 +273,3 @@ class RedisLimiter:
             self._leases.resume_at = math.inf
             self._queue.close()
         await self._fetcher.aclose()
-
-    def _after_an_end(self, now: float) -> None:
-        queue = self._queue
-        if queue.waiting and (queue.blocked or now >= queue.due):
-            queue.dispatch(now)
-        if queue.waiting or self._fetcher.draining:
-            self._fetcher.call(now)

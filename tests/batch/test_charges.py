@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from collections.abc import Sequence
-from typing import cast
 
 import anyio
 import pytest
 
-from talkjs_async import AsyncTalkJS, Limiter, RateLimitWaitTimeout, TokenBucket, User, call_of
-from talkjs_async.batch._charges import PayingForEach, charges_of
+from talkjs_async import AsyncTalkJS, RateLimitWaitTimeout, TokenBucket, User, call_of
+from talkjs_async.batch._charges import charges_of, pay_for_each
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.request_log import Exchange
@@ -110,69 +107,37 @@ async def test_batches_cost_nothing_of_the_ordinary_budget_where_they_need_not(
 
 
 class TestPayingForEach:
-    async def test_it_holds_one_place_in_flight_whatever_it_pays(self) -> None:
+    async def test_it_holds_one_slot_in_flight_however_much_it_pays(self) -> None:
         clock = VirtualClock()
-        batch, ordinary = TokenBucket(1.0, 500, clock=clock), TokenBucket(9.0, 600, clock=clock)
-        paying = PayingForEach(batch, ordinary, operations=10, clock=clock)
+        ordinary = TokenBucket(9.0, 600, clock=clock)
 
-        await paying.acquire()
+        permit = await pay_for_each(ordinary, 10, lane="interactive", max_wait=None, clock=clock)
         during = ordinary.statistics()
-        paying.settle()
-        paying.end(refused=False)
-        paying.end(refused=False)
+        permit.settle()
 
         assert (1, 10) == (during.in_flight, during.granted)
         assert 0 == ordinary.statistics().in_flight
-        assert 0 == batch.statistics().in_flight
 
-    async def test_it_gives_back_the_batch_when_the_wait_for_the_rest_is_too_long(self) -> None:
+    async def test_it_holds_nothing_when_the_wait_is_too_long(self) -> None:
         clock = VirtualClock()
-        batch = TokenBucket(1.0, 500, clock=clock)
-        ordinary = TokenBucket(9.0, 600, tokens=6, clock=clock)
-        await ordinary.acquire()
-        paying = PayingForEach(batch, ordinary, operations=10, clock=clock)
+        ordinary = TokenBucket(9.0, 600, tokens=5, clock=clock)
 
         with pytest.raises(RateLimitWaitTimeout):
-            await paying.acquire(max_wait=0.3)
-        paying.end(refused=False)
+            await pay_for_each(ordinary, 10, lane="interactive", max_wait=0.3, clock=clock)
 
-        # The one in flight is somebody else's.
-        assert (0, 1) == (batch.statistics().in_flight, ordinary.statistics().in_flight)
-        assert 500 == round(batch.statistics().tokens)
+        assert 0 == ordinary.statistics().in_flight
 
-    @pytest.mark.parametrize("end", ["refund", "throttled"])
-    async def test_a_batch_that_was_not_let_in_has_its_place_back(self, end: str) -> None:
-        clock = VirtualClock()
-        batch, ordinary = TokenBucket(1.0, 500, clock=clock), TokenBucket(9.0, 600, clock=clock)
-        paying = PayingForEach(batch, ordinary, operations=3, clock=clock)
-        epoch = await paying.acquire()
+    async def test_a_batch_that_cannot_pay_gives_its_own_token_back(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator
+    ) -> None:
+        ordinary = TokenBucket(9.0, 600, tokens=0, clock=emulator.clock)
+        batch = TokenBucket(1.0, 500, clock=emulator.clock)
+        charges_of(ordinary).each = True
+        talkjs = make_talkjs(limiter=ordinary, batch_limiter=batch, max_wait=0.3)
 
-        if end == "refund":
-            paying.refund()
-        else:
-            paying.throttled(epoch, 2.0)
-        paying.end(refused=False)
+        calls = [call_of(talkjs.users.get, "alice")] * 10
+        outcomes = await talkjs.batch(*calls, return_exceptions=True)
 
-        assert (0, 0) == (batch.statistics().in_flight, ordinary.statistics().in_flight)
-        assert 0 == ordinary.statistics().throttled
-        assert (end == "throttled") == (batch.statistics().throttled == 1)
-
-
-def test_what_is_known_goes_with_its_bucket() -> None:
-    limiter = TokenBucket()
-    known = weakref.ref(charges_of(limiter))
-    assert known() is charges_of(limiter)
-
-    del limiter
-    gc.collect()
-
-    assert known() is None
-
-
-def test_a_limiter_that_cannot_be_remembered_learns_for_itself() -> None:
-    class Slotted:
-        __slots__ = ()
-
-    limiter = cast("Limiter", Slotted())
-
-    assert charges_of(limiter) is not charges_of(limiter)
+        assert {RateLimitWaitTimeout} == {type(outcome) for outcome in outcomes}
+        assert (0, 500) == (batch.statistics().in_flight, round(batch.statistics().tokens))
+        assert 0 == ordinary.statistics().in_flight

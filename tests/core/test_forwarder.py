@@ -44,7 +44,7 @@ def of_the_budget(events: list[Event]) -> list[Any]:
 
 async def surprise(limiter: TokenBucket) -> None:
     """Let *limiter* see a 429, which it tells everybody who listens."""
-    limiter.throttled(await limiter.acquire())
+    (await limiter.acquire()).throttled()
 
 
 async def test_a_hook_hears_that_a_call_waited(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
@@ -76,7 +76,7 @@ async def test_a_hook_hears_of_a_429_once_per_herd(
 
     drained = [event for event in events if isinstance(event, Drained)]
     paused = [event for event in events if isinstance(event, Paused)]
-    assert [("ordinary", 1)] == [(event.bucket, event.epoch) for event in drained]
+    assert [("ordinary", 1)] == [(event.bucket, event.generation) for event in drained]
     assert ["ordinary"] == [event.bucket for event in paused]
 
 
@@ -137,9 +137,6 @@ class Silent:
 
     def __init__(self, limiter: Limiter) -> None:
         self.acquire = limiter.acquire
-        self.settle = limiter.settle
-        self.refund = limiter.refund
-        self.throttled = limiter.throttled
         self.statistics = limiter.statistics
         self.aclose = limiter.aclose
 
@@ -241,7 +238,7 @@ async def test_a_hook_that_fails_fails_nothing(caplog: pytest.LogCaptureFixture)
     ("event", "level"),
     [
         (Waited(lane="background", seconds=2.0), logging.DEBUG),
-        (Drained(epoch=1, tokens=3.0, in_flight=2, effective_rate=9.0), logging.WARNING),
+        (Drained(generation=1, tokens=3.0, in_flight=2, effective_rate=9.0), logging.WARNING),
         (Paused(seconds=1.0, retry_after=None), logging.WARNING),
         (StoreAway(reason="refused", effective_rate=3.0), logging.WARNING),
         (StoreBack(spent=7), logging.DEBUG),

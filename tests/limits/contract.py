@@ -18,7 +18,7 @@ from anyio.abc import TaskStatus
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable, RateLimitWaitTimeout
-from talkjs_async.limits import Lane, Limiter
+from talkjs_async.limits import Lane, Limiter, Permit
 
 RATE = 8.0
 """Tokens per second in these tests."""
@@ -56,7 +56,7 @@ class Callers:
     Attributes:
         granted: When each was granted its token, in the order in which it was.
         refused: Errors by name.
-        epochs: What `acquire` returned.
+        permits: Of those that were granted and have not ended, in the order of the grants.
     """
 
     def __init__(self, limiter: Limiter, clock: VirtualClock) -> None:
@@ -66,7 +66,7 @@ class Callers:
         self._scopes: dict[str, anyio.CancelScope] = {}
         self.granted: dict[str, float] = {}
         self.refused: dict[str, Exception] = {}
-        self.epochs: dict[str, int] = {}
+        self.permits: list[Permit] = []
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -109,18 +109,18 @@ class Callers:
             self._scopes[name] = scope
             task_status.started()
             try:
-                self.epochs[name] = await self._limiter.acquire(lane=lane, max_wait=max_wait)
+                permit = await self._limiter.acquire(lane=lane, max_wait=max_wait)
             except (RateLimitWaitTimeout, LimiterUnavailable) as error:
                 self.refused[name] = error
             else:
+                self.permits.append(permit)
                 self.granted[name] = self._clock.monotonic()
 
 
 async def use_up(limiter: Limiter, count: int) -> None:
     """Take *count* tokens that are there, and get the answers at once."""
     for _ in range(count):
-        await limiter.acquire(max_wait=0)
-        limiter.settle()
+        (await limiter.acquire(max_wait=0)).settle()
 
 
 class LimiterContract:
@@ -148,8 +148,7 @@ class LimiterContract:
 
         waits = []
         for _ in range(4):
-            await limiter.acquire()
-            limiter.settle()
+            (await limiter.acquire()).settle()
             waits.append(clock.monotonic() - start)
 
         assert [about(n * INTERVAL) for n in (1, 2, 3, 4)] == waits
@@ -214,8 +213,8 @@ class LimiterContract:
 
         async with Callers(limiter, clock) as callers:
             await callers.ask(*"abcd", lane="background")
-            for _ in "abcd":
-                limiter.settle()
+            for permit in callers.permits:
+                permit.settle()
             await callers.ask("bulk", lane="background")
             waiting = limiter.statistics().waiting_background
             await use_up(limiter, 6)
@@ -314,7 +313,7 @@ class LimiterContract:
     async def test_no_wait_at_all_means_now_or_never(self, make_limiter: MakeLimiter) -> None:
         limiter = make_limiter(burst=1)
 
-        await limiter.acquire(max_wait=0)
+        _held = await limiter.acquire(max_wait=0)
 
         with pytest.raises(RateLimitWaitTimeout):
             await limiter.acquire(max_wait=0)
@@ -323,13 +322,13 @@ class LimiterContract:
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(burst=4)
-        epoch = await limiter.acquire()
+        permit = await limiter.acquire()
         await use_up(limiter, 3)
 
         async with Callers(limiter, clock) as callers:
             await callers.ask("patient")
             await callers.ask("hasty", max_wait=1.0)
-            limiter.throttled(epoch, retry_after=30.0)
+            permit.throttled(retry_after=30.0)
             start = clock.monotonic()
             while not callers.refused:
                 await clock.sleep(INTERVAL)
@@ -344,13 +343,12 @@ class LimiterContract:
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(rate=0.001, burst=2)
-        await limiter.acquire()
-        await limiter.acquire()
+        first, _second = await limiter.acquire(), await limiter.acquire()
 
         async with Callers(limiter, clock) as callers:
             await callers.ask("next")
             assert {} == callers.granted
-            limiter.refund()
+            first.refund()
             await clock.sleep(INTERVAL)
             granted = list(callers.granted)
             callers.dismiss()
@@ -361,15 +359,15 @@ class LimiterContract:
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(rate=0.001, burst=1)
-        await limiter.acquire()
+        permit = await limiter.acquire()
 
         async with Callers(limiter, clock) as callers:
             await callers.ask("cancelled", "next")
-            limiter.refund()
+            permit.refund()
             await callers.cancel("cancelled")
             # trio lets a task that was handed a token keep it, asyncio cancels it all the same.
             if "cancelled" in callers.granted:
-                limiter.refund()
+                callers.permits.pop(0).refund()
             await clock.sleep(INTERVAL)
             callers.dismiss()
 
@@ -385,7 +383,7 @@ class LimiterContract:
             await callers.ask(*"abcde")
             await clock.sleep(10.0)
             before = list(callers.granted)
-            limiter.settle()
+            callers.permits[0].settle()
             await clock.sleep(INSTANT)
             after = list(callers.granted)
             callers.dismiss()
@@ -397,7 +395,7 @@ class LimiterContract:
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(burst=10, max_in_flight=1)
-        await limiter.acquire()
+        permit = await limiter.acquire()
 
         async with Callers(limiter, clock) as callers:
             await callers.ask("patient")
@@ -406,7 +404,7 @@ class LimiterContract:
             assert {} == callers.refused
             await clock.sleep(0.2)
             assert ["hasty"] == list(callers.refused)
-            limiter.settle()
+            permit.settle()
 
         assert ["patient"] == list(callers.granted)
 
@@ -424,32 +422,30 @@ class LimiterContract:
         assert 8 == in_flight
         assert "i" in callers.granted
 
-    async def test_a_herd_of_429s_is_one_pause(
+    async def test_a_burst_of_429s_is_one_pause(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(burst=100)
-        epochs = [await limiter.acquire() for _ in range(20)]
+        permits = [await limiter.acquire() for _ in range(20)]
 
-        for epoch in epochs:
-            limiter.throttled(epoch)
+        for permit in permits:
+            permit.throttled()
         start = clock.monotonic()
-        epoch = await limiter.acquire()
+        await limiter.acquire()
 
         assert about(0.5 + INTERVAL) == clock.monotonic() - start
-        assert epochs[0] + 1 == epoch
         assert 20 == limiter.statistics().throttled
 
     async def test_after_a_429_tokens_come_at_the_rate_and_not_in_a_burst(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
         limiter = make_limiter(burst=100)
-        limiter.throttled(await limiter.acquire(), retry_after=5.0)
+        (await limiter.acquire()).throttled(retry_after=5.0)
         start = clock.monotonic()
 
         waits = []
         for _ in range(4):
-            await limiter.acquire()
-            limiter.settle()
+            (await limiter.acquire()).settle()
             waits.append(clock.monotonic() - start)
 
         assert [about(5.0 + n * INTERVAL) for n in range(4)] == waits
@@ -460,9 +456,9 @@ class LimiterContract:
         limiter = make_limiter(burst=100)
         first, second, third = [await limiter.acquire() for _ in range(3)]
 
-        limiter.throttled(first, retry_after=2.0)
-        limiter.throttled(second, retry_after=7.0)
-        limiter.throttled(third, retry_after=1.0)
+        first.throttled(retry_after=2.0)
+        second.throttled(retry_after=7.0)
+        third.throttled(retry_after=1.0)
         start = clock.monotonic()
         await limiter.acquire()
 
@@ -474,7 +470,7 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=100)
 
-        limiter.throttled(await limiter.acquire(), retry_after=nonsense)
+        (await limiter.acquire()).throttled(retry_after=nonsense)
         start = clock.monotonic()
         await limiter.acquire()
 
@@ -486,7 +482,7 @@ class LimiterContract:
     ) -> None:
         limiter = make_limiter(burst=100)
 
-        limiter.throttled(await limiter.acquire(), retry_after=absurd)
+        (await limiter.acquire()).throttled(retry_after=absurd)
         start = clock.monotonic()
         await limiter.acquire()
 
@@ -508,23 +504,26 @@ class LimiterContract:
 
     async def test_a_closed_limiter_refuses_everybody(self, make_limiter: MakeLimiter) -> None:
         limiter = make_limiter()
-        await limiter.acquire()
+        permit = await limiter.acquire()
 
         await limiter.aclose()
         await limiter.aclose()
 
-        limiter.settle()
+        permit.settle()
         with pytest.raises(LimiterUnavailable, match="closed"):
             await limiter.acquire()
 
-    async def test_ends_of_permits_that_never_were_change_nothing(
+    async def test_a_second_end_of_a_permit_changes_nothing(
         self, make_limiter: MakeLimiter
     ) -> None:
-        limiter = make_limiter(burst=2)
+        limiter = make_limiter(burst=3)
+        permit = await limiter.acquire()
+        permit.settle()
 
         for _ in range(5):
-            limiter.settle()
-            limiter.refund()
+            permit.refund()
+            permit.settle()
+            permit.throttled(60.0)
 
         assert 0 == limiter.statistics().in_flight
         await use_up(limiter, 2)
@@ -583,5 +582,5 @@ class LimiterContract:
         while answered < count:
             await clock.sleep(INTERVAL / 50)
             while answered < len(callers.granted):
-                limiter.settle()
+                callers.permits.pop(0).settle()
                 answered += 1

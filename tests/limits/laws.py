@@ -223,23 +223,23 @@ async def _call(
     limiter: Limiter, clock: VirtualClock, server: Bucket, story: Story, history: History
 ) -> None:
     call = story.call
-    epoch = await limiter.acquire(lane=call.lane, max_wait=call.max_wait)
+    permit = await limiter.acquire(lane=call.lane, max_wait=call.max_wait)
     story.granted = clock.monotonic()
     story.turn = history.grants
     history.grants += 1
-    end = limiter.refund
+    end = permit.refund
     try:
         if call.ends == "never left":
             await clock.sleep(call.up)
             return
-        end = limiter.settle
+        end = permit.settle
         story.sent = True
         await clock.sleep(call.up)
         accepted = server.take(clock.monotonic()) is not None
         await clock.sleep(call.down)
         history.rejected += not accepted
         if call.ends == "429" or not accepted:
-            end = functools.partial(limiter.throttled, epoch, call.retry_after)
+            end = functools.partial(permit.throttled, call.retry_after)
     finally:
         end()
 

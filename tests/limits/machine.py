@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
-from talkjs_async.limits import Lane, Limiter
+from talkjs_async.limits import Lane, Limiter, Permit
 from tests.limits.laws import ShakyClock
 
 RATE, BURST, RESERVE, CAP = 8.0, 24, 10, 12
@@ -93,7 +94,8 @@ class Caller:
 
     Attributes:
         place: How many came before.
-        granted: When it was granted its token, and the epoch it got. None: not yet, or never.
+        granted: When it was granted its permit. None: not yet, or never.
+        permit: That permit.
         refunded: Whether it turned out not to have been sent.
         over: Whether it waits no longer.
     """
@@ -102,7 +104,7 @@ class Caller:
     place: int
     scope: anyio.CancelScope | None = None
     granted: float | None = None
-    epoch: int = 0
+    permit: Permit | None = None
     refunded: bool = False
     over: bool = False
 
@@ -152,8 +154,7 @@ class LimiterMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule(which=st.integers(0, 50))
     def settle(self, which: int) -> None:
-        self.in_flight.pop(which % len(self.in_flight))
-        self._do(self.limiter.settle)
+        self._do(self._permit(which).settle)
 
     @precondition(lambda self: self.in_flight)
     @rule()
@@ -164,14 +165,13 @@ class LimiterMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule(which=st.integers(0, 50))
     def refund(self, which: int) -> None:
-        self.in_flight.pop(which % len(self.in_flight)).refunded = True
-        self._do(self.limiter.refund)
+        self.in_flight[which % len(self.in_flight)].refunded = True
+        self._do(self._permit(which).refund)
 
     @precondition(lambda self: self.in_flight)
     @rule(which=st.integers(0, 50), retry_after=st.none() | st.floats(0, 20))
     def throttled(self, which: int, retry_after: float | None) -> None:
-        caller = self.in_flight.pop(which % len(self.in_flight))
-        self._do(lambda: self.limiter.throttled(caller.epoch, retry_after))
+        self._do(partial(self._permit(which).throttled, retry_after))
 
     @precondition(lambda self: any(not each.over for each in self.callers))
     @rule(which=st.integers(0, 50))
@@ -255,7 +255,7 @@ class LimiterMachine(RuleBasedStateMachine):
     async def _acquire(self, caller: Caller, max_wait: float | None) -> None:
         with anyio.CancelScope() as caller.scope:
             try:
-                caller.epoch = await self.limiter.acquire(lane=caller.lane, max_wait=max_wait)
+                caller.permit = await self.limiter.acquire(lane=caller.lane, max_wait=max_wait)
             except (RateLimitWaitTimeout, LimiterUnavailable):
                 return
             finally:
@@ -265,6 +265,11 @@ class LimiterMachine(RuleBasedStateMachine):
             self.in_flight.append(caller)
             if caller.lane == "interactive" and self.waiting("background"):
                 self.interactive_while_background_waits += 1
+
+    def _permit(self, which: int) -> Permit:
+        caller = self.in_flight.pop(which % len(self.in_flight))
+        assert caller.permit is not None
+        return caller.permit
 
     def _do(self, function: Callable[[], Any]) -> None:
         async def do() -> None:

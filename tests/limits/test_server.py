@@ -66,7 +66,7 @@ class World:
     async def call(self, lane: Lane = "interactive") -> None:
         """Send one request."""
         asked = self.clock.monotonic()
-        epoch = await self.limiter.acquire(lane=lane)
+        permit = await self.limiter.acquire(lane=lane)
         if lane == "interactive":
             self.waits.append(self.clock.monotonic() - asked)
         await self._travel()
@@ -74,12 +74,12 @@ class World:
         if hold is None:
             self.throttled.append(self.clock.monotonic())
             await self._travel()
-            self.limiter.throttled(epoch)
+            permit.throttled()
             return
         self.accepted.append(self.clock.monotonic())
         await self.clock.sleep(hold)
         await self._travel()
-        self.limiter.settle()
+        permit.settle()
 
     async def saturate(self, seconds: float, *, callers: int = 40) -> None:
         """Send as much as the limiter lets through, for *seconds*."""

@@ -48,19 +48,20 @@ def test_the_documented_limits_are_the_default() -> None:
 
 
 async def test_the_next_client_finds_the_bucket_as_the_last_one_left_it() -> None:
-    await shared_bucket(URL, "client-per-request").acquire()
+    permit = await shared_bucket(URL, "client-per-request").acquire()
     gc.collect()
 
     assert 1 == shared_bucket(URL, "client-per-request").statistics().in_flight
-    shared_bucket(URL, "client-per-request").settle()
+    permit.settle()
 
 
 async def test_a_test_clock_keeps_its_bucket_between_clients_too() -> None:
     clock = VirtualClock()
-    await shared_bucket(URL, "app", "ordinary", clock).acquire()
+    permit = await shared_bucket(URL, "app", "ordinary", clock).acquire()
     gc.collect()
 
     assert 1 == shared_bucket(URL, "app", "ordinary", clock).statistics().in_flight
+    permit.settle()
 
 
 def test_clocks_that_were_thrown_away_are_forgotten() -> None:
@@ -90,7 +91,7 @@ async def test_a_closed_bucket_is_replaced() -> None:
 
     fresh = shared_bucket(URL, "app", "ordinary", clock)
     assert closed is not fresh
-    assert 0 == await fresh.acquire()
+    (await fresh.acquire()).settle()
 
 
 def test_threads_that_ask_together_get_the_same_bucket() -> None:

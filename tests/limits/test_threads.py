@@ -17,7 +17,7 @@ import pytest
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import LimiterUnavailable
-from talkjs_async.limits import Lane, TokenBucket
+from talkjs_async.limits import Lane, Permit, TokenBucket
 
 BOTH = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 PAIRS = pytest.mark.parametrize(
@@ -30,8 +30,7 @@ NEVER = 1e-6
 
 
 async def call(limiter: TokenBucket, lane: Lane = "interactive") -> None:
-    await limiter.acquire(lane=lane)
-    limiter.settle()
+    (await limiter.acquire(lane=lane)).settle()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -69,9 +68,9 @@ def test_an_answer_in_one_loop_wakes_a_caller_in_another(first: str, second: str
     limiter = TokenBucket(NEVER, 2, max_in_flight=1)
 
     async def hold(release: anyio.Event) -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         await release.wait()
-        limiter.settle()
+        permit.settle()
 
     with (
         anyio.from_thread.start_blocking_portal(first) as here,
@@ -93,17 +92,14 @@ def test_an_answer_in_one_loop_wakes_a_caller_in_another(first: str, second: str
 def test_a_refund_in_one_loop_wakes_a_caller_in_another(first: str, second: str) -> None:
     limiter = TokenBucket(NEVER, 1)
 
-    async def take() -> None:
-        await limiter.acquire()
-
     async def refund() -> None:
-        limiter.refund()
+        permit.refund()
 
     with (
         anyio.from_thread.start_blocking_portal(first) as here,
         anyio.from_thread.start_blocking_portal(second) as there,
     ):
-        here.call(take)
+        permit = here.call(limiter.acquire)
         waiting = there.start_task_soon(call, limiter)
         until(lambda: limiter.statistics().waiting_interactive == 1)
 
@@ -154,11 +150,12 @@ def test_a_call_that_is_thrown_away_gives_its_place_back() -> None:
     limiter = TokenBucket(NEVER, 1, max_in_flight=None)
 
     async def job() -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         abandoned = limiter.acquire()
         abandoned.send(None)
         assert 1 == limiter.statistics().waiting_interactive
         abandoned.close()
+        permit.settle()
 
     asyncio.run(job())
 
@@ -167,14 +164,15 @@ def test_a_call_that_is_thrown_away_gives_its_place_back() -> None:
 
 def test_ending_a_call_in_the_middle_of_a_hand_out_does_not_lock_up() -> None:
     limiter = TokenBucket(NEVER, 3, max_in_flight=2)
+    permits: list[Permit] = []
 
     class EndsACall:
         def __del__(self) -> None:
-            limiter.settle()
+            permits.pop().settle()
 
     async def job() -> None:
-        await limiter.acquire()
-        await limiter.acquire()
+        permits.append(await limiter.acquire())
+        permits.append(await limiter.acquire())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, limiter)
             await anyio.wait_all_tasks_blocked()
@@ -190,7 +188,7 @@ def test_ending_a_call_in_the_middle_of_a_hand_out_does_not_lock_up() -> None:
 
 def test_closing_releases_the_callers_of_all_loops() -> None:
     limiter = TokenBucket(NEVER, 1)
-    anyio.run(limiter.acquire)
+    held = anyio.run(limiter.acquire)
 
     with (
         anyio.from_thread.start_blocking_portal("asyncio") as here,
@@ -204,6 +202,7 @@ def test_closing_releases_the_callers_of_all_loops() -> None:
         for each in waiting:
             with pytest.raises(LimiterUnavailable):
                 each.result(timeout=30)
+    held.settle()
 
 
 @BOTH
@@ -237,13 +236,14 @@ def test_a_forked_process_starts_without_its_parents_callers() -> None:
     seen: list[int] = []
 
     async def job() -> None:
-        for _ in range(3):
-            await limiter.acquire()
+        held = [await limiter.acquire() for _ in range(3)]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, limiter)
             await anyio.wait_all_tasks_blocked()
             seen.append(fork_and_report(limiter))
             tasks.cancel_scope.cancel()
+        for permit in held:
+            permit.settle()
 
     anyio.run(job)
 

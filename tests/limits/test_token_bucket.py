@@ -12,7 +12,7 @@ import pytest
 from talkjs_async._core.clock import Clock
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Drained, LimiterEvent, Paused, TokenBucket, Waited
+from talkjs_async.limits import Drained, LimiterEvent, Paused, Permit, TokenBucket, Waited
 from tests.limits.contract import (
     INSTANT,
     INTERVAL,
@@ -74,18 +74,18 @@ class TestTokenBucketOnTheMachinesClock(LimiterContract):
 async def test_nobody_overtakes_who_has_a_token_and_is_about_to_run() -> None:
     limiter = TokenBucket(max_in_flight=2)
     order: list[str] = []
+    permits: list[Permit] = []
 
     async def ask(name: str) -> None:
-        await limiter.acquire()
+        permits.append(await limiter.acquire())
         order.append(name)
 
-    await limiter.acquire()
-    await limiter.acquire()
+    first, second = await limiter.acquire(), await limiter.acquire()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask, "waited")
         await anyio.wait_all_tasks_blocked()
-        limiter.settle()
-        limiter.settle()
+        first.settle()
+        second.settle()
         if sniff() == "asyncio":  # trio runs its tasks in any order
             await ask("newcomer")
 
@@ -101,11 +101,10 @@ class TestSettlement:
     async def test_tokens_refill_from_the_answer_on(self) -> None:
         clock = VirtualClock()
         limiter = TokenBucket(RATE, 4, clock=clock)
-        for _ in range(4):
-            await limiter.acquire()
+        permits = [await limiter.acquire() for _ in range(4)]
 
         await clock.sleep(100.0)
-        limiter.settle()
+        permits[0].settle()
         start = clock.monotonic()
         await limiter.acquire()
 
@@ -119,8 +118,8 @@ class TestSettlement:
             await callers.ask(*"abcdefghij")
             await clock.sleep(3.0)
             before = len(callers.granted)
-            for _ in range(5):
-                limiter.settle()
+            for permit in list(callers.permits):
+                permit.settle()
             await clock.sleep(INSTANT)
             after = len(callers.granted)
             callers.dismiss()
@@ -178,15 +177,15 @@ class TestEvents:
         limiter = TokenBucket(RATE, 4, max_in_flight=None, clock=clock)
         events: list[LimiterEvent] = []
         limiter.listen(events.append)
-        epoch = await limiter.acquire()
-        limiter.throttled(epoch, retry_after=2.0)
-        limiter.throttled(epoch, retry_after=1.0)
+        permits = await limiter.acquire(), await limiter.acquire()
+        permits[0].throttled(2.0)
+        permits[1].throttled(1.0)
 
         await limiter.acquire(lane="background")
 
         drained, paused, waited = events
         assert isinstance(drained, Drained)
-        assert (1, 3.0, 0) == (drained.epoch, drained.tokens, drained.in_flight)
+        assert (1, 2.0, 1) == (drained.generation, drained.tokens, drained.in_flight)
         assert Paused(seconds=2.0, retry_after=2.0) == paused
         assert isinstance(waited, Waited)
         assert "background" == waited.lane
@@ -210,7 +209,7 @@ class TestEvents:
 
         stop()
         stop()
-        limiter.throttled(await limiter.acquire())
+        (await limiter.acquire()).throttled()
 
         assert [] == first
         assert 2 == len(second)
@@ -237,7 +236,7 @@ class TestEvents:
 
 async def test_the_repr_tells_the_state() -> None:
     limiter = TokenBucket(clock=VirtualClock())
-    limiter.throttled(await limiter.acquire(), retry_after=3.0)
+    (await limiter.acquire()).throttled(3.0)
 
     assert (
         "<TokenBucket <Budget -26.0 of 600 tokens, +9.00/s; paused for 3.0 s; 0 of 20 in flight; "

@@ -8,7 +8,7 @@ import pytest
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.limits import TokenBucket
+from talkjs_async.limits import Permit, TokenBucket
 
 CLOCKS = pytest.mark.parametrize("clock", [SYSTEM_CLOCK, VirtualClock()], ids=["system", "virtual"])
 
@@ -19,19 +19,21 @@ NEVER = 1e-6
 @CLOCKS
 def test_a_task_that_is_cancelled_with_its_token_in_hand_gives_it_to_the_next(clock: Clock) -> None:
     limiter = TokenBucket(NEVER, 1, clock=clock)
+    held: list[Permit] = []
 
     async def job() -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         first, second = (asyncio.create_task(limiter.acquire()) for _ in range(2))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-        limiter.refund()
+        permit.refund()
         first.cancel()
         await asyncio.wait([first, second])
 
         assert first.cancelled()
         assert not second.cancelled()
+        held.append(second.result())
 
     asyncio.run(job())
 
@@ -44,12 +46,12 @@ def test_a_token_comes_back_when_nobody_else_waits(clock: Clock) -> None:
     limiter = TokenBucket(NEVER, 1, clock=clock)
 
     async def job() -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         task = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-        limiter.refund()
+        permit.refund()
         task.cancel()
         await asyncio.wait([task])
 
@@ -66,12 +68,12 @@ def test_cancelling_at_random_moments_loses_no_token() -> None:
 
     async def call() -> None:
         nonlocal done
-        await limiter.acquire()
+        permit = await limiter.acquire()
         try:
             await asyncio.sleep(0)
             done += 1
         finally:
-            limiter.settle()
+            permit.settle()
 
     async def job() -> None:
         tasks = [asyncio.create_task(call()) for _ in range(600)]
@@ -95,9 +97,9 @@ def test_eager_tasks_are_served_in_order_too() -> None:
     order: list[int] = []
 
     async def call(number: int) -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         order.append(number)
-        limiter.settle()
+        permit.settle()
 
     async def job() -> None:
         loop = asyncio.get_running_loop()

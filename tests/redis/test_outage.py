@@ -56,8 +56,7 @@ async def use(limiter: RedisLimiter, until: Callable[[], bool]) -> list[float]:
     grants = []
     with anyio.fail_after(30):
         while not until():
-            await limiter.acquire()
-            limiter.settle()
+            (await limiter.acquire()).settle()
             grants.append(time.monotonic())
     return grants
 

@@ -20,7 +20,7 @@ import redis
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
-from talkjs_async.limits import LimiterEvent, StoreAway
+from talkjs_async.limits import LimiterEvent, Permit, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
 from talkjs_async.redis._script import TAKE, ScriptAnswer, TooLate, argument, read
 from talkjs_async.redis._store import Door, StoreLost, ThreadStore
@@ -58,17 +58,16 @@ async def use_up(limiter: RedisLimiter) -> int:
     before = limiter.statistics().granted
     while True:
         try:
-            await limiter.acquire(max_wait=0)
+            permit = await limiter.acquire(max_wait=0)
         except RateLimitWaitTimeout:
             return limiter.statistics().granted - before
-        limiter.settle()
+        permit.settle()
 
 
 async def test_what_one_takes_the_other_has_not(make_limiter: MakeRedisLimiter) -> None:
     one, two = (make_limiter(rate=NEVER, burst=50) for _ in range(2))
     for _ in range(30):
-        await one.acquire()
-        one.settle()
+        (await one.acquire()).settle()
     await one.aclose()
 
     assert 20 == await use_up(two)
@@ -104,8 +103,7 @@ async def test_closing_gives_back_what_was_fetched_and_not_used(
 ) -> None:
     busy = make_limiter(rate=NEVER, burst=100)
     for _ in range(30):
-        await busy.acquire()
-        busy.settle()
+        (await busy.acquire()).settle()
 
     await busy.aclose()
 
@@ -116,23 +114,21 @@ async def test_closing_gives_back_what_was_fetched_and_not_used(
 async def test_what_is_not_used_goes_back_by_itself(make_limiter: MakeRedisLimiter) -> None:
     busy, other = (make_limiter(rate=NEVER, burst=100) for _ in range(2))
     for _ in range(30):
-        await busy.acquire()
-        busy.settle()
+        (await busy.acquire()).settle()
 
     with anyio.fail_after(30):
         for _ in range(70):
-            await other.acquire()
-            other.settle()
+            (await other.acquire()).settle()
 
     assert 0 == await use_up(busy)
 
 
 async def test_a_429_of_one_pauses_the_other(make_limiter: MakeRedisLimiter) -> None:
     one, two = (make_limiter(rate=NEVER, burst=50) for _ in range(2))
-    epoch = await one.acquire()
+    permit = await one.acquire()
     await two.acquire()
 
-    one.throttled(epoch, retry_after=60.0)
+    permit.throttled(retry_after=60.0)
     await one.aclose()
     await use_up(two)
 
@@ -149,8 +145,7 @@ async def test_a_clock_of_redis_that_goes_back_is_as_if_no_time_had_passed(
         after = make_limiter(url=client, rate=1.0, burst=50, clock=early)
 
         for _ in range(45):
-            await before.acquire()
-            before.settle()
+            (await before.acquire()).settle()
         await before.aclose()
         left = await use_up(after)
         start = early.monotonic()
@@ -243,14 +238,14 @@ async def test_whoever_waits_for_a_place_in_flight_makes_nobody_ask(
     clock = VirtualClock()
     with redis.Redis.from_url(redis_server.url) as client:
         limiter = make_limiter(url=client, max_in_flight=1, clock=clock)
-        await limiter.acquire()
+        permit = await limiter.acquire()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(limiter.acquire)
             await clock.sleep(5.0)
             calls = limiter.calls
             await clock.sleep(300.0)
             asked = limiter.calls - calls
-            limiter.settle()
+            permit.settle()
         await limiter.aclose()
 
     assert 0 == asked
@@ -332,8 +327,7 @@ from talkjs_async.redis import RedisLimiter
 
 async def main():
     limiter = RedisLimiter(sys.argv[1], sys.argv[2], rate=20.0, burst=20, margin=0.0)
-    for _ in range(15):
-        await limiter.acquire()
+    held = [await limiter.acquire() for _ in range(15)]
     print("holding", flush=True)
     await asyncio.sleep(60)
 
@@ -358,9 +352,10 @@ async def test_a_killed_process_takes_its_tokens_along_and_no_more(
     limiter = make_limiter(rate=20.0, burst=20, max_in_flight=None)
 
     grants = []
+    held = []
     with anyio.fail_after(30):
         for _ in range(30):
-            await limiter.acquire()
+            held.append(await limiter.acquire())
             grants.append(time.monotonic() - killed_worker)
 
     # Its 15 tokens began to refill when it took them, a little before.
@@ -375,8 +370,7 @@ async def use(limiter: RedisLimiter, calls: int) -> None:
     async with anyio.create_task_group() as tasks:
 
         async def call() -> None:
-            await limiter.acquire()
-            limiter.settle()
+            (await limiter.acquire()).settle()
 
         for _ in range(calls):
             tasks.start_soon(call)
@@ -408,10 +402,10 @@ def test_one_limiter_serves_event_loops_at_once(redis_server: RedisServer, app_i
 def test_a_forked_process_is_one_more_process(redis_server: RedisServer, app_id: str) -> None:
     limiter = RedisLimiter(redis_server.url, app_id, rate=NEVER, burst=10, margin=0.0)
     seen: list[int] = []
+    held: list[Permit] = []
 
     async def use_and_fork() -> None:
-        for _ in range(3):
-            await limiter.acquire()
+        held.extend([await limiter.acquire() for _ in range(3)])
         seen.append(fork_and_count(limiter))
 
     anyio.run(use_and_fork)
