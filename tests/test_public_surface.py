@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pkgutil
 from importlib import import_module
 from pathlib import Path
@@ -30,11 +31,18 @@ def public_modules() -> list[str]:
 
 
 def members(value: Any) -> list[str]:
-    """The public attributes that a class itself defines, methods and fields alike."""
+    """What a class of ours defines, or has from a base that users do not see."""
     if not isinstance(value, type):
         return []
-    own = {**getattr(value, "__annotations__", {}), **vars(value)}
-    return sorted(name for name in own if not name.startswith("_"))
+    defining = [value, *(base for base in value.__mro__[1:] if is_internal(base))]
+    names = {name for each in defining for name in {**inspect.get_annotations(each), **vars(each)}}
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def is_internal(kind: type) -> bool:
+    """Whether a class lives in a module of ours with an underscore in its path."""
+    module = kind.__module__
+    return module.startswith("talkjs_async.") and "._" in module
 
 
 def surface() -> list[str]:
