@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
@@ -24,7 +26,7 @@ class FieldNames:
         """
         names = [field.name for field in attrs.fields(model)] + list(others)
         self.names: tuple[str, ...] = tuple(names)
-        self._known = {name: name for name in names}
+        self._known: dict[str, str] = {name: name for name in names}
         self._known |= {camel(name): name for name in names}
         self._known |= also
 
@@ -40,17 +42,36 @@ class FieldNames:
         for name, value in thing.items():
             field = known.get(name)
             if field is None:
+                meant = self.meant_by(str(name))
+                guess = f" (did you mean {meant}?)" if meant else ""
                 raise ConfigurationError(
-                    str(name), f"is no field; the fields are {', '.join(self.names)}."
+                    str(name), f"is no field{guess}; the fields are {', '.join(self.names)}."
                 )
             if field in fields:
                 raise ConfigurationError(str(name), f"is given twice, also as {field}.")
             fields[field] = value
         return fields
 
+    def meant_by(self, name: str) -> str | None:
+        """Guess which field is meant by a name that is none, such as "Full name" or "user_id"."""
+        plain = {_plain(known): field for known, field in self._known.items()}
+        words = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+        # The last words say what it is: "user id", "first name".
+        for begin in range(len(words)):
+            field = plain.get(_plain("".join(words[begin:])))
+            if field is not None:
+                return field
+        for close in get_close_matches(_plain(name), plain, n=1):
+            return plain[close]
+        return None
+
     def field(self, name: str) -> str | None:
         """Return the Python name of a field in either spelling. None: it is no field."""
         return self._known.get(name)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def camel(name: str) -> str:

@@ -21,7 +21,7 @@ from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.selection import Selection
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
-from talkjs_async.bulk._engine.source_records import Record
+from talkjs_async.bulk._engine.source_records import Record, at_line
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import APIError
 
@@ -229,7 +229,13 @@ class _Flow(Generic[V]):
     async def _refuse_all(self, records: Sequence[Record[V]], reason: str) -> None:
         await self._note(
             [
-                Ending(self._prefix + r.id, r.number, RecordState.FAILED, r.digest, reason=reason)
+                Ending(
+                    self._prefix + r.id,
+                    r.number,
+                    RecordState.FAILED,
+                    r.digest,
+                    reason=at_line(r.line, reason),
+                )
                 for r in records
             ]
         )

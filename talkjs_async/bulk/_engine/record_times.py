@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from talkjs_async._core.wire import moment
 from talkjs_async.errors import ConfigurationError, DecodeError
+
+_FIRST_MILLISECONDS: Final = 10**11
+"""In 1973. As seconds, that is in the year 5138: what is below is in another unit."""
 
 
 def as_moment(value: object) -> datetime:
@@ -21,6 +25,12 @@ def as_moment(value: object) -> datetime:
     if isinstance(value, str):
         value = _parse(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < _FIRST_MILLISECONDS:
+            raise ConfigurationError(
+                "sent_at",
+                f"{value!r} cannot be Unix milliseconds, which are above 10^11 since 1973; seconds "
+                "must be multiplied by 1000, dates written as ISO 8601 with a time zone.",
+            )
         try:
             return moment(int(value))
         except (DecodeError, ValueError, OverflowError):

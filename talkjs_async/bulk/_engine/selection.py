@@ -11,11 +11,12 @@ from typing import Final, Generic, TypeVar
 
 import attrs
 
+from talkjs_async._core.wire import is_id
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.source_records import BadRecord, Record
+from talkjs_async.bulk._engine.source_records import BadRecord, FileRow, Record, at_line
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import ConfigurationError
 
@@ -89,11 +90,13 @@ class Selection(Generic[V]):
     def _read(self, thing: object) -> Record[V] | BadRecord:
         self._number += 1
         if isinstance(thing, BadRecord):
-            return thing
+            return thing if is_id(thing.id) else attrs.evolve(thing, id=None)
+        line = thing.line if isinstance(thing, FileRow) else None
         try:
-            return self._record_type.read(thing, self._number)
+            record = self._record_type.read(thing, self._number)
         except ConfigurationError as error:
-            return BadRecord(reason=str(error), id=_id_in(thing))
+            return BadRecord(reason=at_line(line, str(error)), id=_id_in(thing))
+        return attrs.evolve(record, line=line) if isinstance(record, Record) else record
 
     def _earlier(self, name: str, row: RecordRow | None) -> int | None:
         """Return where this pass through the source has had the ID before."""
@@ -106,7 +109,9 @@ class Selection(Generic[V]):
     ) -> Ending:
         """Note, under a name of its own, a record whose ID is taken or unknown."""
         reason = f"the ID {record.id!r} came before, as record {earlier}."
-        if isinstance(record, BadRecord) and earlier is None:
+        if isinstance(record, Record):
+            reason = at_line(record.line, reason)
+        elif earlier is None:
             reason = record.reason
         self._tally.failed += 1
         return Ending(
@@ -165,5 +170,5 @@ def _id_in(thing: object) -> str | None:
     """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
     if isinstance(thing, Mapping):
         id_ = thing.get("id")
-        return str(id_) if isinstance(id_, str | int) and id_ != "" else None
+        return str(id_) if is_id(id_) or isinstance(id_, int) else None
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +26,21 @@ class BadRecord:
     id: str | None = None
 
 
+class FileRow(dict[str, Any]):
+    """
+    The fields of a record as a file has them.
+
+    Attributes:
+        line: The line of the file in which it begins, from 1.
+    """
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: int, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(fields or {})
+        self.line = line
+
+
 @attrs.frozen
 class Record(Generic[V]):
     """
@@ -40,6 +56,7 @@ class Record(Generic[V]):
         mark: By what an import can be found again.
         sent_at: Unix time in seconds when it was sent by an earlier pass that never learned what
             became of it. None: it was not.
+        line: Of the file that it comes from. None: it comes from no file.
     """
 
     id: str
@@ -50,6 +67,7 @@ class Record(Generic[V]):
     size: int
     mark: bytes | None = None
     sent_at: float | None = None
+    line: int | None = None
 
 
 def make_record(
@@ -60,6 +78,11 @@ def make_record(
     # A thousand bytes for the Python objects around the text.
     size = 1000 + 2 * len(encoded)
     return Record(id_, number, group, value, digest_of(encoded), size, mark)
+
+
+def at_line(line: int | None, reason: str) -> str:
+    """Say in which line of its file a record begins, in front of what is wrong with it."""
+    return reason if line is None else f"line {line}: {reason}"
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode

@@ -1,49 +1,49 @@
 """
-The CSV that this library reads: its delimiters, its columns, and what a cell may hold.
+The CSV that this library reads: its columns, and what a cell may hold.
 
-The separator is found in the header. A column such as "custom.plan" is a key of a map; lists are
-separated by ";" or written as JSON; an empty cell leaves its field out.
+A column such as "custom.plan" is a key of a map; lists are separated by ";" or written as JSON; an
+empty cell leaves its field out. A column without a title means nothing, and neither does a row of
+empty cells.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
 from talkjs_async.bulk._engine.field_names import FieldNames
-from talkjs_async.bulk._engine.source_records import BadRecord
+from talkjs_async.bulk._engine.record_times import as_moment
+from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
+from talkjs_async.bulk.formats._strict_json import loads
 from talkjs_async.errors import ConfigurationError
 
-FileRow: TypeAlias = Mapping[str, Any] | BadRecord
-
-_DELIMITERS: Final = ",;\t"
 _LISTS: Final = frozenset({"email", "phone", "participants", "read_by", "welcome_messages"})
 _MAPS: Final = frozenset({"custom", "push_tokens"})
-
-
-def delimiter_of(header: str) -> str:
-    """Return what separates the columns: the one of the three that the header has most."""
-    return max(_DELIMITERS, key=header.count)
+_IDS: Final = frozenset({"id", "conversation_id", "sender"})
+_WHITE_SPACE: Final = re.compile(r"\s")
+_NULL: Final = "\\N"
+"""What MySQL and PostgreSQL write for a cell without a value."""
 
 
 def columns_of(
     path: Path, header: list[str], fields: FieldNames, required: tuple[str, ...]
-) -> list[Column]:
+) -> Columns:
     """
     Read the header of a file.
 
     Raises:
         ConfigurationError: A column is unknown, there twice, or missing.
     """
-    columns = [Column.of(title.strip(), fields) for title in header]
-    names = [column.name for column in columns]
-    wrong = [f"{column.title!r} is unknown" for column in columns if not column.field]
-    wrong += [f"{name!r} is there twice" for name, n in Counter(names).items() if n > 1]
+    columns = [Column.of(title.strip(), fields) if title.strip() else None for title in header]
+    titled = [column for column in columns if column is not None]
+    names = [column.name for column in titled]
+    wrong = [column.complaint(fields) for column in titled if not column.field]
+    wrong += [f"{name!r} is there twice" for name, n in Counter(names).items() if name and n > 1]
     wrong += [f"{name!r} is missing" for name in required if name not in names]
     if wrong:
         raise ConfigurationError(
@@ -51,7 +51,7 @@ def columns_of(
             f"{path} has wrong columns: {', '.join(wrong)}. The columns are "
             f"{', '.join(fields.names)} and custom.<key>.",
         )
-    return columns
+    return Columns(columns)
 
 
 @attrs.frozen
@@ -74,48 +74,102 @@ class Column:
         """Read a title."""
         name, dot, key = title.partition(".")
         field = fields.field(name) or ""
-        if dot and field not in _MAPS:
+        if dot and (field not in _MAPS or not key):
             field = ""
         return cls(title, field, key if dot else None)
 
     @property
     def name(self) -> str:
-        """What may be there only once."""
-        return self.field if self.key is None else f"{self.field}.{self.key}"
+        """What may be there only once. Empty: an unknown column."""
+        return self.field if self.key is None or not self.field else f"{self.field}.{self.key}"
+
+    def complaint(self, fields: FieldNames) -> str:
+        """Say that there is no such field, and which one may be meant."""
+        meant = fields.meant_by(self.title)
+        return f"{self.title!r} is unknown" + (f" (did you mean {meant}?)" if meant else "")
 
     def put(self, cell: str, row: dict[str, Any]) -> None:
         """
         Put a cell into a row.
 
         Raises:
-            ValueError: It is no list, or no object, of JSON.
+            ValueError: It is no list, or no object, of JSON, or has a key that is there already.
         """
+        if cell == _NULL:
+            raise ValueError(f"{_NULL} stands for no value in some databases: leave the cell empty")
         if self.key is not None:
-            row.setdefault(self.field, {})[self.key] = cell
+            self._merge({self.key: cell}, row)
         elif self.field in _LISTS:
             row[self.field] = _list(cell)
         elif self.field in _MAPS:
-            row[self.field] = {**row.get(self.field, {}), **_json(cell, dict)}
+            self._merge(_json(cell, dict), row)
         else:
             row[self.field] = cell
 
+    def _merge(self, more: dict[str, Any], row: dict[str, Any]) -> None:
+        values = row.setdefault(self.field, {})
+        for key, value in more.items():
+            if key in values:
+                raise ValueError(f"the key {key!r} is given twice")
+            values[key] = value
 
-def row_of(columns: list[Column], number: int, cells: list[str]) -> FileRow:
-    """Read the cells of a line. A bad cell, or a wrong number of them, makes a `BadRecord`."""
-    row: dict[str, Any] = {}
-    problem = None
-    if len(cells) != len(columns):
-        problem = f"has {len(cells)} cells, and the header has {len(columns)}"
-    for column, cell in zip(columns, cells, strict=False):
-        if not cell:
-            continue
+
+class Columns:
+    """The columns of a file, None for each without a title."""
+
+    def __init__(self, columns: Sequence[Column | None]) -> None:
+        self._columns = columns
+        self.count = len(columns)
+        fields = [column.field if column and column.key is None else "" for column in columns]
+        self._ids = [n for n, field in enumerate(fields) if field in _IDS]
+        self._times = [n for n, field in enumerate(fields) if field == "sent_at"]
+
+    def row_of(self, line: int, cells: list[str]) -> FileRow | BadRecord:
+        """Read the cells of a record. A bad cell, or a wrong number, makes a `BadRecord`."""
+        row = FileRow(line)
+        problem = None
+        if len(cells) != self.count and (len(cells) < self.count or any(cells[self.count :])):
+            problem = f"has {len(cells)} cells, and the header has {self.count}"
+        for place, (column, cell) in enumerate(zip(self._columns, cells, strict=False), 1):
+            if not cell:
+                continue
+            if column is None:
+                if cell.strip():
+                    problem = problem or f"has a value in column {place}, which has no title"
+                continue
+            try:
+                column.put(cell, row)
+            except ValueError as error:
+                problem = problem or f"has a bad {column.title}: {error}"
+        if problem is not None:
+            return BadRecord(reason=f"line {line} {problem}.", id=row.get("id"))
+        return row
+
+    def swallowed(self, lines: Sequence[str], delimiter: str) -> int | None:
+        """
+        Find, among the lines of one record, one that looks like a record of its own.
+
+        Two quotes that are missing can match each other, with whole records between them.
+
+        Returns:
+            The place of the line, from 0. None: it is a text of several lines.
+        """
+        for place, line in enumerate(lines):
+            cells = line.replace('"', "").split(delimiter)
+            if place and len(cells) == self.count and self._looks_whole(cells):
+                return place
+        return None
+
+    def _looks_whole(self, cells: list[str]) -> bool:
+        ids = [cells[place] for place in self._ids]
+        if not ids[0] or any(map(_WHITE_SPACE.search, ids)):
+            return False
         try:
-            column.put(cell, row)
-        except ValueError as error:
-            problem = problem or f"has a bad {column.title}: {error}"
-    if problem is not None:
-        return BadRecord(reason=f"line {number} {problem}.", id=row.get("id"))
-    return row
+            for place in self._times:
+                as_moment(cells[place])
+        except ConfigurationError:
+            return False
+        return True
 
 
 def _list(cell: str) -> list[str]:
@@ -127,8 +181,8 @@ def _list(cell: str) -> list[str]:
 
 def _json(cell: str, kind: type) -> Any:
     try:
-        value = json.loads(cell)
-    except (ValueError, RecursionError):
+        value = loads(cell)
+    except ValueError:
         value = None
     if not isinstance(value, kind):
         raise ValueError(f"{cell[:40]!r} is no JSON {'list' if kind is list else 'object'}")  # noqa: TRY004

@@ -1,22 +1,30 @@
 """
 CSV and JSON Lines: a record per line.
 
-A file is looked through as a whole before anything of it is sent, so that one that is cut off or in
-the wrong encoding is refused while nothing has happened yet. Reading holds one line in memory.
+A file is looked through as a whole before anything of it is sent, so that one that is cut off, in
+the wrong encoding or with quotes that do not match is refused while nothing has happened yet.
+Reading holds one record in memory.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from talkjs_async.bulk._engine.field_names import FieldNames
-from talkjs_async.bulk._engine.source_records import BadRecord
-from talkjs_async.bulk.formats._csv_dialect import FileRow, columns_of, delimiter_of, row_of
+from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
+from talkjs_async.bulk.formats._csv_dialect import Columns, columns_of
+from talkjs_async.bulk.formats._csv_records import (
+    LONGEST,
+    CsvText,
+    cells_of,
+    delimiter_of,
+    has_stray_return,
+    texts_of,
+)
+from talkjs_async.bulk.formats._strict_json import AmbiguousJSON, loads
 from talkjs_async.errors import ConfigurationError
 
 __all__ = ["RecordFile", "RecordFormat"]
@@ -50,20 +58,24 @@ class RecordFile:
             raise ConfigurationError(
                 "format", f"of {self.path} is unknown: name the file .csv or .jsonl, or say which."
             )
-        if not self.path.is_file():
+        try:
+            is_file = self.path.is_file()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if not is_file:
             raise ConfigurationError("path", f"{self.path} is no file.")
 
     def __repr__(self) -> str:
         return f"<RecordFile {self.path}>"
 
-    def __iter__(self) -> Iterator[FileRow]:
+    def __iter__(self) -> Iterator[FileRow | BadRecord]:
         rows = self._csv_rows if self._format == "csv" else self._json_rows
         try:
             yield from rows()
         except UnicodeDecodeError as error:
             raise _not_utf8(self.path) from error
         except OSError as error:
-            raise ConfigurationError("path", f"{self.path} cannot be read: {error}.") from error
+            raise _unreadable(self.path, error) from error
 
     def check(self) -> int:
         """
@@ -73,77 +85,100 @@ class RecordFile:
             How many records it has, the unreadable ones included.
 
         Raises:
-            ConfigurationError: It is not UTF-8, cut off, or has a wrong header.
+            ConfigurationError: It is not UTF-8, cut off, has quotes that do not match, or a wrong
+                header.
         """
         return sum(1 for _ in self)
 
-    def _json_rows(self) -> Iterator[FileRow]:
-        with self.path.open(encoding="utf-8-sig", newline="\n") as lines:
-            for number, line in enumerate(lines, 1):
+    def _json_rows(self) -> Iterator[FileRow | BadRecord]:
+        with self.path.open(encoding="utf-8-sig", newline="\n") as file:
+            is_first = True
+            number = 0
+            while line := file.readline(LONGEST):
+                number += 1
                 if not line.strip():
                     continue
+                if (is_first and line.strip() in {"[", "{"}) or (is_first and _is_array(line)):
+                    raise _not_lines(self.path, line)
+                is_first = False
                 try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError) as error:
+                    row = loads(line)
+                except AmbiguousJSON as error:
                     if not line.endswith("\n"):
                         raise _cut_off(self.path, number) from error
-                    yield BadRecord(reason=f"line {number} is not JSON.")
+                    yield BadRecord(reason=f"line {number} {error}.")
                     continue
                 if isinstance(row, dict):
-                    yield row
+                    yield FileRow(number, row)
                 else:
                     yield BadRecord(reason=f"line {number} is not a JSON object.")
 
-    def _csv_rows(self) -> Iterator[FileRow]:
-        with self.path.open(encoding="utf-8-sig", newline="") as lines:
-            first = lines.readline()
-            delimiter = delimiter_of(first)
-            header = next(csv.reader([first], delimiter=delimiter), [])
-            columns = columns_of(self.path, header, self._fields, self._required)
-            rows = csv.reader(lines, delimiter=delimiter, strict=True)
-            short: tuple[int, list[str]] | None = None
-            for number, cells in self._numbered(rows):
-                if short is not None:
-                    yield row_of(columns, *short)
-                    short = None
-                if isinstance(cells, BadRecord):
-                    yield cells
-                elif len(cells) < len(columns):
-                    # Held back: it may be the last one, and then the file may end inside of it.
-                    short = number, cells
-                else:
-                    yield row_of(columns, number, cells)
-            if short is not None:
-                if not _ends_with_newline(self.path):
-                    raise _cut_off(self.path, short[0])
-                yield row_of(columns, *short)
+    def _csv_rows(self) -> Iterator[FileRow | BadRecord]:
+        with self.path.open(encoding="utf-8-sig", newline=_newline_of(self.path)) as file:
+            texts = texts_of(self.path, file)
+            header = next((text for text in texts if text.text.strip(_BLANK)), CsvText(1, "", True))
+            delimiter = delimiter_of(header.text)
+            titles = cells_of(self.path, header, delimiter)
+            columns = columns_of(self.path, titles, self._fields, self._required)
+            for text in texts:
+                if text.text.strip(_BLANK):
+                    yield self._row(text, columns, delimiter)
 
-    def _numbered(self, rows: Any) -> Iterator[tuple[int, list[str] | BadRecord]]:
-        """Give each row its line number; the header was line 1."""
-        while True:
-            try:
-                cells = next(rows, None)
-            except csv.Error as error:
-                if "unexpected end of data" in str(error):
-                    raise _cut_off(self.path, rows.line_num + 1) from error
-                yield rows.line_num + 1, BadRecord(reason=f"line {rows.line_num + 1}: {error}.")
-                continue
-            if cells is None:
-                return
-            if cells:
-                yield rows.line_num + 1, cells
+    def _row(self, text: CsvText, columns: Columns, delimiter: str) -> FileRow | BadRecord:
+        cells = cells_of(self.path, text, delimiter)
+        if len(cells) < columns.count and not text.is_ended:
+            raise _cut_off(self.path, text.line)
+        if "\0" in text.text:
+            return BadRecord(reason=f"line {text.line} holds a NUL: the file was damaged.")
+        if has_stray_return(text.text):
+            return BadRecord(reason=f"line {text.line} holds a line break that is not in quotes.")
+        if "\n" in text.text:
+            place = columns.swallowed(text.text.split("\n"), delimiter)
+            if place is not None:
+                return BadRecord(
+                    reason=f"line {text.line}: a cell in quotes goes on over line "
+                    f"{text.line + place}, which looks like a record of its own: are quotes "
+                    "missing? If not, use JSON Lines for it."
+                )
+        return columns.row_of(text.line, cells)
 
 
-def _ends_with_newline(path: Path) -> bool:
+_BLANK: Final = ' \t\r\n,;"'
+"""A line of nothing else means nothing."""
+
+
+def _newline_of(path: Path) -> str:
+    """Return what ends the lines: a carriage return only where the file has nothing else."""
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) in {b"\n", b"\r"}
+        block = file.read(1 << 16)
+    return "\r" if b"\r" in block and b"\n" not in block else "\n"
+
+
+def _is_array(line: str) -> bool:
+    """Whether the first line begins an array of objects; `[1]` alone is a bad record."""
+    return line.lstrip().startswith(("[{", "[ {"))
+
+
+def _not_lines(path: Path, line: str) -> ConfigurationError:
+    is_array = line.lstrip().startswith("[")
+    what = "is a JSON array" if is_array else "has JSON objects of several lines"
+    program = f"jq -c {chr(39)}.[]{chr(39)}" if is_array else "jq -c ."
+    return ConfigurationError(
+        "source",
+        f"{path} {what}, and no JSON Lines, which have an object in each line: make them with "
+        f"`{program} FILE > FILE.jsonl`.",
+    )
 
 
 def _cut_off(path: Path, number: int) -> ConfigurationError:
     return ConfigurationError(
         "source", f"{path} is cut off: it ends in the middle of line {number}. Get it as a whole."
     )
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    reason = error.strerror or type(error).__name__
+    return ConfigurationError("path", f"{path} cannot be read: {reason}. Name one that can be.")
 
 
 def _not_utf8(path: Path) -> ConfigurationError:
