@@ -21,7 +21,8 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.wire import is_id
 from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
 from talkjs_async.models._arguments import is_number
-from talkjs_async.models.events import Event, read_event
+from talkjs_async.models._event_reader import read_event
+from talkjs_async.models.events import Event
 
 __all__ = ["Headers", "RecentEvents", "SeenEvents", "Webhooks"]
 

@@ -40,9 +40,9 @@ def members(value: Any) -> list[str]:
 
 
 def is_internal(kind: type) -> bool:
-    """Whether a class lives in a module of ours with an underscore in its path."""
-    module = kind.__module__
-    return module.startswith("talkjs_async.") and "._" in module
+    """Whether a class of ours has an underscore in its name or in the path of its module."""
+    path = f"{kind.__module__}.{kind.__name__}"
+    return path.startswith("talkjs_async.") and "._" in path
 
 
 def surface() -> list[str]:

@@ -22,7 +22,7 @@ from talkjs_async.bulk.formats.export_directory import file_of, read_manifest
 from talkjs_async.bulk.formats.json_lines import read_lines, read_lines_backwards
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
-from talkjs_async.models.participants import ParticipationInput
+from talkjs_async.models._requests import ParticipationInput
 
 __all__ = ["restore"]
 

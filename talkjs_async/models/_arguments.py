@@ -10,38 +10,43 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, cast
 
 import attrs
 
-from talkjs_async._core.wire import UNSET, Unset, is_id, is_text
+from talkjs_async._core.wire import UNSET, is_id, is_text
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._frozen_map import FrozenMap
 
-Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
-
-def rule(says: str, allows: Callable[[Any], bool], *, null: bool) -> Validator:
+@attrs.frozen
+class Rule:
     """
-    Make an attrs validator.
+    What an argument must be, as an attrs validator.
 
     Args:
         says: The rule, as the end of a sentence that begins with the argument's name.
         allows: Whether a value obeys it.
         null: Whether None is allowed as well.
+        convert: What is made of the argument before it is checked, and kept.
     """
 
-    def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    says: str
+    allows: Callable[[Any], bool]
+    null: bool = attrs.field(kw_only=True)
+    convert: Callable[[Any], Any] | None = attrs.field(default=None, kw_only=True)
+
+    def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is UNSET and attribute.default is UNSET:
             return
-        if (null and value is None) or allows(value):
+        if (self.null and value is None) or self.allows(value):
             return
         way_out = (
-            "" if null or value is not None else " None is not allowed: leave the argument out."
+            ""
+            if self.null or value is not None
+            else " None is not allowed: leave the argument out."
         )
-        raise ConfigurationError(attribute.name, f"{says}{way_out}")
-
-    return check
+        raise ConfigurationError(attribute.name, f"{self.says}{way_out}")
 
 
 def is_number(value: object, *, low: float, high: float) -> bool:
@@ -86,59 +91,26 @@ def as_tuple(value: Any) -> Any:
     return value
 
 
-def as_texts(value: Iterable[str] | Unset) -> tuple[str, ...] | Unset:
-    """Converter: the same, with the types that callers see."""
-    texts: tuple[str, ...] | Unset = as_tuple(value)
-    return texts
-
-
-def as_texts_or_null(value: Iterable[str] | None | Unset) -> tuple[str, ...] | None | Unset:
-    """Converter: the same, where None clears the field."""
-    texts: tuple[str, ...] | None | Unset = as_tuple(value)
-    return texts
-
-
-def sealed(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def sealed(value: Any) -> Any:
     """Converter: a mapping becomes a read-only copy; anything else is left to the rule."""
-    anything: Any = value
-    return FrozenMap(anything) if isinstance(anything, Mapping) else value
+    return FrozenMap(value) if isinstance(value, Mapping) else value
 
 
-# Not generic: mypy cannot tell what a generic converter accepts.
-def as_map(value: Mapping[str, str] | Unset) -> Mapping[str, str] | Unset:
-    """Converter: the same, where the argument may be left out."""
-    return value if value is UNSET else sealed(value)
-
-
-def as_map_or_null(
-    value: Mapping[str, str | None] | None | Unset,
-) -> Mapping[str, str | None] | None | Unset:
-    """Converter: the same, where None clears the field."""
-    return value if value is UNSET or value is None else sealed(value)
-
-
-def as_switches_or_null(
-    value: Mapping[str, Literal[True] | None] | None | Unset,
-) -> Mapping[str, Literal[True] | None] | None | Unset:
-    """Converter: the same, for a map of what to switch on (True) or off (None)."""
-    return value if value is UNSET or value is None else sealed(value)
-
-
-def one_of(words: Collection[Any]) -> Validator:
+def one_of(words: Collection[Any]) -> Rule:
     """One of a few words or values; nothing else, and not None."""
     listed = ", ".join(repr(word) for word in words)
     # `1 in {True}` holds in Python and 1 is not true in JSON.
     allowed = {(type(word), word) for word in words}
-    return rule(
+    return Rule(
         f"must be one of {listed}.",
         lambda value: isinstance(value, str | bool) and (type(value), value) in allowed,
         null=False,
     )
 
 
-def instance_of(kind: type[object]) -> Validator:
+def instance_of(kind: type[object]) -> Rule:
     """An object of one class."""
-    return rule(
+    return Rule(
         f"must be an object of {kind.__name__}.",
         lambda value: isinstance(value, kind),
         null=False,
@@ -149,27 +121,30 @@ _TEXT_RULE = "must be text (str) of valid Unicode."
 _TEXTS_RULE = "must be a collection of texts (str), not one text."
 _MAP_RULE = "must map texts to texts; None as a value removes that key."
 
-TEXT: Final = rule(_TEXT_RULE, is_text, null=False)
-TEXT_OR_NULL: Final = rule(_TEXT_RULE, is_text, null=True)
-ID: Final = rule("must be a non-empty text (str).", is_id, null=False)
-ID_OR_NULL: Final = rule("must be a non-empty text (str).", is_id, null=True)
-TEXTS: Final = rule(_TEXTS_RULE, are_texts, null=False)
-TEXTS_OR_NULL: Final = rule(_TEXTS_RULE, are_texts, null=True)
-TEXT_MAP: Final = rule("must map texts to texts.", _is_whole_text_map, null=False)
-TEXT_MAP_OR_NULL: Final = rule(_MAP_RULE, _is_text_map, null=True)
-IDS: Final = rule("must be a collection of non-empty texts (str).", _are_ids, null=False)
-PUSH_TOKENS_OR_NULL: Final = rule(
+TEXT: Final = Rule(_TEXT_RULE, is_text, null=False)
+TEXT_OR_NULL: Final = Rule(_TEXT_RULE, is_text, null=True)
+ID: Final = Rule("must be a non-empty text (str).", is_id, null=False)
+ID_OR_NULL: Final = Rule("must be a non-empty text (str).", is_id, null=True)
+TEXTS: Final = Rule(_TEXTS_RULE, are_texts, null=False, convert=as_tuple)
+TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, are_texts, null=True, convert=as_tuple)
+TEXT_MAP: Final = Rule("must map texts to texts.", _is_whole_text_map, null=False, convert=sealed)
+TEXT_MAP_OR_NULL: Final = Rule(_MAP_RULE, _is_text_map, null=True, convert=sealed)
+IDS: Final = Rule(
+    "must be a collection of non-empty texts (str).", _are_ids, null=False, convert=as_tuple
+)
+PUSH_TOKENS_OR_NULL: Final = Rule(
     'must map "fcm:<token>" or "apns:<token>" to True, or to None to unregister it.',
     _are_push_tokens,
     null=True,
+    convert=sealed,
 )
-FLAG: Final = rule("must be True or False.", lambda value: isinstance(value, bool), null=False)
-NOT_NEGATIVE: Final = rule(
+FLAG: Final = Rule("must be True or False.", lambda value: isinstance(value, bool), null=False)
+NOT_NEGATIVE: Final = Rule(
     "must be a finite number, 0 or more.",
     lambda value: is_number(value, low=0, high=float("inf")),
     null=False,
 )
-MOMENT: Final = rule(
+MOMENT: Final = Rule(
     "must be an aware datetime: give it a time zone, for example UTC.",
     lambda value: isinstance(value, datetime) and value.utcoffset() is not None,
     null=False,

@@ -20,49 +20,22 @@ T = TypeVar("T")
 ABSENT: Final = object()
 """What a key holds that is not there."""
 
-NEEDED: Final = object()
-"""What a missing key means where it must not be missing."""
-
 
 @attrs.frozen
 class FieldType(Generic[T]):
     """
-    What a value may be.
+    What a value may be, where it is not null.
 
     Attributes:
         read: From parsed JSON to the value; raises DecodeError with the path "$".
         write: The way back.
-        absent: What a missing key and null mean. `NEEDED`: neither is allowed.
-        fast: A shortcut for generated code: an expression of Python in which `v` is the JSON value,
-            and `{read}` and `{absent}` are the above. It must not give another value than they do.
-        sparse: Whether TalkJS often leaves the key out. It only says which way is tried first.
+        fast: A shortcut for generated code: an expression of Python in which `v` is the JSON value
+            and `{read}` the above. It must not give another value than that.
     """
 
     read: Callable[[Any], T]
-    write: Callable[[T], Any] = lambda value: value
-    absent: Any = NEEDED
+    write: Callable[[Any], Any] = lambda value: value
     fast: str = "{read}(v)"
-    sparse: bool = False
-
-    def or_absent(self, value: Any) -> T:
-        """Read a value that may be missing or null."""
-        if value is None and self.absent is not NEEDED:
-            absent: T = self.absent
-            return absent
-        return self.read(value)
-
-    def or_none(self) -> FieldType[T | None]:
-        """The same, where a missing key and null mean None."""
-        return FieldType(
-            read=self.read,
-            write=lambda value: None if value is None else self.write(value),
-            absent=None,
-            fast=f"None if v is None else {self.fast}",
-        )
-
-    def if_any(self) -> FieldType[T]:
-        """The same, for a key that TalkJS often leaves out."""
-        return attrs.evolve(self, sparse=True)
 
 
 def mismatch(expected: str, value: object) -> DecodeError:
@@ -144,28 +117,36 @@ def text_at(data: Any, *keys: str) -> str:
         raise under(f".{key}", error) from None
 
 
-def one(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[T]:
-    """An object with a model of its own."""
-    return FieldType(read, write)
+def one(model: type[T]) -> FieldType[T]:
+    """An object of a class that has `from_wire` and `to_wire`."""
+    readable: Any = model
+    # Asked for at each use: that of a model is made at its first, which is not at import.
+    return FieldType(lambda data: readable.from_wire(data), lambda thing: thing.to_wire())  # noqa: PLW0108
 
 
-def many(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[tuple[T, ...]]:
-    """An array; a missing one is empty."""
+def many(item: FieldType[T]) -> FieldType[tuple[T, ...]]:
+    """An array."""
     return FieldType(
-        array_of(read),
-        lambda items: [write(item) for item in items],
-        absent=(),
+        array_of(item.read),
+        lambda items: [item.write(thing) for thing in items],
         fast=_EMPTY_ARRAY_FAST,
     )
 
 
-def mapped(read: Callable[[Any], T], write: Callable[[T], Any]) -> FieldType[Mapping[str, T]]:
-    """An object with free keys; a missing one is empty."""
+def mapped(item: FieldType[T]) -> FieldType[Mapping[str, T]]:
+    """An object with free keys."""
     return FieldType(
-        map_of(read),
-        lambda items: {key: write(item) for key, item in items.items()},
-        absent=EMPTY,
+        map_of(item.read),
+        lambda items: {key: item.write(thing) for key, thing in items.items()},
         fast=_EMPTY_MAP_FAST,
+    )
+
+
+def or_null(item: FieldType[T]) -> FieldType[T | None]:
+    """An item of an array or of a map that may be null."""
+    return FieldType(
+        lambda value: None if value is None else item.read(value),
+        lambda value: None if value is None else item.write(value),
     )
 
 
@@ -179,6 +160,12 @@ def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise mismatch("true or false", value)
+
+
+def _flag_or_word(value: Any) -> bool | str:
+    if isinstance(value, bool | str):
+        return value
+    raise mismatch("true, false or text", value)
 
 
 def _number(value: Any) -> float:
@@ -226,26 +213,24 @@ def _json(value: Any) -> Any:
 
 
 # For JSON, `v.__class__` is what `type(v)` is, and cheaper to ask for.
-_EMPTY_ARRAY_FAST: Final = "{absent} if v.__class__ is list and not v else {read}(v)"
-_EMPTY_MAP_FAST: Final = "{absent} if v.__class__ is dict and not v else {read}(v)"
+_EMPTY_ARRAY_FAST: Final = "() if v.__class__ is list and not v else {read}(v)"
+_EMPTY_MAP_FAST: Final = "EMPTY if v.__class__ is dict and not v else {read}(v)"
 
 TEXT: Final = FieldType(_text, fast="v if v.__class__ is str else {read}(v)")
-MAYBE_TEXT: Final = TEXT.or_none()
+WORD: Final[FieldType[Any]] = TEXT
+"""Text, for attributes that are typed as a few known words."""
 FLAG: Final = FieldType(_flag)
-MAYBE_FLAG: Final = FLAG.or_none()
+FLAG_OR_WORD: Final = FieldType(_flag_or_word, fast="v if v.__class__ is bool else {read}(v)")
 NUMBER: Final = FieldType(_number)
-MAYBE_NUMBER: Final = NUMBER.or_none()
 WHOLE: Final = FieldType(_whole, fast="v if v.__class__ is int else {read}(v)")
-MAYBE_WHOLE: Final = WHOLE.or_none()
 MOMENT: Final = WHOLE
 """Unix milliseconds, kept as they are; `wire.moment` refuses what no datetime can hold."""
-MAYBE_MOMENT: Final = MAYBE_WHOLE
-TEXTS: Final = FieldType(_texts, list, absent=(), fast=_EMPTY_ARRAY_FAST)
-TEXT_MAP: Final = FieldType(_text_map, dict, absent=EMPTY, fast=_EMPTY_MAP_FAST)
-JSON: Final = FieldType(_json, absent=None, fast="v")
+TEXTS: Final = FieldType(_texts, list, fast=_EMPTY_ARRAY_FAST)
+TEXT_MAP: Final[FieldType[Mapping[str, str]]] = FieldType(_text_map, dict, fast=_EMPTY_MAP_FAST)
+JSON: Final = FieldType(_json, fast="v")
 """Whatever it is, as it came."""
 ARRAY: Final = FieldType(
-    array_of(_json), list, absent=(), fast="tuple(v) if v.__class__ is list else {read}(v)"
+    array_of(_json), list, fast="tuple(v) if v.__class__ is list else {read}(v)"
 )
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import attrs
-
 from talkjs_async._core.pages import Activity
 from talkjs_async._core.wire import milliseconds
 from talkjs_async.models import _arguments as must_be
+from talkjs_async.models._declare import Input, argument, model
 from talkjs_async.models.conversations import Conversation, UserConversation
 from talkjs_async.models.filters import Filter
 
@@ -30,29 +29,37 @@ def _is_moment(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_MOMENT: Final = must_be.rule(
+_MOMENT: Final = must_be.Rule(
     "must be an aware datetime (give it a time zone) or whole Unix milliseconds.",
     _is_moment,
     null=True,
 )
-_FILTER: Final = must_be.rule(
+_FILTER: Final = must_be.Rule(
     "must be a Filter, for example Filter(custom={'state': 'open'}).",
     lambda value: isinstance(value, Filter),
     null=True,
 )
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class ConversationQuery:
-    """The query parameters of both lists of conversations."""
+def _milliseconds(value: datetime | int) -> int:
+    return milliseconds(value) if isinstance(value, datetime) else value
 
-    order_by: Order = attrs.field(validator=must_be.one_of(("lastActivity", "createdAt")))
-    order_direction: Direction = attrs.field(validator=must_be.one_of(("DESC", "ASC")))
-    offset: datetime | int | None = attrs.field(validator=_MOMENT)
-    last_message_before: datetime | int | None = attrs.field(validator=_MOMENT)
-    last_message_after: datetime | int | None = attrs.field(validator=_MOMENT)
-    unreads_only: bool = attrs.field(default=False, validator=must_be.FLAG)
-    filter: Filter | None = attrs.field(default=None, validator=_FILTER)
+
+@model
+class ConversationQuery(Input):
+    """The query parameters of both lists of conversations; None and False ask for nothing."""
+
+    order_by: Order = argument("orderBy", must_be.one_of(("lastActivity", "createdAt")))
+    order_direction: Direction = argument("orderDirection", must_be.one_of(("DESC", "ASC")))
+    offset: datetime | int | None = argument("offsetTs", _MOMENT, write=_milliseconds)
+    last_message_before: datetime | int | None = argument(
+        "lastMessageBefore", _MOMENT, write=_milliseconds
+    )
+    last_message_after: datetime | int | None = argument(
+        "lastMessageAfter", _MOMENT, write=_milliseconds
+    )
+    unreads_only: bool = argument("unreadsOnly", must_be.FLAG, default=False)
+    filter: Filter | None = argument("filter", _FILTER, default=None, write=Filter.to_wire)
 
     def to_wire(self) -> dict[str, str]:
         """
@@ -60,19 +67,8 @@ class ConversationQuery:
 
         The order is always sent: the default has changed once (API version 2021-02-09).
         """
-        query: dict[str, str] = {"orderBy": self.order_by, "orderDirection": self.order_direction}
-        for key, value in (
-            ("offsetTs", self.offset),
-            ("lastMessageBefore", self.last_message_before),
-            ("lastMessageAfter", self.last_message_after),
-        ):
-            if value is not None:
-                query[key] = str(milliseconds(value) if isinstance(value, datetime) else value)
-        if self.unreads_only:
-            query["unreadsOnly"] = "true"
-        if self.filter is not None:
-            query["filter"] = self.filter.to_wire()
-        return query
+        given = {key: value for key, value in super().to_wire().items() if value is not None}
+        return {k: "true" if v is True else str(v) for k, v in given.items() if v is not False}
 
 
 def activity(order_by: Order, order_direction: Direction) -> Activity[Any] | None:

@@ -12,11 +12,10 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from talkjs_async.errors import DecodeError
 from talkjs_async.models import _field_types as field_type
-from talkjs_async.models._field_types import mismatch
+from talkjs_async.models._declare import Declared, Model, model, wire
+from talkjs_async.models._field_types import NUMBER, TEXT, TEXT_MAP, WHOLE, WORD
 from talkjs_async.models._frozen_map import EMPTY
-from talkjs_async.models._schema import Schema
 
 __all__ = [
     "ActionNode",
@@ -38,88 +37,77 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class MarkupNode:
+def _read_node(data: Any) -> TextNode:
+    if isinstance(data, str):
+        return data
+    if not isinstance(data, dict):
+        raise field_type.mismatch("text or a node", data)
+    kind = field_type.text_at(data, "type")
+    if kind not in _NODES:
+        return UnknownNode(type=kind, data=field_type.frozen(data))
+    node: TextNode = _NODES[kind].from_wire(data)
+    return node
+
+
+def _write_node(node: TextNode) -> Any:
+    return node if isinstance(node, str) else node.to_wire()
+
+
+_CHILDREN: Final = field_type.many(field_type.FieldType(_read_node, _write_node))
+
+
+@model
+class MarkupNode(Model):
     """Bold (`*text*`), italic (`_text_`) or struck through (`~text~`) nodes."""
 
-    type: Literal["bold", "italic", "strikethrough"]
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _MARKUP.write(self)
+    type: Literal["bold", "italic", "strikethrough"] = wire("type", WORD)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class BulletListNode:
+@model
+class BulletListNode(Model):
     """A list; its children are `BulletPointNode`s."""
 
     type: ClassVar[Literal["bulletList"]] = "bulletList"
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _BULLET_LIST.write(self)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class BulletPointNode:
+@model
+class BulletPointNode(Model):
     """One point of a list (a line that began with "-", "*" or "+")."""
 
     type: ClassVar[Literal["bulletPoint"]] = "bulletPoint"
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _BULLET_POINT.write(self)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class CodeSpanNode:
+@model
+class CodeSpanNode(Model):
     """Code within a line."""
 
     type: ClassVar[Literal["codeSpan"]] = "codeSpan"
-    text: str
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _CODE_SPAN.write(self)
+    text: str = wire("text", TEXT)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class LinkNode:
+@model
+class LinkNode(Model):
     """A link with a label of its own (`<url|label>`)."""
 
     type: ClassVar[Literal["link"]] = "link"
-    url: str
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _LINK.write(self)
+    url: str = wire("url", TEXT)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class AutoLinkNode:
+@model
+class AutoLinkNode(Model):
     """An address that stood in the text. TalkJS refuses a *text* that does not match its *url*."""
 
     type: ClassVar[Literal["autoLink"]] = "autoLink"
-    url: str
-    text: str
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _AUTO_LINK.write(self)
+    url: str = wire("url", TEXT)
+    text: str = wire("text", TEXT)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class ActionNode:
+@model
+class ActionNode(Model):
     """
     A link or a button that runs code of yours (`<actionbutton:action?key=value|label>`).
 
@@ -130,46 +118,31 @@ class ActionNode:
         children: The label.
     """
 
-    type: Literal["actionLink", "actionButton"]
-    action: str
-    params: Mapping[str, str] = EMPTY
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _ACTION.write(self)
+    type: Literal["actionLink", "actionButton"] = wire("type", WORD)
+    action: str = wire("action", TEXT)
+    params: Mapping[str, str] = wire("params", TEXT_MAP, default=EMPTY)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class CustomEmojiNode:
+@model
+class CustomEmojiNode(Model):
     """One of the app's own emoji; *text* is ":name:"."""
 
     type: ClassVar[Literal["customEmoji"]] = "customEmoji"
-    text: str
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _CUSTOM_EMOJI.write(self)
+    text: str = wire("text", TEXT)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class MentionNode:
+@model
+class MentionNode(Model):
     """A mentioned user: *id* is the user's ID, *text* the name without "@"."""
 
     type: ClassVar[Literal["mention"]] = "mention"
-    id: str
-    text: str
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _MENTION.write(self)
+    id: str = wire("id", TEXT)
+    text: str = wire("text", TEXT)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class UnknownNode:
+@model
+class UnknownNode(Declared):
     """A node that this version does not know; *data* has `text` or `children` (documented)."""
 
     type: str
@@ -195,63 +168,29 @@ TextNode: TypeAlias = (
 )
 """Plain text, or a node of formatted text."""
 
-
-def read_node(data: Any) -> TextNode:
-    """Read one node of a text block. Raises DecodeError, which names the place."""
-    if isinstance(data, str):
-        return data
-    if not isinstance(data, dict):
-        raise mismatch("text or a node", data)
-    kind = field_type.text_at(data, "type")
-    if kind not in _NODES:
-        return UnknownNode(type=kind, data=field_type.frozen(data))
-    node: TextNode = _NODES[kind].read(data)
-    return node
-
-
-def write_node(node: TextNode) -> Any:
-    """Write one node of a text block."""
-    return node if isinstance(node, str) else node.to_wire()
-
-
-_TYPE: Final = ("type", field_type.TEXT)
-_CHILDREN: Final = ("children", field_type.many(read_node, write_node))
-_TEXT: Final = ("text", field_type.TEXT)
-
-_MARKUP = Schema(MarkupNode, type=_TYPE, children=_CHILDREN)
-_BULLET_LIST = Schema(BulletListNode, "bulletList", children=_CHILDREN)
-_BULLET_POINT = Schema(BulletPointNode, "bulletPoint", children=_CHILDREN)
-_CODE_SPAN = Schema(CodeSpanNode, "codeSpan", text=_TEXT)
-_LINK = Schema(LinkNode, "link", url=("url", field_type.TEXT), children=_CHILDREN)
-_AUTO_LINK = Schema(AutoLinkNode, "autoLink", url=("url", field_type.TEXT), text=_TEXT)
-_ACTION = Schema(
-    ActionNode,
-    type=_TYPE,
-    action=("action", field_type.TEXT),
-    params=("params", field_type.TEXT_MAP),
-    children=_CHILDREN,
-)
-_CUSTOM_EMOJI = Schema(CustomEmojiNode, "customEmoji", text=_TEXT)
-_MENTION = Schema(MentionNode, "mention", id=("id", field_type.TEXT), text=_TEXT)
-
-_NODES: Final[dict[str, Schema[Any]]] = {
-    "bold": _MARKUP,
-    "italic": _MARKUP,
-    "strikethrough": _MARKUP,
-    "bulletList": _BULLET_LIST,
-    "bulletPoint": _BULLET_POINT,
-    "codeSpan": _CODE_SPAN,
-    "link": _LINK,
-    "autoLink": _AUTO_LINK,
-    "actionLink": _ACTION,
-    "actionButton": _ACTION,
-    "customEmoji": _CUSTOM_EMOJI,
-    "mention": _MENTION,
+_NODES: Final[Mapping[str, type[Any]]] = {
+    "bold": MarkupNode,
+    "italic": MarkupNode,
+    "strikethrough": MarkupNode,
+    "actionLink": ActionNode,
+    "actionButton": ActionNode,
+    **{
+        node.type: node
+        for node in (
+            BulletListNode,
+            BulletPointNode,
+            CodeSpanNode,
+            LinkNode,
+            AutoLinkNode,
+            CustomEmojiNode,
+            MentionNode,
+        )
+    },
 }
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class TextBlock:
+@model
+class TextBlock(Model):
     """
     Formatted text.
 
@@ -260,16 +199,11 @@ class TextBlock:
     """
 
     type: ClassVar[Literal["text"]] = "text"
-    children: tuple[TextNode, ...]
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _TEXT_BLOCK.write(self)
+    children: tuple[TextNode, ...] = wire("children", _CHILDREN)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class FileBlock:
+@model
+class FileBlock(Model):
     """
     A file.
 
@@ -284,37 +218,33 @@ class FileBlock:
     """
 
     type: ClassVar[Literal["file"]] = "file"
-    file_token: str
-    url: str | None = None
-    size: int | None = None
-    filename: str | None = None
-    subtype: Literal["image", "video", "audio", "voice"] | str | None = None
-    width: float | None = None
-    height: float | None = None
-    duration: float | None = None
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
+    file_token: str = wire("fileToken", TEXT)
+    url: str | None = wire("url", TEXT, default=None)
+    size: int | None = wire("size", WHOLE, default=None)
+    filename: str | None = wire("filename", TEXT, default=None)
+    subtype: Literal["image", "video", "audio", "voice"] | str | None = wire(
+        "subtype", TEXT, default=None
+    )
+    width: float | None = wire("width", NUMBER, default=None)
+    height: float | None = wire("height", NUMBER, default=None)
+    duration: float | None = wire("duration", NUMBER, default=None)
 
     def to_wire(self) -> dict[str, Any]:
         """Write TalkJS's JSON object, without what is not set: a request has the token only."""
-        return {k: v for k, v in _FILE_BLOCK.write(self).items() if v is not None}
+        return {k: v for k, v in super().to_wire().items() if v is not None}
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class LocationBlock:
+@model
+class LocationBlock(Model):
     """A place on the map: *latitude* -90 to 90, *longitude* -180 to 180, in degrees."""
 
     type: ClassVar[Literal["location"]] = "location"
-    latitude: float
-    longitude: float
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return _LOCATION_BLOCK.write(self)
+    latitude: float = wire("latitude", NUMBER)
+    longitude: float = wire("longitude", NUMBER)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class UnknownBlock:
+@model
+class UnknownBlock(Declared):
     """
     A block that this version does not know, or cannot read.
 
@@ -337,47 +267,3 @@ One part of a message.
 
 Today a message has exactly one; readers must accept several (documented).
 """
-
-
-def read_block(data: Any) -> ContentBlock:
-    """
-    Read one block.
-
-    It never fails: what cannot be read is an `UnknownBlock`, because no message should get lost
-    for its form.
-    """
-    kind = data.get("type") if isinstance(data, dict) else None
-    if not isinstance(kind, str):
-        return UnknownBlock(type="", data=data)
-    try:
-        block: ContentBlock = _BLOCKS[kind].read(data)
-    except (KeyError, DecodeError, RecursionError):
-        block = UnknownBlock(type=kind, data=data)
-    return block
-
-
-_TEXT_BLOCK = Schema(TextBlock, "text", children=_CHILDREN)
-_FILE_BLOCK = Schema(
-    FileBlock,
-    "file",
-    file_token=("fileToken", field_type.TEXT),
-    url=("url", field_type.MAYBE_TEXT),
-    size=("size", field_type.MAYBE_WHOLE),
-    filename=("filename", field_type.MAYBE_TEXT),
-    subtype=("subtype", field_type.MAYBE_TEXT.if_any()),
-    width=("width", field_type.MAYBE_NUMBER.if_any()),
-    height=("height", field_type.MAYBE_NUMBER.if_any()),
-    duration=("duration", field_type.MAYBE_NUMBER.if_any()),
-)
-_LOCATION_BLOCK = Schema(
-    LocationBlock,
-    "location",
-    latitude=("latitude", field_type.NUMBER),
-    longitude=("longitude", field_type.NUMBER),
-)
-
-_BLOCKS: Final[dict[str, Schema[Any]]] = {
-    "text": _TEXT_BLOCK,
-    "file": _FILE_BLOCK,
-    "location": _LOCATION_BLOCK,
-}

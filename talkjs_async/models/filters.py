@@ -111,7 +111,7 @@ class Filter:
 
     custom: Mapping[str, Condition] = attrs.field(
         converter=_conditions,
-        validator=must_be.rule(
+        validator=must_be.Rule(
             "must map texts to conditions, for example {'state': equals('open')}.",
             _are_conditions,
             null=False,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import ClassVar, Literal
 
-import attrs
-
-from talkjs_async._core.wire import UNSET, Unset, drop_unset, milliseconds
+from talkjs_async._core.wire import UNSET, Unset, milliseconds
 from talkjs_async.models import _arguments as must_be
+from talkjs_async.models._declare import Input, argument, model
 
 __all__ = ["ImportedMessage"]
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class ImportedMessage:
+@model
+class ImportedMessage(Input):
     """
     A message to import.
 
@@ -34,27 +33,10 @@ class ImportedMessage:
     `createdAt`; the documentation says `timestamp`.
     """
 
-    sender: str = attrs.field(validator=must_be.ID)
-    text: str = attrs.field(validator=must_be.TEXT)
-    sent_at: datetime = attrs.field(validator=must_be.MOMENT)
-    read_by: tuple[str, ...] | Unset = attrs.field(
-        default=(), converter=must_be.as_texts, validator=must_be.IDS
-    )
-    attachment_token: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
-    custom: Mapping[str, str] | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map, validator=must_be.TEXT_MAP
-    )
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return drop_unset(
-            {
-                "type": "UserMessage",
-                "sender": self.sender,
-                "text": self.text,
-                "timestamp": milliseconds(self.sent_at),
-                "readBy": self.read_by,
-                "attachmentToken": self.attachment_token,
-                "custom": self.custom,
-            }
-        )
+    type: ClassVar[Literal["UserMessage"]] = "UserMessage"
+    sender: str = argument("sender", must_be.ID)
+    text: str = argument("text", must_be.TEXT)
+    sent_at: datetime = argument("timestamp", must_be.MOMENT, write=milliseconds)
+    read_by: Iterable[str] | Unset = argument("readBy", must_be.IDS, default=())
+    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
+    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)

@@ -12,7 +12,6 @@ from typing import Final
 from urllib.parse import unquote
 
 from talkjs_async.errors import DecodeError
-from talkjs_async.models import _field_types as field_type
 from talkjs_async.models.content import (
     AutoLinkNode,
     CodeSpanNode,
@@ -24,12 +23,9 @@ from talkjs_async.models.content import (
     TextBlock,
     TextNode,
     UnknownNode,
-    read_node,
 )
 
 __all__ = ["escape_markup", "plain_text"]
-
-_read_nodes = field_type.array_of(read_node)
 
 _FILE_SIGNS: Final = {"video": "🎥", "image": "📷", "audio": "🎧"}
 
@@ -80,7 +76,8 @@ def _unknown(node: UnknownNode) -> str:
     if isinstance(text, str):
         return text
     try:
-        return _in_list(node.type, _nodes(_read_nodes(node.data.get("children"))))
+        children = TextBlock.from_wire({"children": node.data.get("children")}).children
+        return _in_list(node.type, _nodes(children))
     except (DecodeError, RecursionError):
         return ""
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
-from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment, moment_or_none
+from talkjs_async._core.wire import UNSET, Unset, moment, moment_or_none
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
-from talkjs_async.models import _field_types as field_type
-from talkjs_async.models._field_types import mismatch
-from talkjs_async.models._frozen_map import EMPTY
-from talkjs_async.models._schema import Schema
-from talkjs_async.models.content import (
-    ContentBlock,
-    LocationBlock,
-    read_block,
+from talkjs_async.models._declare import Input, Model, argument, model, wire
+from talkjs_async.models._field_types import (
+    ARRAY,
+    JSON,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    TEXT_MAP,
+    TEXTS,
+    WHOLE,
+    array_of,
+    mismatch,
+    one,
 )
+from talkjs_async.models._frozen_map import EMPTY
+from talkjs_async.models._parts import read_block, read_reactions
+from talkjs_async.models.content import ContentBlock, LocationBlock
 from talkjs_async.models.markup import plain_text
-from talkjs_async.models.reactions import Reaction, read_reactions
+from talkjs_async.models.reactions import Reaction
 
 __all__ = [
     "Attachment",
@@ -33,8 +41,8 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Attachment:
+@model
+class Attachment(Model):
     """
     The file of a message.
 
@@ -43,23 +51,8 @@ class Attachment:
         size: Bytes.
     """
 
-    url: str
-    size: int | None = None
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    @classmethod
-    def from_wire(cls, data: Any) -> Attachment:
-        """Read TalkJS's JSON object. Raises DecodeError, which names the place."""
-        return _ATTACHMENT.read(data)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write the same JSON object."""
-        return _ATTACHMENT.write(self)
-
-
-_ATTACHMENT = Schema(
-    Attachment, url=("url", field_type.TEXT), size=("size", field_type.MAYBE_WHOLE)
-)
+    url: str = wire("url", TEXT)
+    size: int | None = wire("size", WHOLE, default=None)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -84,7 +77,7 @@ class Location:
         """Read TalkJS's pair of numbers. Raises DecodeError."""
         if not isinstance(data, list) or len(data) != 2:
             raise mismatch("a pair of numbers", data)
-        latitude, longitude = _read_numbers(data)
+        latitude, longitude = array_of(NUMBER.read)(data)
         return cls(latitude=latitude, longitude=longitude)
 
     def to_wire(self) -> list[float]:
@@ -92,11 +85,8 @@ class Location:
         return [self.latitude, self.longitude]
 
 
-_read_numbers = field_type.array_of(field_type.NUMBER.read)
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Message:
+@model
+class Message(Model):
     """
     A message, as TalkJS knows it.
 
@@ -116,27 +106,27 @@ class Message:
         reactions_json: The reactions as they came; `reactions` reads them. None when TalkJS says
             nothing of them.
         created_at_ms, edited_at_ms: In Unix milliseconds. edited_at_ms is None if it never was.
-        extra: Keys that this version of the library does not know.
 
     Source: TalkJS docs, REST API, Messages, and Concepts, Messages (documented).
     """
 
-    id: str
-    conversation_id: str
-    type: Literal["UserMessage", "SystemMessage"] | str
-    sender_id: str | None = None
-    text: str | None = None
-    attachment: Attachment | None = None
-    location: Location | None = None
-    content_json: tuple[Any, ...] = attrs.field(default=(), hash=False)
-    read_by: tuple[str, ...] = ()
-    origin: Literal["web", "rest", "email", "import"] | str | None = None
-    referenced_message_id: str | None = None
-    custom: Mapping[str, str] = EMPTY
-    reactions_json: Any = attrs.field(default=None, hash=False)
-    created_at_ms: int
-    edited_at_ms: int | None = None
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
+    id: str = wire("id", TEXT)
+    conversation_id: str = wire("conversationId", TEXT)
+    type: Literal["UserMessage", "SystemMessage"] | str = wire("type", TEXT)
+    sender_id: str | None = wire("senderId", TEXT, default=None)
+    text: str | None = wire("text", TEXT, default=None)
+    attachment: Attachment | None = wire("attachment", one(Attachment), default=None)
+    location: Location | None = wire("location", one(Location), default=None)
+    content_json: tuple[Any, ...] = wire("content", ARRAY, default=(), hash=False)
+    read_by: tuple[str, ...] = wire("readBy", TEXTS, default=())
+    origin: Literal["web", "rest", "email", "import"] | str | None = wire(
+        "origin", TEXT, default=None
+    )
+    referenced_message_id: str | None = wire("referencedMessageId", TEXT, default=None)
+    custom: Mapping[str, str] = wire("custom", TEXT_MAP, default=EMPTY)
+    reactions_json: Any = wire("reactions", JSON, default=None, hash=False)
+    created_at_ms: int = wire("createdAt", MOMENT)
+    edited_at_ms: int | None = wire("editedAt", MOMENT, default=None)
 
     @property
     def created_at(self) -> datetime:
@@ -175,68 +165,12 @@ class Message:
         """
         return plain_text(self.content) if self.content_json else self.text or ""
 
-    @classmethod
-    def from_wire(cls, data: Any) -> Message:
-        """Read TalkJS's JSON object. Raises DecodeError, which names the place."""
-        return MESSAGE.read(data)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Write the same JSON object."""
-        return MESSAGE.write(self)
-
-
-MESSAGE = Schema(
-    Message,
-    id=("id", field_type.TEXT),
-    conversation_id=("conversationId", field_type.TEXT),
-    type=("type", field_type.TEXT),
-    sender_id=("senderId", field_type.MAYBE_TEXT),
-    text=("text", field_type.MAYBE_TEXT),
-    attachment=("attachment", field_type.one(Attachment.from_wire, Attachment.to_wire).or_none()),
-    location=("location", field_type.one(Location.from_wire, Location.to_wire).or_none()),
-    content_json=("content", field_type.ARRAY.if_any()),
-    read_by=("readBy", field_type.TEXTS),
-    origin=("origin", field_type.MAYBE_TEXT),
-    referenced_message_id=("referencedMessageId", field_type.MAYBE_TEXT),
-    custom=("custom", field_type.TEXT_MAP),
-    reactions_json=("reactions", field_type.JSON.if_any()),
-    created_at_ms=("createdAt", field_type.MOMENT),
-    edited_at_ms=("editedAt", field_type.MAYBE_MOMENT),
-)
-"""Its `read` is `Message.from_wire` without one more function in between: for long lists."""
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class SentMessage:
+@model
+class SentMessage(Model):
     """TalkJS's receipt for a message: its *id*."""
 
-    id: str
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
-
-    @classmethod
-    def from_wire(cls, data: Any) -> SentMessage:
-        """Read TalkJS's JSON object. Raises DecodeError, which names the place."""
-        return _SENT.read(data)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write the same JSON object."""
-        return _SENT.write(self)
-
-
-_SENT = Schema(SentMessage, id=("id", field_type.TEXT))
-
-
-def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
-    """Read the bare array that answers a POST of messages. Raises DecodeError."""
-    return _ALL_SENT(data)
-
-
-_ALL_SENT = field_type.array_of(SentMessage.from_wire)
-
-
-def _as_blocks(value: Iterable[ContentBlock] | Unset) -> tuple[ContentBlock, ...] | Unset:
-    blocks: tuple[ContentBlock, ...] | Unset = must_be.as_tuple(value)
-    return blocks
+    id: str = wire("id", TEXT)
 
 
 def _on_earth(place: object) -> bool:
@@ -257,25 +191,30 @@ def _are_blocks(value: object) -> bool:
 
 
 _RANGES = "latitude -90 to 90 and longitude -180 to 180, in degrees"
-_PLACE = must_be.rule(
+_PLACE = must_be.Rule(
     f"must be a Location with {_RANGES}.",
     lambda value: isinstance(value, Location) and _on_earth(value),
     null=False,
 )
-_BLOCKS = must_be.rule(
+_BLOCKS = must_be.Rule(
     f"must be a non-empty collection of content blocks; a LocationBlock has {_RANGES}.",
     _are_blocks,
     null=False,
+    convert=must_be.as_tuple,
 )
-_NO_PLACES = must_be.rule(
+_NO_PLACES = must_be.Rule(
     "must hold no LocationBlock: system messages cannot show a place.",
     lambda value: not any(isinstance(block, LocationBlock) for block in value),
     null=False,
 )
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class UserMessage:
+def _write_blocks(content: Iterable[ContentBlock]) -> list[Any]:
+    return [block.to_wire() for block in content]
+
+
+@model
+class UserMessage(Input):
     """
     A message to send on behalf of a user.
 
@@ -298,18 +237,17 @@ class UserMessage:
     Source: TalkJS docs, REST API, Messages (documented).
     """
 
-    sender: str = attrs.field(validator=must_be.ID)
-    text: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
-    attachment_token: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
-    location: Location | Unset = attrs.field(default=UNSET, validator=_PLACE)
-    content: tuple[ContentBlock, ...] | Unset = attrs.field(
-        default=UNSET, converter=_as_blocks, validator=_BLOCKS
+    type: ClassVar[Literal["UserMessage"]] = "UserMessage"
+    sender: str = argument("sender", must_be.ID)
+    text: str | Unset = argument("text", must_be.TEXT, default=UNSET)
+    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
+    location: Location | Unset = argument("location", _PLACE, default=UNSET, write=Location.to_wire)
+    content: Iterable[ContentBlock] | Unset = argument(
+        "content", _BLOCKS, default=UNSET, write=_write_blocks
     )
-    referenced_message_id: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
-    custom: Mapping[str, str] | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map, validator=must_be.TEXT_MAP
-    )
-    idempotency_key: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
+    referenced_message_id: str | Unset = argument("referencedMessageId", must_be.ID, default=UNSET)
+    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)
+    idempotency_key: str | Unset = argument("idempotencyKey", must_be.ID, default=UNSET)
 
     def __attrs_post_init__(self) -> None:
         _exactly_one(
@@ -319,26 +257,9 @@ class UserMessage:
             content=self.content,
         )
 
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        location = self.location if self.location is UNSET else self.location.to_wire()
-        return drop_unset(
-            {
-                "type": "UserMessage",
-                "sender": self.sender,
-                "text": self.text,
-                "attachmentToken": self.attachment_token,
-                "location": location,
-                "content": _content(self.content),
-                "referencedMessageId": self.referenced_message_id,
-                "custom": self.custom,
-                "idempotencyKey": self.idempotency_key,
-            }
-        )
 
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class SystemMessage:
+@model
+class SystemMessage(Input):
     """
     A message to send on behalf of nobody.
 
@@ -353,63 +274,18 @@ class SystemMessage:
         ConfigurationError: An argument breaks its rule.
     """
 
-    text: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
-    attachment_token: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
-    content: tuple[ContentBlock, ...] | Unset = attrs.field(
-        default=UNSET, converter=_as_blocks, validator=[_BLOCKS, _NO_PLACES]
+    type: ClassVar[Literal["SystemMessage"]] = "SystemMessage"
+    text: str | Unset = argument("text", must_be.TEXT, default=UNSET)
+    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
+    content: Iterable[ContentBlock] | Unset = argument(
+        "content", _BLOCKS, _NO_PLACES, default=UNSET, write=_write_blocks
     )
-    referenced_message_id: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
-    custom: Mapping[str, str] | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map, validator=must_be.TEXT_MAP
-    )
-    idempotency_key: str | Unset = attrs.field(default=UNSET, validator=must_be.ID)
+    referenced_message_id: str | Unset = argument("referencedMessageId", must_be.ID, default=UNSET)
+    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)
+    idempotency_key: str | Unset = argument("idempotencyKey", must_be.ID, default=UNSET)
 
     def __attrs_post_init__(self) -> None:
         _exactly_one(text=self.text, attachment_token=self.attachment_token, content=self.content)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write TalkJS's JSON object."""
-        return drop_unset(
-            {
-                "type": "SystemMessage",
-                "text": self.text,
-                "attachmentToken": self.attachment_token,
-                "content": _content(self.content),
-                "referencedMessageId": self.referenced_message_id,
-                "custom": self.custom,
-                "idempotencyKey": self.idempotency_key,
-            }
-        )
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class MessageEdit:
-    """
-    What to change about a message. Give at least one.
-
-    Attributes:
-        text: Replaces what it says; may hold markup.
-        custom: Merged key by key; a key with None goes away; None as a whole removes all (all
-            inferred).
-
-    Raises:
-        ConfigurationError: A value breaks its rule, or nothing is given.
-
-    Source: TalkJS's own programs (seen in code).
-    """
-
-    text: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
-    custom: Mapping[str, str | None] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map_or_null, validator=must_be.TEXT_MAP_OR_NULL
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.text is UNSET and self.custom is UNSET:
-            raise ConfigurationError("text", "or custom must be given: there is nothing to change.")
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write the given fields as TalkJS's JSON object."""
-        return drop_unset({"text": self.text, "custom": self.custom})
 
 
 def _exactly_one(**bodies: object) -> None:
@@ -420,7 +296,3 @@ def _exactly_one(**bodies: object) -> None:
     if given:
         raise ConfigurationError(given[1], f"cannot go with {given[0]}: give one of {names}.")
     raise ConfigurationError("text", f"is missing: give one of {names}.")
-
-
-def _content(content: tuple[ContentBlock, ...] | Unset) -> list[Any] | Unset:
-    return content if content is UNSET else [block.to_wire() for block in content]

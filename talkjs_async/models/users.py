@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Final, Literal
 
-import attrs
-
-from talkjs_async._core.wire import UNSET, Unset, drop_unset, moment
+from talkjs_async._core.wire import UNSET, Unset, moment
 from talkjs_async.models import _arguments as must_be
-from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._declare import Input, Model, argument, model, wire
+from talkjs_async.models._field_types import (
+    FLAG,
+    MOMENT,
+    TEXT,
+    TEXT_MAP,
+    TEXTS,
+    mapped,
+    or_null,
+)
 from talkjs_async.models._frozen_map import EMPTY
-from talkjs_async.models._schema import Schema
 
 __all__ = ["User", "UserInput"]
 
+_PUSH_TOKENS: Final = mapped(or_null(FLAG))
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class User:
+
+@model
+class User(Model):
     """
     A user, as TalkJS knows it.
 
@@ -33,61 +41,31 @@ class User:
         custom: Your own data, texts only.
         push_tokens: Registered devices as "fcm:..." or "apns:...", each mapped to True.
         created_at_ms: When TalkJS first heard of the user, in Unix milliseconds.
-        extra: Keys that this version of the library does not know.
 
     Source: TalkJS docs, REST API, Users (documented).
     """
 
-    id: str
-    name: str
-    email: tuple[str, ...] = ()
-    phone: tuple[str, ...] = ()
-    photo_url: str | None = None
-    welcome_message: str | None = None
-    locale: str | None = None
-    role: str | None = None
-    availability_text: str | None = None
-    custom: Mapping[str, str] = EMPTY
-    push_tokens: Mapping[str, bool | None] = EMPTY
-    created_at_ms: int
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, hash=False)
+    id: str = wire("id", TEXT)
+    name: str = wire("name", TEXT)
+    email: tuple[str, ...] = wire("email", TEXTS, default=())
+    phone: tuple[str, ...] = wire("phone", TEXTS, default=())
+    photo_url: str | None = wire("photoUrl", TEXT, default=None)
+    welcome_message: str | None = wire("welcomeMessage", TEXT, default=None)
+    locale: str | None = wire("locale", TEXT, default=None)
+    role: str | None = wire("role", TEXT, default=None)
+    availability_text: str | None = wire("availabilityText", TEXT, default=None)
+    custom: Mapping[str, str] = wire("custom", TEXT_MAP, default=EMPTY)
+    push_tokens: Mapping[str, bool | None] = wire("pushTokens", _PUSH_TOKENS, default=EMPTY)
+    created_at_ms: int = wire("createdAt", MOMENT)
 
     @property
     def created_at(self) -> datetime:
         """When TalkJS first heard of the user, in UTC."""
         return moment(self.created_at_ms)
 
-    @classmethod
-    def from_wire(cls, data: Any) -> User:
-        """Read TalkJS's JSON object. Raises DecodeError, which names the place."""
-        return _USER.read(data)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Write the same JSON object."""
-        return _USER.write(self)
-
-
-_PUSH_TOKENS = field_type.mapped(field_type.MAYBE_FLAG.or_absent, field_type.MAYBE_FLAG.write)
-
-_USER = Schema(
-    User,
-    id=("id", field_type.TEXT),
-    name=("name", field_type.TEXT),
-    email=("email", field_type.TEXTS),
-    phone=("phone", field_type.TEXTS),
-    photo_url=("photoUrl", field_type.MAYBE_TEXT),
-    welcome_message=("welcomeMessage", field_type.MAYBE_TEXT),
-    locale=("locale", field_type.MAYBE_TEXT),
-    role=("role", field_type.MAYBE_TEXT),
-    availability_text=("availabilityText", field_type.MAYBE_TEXT.if_any()),
-    custom=("custom", field_type.TEXT_MAP),
-    push_tokens=("pushTokens", _PUSH_TOKENS.if_any()),
-    created_at_ms=("createdAt", field_type.MOMENT),
-)
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class UserInput:
+@model
+class UserInput(Input):
     """
     What to write about a user. Fields that are not given stay as they are; None clears a field.
 
@@ -107,40 +85,21 @@ class UserInput:
     examples only (seen in code).
     """
 
-    name: str | Unset = attrs.field(default=UNSET, validator=must_be.TEXT)
-    email: tuple[str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_texts_or_null, validator=must_be.TEXTS_OR_NULL
+    name: str | Unset = argument("name", must_be.TEXT, default=UNSET)
+    email: Iterable[str] | None | Unset = argument("email", must_be.TEXTS_OR_NULL, default=UNSET)
+    phone: Iterable[str] | None | Unset = argument("phone", must_be.TEXTS_OR_NULL, default=UNSET)
+    photo_url: str | None | Unset = argument("photoUrl", must_be.TEXT_OR_NULL, default=UNSET)
+    welcome_message: str | None | Unset = argument(
+        "welcomeMessage", must_be.TEXT_OR_NULL, default=UNSET
     )
-    phone: tuple[str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_texts_or_null, validator=must_be.TEXTS_OR_NULL
+    locale: str | None | Unset = argument("locale", must_be.TEXT_OR_NULL, default=UNSET)
+    role: str | None | Unset = argument("role", must_be.TEXT_OR_NULL, default=UNSET)
+    availability_text: str | None | Unset = argument(
+        "availabilityText", must_be.TEXT_OR_NULL, default=UNSET
     )
-    photo_url: str | None | Unset = attrs.field(default=UNSET, validator=must_be.TEXT_OR_NULL)
-    welcome_message: str | None | Unset = attrs.field(default=UNSET, validator=must_be.TEXT_OR_NULL)
-    locale: str | None | Unset = attrs.field(default=UNSET, validator=must_be.TEXT_OR_NULL)
-    role: str | None | Unset = attrs.field(default=UNSET, validator=must_be.TEXT_OR_NULL)
-    availability_text: str | None | Unset = attrs.field(
-        default=UNSET, validator=must_be.TEXT_OR_NULL
+    custom: Mapping[str, str | None] | None | Unset = argument(
+        "custom", must_be.TEXT_MAP_OR_NULL, default=UNSET
     )
-    custom: Mapping[str, str | None] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_map_or_null, validator=must_be.TEXT_MAP_OR_NULL
+    push_tokens: Mapping[str, Literal[True] | None] | None | Unset = argument(
+        "pushTokens", must_be.PUSH_TOKENS_OR_NULL, default=UNSET
     )
-    push_tokens: Mapping[str, Literal[True] | None] | None | Unset = attrs.field(
-        default=UNSET, converter=must_be.as_switches_or_null, validator=must_be.PUSH_TOKENS_OR_NULL
-    )
-
-    def to_wire(self) -> dict[str, Any]:
-        """Write the given fields as TalkJS's JSON object."""
-        return drop_unset(
-            {
-                "name": self.name,
-                "email": self.email,
-                "phone": self.phone,
-                "photoUrl": self.photo_url,
-                "welcomeMessage": self.welcome_message,
-                "locale": self.locale,
-                "role": self.role,
-                "availabilityText": self.availability_text,
-                "custom": self.custom,
-                "pushTokens": self.push_tokens,
-            }
-        )

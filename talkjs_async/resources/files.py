@@ -18,7 +18,8 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async._http import multipart
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models.files import FileDetails, read_file_token
+from talkjs_async.models._answers import read_file_token
+from talkjs_async.models._requests import FileDetails
 
 __all__ = ["Files"]
 

@@ -15,16 +15,15 @@ from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
 from talkjs_async._core.pages import Listing, page_limit
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models._answers import read_sent_messages
+from talkjs_async.models._requests import MessageEdit
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.messages import (
-    MESSAGE,
     Location,
     Message,
-    MessageEdit,
     SentMessage,
     SystemMessage,
     UserMessage,
-    read_sent_messages,
 )
 
 __all__ = ["Messages"]
@@ -151,7 +150,7 @@ class Messages(Resource):
             query={},
             limit=page_limit(limit, most=MOST_MESSAGES_PER_PAGE),
             starting_after=starting_after,
-            item=MESSAGE.read,
+            item=Message.from_wire,
             key=lambda message: message.id,
         )
 

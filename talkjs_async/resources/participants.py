@@ -14,12 +14,9 @@ from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models.participants import (
-    Access,
-    Notify,
-    ParticipationInput,
-    read_email_address,
-)
+from talkjs_async.models._answers import read_email_address
+from talkjs_async.models._requests import ParticipationInput
+from talkjs_async.models.participants import Access, Notify
 
 __all__ = ["Participants"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async.models.reactions import check_emoji
+from talkjs_async.models._requests import check_emoji
 
 __all__ = ["Reactions"]
 

@@ -12,7 +12,8 @@ from typing import Literal
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models.themes import Theme, read_themes
+from talkjs_async.models._answers import read_themes
+from talkjs_async.models.themes import Theme
 
 __all__ = ["Themes"]
 

@@ -15,9 +15,10 @@ from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.pages import Listing, page_limit
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._answers import read_user_sessions
 from talkjs_async.models._queries import ConversationQuery, Direction, Order, activity
 from talkjs_async.models.conversations import UserConversation
-from talkjs_async.models.presences import UserSession, read_user_sessions
+from talkjs_async.models.presences import UserSession
 from talkjs_async.models.users import User, UserInput
 
 __all__ = ["Users"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from talkjs_async.errors import DecodeError
+from talkjs_async.models._parts import read_block
 from talkjs_async.models.content import (
     ActionNode,
     AutoLinkNode,
@@ -25,9 +26,6 @@ from talkjs_async.models.content import (
     TextNode,
     UnknownBlock,
     UnknownNode,
-    read_block,
-    read_node,
-    write_node,
 )
 from talkjs_async.models.markup import plain_text
 from tests.models.samples import JSON, MANGLED
@@ -69,16 +67,18 @@ NODES: list[tuple[Any, TextNode]] = [
 
 @pytest.mark.parametrize(("wire", "node"), NODES)
 def test_a_node_is_read_and_written_again(wire: Any, node: TextNode) -> None:
-    read = read_node(wire)
+    block = {"type": "text", "children": [wire]}
 
-    assert node == read
-    assert wire == write_node(read)
+    read = TextBlock.from_wire(block)
+
+    assert (node,) == read.children
+    assert block == read.to_wire()
 
 
 @pytest.mark.parametrize("wire", [None, 3, ["a"], {}, {"type": 1}, {"type": "bold", "children": 1}])
 def test_what_is_no_node_is_our_error(wire: Any) -> None:
     with pytest.raises(DecodeError):
-        read_node(wire)
+        TextBlock.from_wire({"type": "text", "children": [wire]})
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._answers import read_email_address
+from talkjs_async.models._requests import ParticipationInput
 from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
-from talkjs_async.models.participants import (
-    Participation,
-    ParticipationInput,
-    read_email_address,
-)
+from talkjs_async.models.participants import Participation
 
 WIRE: dict[str, Any] = {
     "id": "orders/7",

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from talkjs_async.errors import DecodeError
+from talkjs_async.models._event_reader import read_event
 from talkjs_async.models.conversations import Conversation
 from talkjs_async.models.events import (
     ConversationDeleted,
@@ -26,7 +27,6 @@ from talkjs_async.models.events import (
     UnknownEvent,
     UserCreated,
     UserUpdated,
-    read_event,
 )
 from talkjs_async.models.messages import Message
 from talkjs_async.models.users import User

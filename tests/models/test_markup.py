@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from talkjs_async.models.content import ContentBlock, read_block
+from talkjs_async.models._parts import read_block
+from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.markup import escape_markup, plain_text
 
 

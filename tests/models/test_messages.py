@@ -11,6 +11,7 @@ import pytest
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models._requests import MessageEdit
 from talkjs_async.models.content import (
     FileBlock,
     LocationBlock,
@@ -22,7 +23,6 @@ from talkjs_async.models.messages import (
     Attachment,
     Location,
     Message,
-    MessageEdit,
     SentMessage,
     SystemMessage,
     UserMessage,

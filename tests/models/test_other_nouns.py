@@ -10,12 +10,13 @@ import pytest
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.models._answers import read_file_token, read_themes
+from talkjs_async.models._requests import AppInput, FileDetails, NotificationInput
 from talkjs_async.models.anonymous import AnonymousProject
-from talkjs_async.models.app import App, AppInput
-from talkjs_async.models.files import FileDetails, read_file_token
+from talkjs_async.models.app import App
 from talkjs_async.models.imports import ImportedMessage
-from talkjs_async.models.notifications import EmailSettings, NotificationInput, SmsSettings
-from talkjs_async.models.themes import Theme, read_themes
+from talkjs_async.models.notifications import EmailSettings, SmsSettings
+from talkjs_async.models.themes import Theme
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

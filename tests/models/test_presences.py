@@ -7,14 +7,9 @@ from typing import Any
 import pytest
 
 from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.models.presences import (
-    Presence,
-    PresenceQuery,
-    PresenceSession,
-    UserSession,
-    read_presences,
-    read_user_sessions,
-)
+from talkjs_async.models._answers import read_presences, read_user_sessions
+from talkjs_async.models._requests import PresenceQuery
+from talkjs_async.models.presences import Presence, PresenceSession, UserSession
 
 SESSION = {
     "selectedConversationId": "orders",

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async.models.events import read_event
-from talkjs_async.models.files import read_file_token
-from talkjs_async.models.participants import read_email_address
-from talkjs_async.models.presences import read_presences, read_user_sessions
+from talkjs_async.models._answers import (
+    read_email_address,
+    read_file_token,
+    read_presences,
+    read_user_sessions,
+)
+from talkjs_async.models._event_reader import read_event
 from tests.models.samples import JSON, MANGLED, MODELS, place_of_error
 
 Reader = Callable[[Any], Any]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import pickle
 import pkgutil
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -15,36 +17,42 @@ from hypothesis import strategies as st
 from talkjs_async import models
 from talkjs_async.errors import DecodeError
 from talkjs_async.models import _field_types as field_type
+from talkjs_async.models._declare import Model, model, wire
+from talkjs_async.models._field_types import NUMBER, TEXT, TEXTS, WHOLE
 from talkjs_async.models._frozen_map import EMPTY
-from talkjs_async.models._schema import Schema
+from talkjs_async.models._schema import Field, Schema, fields_of
+from talkjs_async.models.events import UnknownEvent
 from tests.models.samples import JSON, MANGLED, MODELS
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Point:
+@model
+class Point(Model):
     """A model with one key that must be there and one that seldom is."""
 
-    name: str
-    height: float | None = None
-    extra: Any = EMPTY
+    type: ClassVar[str] = "point"
+    name: str = wire("theName", TEXT)
+    height: float | None = wire("height", NUMBER, default=None)
+    tags: tuple[str, ...] = wire("tags", TEXTS, default=())
 
 
-POINT = Schema(
-    Point,
-    "point",
-    name=("theName", field_type.TEXT),
-    height=("height", field_type.MAYBE_NUMBER.if_any()),
-)
+@model
+class Summit(Point):
+    """A model that inherits its fields."""
+
+    first_ascent: int | None = wire("firstAscent", WHOLE, default=None)
 
 
-def all_shapes() -> list[Schema[Any]]:
-    """The tables of all models."""
-    modules = [
+def all_models() -> list[type[Any]]:
+    """Every class that is read from the wire."""
+    for found in pkgutil.iter_modules(models.__path__):
         importlib.import_module(f"{models.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(models.__path__)
-    ]
-    tables = [thing for module in modules for thing in vars(module).values()]
-    return [table for table in tables if isinstance(table, Schema)]
+    return [*descendants(Model), UnknownEvent]
+
+
+def descendants(base: type[Any]) -> list[type[Any]]:
+    """Every class below a class; attrs leaves behind those that it put slots into."""
+    below = [kind for kind in base.__subclasses__() if "__attrs_attrs__" in vars(kind)]
+    return below + [kind for child in below for kind in descendants(child)]
 
 
 def outcome(read: Any, wire: Any) -> str:
@@ -56,36 +64,88 @@ def outcome(read: Any, wire: Any) -> str:
 
 
 @settings(max_examples=500)
-@given(st.sampled_from(all_shapes()), st.one_of(JSON, MANGLED, *MODELS.values()))
-def test_the_fast_reader_and_the_careful_one_agree(shape: Schema[Any], wire: Any) -> None:
-    fast = outcome(shape.read, wire)
+@given(st.sampled_from(all_models()), st.one_of(JSON, MANGLED, *MODELS.values()))
+def test_the_fast_reader_and_the_careful_one_agree(kind: type[Any], wire: Any) -> None:
+    schema = Schema(kind)
+    fast = outcome(schema.read, wire)
 
-    careful = outcome(shape._read_carefully, wire)
+    careful = outcome(schema.read_carefully, wire)
 
     assert careful == fast
 
 
-def test_every_attribute_of_every_model_is_in_its_table() -> None:
-    for shape in all_shapes():
-        attributes = {field.name for field in attrs.fields(shape._model)}
+class FastOnly(Schema[Any]):
+    """A schema whose generated reader must manage alone."""
 
-        assert attributes == {field.attribute for field in shape._fields} | {"extra"}
+    def read_carefully(self, data: Any) -> Any:
+        """Refuse to help."""
+        raise AssertionError(f"{data} was read twice")
+
+
+def a_value(of: Field) -> Any:
+    """Some JSON that a field accepts."""
+    candidates = ["bold", 1, True, {}, []]
+    for candidate in candidates:
+        with contextlib.suppress(DecodeError):
+            of.type.read(candidate)
+            return candidate
+    raise AssertionError(f"no value for {of.key}")
+
+
+@pytest.mark.parametrize("null", [True, False], ids=["null", "missing"])
+@pytest.mark.parametrize("kind", all_models())
+def test_null_and_missing_keys_are_read_once(kind: type[Any], *, null: bool) -> None:
+    schema = FastOnly(kind)
+    wire = {field.key: a_value(field) for field in schema.fields if field.needed}
+    if null:
+        wire |= {field.key: None for field in schema.fields if not field.needed}
+
+    read = schema.read(wire)
+
+    assert {f.attribute: f.default for f in schema.fields if not f.needed} == {
+        f.attribute: getattr(read, f.attribute) for f in schema.fields if not f.needed
+    }
+    assert read.extra is EMPTY
+
+
+def test_every_attribute_of_every_model_declares_its_key() -> None:
+    for kind in all_models():
+        attributes = {field.name for field in attrs.fields(kind)}
+
+        assert attributes == {field.attribute for field in fields_of(kind)} | {"extra"}
 
 
 def test_the_tag_and_unknown_keys_are_written() -> None:
-    wire = {"type": "point", "theName": "summit", "height": 8, "new": [1]}
+    wire = {"type": "point", "theName": "summit", "height": 8, "tags": [], "new": [1]}
 
-    point = POINT.read(wire)
+    point = Point.from_wire(wire)
 
     assert Point(name="summit", height=8, extra={"new": [1]}) == point
-    assert wire == POINT.write(point)
+    assert wire == point.to_wire()
 
 
-def test_a_seldom_key_that_is_null_is_no_unknown_key() -> None:
-    point = POINT.read({"type": "point", "theName": "summit", "height": None})
+def test_a_model_inherits_fields_and_shows_unknown_keys_last() -> None:
+    wire = {"type": "point", "theName": "Eiger", "height": 3967, "tags": ["north"], "new": 1}
 
-    assert Point(name="summit") == point
-    assert point.extra is EMPTY
+    summit = Summit.from_wire({**wire, "firstAscent": 1858})
+
+    assert (
+        "Summit(name='Eiger', height=3967, tags=('north',), first_ascent=1858, extra={'new': 1})"
+        == repr(summit)
+    )
+    assert {**wire, "firstAscent": 1858} == summit.to_wire()
+    assert summit == pickle.loads(pickle.dumps(summit))
+    assert Summit(name="Mönch", first_ascent=1857) == attrs.evolve(
+        Summit(name="Eiger", first_ascent=1857), name="Mönch"
+    )
+
+
+def test_the_reader_of_a_model_is_named_and_documented() -> None:
+    assert ("Point.from_wire", __name__) == (
+        Point.from_wire.__qualname__,
+        Point.from_wire.__module__,
+    )
+    assert "JSON" in (Point.from_wire.__doc__ or "")
 
 
 @pytest.mark.parametrize(
@@ -107,13 +167,13 @@ def test_a_seldom_key_that_is_null_is_no_unknown_key() -> None:
 )
 def test_an_error_says_what_was_expected_where(wire: Any, said: str) -> None:
     with pytest.raises(DecodeError) as caught:
-        POINT.read(wire)
+        Point.from_wire(wire)
 
     assert said == str(caught.value)
 
 
 def test_an_error_in_a_list_in_a_map_names_the_whole_path() -> None:
-    read = field_type.under_data(field_type.map_of(field_type.array_of(POINT.read)))
+    read = field_type.under_data(field_type.map_of(field_type.array_of(Point.from_wire)))
 
     with pytest.raises(DecodeError) as caught:
         read({"data": {"alps": [{"type": "point", "theName": "a"}, {"theName": 1}]}})

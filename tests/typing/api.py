@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, assert_type
 
+import attrs
+
 from talkjs_async import (
     AnonymousProject,
     AnonymousProjects,
@@ -60,6 +62,14 @@ async def users(talkjs: AsyncTalkJS) -> None:
     assert_type(talkjs.users.list(limit=10), Pages[User])
     assert_type(talkjs.users.list_conversations("a"), Pages[UserConversation])
     assert_type(await talkjs.users.list_sessions("a"), tuple[UserSession, ...])
+
+
+def models(user: User, wire: dict[str, Any]) -> None:
+    assert_type(User.from_wire(wire), User)
+    assert_type(UserConversation.from_wire(wire).created_at_ms, int)
+    assert_type(user.to_wire(), dict[str, Any])
+    assert_type(attrs.evolve(user, name="A"), User)
+    assert_type(attrs.evolve(UserInput(email=["a@example.com"]), name="A"), UserInput)
 
 
 async def conversations(talkjs: AsyncTalkJS) -> None:

@@ -1,0 +1,69 @@
+"""
+Parts of a message that no single model reads: a block of any type, reactions in any form.
+
+Reading never fails here: no message should get lost for the form of a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from talkjs_async.errors import DecodeError
+from talkjs_async.models._field_types import mapping
+from talkjs_async.models.content import (
+    ContentBlock,
+    FileBlock,
+    LocationBlock,
+    TextBlock,
+    UnknownBlock,
+)
+from talkjs_async.models.reactions import Reaction
+
+_BLOCKS: Final[Mapping[str, type[TextBlock | FileBlock | LocationBlock]]] = {
+    block.type: block for block in (TextBlock, FileBlock, LocationBlock)
+}
+
+
+def read_block(data: Any) -> ContentBlock:
+    """Read one content block. What cannot be read is an `UnknownBlock`."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    if not isinstance(kind, str):
+        return UnknownBlock(type="", data=data)
+    try:
+        return _BLOCKS[kind].from_wire(data)
+    except (KeyError, DecodeError, RecursionError):
+        return UnknownBlock(type=kind, data=data)
+
+
+def read_reactions(data: Any) -> tuple[Reaction, ...]:
+    """
+    Read a message's reactions, in order of first use.
+
+    What cannot be read is in the `extra` of its reaction under "value".
+    """
+    if isinstance(data, list):
+        return tuple(_reaction(_emoji_in(item), item) for item in data)
+    if isinstance(data, dict):
+        return tuple(_reaction(emoji, value) for emoji, value in data.items())
+    return ()
+
+
+def _emoji_in(item: Any) -> str:
+    emoji = item.get("emoji") if isinstance(item, dict) else None
+    return emoji if isinstance(emoji, str) else ""
+
+
+def _reaction(emoji: str, value: Any) -> Reaction:
+    try:
+        return Reaction.from_wire({**_details(value), "emoji": emoji})
+    except DecodeError:
+        return Reaction(emoji=emoji, extra={"value": value})
+
+
+def _details(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, int):
+        return {"count": value}
+    if isinstance(value, list):
+        return {"count": len(value), "userIds": value}
+    return mapping(value)
