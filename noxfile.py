@@ -6,6 +6,10 @@ Each test session installs the built wheel, never the source tree.
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
 import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -18,6 +22,32 @@ nox.options.sessions = ["lint", "layers", "types", "contract", "bare", "tests"]
 # A missing Python is passed over at home and an error where the variable CI is set (nox's default);
 # it is never downloaded.
 nox.options.download_python = "never"
+
+
+# uv brings certificates of its own; trust those that this machine trusts, as pip does.
+os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+
+
+def use_all_of_pyenv() -> None:
+    """Have pyenv's shims answer for every Python that is tested; they answer for one by default."""
+    pyenv = shutil.which("pyenv")
+    if pyenv is None or "PYENV_VERSION" in os.environ:
+        return
+    listed = subprocess.run(
+        [pyenv, "versions", "--bare"], capture_output=True, check=True, text=True
+    )
+    kept = [each for each in listed.stdout.split() if each.rpartition(".")[0] in PYTHONS]
+    if kept:
+        os.environ["PYENV_VERSION"] = ":".join(kept)
+
+
+use_all_of_pyenv()
+NEWEST = max(
+    (each for each in PYTHONS if shutil.which(f"python{each}")),
+    key=PYTHONS.index,
+    default=PYTHONS[-1],
+)
+"""The newest Python that this machine has: coverage, benchmarks and long harnesses run on it."""
 
 
 def groups(*names: str) -> list[str]:
@@ -67,7 +97,7 @@ def bare(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The whole suite on the wheel with everything; the newest Python measures."""
-    newest = session.python == PYTHONS[-1]
+    newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
     options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark"]
