@@ -24,7 +24,7 @@ from talkjs_async.emulator.request_log import Exchange
 def handle(world: World, context: RequestContext) -> Response:
     """Do the work, or not, and return the answer."""
     with world.lock:
-        now = world.clock.time()
+        now = context.sender_now(world.clock.time())
         fault = context.fault
         if context.refused is not None:
             response = context.refused

@@ -25,6 +25,16 @@ class RequestContext:
     wait: float = 0.0
     """Seconds that the server holds the request before it does the work."""
 
+    def sender_now(self, emulator_now: float) -> float:
+        """
+        Return the Unix time that the sender lives in.
+
+        Turning the emulator's clock moves what the emulator knows: data, keys, budgets. It must not
+        move what both sides compare with a clock of their own: tokens and HTTP dates.
+        """
+        sender_time = self.request.sender_time
+        return emulator_now if sender_time is None else sender_time()
+
     @property
     def never_handled(self) -> bool:
         """Whether the work is not going to be done."""

@@ -6,7 +6,7 @@ deliver a `Response`. In between nothing awaits, so every request is atomic.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import attrs
@@ -24,6 +24,8 @@ class Request:
         headers: Names in lower case.
         origin: Scheme and host as the client sees them.
         client: The client's address.
+        sender_time: Unix time in seconds by the sender's clock. None: the sender shares the
+            emulator's clock, as in process.
     """
 
     method: str
@@ -34,6 +36,7 @@ class Request:
     body: bytes = b""
     origin: str = "http://emulator"
     client: str = ""
+    sender_time: Callable[[], float] | None = None
 
 
 def decode(body: bytes) -> Any:

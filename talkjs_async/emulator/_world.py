@@ -91,13 +91,16 @@ class World:
         self.apps: dict[str, StoredApp] = {}
         self.add_app(self.app_id, self.secret_key)
 
-    def reset(self) -> None:
+    def reset(self, *, clock: bool = False) -> None:
         """
         Forget all data, logs and faults, and fill the budget up.
 
-        Time goes on, and webhooks go where they went before.
+        Webhooks go where they went before. Time goes on, unless *clock* sets it back to where it
+        began: now that the data is gone, nothing is younger than the present.
         """
         with self.lock:
+            if clock:
+                _method_of(self.clock, "reset", "set back")()
             self.webhooks.clear()
             self.requests.clear()
             self.commits.clear()
@@ -142,11 +145,16 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Move the clock on; `ValueError` if it is one that cannot be moved."""
-        move = getattr(self.clock, "advance", None)
-        if move is None:
-            raise ValueError("This emulator's clock cannot be moved.")
-        move(seconds)
+        _method_of(self.clock, "advance", "moved")(seconds)
 
     def next_number(self) -> int:
         """Return a number higher than all before, for the order of arrival."""
         return next(self._numbers)
+
+
+def _method_of(clock: EmulatorClock, name: str, what: str) -> Callable[..., None]:
+    """Return what only some clocks can do."""
+    method: Callable[..., None] | None = getattr(clock, name, None)
+    if method is None:
+        raise ValueError(f"This emulator's clock cannot be {what}.")
+    return method

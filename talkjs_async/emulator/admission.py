@@ -50,7 +50,7 @@ def _admit(world: World, request: Request) -> RequestContext:
         _identify(world, context)
         context.fault = _fault(world, context, before_admission=True)
         if context.fault is None:
-            _enter(world, context, now)
+            _enter(world, context, context.sender_now(now))
             if context.refused is None:
                 context.fault = _fault(world, context, before_admission=False)
     except Problem as problem:

@@ -6,6 +6,7 @@ Runs in any ASGI server. To break a connection it needs a server that lets go of
 end in that server's own error.
 """
 
+import time
 from functools import cached_property
 from typing import Protocol
 
@@ -81,6 +82,7 @@ class AsgiApp:
             body=await read_body(receive),
             origin=f"{scope.get('scheme', 'http')}://{host}",
             client=(scope.get("client") or ("",))[0],
+            sender_time=time.time,
         )
         if request.path.startswith(FILES):
             await send_response(download(world, request.path), send)

@@ -50,10 +50,11 @@ class RealClock:
 
     def __init__(self) -> None:
         self._ahead = 0.0
+        self._back = 0.0
 
     def time(self) -> float:
         """Return the Unix time in seconds."""
-        return time.time() + self._ahead
+        return time.time() + self._ahead - self._back
 
     def monotonic(self) -> float:
         """Return the seconds of the machine's monotonic clock."""
@@ -66,6 +67,10 @@ class RealClock:
     def advance(self, seconds: float) -> None:
         """Put the clock forward by *seconds*, for whatever asks it for the time."""
         self._ahead += _checked_advance(seconds)
+
+    def reset(self) -> None:
+        """Go back to the machine's time; `monotonic()` stays ahead."""
+        self._back = self._ahead
 
 
 class VirtualClock:
@@ -88,6 +93,7 @@ class VirtualClock:
         """Start at *start*, a Unix time in seconds; `monotonic()` starts at zero."""
         self._start = start
         self._now = 0.0
+        self._back = 0.0
         self._order = itertools.count()
         self._timers: list[tuple[float, int, SleepTimer]] = []
         self._cancelled = 0
@@ -99,7 +105,7 @@ class VirtualClock:
 
     def time(self) -> float:
         """Return the virtual Unix time in seconds."""
-        return self._start + self._now
+        return self._start + self._now - self._back
 
     def monotonic(self) -> float:
         """Return the virtual seconds since this clock was made."""
@@ -134,6 +140,11 @@ class VirtualClock:
         """Move the clock on by *seconds* at once and wake the sleepers that are due."""
         with self._lock:
             self._move_to(self._now + _checked_advance(seconds))
+
+    def reset(self) -> None:
+        """Go back to the start; `monotonic()` and sleepers go on."""
+        with self._lock:
+            self._back = self._now
 
     def jump(self) -> bool:
         """

@@ -6,6 +6,7 @@ request comes from. A broken connection looks exactly as that library shows a re
 """
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import GARBAGE, Response
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.admission import admit
+from talkjs_async.emulator.clock import RealClock
 
 __all__ = ["EmulatorTransport"]
 
@@ -49,6 +51,8 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             headers={name.lower(): value for name, value in request.headers.raw},
             body=await request.aread(),
             origin=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
+            # A client beside an emulator in real time may keep to the machine's clock.
+            sender_time=time.time if isinstance(world.clock, RealClock) else None,
         )
         if target.startswith(FILES):
             return library.response(request, download(world, target))

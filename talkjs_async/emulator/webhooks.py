@@ -23,7 +23,7 @@ from talkjs_async.emulator._asgi_messages import AsgiCallable
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._receivers import call_asgi, call_url
 from talkjs_async.emulator._responses import encode
-from talkjs_async.emulator.clock import EmulatorClock
+from talkjs_async.emulator.clock import EmulatorClock, RealClock
 from talkjs_async.emulator.switches import Switches
 
 __all__ = ["EVENT_TYPES", "Delivery", "Receiver", "Tampering", "WebhookSender"]
@@ -83,6 +83,8 @@ class Receiver:
     target: str | AsgiCallable
     path: str
     events: frozenset[str] | None
+    clock: EmulatorClock
+    """What the receiver compares timestamps with."""
 
     @property
     def name(self) -> str:
@@ -139,6 +141,7 @@ class WebhookSender:
         *,
         path: str = "/",
         events: Collection[str] | None = None,
+        clock: EmulatorClock | None = None,
     ) -> Receiver:
         """
         Send events to a URL, or to an ASGI application in this process.
@@ -147,12 +150,16 @@ class WebhookSender:
             target: The URL or the application.
             path: Where in the application. A URL has its own.
             events: Only these types. None: all of them.
+            clock: What the receiver compares timestamps with. None: the machine's for a URL, the
+                emulator's own for an application.
         """
         unknown = set(events or ()) - set(EVENT_TYPES)
         if unknown:
             raise ValueError(f"There are no events {sorted(unknown)}; see EVENT_TYPES.")
         wanted = None if events is None else frozenset(events)
-        receiver = Receiver(target=target, path=path, events=wanted)
+        if clock is None:
+            clock = RealClock() if isinstance(target, str) else self._clock
+        receiver = Receiver(target=target, path=path, events=wanted, clock=clock)
         self._receivers.append(receiver)
         return receiver
 
@@ -230,7 +237,7 @@ class WebhookSender:
 
     async def _deliver(self, entry: _Pending, *, attempt: int) -> Delivery:
         at = self._clock.time()
-        headers, body = self._signed(entry, at)
+        headers, body = self._signed(entry)
         status, error = None, None
         try:
             status = await self._call(entry.receiver, headers, body)
@@ -257,10 +264,11 @@ class WebhookSender:
             return await call_url(target, headers, body, limit=limit)
         return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=self._clock)
 
-    def _signed(self, entry: _Pending, at: float) -> tuple[dict[str, str], bytes]:
+    def _signed(self, entry: _Pending) -> tuple[dict[str, str], bytes]:
         body = encode(entry.event)
         seconds = self.switches.webhook_timestamp == "seconds"
-        timestamp = str(int(at if seconds else at * 1000))
+        now = entry.receiver.clock.time()
+        timestamp = str(int(now if seconds else now * 1000))
         signature = self.signature(timestamp, body)
         if entry.tampering == "body":
             body = body.replace(b'"id"', b'"ID"', 1)

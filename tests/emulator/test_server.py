@@ -79,12 +79,11 @@ def test_a_stall_outlasts_the_read_timeout(served: Served) -> None:
 def test_a_queue_holds_a_request(served: Served) -> None:
     emulator, client = served
     emulator.limits = Limits(rate=20, burst=1, queue=1)
-    client.get("/users")
     began = emulator.clock.monotonic()
 
-    assert client.get("/users").status_code == 200
+    assert [200, 200] == [client.get("/users").status_code for _ in range(2)]
 
-    assert emulator.clock.monotonic() - began >= 0.04
+    assert emulator.clock.monotonic() - began >= 0.05
 
 
 def test_threads_may_share_an_emulator_with_its_server(served: Served) -> None:
