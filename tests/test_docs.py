@@ -69,6 +69,12 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert page.page() == page.PAGE.read_text(), "run `python docs/commands.py`"
 
 
+def test_the_page_of_switches_is_what_the_emulator_says() -> None:
+    page = load(ROOT / "docs" / "switches.py")
+
+    assert page.page() == page.PAGE.read_text(), "run `python docs/switches.py`"
+
+
 def test_every_command_is_on_the_page_and_shows_its_own_help(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

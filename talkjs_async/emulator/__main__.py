@@ -11,11 +11,11 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 
 from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
+from talkjs_async.emulator.switches import Switch
 
 __all__ = ["main", "parser_for"]
 
@@ -35,6 +35,9 @@ def main(
     """
     parser = parser_for(prog)
     options = parser.parse_args(arguments)
+    if options.list_switches:
+        _say(_listed(Switches.table()))
+        return 0
     try:
         emulator = Emulator(
             app_id=options.app_id,
@@ -91,6 +94,9 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )
     parser.add_argument(
+        "--list-switches", action="store_true", help="print the switches with their choices"
+    )
+    parser.add_argument(
         "--fault", action="append", default=[], metavar="ID[@P]", help="such as return-503@0.05"
     )
     parser.add_argument(
@@ -110,14 +116,17 @@ def _limits(options: argparse.Namespace) -> Limits:
 
 def _switches(settings: Sequence[str]) -> Switches:
     switches = Switches()
-    choices = Switches.choices()
     for setting in settings:
         name, _, value = setting.partition("=")
-        if name not in choices:
-            raise ValueError(f"There is no switch {name!r}; there are: {', '.join(choices)}.")
-        values: dict[str, Any] = {str(choice).lower(): choice for choice in choices[name]}
-        setattr(switches, name, values.get(value.lower(), value))
+        switches.set(name, value)
     return switches
+
+
+def _listed(switches: Sequence[Switch]) -> str:
+    return "\n".join(
+        f"{one.name}={'|'.join(str(choice) for choice in one.choices)}\n    {one.meaning}"
+        for one in switches
+    )
 
 
 if __name__ == "__main__":

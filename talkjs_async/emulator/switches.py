@@ -1,26 +1,59 @@
 """
 A named switch for everything that TalkJS's documentation leaves open.
 
-Outside of TalkJS it cannot be known which answer is right, so a program that is to be trusted has
-to work under each of them. `Switches.choices()` lists them all, for a test that goes through them.
-Behaviour of the rate limits that is not documented is set in `Limits`.
+Nobody outside TalkJS can know which answer is right, so a program that is to be trusted has to
+work under each of them. A switch is declared once, below: its name, its choices, what they mean
+and how the first of them is known. The setting, the option `--switch` of the command, the page and
+`docs/reference/switches.md` are made of that. Behaviour of the rate limits that is not documented
+is set in `Limits`.
 """
 
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args
 
 import attrs
 
-__all__ = ["Switches"]
+__all__ = ["Switch", "Switches"]
+
+Mark = Literal["documented", "code", "third party", "inferred", "unknown"]
 
 
-def _check(_: "Switches", attribute: "attrs.Attribute[Any]", value: Any) -> Any:
-    choices = Switches.choices()[attribute.name]
+@attrs.frozen
+class Switch:
+    """
+    One open question.
+
+    Attributes:
+        name: The attribute of `Switches`.
+        choices: Its possible values, the default first.
+        meaning: What is asked, and what the values stand for.
+        mark: How the default is known: documented, seen in code, said by a third party, inferred,
+            or not at all (unknown).
+        source: Where it is known from, or what it was inferred from.
+    """
+
+    name: str
+    choices: tuple[Any, ...]
+    meaning: str
+    mark: Mark
+    source: str
+
+
+def _switch(meaning: str, mark: Mark = "unknown", source: str = "") -> Any:
+    return attrs.field(metadata={"meaning": meaning, "mark": mark, "source": source})
+
+
+def _check(_: "Switches", attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    choices = get_args(attribute.type)
     if value not in choices:
         raise ValueError(f"{attribute.name} must be one of {choices}, not {value!r}.")
-    return value
 
 
-@attrs.define(kw_only=True, on_setattr=_check)
+def _first_choice(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
+    """Make the first choice the default, and allow no value that is none of them."""
+    return [field.evolve(default=get_args(field.type)[0], validator=_check) for field in fields]
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.validate, field_transformer=_first_choice)
 class Switches:
     """
     How this server behaves where the documentation does not say.
@@ -31,140 +64,181 @@ class Switches:
 
     # Lists
 
-    limit_over_max: Literal["reject", "clamp"] = "reject"
-    """A page limit outside its range: refused with 400, or cut to the range.
-    An error status was seen in production in 2023; which one is inferred."""
-
-    unknown_cursor: Literal["reject", "empty"] = "reject"
-    """`startingAfter` names a record that is gone: 400, or an empty page. Nothing known."""
-
-    order_ties: Literal["sequence", "id"] = "sequence"
-    """Records of the same millisecond: in order of arrival, or ordered by ID. Nothing known."""
-
-    messages_of_unknown_conversation: Literal["not_found", "empty"] = "not_found"
-    """Listing the messages of an unknown conversation. Inferred: 404."""
+    limit_over_max: Literal["reject", "clamp"] = _switch(
+        "A page limit outside its range: refused with 400, or cut to the range.",
+        "inferred",
+        "an error status was seen in production in 2023, not which one",
+    )
+    unknown_cursor: Literal["reject", "empty"] = _switch(
+        "`startingAfter` names a record that is gone: 400, or an empty page."
+    )
+    order_ties: Literal["sequence", "id"] = _switch(
+        "Records of the same millisecond: in order of arrival, or ordered by ID."
+    )
+    messages_of_unknown_conversation: Literal["not_found", "empty"] = _switch(
+        "Listing the messages of an unknown conversation: 404, or an empty page.",
+        "inferred",
+        "a single unknown conversation is a 404",
+    )
 
     # Writes
 
-    idempotent_repeat: Literal["same_id", "error"] = "same_id"
-    """A repeated `idempotencyKey`: answered with the first message's ID, or with a 409.
-    That it creates nothing is documented; the answer is inferred."""
+    idempotent_repeat: Literal["same_id", "error"] = _switch(
+        "A repeated `idempotencyKey`: answered with the first message's ID, or with a 409.",
+        "inferred",
+        "documented is that it creates nothing",
+    )
+    idempotency_scope: Literal["conversation", "app"] = _switch(
+        "Where an `idempotencyKey` has to be unique."
+    )
+    delete_unknown: Literal["ok", "not_found"] = _switch(
+        "Deleting a conversation, message or participant that does not exist: 200, or 404.",
+        "inferred",
+        "official scripts delete without looking first",
+    )
+    put_conversation_unknown_user: Literal["error", "ok"] = _switch(
+        "PUT of a conversation with a participant who was never synchronized: 400, or accepted.",
+        "inferred",
+        "adding an unknown user fails in the JavaScript SDK",
+    )
+    not_a_participant: Literal[403, 400] = _switch(
+        "Status when the sender of a message is not a participant.",
+        "inferred",
+        "the JavaScript SDK knows a 403 `NOT_A_PARTICIPANT`",
+    )
+    unknown_fields: Literal["ignore", "reject"] = _switch(
+        "Unknown keys in a body: ignored, or refused with 400.", "inferred"
+    )
+    wrong_content_type: Literal["bad_request", "unsupported_media_type", "ignore"] = _switch(
+        "A body that is not declared as JSON: 400, 415, or accepted.",
+        "inferred",
+        "the documentation requires the header, and does not say what happens without it",
+    )
+    custom_update: Literal["merge", "replace"] = _switch(
+        "What `custom` in an update does to the keys it does not name: they stay, or go.",
+        "inferred",
+        "programs in production rely on it",
+    )
+    custom_edit_sets_edited_at: Literal[True, False] = _switch(
+        "Whether editing only a message's `custom` sets `editedAt`."
+    )
 
-    idempotency_scope: Literal["conversation", "app"] = "conversation"
-    """Where an `idempotencyKey` has to be unique. Nothing known."""
+    # Forms of answers
 
-    delete_unknown: Literal["ok", "not_found"] = "ok"
-    """Deleting a conversation, message or participant that does not exist.
-    Official scripts delete without looking first, which makes 200 likely."""
-
-    put_conversation_unknown_user: Literal["error", "ok"] = "error"
-    """PUT conversation with a participant who was never synchronized. Inferred from the
-    JavaScript SDK, where adding an unknown user fails."""
-
-    not_a_participant: Literal[403, 400] = 403
-    """Status when the sender of a message is not a participant. The JavaScript SDK knows a 403
-    `NOT_A_PARTICIPANT`; that the REST API uses it is inferred."""
-
-    unknown_fields: Literal["ignore", "reject"] = "ignore"
-    """Unknown keys in a body. Inferred: ignored."""
-
-    wrong_content_type: Literal["bad_request", "unsupported_media_type", "ignore"] = "bad_request"
-    """A body that is not declared as JSON: 400, 415, or accepted. The header is required by the
-    documentation; what happens without it is not said."""
-
-    custom_update: Literal["merge", "replace"] = "merge"
-    """What `custom` in an update does to the keys it does not name. Inferred: they stay."""
-
-    custom_edit_sets_edited_at: Literal[True, False] = True
-    """Whether editing only a message's `custom` sets `editedAt`. Nothing known."""
-
-    # Shapes
-
-    empty_phone: Literal["null", "list"] = "null"
-    """A phone list that was never set. Both were observed, at different times."""
-
-    empty_participants: Literal["object", "list"] = "object"
-    """A conversation without participants: `{}`, or `[]` as a PHP client saw it."""
-
-    unset_role: Literal["default", "null"] = "default"
-    """A role that was never set. The documentation's sample shows `"default"`."""
-
-    message_content: Literal["present", "absent"] = "present"
-    """Whether messages have `content` blocks. Only newer documentation has them."""
-
-    reactions_shape: Literal["counts", "users", "absent"] = "counts"
-    """A message's `reactions`: emoji to a count and a time as in the JavaScript SDK, emoji to
-    user IDs, or not there. Only that newer messages have the field is known."""
-
-    presence_shape: Literal["full", "widgets"] = "full"
-    """What a presence holds: status, sessions with and without user interface; or only the
-    latter, as one sentence of the documentation has it."""
-
-    upload_key: Literal["both", "attachmentToken", "fileToken"] = "both"
-    """What the answer to an upload calls its token. Older clients read the one, the JavaScript
-    SDK reads the other."""
-
-    user_conversation_fields: Literal["present", "absent"] = "present"
-    """Whether a user's conversations show what they look like to that user. Newer documentation
-    says so; the names are inferred."""
-
-    reasons: Literal["list", "fields"] = "list"
-    """The `reasons` of a 400: a list of texts, or an object of field to texts. Clients in the
-    wild read both."""
-
-    users_batch_errors: Literal["reasons", "bare", "unnamed"] = "reasons"
-    """Where a refused batch of users names the bad ones: under `reasons`, as the whole body, or
-    not at all. Documented: an object with the messages per invalid user; its shape is not."""
-
-    rate_limit_body: Literal["json", "text", "empty"] = "json"
-    """The body of a 429. Nothing known."""
-
-    webhook_timestamp: Literal["milliseconds", "seconds"] = "milliseconds"
-    """The unit of a webhook's timestamp. Nothing known."""
+    empty_phone: Literal["null", "list"] = _switch(
+        "A phone list that was never set: null, or `[]`.", "code", "both, at different times"
+    )
+    empty_participants: Literal["object", "list"] = _switch(
+        "A conversation without participants: `{}`, or `[]`.",
+        "inferred",
+        "a PHP client saw `[]`, which is how PHP writes an empty map",
+    )
+    unset_role: Literal["default", "null"] = _switch(
+        'A role that was never set: "default", or null.', "documented", "Users, the sample"
+    )
+    message_content: Literal["present", "absent"] = _switch(
+        "Whether messages have `content` blocks.", "documented", "newer copies of Messages only"
+    )
+    reactions_shape: Literal["counts", "users", "absent"] = _switch(
+        "A message's `reactions`: emoji to a count and a time, emoji to user IDs, or not there.",
+        "inferred",
+        "the JavaScript SDK; that newer messages have the field is known",
+    )
+    presence_shape: Literal["full", "widgets"] = _switch(
+        "What a presence holds: status, sessions with and without user interface; or only the "
+        "latter.",
+        "documented",
+        "User Presence; one sentence of it says otherwise",
+    )
+    upload_key: Literal["both", "attachmentToken", "fileToken"] = _switch(
+        "What the answer to an upload calls its token.",
+        "code",
+        "older clients read the one, the JavaScript SDK the other",
+    )
+    user_conversation_fields: Literal["present", "absent"] = _switch(
+        "Whether a user's conversations show what they look like to that user.",
+        "documented",
+        "newer copies of Users; the names are inferred",
+    )
+    reasons: Literal["list", "fields"] = _switch(
+        "The `reasons` of a 400: a list of texts, or an object of field to texts.",
+        "code",
+        "clients in the wild read both",
+    )
+    users_batch_errors: Literal["reasons", "bare", "unnamed"] = _switch(
+        "Where a refused batch of users names the bad ones: under `reasons`, as the whole body, "
+        "or not at all.",
+        "inferred",
+        "documented is an object with the messages per invalid user, not its form",
+    )
+    rate_limit_body: Literal["json", "text", "empty"] = _switch("The body of a 429.")
+    webhook_timestamp: Literal["milliseconds", "seconds"] = _switch(
+        "The unit of a webhook's timestamp."
+    )
 
     # Endpoints that may look different, or not be there
 
-    mark_as_read: Literal["both", "read_by", "read_until"] = "both"
-    """How a conversation is marked as read: `POST .../readBy/{user}`, or PATCH of the user's
-    conversation with `readUntil`. Third parties claim the one and the other."""
-
-    old_sessions: Literal["served", "gone"] = "served"
-    """`GET /users/{id}/sessions`, which presences have superseded."""
-
-    import_rules: Literal["documented", "lenient"] = "documented"
-    """Imports: 10 messages with `timestamp` and `readBy`; or up to 1,000, with `createdAt` as
-    another name and `readBy` optional, as third parties have it."""
-
-    import_answer: Literal["empty", "ids"] = "empty"
-    """What an import answers. Nothing known."""
-
-    themes_method: Literal["both", "PUT", "PATCH"] = "both"
-    """The method that changes themes. Inferred."""
-
-    batch_charges: Literal["one", "each"] = "one"
-    """Whether the operations of a batch are charged to the ordinary rate limit, too. Nothing
-    known."""
+    mark_as_read: Literal["both", "read_by", "read_until"] = _switch(
+        "How a conversation is marked as read: `POST .../readBy/{user}`, or PATCH of the user's "
+        "conversation with `readUntil`.",
+        "third party",
+        "the one and the other",
+    )
+    old_sessions: Literal["served", "gone"] = _switch(
+        "`GET /users/{id}/sessions`, which presences have superseded.",
+        "documented",
+        "User Presence, 2018",
+    )
+    import_rules: Literal["documented", "lenient"] = _switch(
+        "Imports: 10 messages with `timestamp` and `readBy`; or up to 1,000, with `createdAt` as "
+        "another name and `readBy` optional.",
+        "documented",
+        "Importing Messages; third parties have it the other way",
+    )
+    import_answer: Literal["empty", "ids"] = _switch("What an import answers.")
+    themes_method: Literal["both", "PUT", "PATCH"] = _switch(
+        "The method that changes themes.", "inferred"
+    )
+    batch_charges: Literal["one", "each"] = _switch(
+        "Whether the operations of a batch are charged to the ordinary rate limit, too."
+    )
 
     # Tokens and versions
 
-    admin_tokens: Literal["reject", "accept"] = "reject"
-    """Tokens with `tokenType: "admin"`. The documentation says `app`; third parties in 2026 say
-    `admin`."""
+    admin_tokens: Literal["reject", "accept"] = _switch(
+        'Tokens with `tokenType: "admin"`.',
+        "documented",
+        "Introduction, which says `app`; third parties in 2026 say `admin`",
+    )
+    exp_claim: Literal["required", "optional"] = _switch(
+        "App tokens that never expire.", "inferred", "the documentation's sample has an `exp`"
+    )
+    unknown_version: Literal["newest", "reject"] = _switch(
+        "A `TalkJS-REST-Version` that never was: served as the newest one, or refused with 400."
+    )
 
-    exp_claim: Literal["required", "optional"] = "required"
-    """App tokens that never expire. The documentation's sample has an `exp`."""
-
-    unknown_version: Literal["newest", "reject"] = "newest"
-    """A `TalkJS-REST-Version` that never was: served as the newest one, or refused with 400."""
-
-    def __attrs_post_init__(self) -> None:
-        for attribute in attrs.fields(Switches):
-            _check(self, attribute, getattr(self, attribute.name))
+    @classmethod
+    def table(cls) -> tuple[Switch, ...]:
+        """List every switch with what it is about."""
+        return tuple(
+            Switch(name=field.name, choices=get_args(field.type), **field.metadata)
+            for field in attrs.fields(cls)
+        )
 
     @classmethod
     def choices(cls) -> dict[str, tuple[Any, ...]]:
         """Return every switch's name and its possible values, the default first."""
-        return _CHOICES
+        return {switch.name: switch.choices for switch in cls.table()}
 
+    def set(self, name: str, value: str) -> None:
+        """
+        Set a switch by its name to a value that is written as text, in any case.
 
-_CHOICES = {name: get_args(hint) for name, hint in get_type_hints(Switches).items()}
+        Raises:
+            ValueError: There is no such switch, or it has no such choice.
+        """
+        choices = self.choices()
+        if name not in choices:
+            raise ValueError(f"There is no switch {name!r}; there are: {', '.join(choices)}.")
+        values = {str(choice).lower(): choice for choice in choices[name]}
+        setattr(self, name, values.get(value.lower(), value))

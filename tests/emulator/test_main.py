@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from talkjs_async.emulator import Switches
 from talkjs_async.emulator.__main__ import main
 
 
@@ -103,3 +104,11 @@ def test_it_starts_quickly() -> None:
             best = min(best, time.monotonic() - began)
 
     assert best < 1.5
+
+
+def test_the_switches_are_listed_with_their_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["--list-switches"])
+
+    listed = capsys.readouterr().out
+    for name, choices in Switches.choices().items():
+        assert f"{name}={'|'.join(map(str, choices))}\n" in listed

@@ -21,6 +21,24 @@ def test_a_value_that_is_no_choice_is_refused() -> None:
         switches.empty_phone = "nothing"  # type: ignore[assignment]
 
 
+def test_a_switch_says_what_it_is_about_and_how_it_is_known() -> None:
+    for switch in Switches.table():
+        assert switch.meaning.endswith(".")
+        assert switch.mark in {"documented", "code", "third party", "inferred", "unknown"}
+        assert bool(switch.source) >= (switch.mark in {"documented", "code", "third party"})
+
+
+def test_a_switch_is_set_by_the_text_of_its_value() -> None:
+    switches = Switches()
+
+    switches.set("custom_edit_sets_edited_at", "false")
+    switches.set("not_a_participant", "400")
+
+    assert (False, 400) == (switches.custom_edit_sets_edited_at, switches.not_a_participant)
+    with pytest.raises(ValueError, match="There is no switch 'nonsense'; there are: limit_over"):
+        switches.set("nonsense", "1")
+
+
 def test_a_switch_can_be_changed_at_any_time() -> None:
     switches = Switches(empty_phone="list")
 

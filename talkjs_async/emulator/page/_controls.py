@@ -9,6 +9,7 @@ An action is an object with the key `do`:
 | `read`, `type` | `user`, `conversation` | see everything; start typing |
 | `fault` | `id`, optionally `on`, `p`, `first`, `nth`, `seconds` | plan a fault |
 | `clear_faults` | | forget all plans |
+| `switch` | `name`, `value` | choose another answer where TalkJS documents none |
 | `advance` | `seconds` | move the clock on |
 | `demo` | | two users, a conversation and some messages |
 | `reset` | | forget everything |
@@ -61,6 +62,10 @@ def _clear_faults(world: World, _: dict[str, Any]) -> None:
     world.faults.clear()
 
 
+def _switch(world: World, action: dict[str, Any]) -> None:
+    world.switches.set(action["name"], str(action["value"]))
+
+
 def _advance(world: World, action: dict[str, Any]) -> dict[str, Any]:
     world.advance(action["seconds"])
     return {"now": world.clock.time()}
@@ -80,6 +85,7 @@ _ACTIONS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any] | None]] = 
     "type": _type,
     "fault": _fault,
     "clear_faults": _clear_faults,
+    "switch": _switch,
     "advance": _advance,
     "demo": _demo,
     "reset": _reset,

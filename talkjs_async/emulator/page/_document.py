@@ -10,6 +10,7 @@ from talkjs_async.emulator._world import World
 from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
 from talkjs_async.emulator.page._html import Html, fill, join
+from talkjs_async.emulator.page._switches import switch_table
 from talkjs_async.emulator.page._traffic import deliveries, planned_faults, requests
 
 MAX_CONVERSATIONS = 100
@@ -41,6 +42,13 @@ _PAGE = """<!doctype html>
       <h2>Next request</h2>
       <p class="buttons">{fault_buttons}</p>
       <div id="faults" data-live>{faults}</div>
+    </section>
+    <section>
+      <h2>Switches</h2>
+      <details>
+        <summary>Other answers where TalkJS documents none</summary>
+        <div id="switches" data-live>{switches}</div>
+      </details>
     </section>
     <section id="requests" data-live>{requests}</section>
     <section id="webhooks" data-live>{webhooks}</section>
@@ -80,6 +88,7 @@ def document(world: World, chosen: str | None) -> Html:
             (label, {"do": "fault", "id": id_, "first": 1}) for label, id_ in _FAULTS
         ),
         faults=planned_faults(world.faults),
+        switches=switch_table(world.switches),
         requests=requests(world.requests),
         webhooks=deliveries(world.webhooks),
     )

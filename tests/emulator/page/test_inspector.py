@@ -193,6 +193,20 @@ async def test_the_log_is_for_programs(emulator: Emulator, http: httpx.AsyncClie
     assert emulator.secret_key not in json.dumps(log)
 
 
+async def test_a_switch_is_shown_and_set(emulator: Emulator, http: httpx.AsyncClient) -> None:
+    pressed = '&quot;name&quot;: &quot;empty_phone&quot;, &quot;value&quot;: &quot;{}&quot;}}" {}'
+    shown = (await http.get("/_emulator/")).text
+    assert pressed.format("null", 'aria-pressed="true"') in shown
+    assert pressed.format("list", 'aria-pressed="false"') in shown
+
+    done = await do(http, do="switch", name="empty_phone", value="list")
+    refused = await do(http, do="switch", name="empty_phone", value="perhaps")
+
+    assert (200, 400) == (done.status_code, refused.status_code)
+    assert "list" == emulator.switches.empty_phone
+    assert pressed.format("list", 'aria-pressed="true"') in (await http.get("/_emulator/")).text
+
+
 async def test_half_a_surrogate_pair_does_not_break_the_page(
     emulator: Emulator, http: httpx.AsyncClient
 ) -> None:

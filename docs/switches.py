@@ -1,0 +1,46 @@
+"""
+Write `docs/reference/switches.md` from the emulator's switches: `python docs/switches.py`.
+
+A test compares the page with what this program would write, so it can only be changed by changing
+the code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from talkjs_async.emulator.switches import Switch, Switches
+
+PAGE = Path(__file__).with_name("reference") / "switches.md"
+
+TITLE = """\
+# The emulator's switches
+
+Written by `python docs/switches.py` from the code of the emulator; a test compares it with that.
+
+What TalkJS's documentation leaves open has a switch in the emulator, so that your program can be
+tested under each answer. In Python it is an attribute of `emulator.switches`, on the command line
+`--switch NAME=VALUE`, on the page `/_emulator/` a button, and for other languages an action of
+`POST /_emulator/do`: `{"do": "switch", "name": ..., "value": ...}`. The first value is the default.
+
+*Known* says how sure the default is: *documented*, seen in *code* that runs against TalkJS, said by
+a *third party*, *inferred*, or *unknown*.
+
+| switch | values | what it is about | known | from |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    return TITLE + "".join(map(_row, Switches.table()))
+
+
+def _row(switch: Switch) -> str:
+    values = ", ".join(f"`{choice}`" for choice in switch.choices)
+    cells = (f"`{switch.name}`", values, switch.meaning, switch.mark, switch.source)
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
