@@ -259,15 +259,19 @@ def _only(values: list[Any]) -> bytes:
 
 def _read_body(body: bytes) -> Event:
     try:
-        text = body.decode()
-        payload = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        if "\\u" in text:
-            # An escape may be half of a surrogate pair, which no file and no database takes.
-            json.dumps(payload, ensure_ascii=False).encode()
-        return read_event(payload)
+        event = read_event(
+            json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        )
     except (ValueError, RecursionError, DecodeError):
         # Not chained: tracebacks and their locals get logged, and this is somebody's message.
-        raise WebhookError("The body is not the JSON of an event.") from None
+        raise WebhookError(_NO_EVENT) from None
+    # A text may hold half of a surrogate pair; what is remembered of an event may not.
+    if not is_id(event.id):
+        raise WebhookError(_NO_EVENT)
+    return event
+
+
+_NO_EVENT: Final = "The body is not the JSON of an event."
 
 
 def _refuse_constant(name: str) -> NoReturn:

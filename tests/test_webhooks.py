@@ -219,7 +219,6 @@ def test_headers_that_are_missing_wrong_or_double_are_refused(
         b'{"id": "e", "type": "t", "data": {"n": -Infinity}}',
         b'{"id": "e", "type": "t", "data": {"n": 1e999}}',
         b'{"id": "e", "type": "t", "data": {"n": ' + b"9" * 5000 + b"}}",
-        b'{"id": "e", "type": "t", "data": {"n": "\\ud800"}}',
         b'{"id": "e\\udfff", "type": "t"}',
         b'{"id": "e", "type": "t", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"id": "e", "type": "t"} {}',
@@ -228,13 +227,13 @@ def test_headers_that_are_missing_wrong_or_double_are_refused(
         '{"id": "e", "type": "t"}'.encode("utf-16"),
         b'{"id": "e", "type": "\xed\xa0\x80"}',
     ],
-    ids=range(23),
+    ids=range(22),
 )
 def test_a_genuine_body_that_is_no_event_is_refused(webhooks: Webhooks, body: bytes) -> None:
     with pytest.raises(WebhookError, match="not the JSON of an event") as caught:
         webhooks.parse(webhooks.sign(body), body)
 
-    assert caught.value.__suppress_context__
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 def test_a_pair_of_escaped_surrogates_is_an_emoji(webhooks: Webhooks) -> None:
@@ -243,6 +242,17 @@ def test_a_pair_of_escaped_surrogates_is_an_emoji(webhooks: Webhooks) -> None:
     event = webhooks.parse(webhooks.sign(body), body)
 
     assert {"text": "😀"} == event.data
+
+
+def test_half_of_a_surrogate_pair_in_a_text_loses_no_event(webhooks: Webhooks) -> None:
+    message: dict[str, Any] = {"id": "m", "conversationId": "c", "type": "UserMessage"}
+    message |= {"senderId": "ann", "createdAt": 5, "text": "cut \ud83d"}
+    body = json.dumps({"id": "e", "type": "message.sent", "data": {"message": message}}).encode()
+
+    event = webhooks.parse(webhooks.sign(body), body)
+
+    assert isinstance(event, MessageSent)
+    assert "cut \ud83d" == event.message.text
 
 
 def test_a_body_of_ten_megabytes_is_refused_before_it_is_looked_at(webhooks: Webhooks) -> None:

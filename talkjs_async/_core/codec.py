@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from talkjs_async._core.wire import utf8
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -23,16 +24,10 @@ def encode(value: Any) -> bytes:
     Write *value* as compact UTF-8 JSON.
 
     Raises:
-        ConfigurationError: It holds NaN, an infinity, half of a surrogate pair, or something that
-            has no JSON form.
+        ConfigurationError: It holds NaN, an infinity, or something that has no JSON form.
     """
     try:
-        return _encoder.encode(value).encode()
-    except UnicodeEncodeError as error:
-        # Not chained: the original carries the whole body.
-        raise ConfigurationError(
-            "json", f"text must be valid Unicode: {error.reason} (a lone surrogate?)."
-        ) from None
+        return utf8(_encoder.encode(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError("json", f"cannot be sent as JSON: {error}.") from None
 

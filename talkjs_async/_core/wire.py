@@ -51,6 +51,16 @@ def is_text(value: object) -> bool:
     return True
 
 
+def utf8(json_text: str) -> bytes:
+    """
+    Encode JSON, half of a surrogate pair as its escape.
+
+    JavaScript makes such halves when it cuts a text inside of an emoji. No UTF-8 has them, and JSON
+    has an escape for them, which looks as Python's does.
+    """
+    return json_text.encode(errors="backslashreplace")
+
+
 def is_id(value: object) -> bool:
     """Text that can name something."""
     return is_text(value) and value != ""

@@ -6,6 +6,7 @@ deliver a `Response`. In between nothing awaits, so every request is atomic.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -39,12 +40,27 @@ class Request:
     sender_time: Callable[[], float] | None = None
 
 
-def decode(body: bytes) -> Any:
-    """Decode a JSON body, or raise the 400 for it."""
+def decode(body: bytes, lone_surrogates: str = "keep") -> Any:
+    """
+    Decode a JSON body, or raise the 400 for it.
+
+    Args:
+        lone_surrogates: As in `Switches`.
+    """
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        value = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise bad_request([f"The body is not JSON: {error}"]) from error
+    if lone_surrogates == "keep" or b"\\u" not in body:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    whole = _LONE_SURROGATE.sub("\ufffd", text)
+    if whole != text and lone_surrogates == "reject":
+        raise bad_request(["The body has text that is not valid Unicode."])
+    return json.loads(whole)
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -114,6 +114,9 @@ class Switches:
         "inferred",
         "the documentation requires the header, and does not say what happens without it",
     )
+    lone_surrogates: Literal["keep", "replace", "reject"] = _switch(
+        "Half of a surrogate pair in a text: kept, replaced by U+FFFD, or refused with 400."
+    )
     custom_update: Literal["merge", "replace"] = _switch(
         "What `custom` in an update does to the keys it does not name: they stay, or go.",
         "inferred",

@@ -59,6 +59,15 @@ def is_number(value: object, *, low: float, high: float) -> bool:
     )
 
 
+def _is_value(value: object) -> bool:
+    """A text; halves of surrogate pairs travel as escapes."""
+    return isinstance(value, str)
+
+
+def _are_values(value: object) -> bool:
+    return isinstance(value, tuple) and all(map(_is_value, value))
+
+
 def are_texts(value: object) -> bool:
     """A tuple of texts."""
     return isinstance(value, tuple) and all(map(is_text, value))
@@ -76,7 +85,7 @@ def _are_push_tokens(value: object) -> bool:
 
 def _is_text_map(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        is_text(key) and (item is None or is_text(item)) for key, item in value.items()
+        is_text(key) and (item is None or _is_value(item)) for key, item in value.items()
     )
 
 
@@ -117,16 +126,18 @@ def instance_of(kind: type[object]) -> Rule:
     )
 
 
-_TEXT_RULE = "must be text (str) of valid Unicode."
+_TEXT_RULE = "must be text (str)."
+_URL_RULE = "must be text (str) of valid Unicode."
 _TEXTS_RULE = "must be a collection of texts (str), not one text."
 _MAP_RULE = "must map texts to texts; None as a value removes that key."
 
-TEXT: Final = Rule(_TEXT_RULE, is_text, null=False)
-TEXT_OR_NULL: Final = Rule(_TEXT_RULE, is_text, null=True)
+TEXT: Final = Rule(_TEXT_RULE, _is_value, null=False)
+TEXT_OR_NULL: Final = Rule(_TEXT_RULE, _is_value, null=True)
+URL_OR_NULL: Final = Rule(_URL_RULE, is_text, null=True)
 ID: Final = Rule("must be a non-empty text (str).", is_id, null=False)
 ID_OR_NULL: Final = Rule("must be a non-empty text (str).", is_id, null=True)
-TEXTS: Final = Rule(_TEXTS_RULE, are_texts, null=False, convert=as_tuple)
-TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, are_texts, null=True, convert=as_tuple)
+TEXTS: Final = Rule(_TEXTS_RULE, _are_values, null=False, convert=as_tuple)
+TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, _are_values, null=True, convert=as_tuple)
 TEXT_MAP: Final = Rule("must map texts to texts.", _is_whole_text_map, null=False, convert=sealed)
 TEXT_MAP_OR_NULL: Final = Rule(_MAP_RULE, _is_text_map, null=True, convert=sealed)
 IDS: Final = Rule(

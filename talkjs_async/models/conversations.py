@@ -137,4 +137,4 @@ class ConversationInput(Input):
     custom: Mapping[str, str | None] | None | Unset = argument(
         "custom", must_be.TEXT_MAP_OR_NULL, default=UNSET
     )
-    photo_url: str | None | Unset = argument("photoUrl", must_be.TEXT_OR_NULL, default=UNSET)
+    photo_url: str | None | Unset = argument("photoUrl", must_be.URL_OR_NULL, default=UNSET)

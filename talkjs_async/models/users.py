@@ -88,7 +88,7 @@ class UserInput(Input):
     name: str | Unset = argument("name", must_be.TEXT, default=UNSET)
     email: Iterable[str] | None | Unset = argument("email", must_be.TEXTS_OR_NULL, default=UNSET)
     phone: Iterable[str] | None | Unset = argument("phone", must_be.TEXTS_OR_NULL, default=UNSET)
-    photo_url: str | None | Unset = argument("photoUrl", must_be.TEXT_OR_NULL, default=UNSET)
+    photo_url: str | None | Unset = argument("photoUrl", must_be.URL_OR_NULL, default=UNSET)
     welcome_message: str | None | Unset = argument(
         "welcomeMessage", must_be.TEXT_OR_NULL, default=UNSET
     )

@@ -38,7 +38,7 @@ def files() -> dict[str, bytes]:
     [
         (
             b"id,nmae\nu1,Ann\n",
-            "source: users.csv has wrong columns: 'nmae' is unknown. The columns are name, email,",
+            "source: users.csv has wrong columns: 'nmae' is unknown (did you mean name?). ",
         ),
         (b"", "source: users.csv has wrong columns: 'id' is missing."),
         (
@@ -47,7 +47,7 @@ def files() -> dict[str, bytes]:
         ),
         (
             b'id,name\nu1,Ann\nu2,"Bo',
-            "source: users.csv is cut off: it ends in the middle of line 3. Get it as a whole.",
+            "source: users.csv has quotes that do not match, or is cut off: a quote that opens in ",
         ),
     ],
 )
@@ -72,9 +72,9 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_sent(
             b'u3,Eve,"[""e@x.org"""',
             "u3 (record 3): line 4 has a bad email: '[\"e@x.org\"' is no JSON list.",
         ),
-        (b"u1,Eve,e@x.org", "#3 (record 3): the ID 'u1' came before, as record 1."),
+        (b"u1,Eve,e@x.org", "#3 (record 3): line 4: the ID 'u1' came before, as record 1."),
         (b"u3,Eve", "u3 (record 3): line 4 has 2 cells, and the header has 3."),
-        (b",Eve,e@x.org", "#3 (record 3): id: is missing."),
+        (b",Eve,e@x.org", "#3 (record 3): line 4: id: is missing."),
     ],
 )
 def test_a_bad_row_is_named_and_the_others_are_stored(

@@ -53,7 +53,7 @@ def test_failed_records_are_named_and_exit_code_1(command: Command) -> None:
 
     assert 1 == outcome.code
     assert "249 done, 1 failed; 4 requests" in outcome.out
-    assert "  failed: u7 (record 8): refused with 400: name: is required.\n" in outcome.out
+    assert "  failed: u7 (record 8): line 9: refused with 400: name: is required.\n" in outcome.out
 
 
 def test_only_some_of_many_failures_are_shown(command: Command) -> None:
@@ -75,7 +75,7 @@ def test_machines_get_json_lines_of_all_failures(command: Command) -> None:
         "id": "u0",
         "number": 1,
         "outcome": "failed",
-        "reason": "refused with 400: name: is required.",
+        "reason": "line 2: refused with 400: name: is required.",
         "result": None,
     } == outcome.lines[0]["record"]
     report = outcome.lines[-1]["report"]

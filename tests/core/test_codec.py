@@ -36,10 +36,19 @@ def test_the_output_is_compact_and_not_escaped() -> None:
     assert '{"a":["ü","🙂"]}'.encode() == codec.encode({"a": ["ü", "🙂"]})
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, "\ud83d", {1, 2}, object(), {"a": b"x"}])
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, object(), {"a": b"x"}])
 def test_what_has_no_json_form_is_refused_before_sending(value: object) -> None:
     with pytest.raises(ConfigurationError, match="json"):
         codec.encode({"value": value})
+
+
+def test_half_a_surrogate_pair_travels_as_its_escape() -> None:
+    value = ["cut \ud83d", "\ude00 and a \\ before \\\ud83d", "\ud83d\ude00"]
+
+    raw = codec.encode(value)
+
+    assert rb'["cut \ud83d","\ude00 and a \\ before \\\ud83d","\ud83d\ude00"]' == raw
+    assert [*value[:2], "\N{GRINNING FACE}"] == codec.decode(raw)
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:

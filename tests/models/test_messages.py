@@ -201,7 +201,7 @@ NAN = float("nan")
         ("sender", {"sender": UNSET, "text": "hi"}),
         ("text", {"sender": "alice"}),
         ("text", {"sender": "alice", "text": None}),
-        ("text", {"sender": "alice", "text": "\udfff"}),
+        ("custom", {"sender": "alice", "text": "x", "custom": {"\udfff": "x"}}),
         ("attachment_token", {"sender": "alice", "text": "hi", "attachment_token": "tok"}),
         ("attachment_token", {"sender": "alice", "attachment_token": ""}),
         ("location", {"sender": "alice", "location": (1, 2)}),

@@ -90,7 +90,8 @@ def test_all_fields_are_written_under_talkjs_keys() -> None:
     [
         ("name", None),
         ("name", 3),
-        ("name", "half \ud800"),
+        ("photo_url", "half \ud800"),
+        ("custom", {"half \ud800": "x"}),
         ("email", "alice@example.com"),
         ("email", [1]),
         ("email", {"a": "b"}),

@@ -42,6 +42,11 @@ class Sending:
     mark: bytes | None = None
 
 
+def _storable(text: str | None) -> str | None:
+    """Escape halves of surrogate pairs, which no database takes."""
+    return text and text.encode(errors="backslashreplace").decode()
+
+
 @attrs.frozen
 class Ending:
     """A state to note; the attributes are those of `RecordRow`."""
@@ -51,7 +56,7 @@ class Ending:
     state: RecordState
     digest: bytes | None = None
     result: str | None = None
-    reason: str | None = None
+    reason: str | None = attrs.field(default=None, converter=_storable)
 
 
 class JobJournal:

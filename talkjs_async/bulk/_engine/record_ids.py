@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from talkjs_async._core.call import path
+from talkjs_async._core.wire import is_id
 from talkjs_async.errors import ConfigurationError
 
 
@@ -36,6 +37,8 @@ def as_record_id(value: object) -> str:
     Raises:
         ConfigurationError: It is neither text nor a whole number, or empty.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not is_id(value):
         raise ConfigurationError("id", f"must be a text or a whole number, not {value!r}.")
-    return str(value)
+    return cast("str", value)

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from talkjs_async._core.wire import utf8
+
 V = TypeVar("V")
 
 
@@ -74,7 +76,7 @@ def make_record(
     id_: str, number: int, value: V, wire: Any, *, group: str = "", mark: bytes | None = None
 ) -> Record[V]:
     """Build a record; *wire* is what of it goes to TalkJS."""
-    encoded = _encode(wire).encode()
+    encoded = utf8(_encode(wire))
     # A thousand bytes for the Python objects around the text.
     size = 1000 + 2 * len(encoded)
     return Record(id_, number, group, value, digest_of(encoded), size, mark)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from talkjs_async._core.wire import utf8
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
@@ -54,7 +55,7 @@ class LinesFile:
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write a line per record."""
-        lines = [_encode(record).encode() + b"\n" for record in records]
+        lines = [utf8(_encode(record)) + b"\n" for record in records]
         data = b"".join(lines)
         try:
             self._file.write(data)
