@@ -8,6 +8,12 @@ import anyio
 from talkjs_async.emulator._asgi_messages import AsgiCallable, AsgiMessage
 from talkjs_async.emulator.clock import EmulatorClock
 
+Answer = tuple[int, str | None]
+"""The status, and beside one other than 200 what the receiver says about it."""
+
+# Characters of what a receiver says: enough for a reason, too little for a page of HTML.
+_LONGEST_REASON = 500
+
 
 class NoAnswerInTime(Exception):
     """The receiver did not answer in time."""
@@ -16,15 +22,15 @@ class NoAnswerInTime(Exception):
         super().__init__("No answer in time.")
 
 
-async def call_url(url: str, headers: Mapping[str, str], body: bytes, *, limit: float) -> int:
-    """POST to a URL; return the status."""
+async def call_url(url: str, headers: Mapping[str, str], body: bytes, *, limit: float) -> Answer:
+    """POST to a URL; return the answer."""
     # Not at the top: most emulators have no webhooks, and httpx is slow to import.
     import httpx  # noqa: PLC0415
 
     with anyio.move_on_after(limit):
         async with httpx.AsyncClient(timeout=limit) as client:
             answer = await client.post(url, content=body, headers=dict(headers))
-        return answer.status_code
+        return answer.status_code, _reason(answer.status_code, answer.content)
     raise NoAnswerInTime
 
 
@@ -36,9 +42,9 @@ async def call_asgi(
     *,
     limit: float,
     clock: EmulatorClock,
-) -> int:
+) -> Answer:
     """
-    POST to an application; return the status.
+    POST to an application; return the answer.
 
     Returns when the application has ended, so that what it does after its answer (background
     tasks) is done, too. The time limit is for the answer alone. It runs in real time, because
@@ -59,7 +65,16 @@ async def call_asgi(
         raise NoAnswerInTime
     if call.status is None:
         raise call.failure or RuntimeError("The application sent no answer.")
-    return call.status
+    reason = _reason(call.status, call.body)
+    if call.failure is not None and call.status != 200:
+        # Frameworks answer a bare 500 before they let an exception through.
+        reason = f"{type(call.failure).__name__}: {call.failure}"
+    return call.status, reason
+
+
+def _reason(status: int, body: bytes) -> str | None:
+    text = body[:_LONGEST_REASON].decode(errors="replace").strip()
+    return text if text and status != 200 else None
 
 
 class _AsgiCall:
@@ -69,6 +84,7 @@ class _AsgiCall:
         self.answered = anyio.Event()
         self.status: int | None = None
         self.failure: Exception | None = None
+        self.body = b""
         self._app = app
         self._scope = scope
         self._messages = [{"type": "http.request", "body": body, "more_body": False}]
@@ -90,7 +106,10 @@ class _AsgiCall:
     async def _send(self, message: AsgiMessage) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-        elif not message.get("more_body", False):
+            return
+        if len(self.body) < _LONGEST_REASON:
+            self.body += message.get("body", b"")
+        if not message.get("more_body", False):
             self.answered.set()
 
 

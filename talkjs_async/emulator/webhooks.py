@@ -21,7 +21,7 @@ import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
 from talkjs_async.emulator._ids import IdGenerator
-from talkjs_async.emulator._receivers import call_asgi, call_url
+from talkjs_async.emulator._receivers import Answer, call_asgi, call_url
 from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.clock import EmulatorClock, RealClock
 from talkjs_async.emulator.switches import Switches
@@ -61,8 +61,9 @@ class Delivery:
         attempt: 1, or 2 for the retry.
         at: Unix time in seconds.
         status: What the receiver answered. None: nothing, or too late.
-        error: Why there is no status.
+        error: Why there is no status; or, beside a status other than 200, what the receiver said.
         headers, body: What was sent.
+        tampering: What was spoilt in it on purpose.
     """
 
     event_id: str
@@ -74,6 +75,7 @@ class Delivery:
     error: str | None
     headers: Mapping[str, str]
     body: bytes
+    tampering: Tampering | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -240,7 +242,7 @@ class WebhookSender:
         headers, body = self._signed(entry)
         status, error = None, None
         try:
-            status = await self._call(entry.receiver, headers, body)
+            status, error = await self._call(entry.receiver, headers, body)
         except Exception as failure:  # noqa: BLE001  # whatever a receiver does, TalkJS lives on
             error = f"{type(failure).__name__}: {failure}"
         delivery = Delivery(
@@ -253,12 +255,13 @@ class WebhookSender:
             error=error,
             headers=headers,
             body=body,
+            tampering=entry.tampering,
         )
         self.deliveries.append(delivery)
         self.delivered += 1
         return delivery
 
-    async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> int:
+    async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> Answer:
         target, limit = receiver.target, self.timeout
         if isinstance(target, str):
             return await call_url(target, headers, body, limit=limit)
