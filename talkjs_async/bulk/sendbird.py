@@ -15,6 +15,7 @@ from typing import Any
 import anyio.to_thread
 
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
@@ -24,6 +25,7 @@ from talkjs_async.bulk._record_types.participants import ParticipantChange, Part
 from talkjs_async.bulk._record_types.users import UserRecordType
 from talkjs_async.bulk.formats.sendbird_export import is_text, read_rows, sort_export
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
 
 __all__ = ["migrate_sendbird"]
@@ -44,8 +46,9 @@ def migrate_sendbird(
     Users keep their ID, nickname (as name), picture, `metadata.emailId` (as e-mail address) and
     other metadata (as custom data); channels become conversations with URL (as ID), name (as
     subject), cover and members; text messages (`MESG`) keep sender, text and time. Messages that
-    were removed are left out. Files and admin messages are reported as failed: TalkJS imports texts
-    of participants only. Senders who are no members take part during the import.
+    were removed, in whichever of the files, are left out. Files and admin messages, and records
+    without an ID, are reported as failed: TalkJS imports texts of participants only. Senders who
+    are no members take part during the import.
 
     Args:
         talkjs: The client.
@@ -91,10 +94,12 @@ class _Migration(StoreStages):
         return self._scratch.path / "sendbird"
 
     def _users(self) -> Iterator[object]:
+        yield from self._problems("user")
         for (text,) in self._rows("SELECT item FROM user ORDER BY id"):
             yield _user(json.loads(text))
 
     def _conversations(self) -> Iterator[object]:
+        yield from self._problems("channel")
         for id_, text in self._rows("SELECT id, item FROM channel ORDER BY id"):
             writers = self._rows(
                 "SELECT user_id FROM member WHERE channel_id = ? ORDER BY user_id", (id_,)
@@ -102,14 +107,20 @@ class _Migration(StoreStages):
             yield _conversation(id_, json.loads(text), [user_id for (user_id,) in writers])
 
     def _messages(self) -> Iterator[object]:
-        query = "SELECT channel_id, item FROM message ORDER BY channel_id, sent_at, id"
-        for channel_id, text in self._rows(query):
-            yield _message(channel_id, json.loads(text))
+        yield from self._problems("message")
+        query = "SELECT id, channel_id, item FROM message ORDER BY channel_id, sent_at, id"
+        for id_, channel_id, text in self._rows(query):
+            yield _message(id_, channel_id, json.loads(text))
 
     def _former_members(self) -> Iterator[object]:
         query = "SELECT channel_id, user_id FROM member WHERE NOT listed ORDER BY 1, 2"
         for channel_id, user_id in self._rows(query):
             yield ParticipantChange(channel_id, user_id, None)
+
+    def _problems(self, kind: str) -> Iterator[BadRecord]:
+        query = "SELECT reason FROM problem WHERE kind = ? ORDER BY rowid"
+        for (reason,) in self._rows(query, (kind,)):
+            yield BadRecord(reason=reason)
 
     def _rows(self, query: str, arguments: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         # Opened anew each time: the generators run in changing worker threads.
@@ -120,7 +131,7 @@ def _user(user: Mapping[str, Any]) -> dict[str, Any]:
     id_ = user["user_id"]
     metadata = user.get("metadata")
     custom = (
-        {str(key): str(value) for key, value in metadata.items()}
+        {key: _text_of(value) for key, value in metadata.items() if value is not None}
         if isinstance(metadata, dict)
         else {}
     )
@@ -137,6 +148,11 @@ def _user(user: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _text_of(value: object) -> str:
+    """Custom data is text; what Sendbird has as something else stays as its JSON says it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _conversation(id_: str, channel: Mapping[str, Any], members: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {"id": id_, "participants": members}
     if channel.get("name"):
@@ -146,16 +162,21 @@ def _conversation(id_: str, channel: Mapping[str, Any], members: list[str]) -> d
     return fields
 
 
-def _message(channel_id: str, message: Mapping[str, Any]) -> Mapping[str, Any] | BadRecord:
-    id_ = str(message.get("message_id"))
+def _message(
+    id_: str, channel_id: str, message: Mapping[str, Any]
+) -> Mapping[str, Any] | BadRecord:
     if not is_text(message):
         kind = message.get("type")
         return BadRecord(reason=f"a message of type {kind!r} cannot be imported.", id=id_)
+    try:
+        sent_at = as_moment(message.get("created_at"))
+    except ConfigurationError as error:
+        return BadRecord(reason=str(error).replace("sent_at", "created_at", 1), id=id_)
     user = message.get("user")
     return {
         "id": id_,
         "conversation_id": channel_id,
         "sender": user.get("user_id") if isinstance(user, dict) else None,
         "text": message.get("message"),
-        "sent_at": message.get("created_at"),
+        "sent_at": sent_at,
     }

@@ -128,3 +128,141 @@ async def test_a_directory_without_an_export_is_refused(
         await migrate_sendbird(talkjs, tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match="no JSON files of a Sendbird export"):
         await migrate_sendbird(talkjs, tmp_path)
+
+
+ROOM = {"group_channels": [channel("room", "ann", "bob")]}
+
+
+def export_of(tmp_path: Path, **files: Any) -> Path:
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def imported(emulator: Emulator) -> list[str | None]:
+    return [commit.text for commit in emulator.commits.of("message.imported")]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("order", [("m1", "m2"), ("m2", "m1")])
+async def test_what_any_file_says_was_removed_is_not_imported(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    before, after = order
+    there = [message(1, "room", "carol"), message(2, "room", "ann")]
+    gone = [message(1, "room", "carol", is_removed=True), message(3, "room", "bob")]
+    files = {before: {"messages": there}, after: {"messages": gone}}
+
+    report = await migrate_sendbird(talkjs, export_of(tmp_path, channels=ROOM, **files))
+
+    assert (True, ["text 2", "text 3"]) == (report.ok, imported(emulator))
+    # Nothing of hers is left, so she is not made a user either.
+    assert {"ann", "bob"} == {commit.user_id for commit in emulator.commits.of("user.created")}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("order", [("m1", "m2"), ("m2", "m1")])
+async def test_of_two_versions_the_later_one_is_imported(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    old = message(1, "room", "ann", message="old", updated_at=0)
+    new = message(1, "room", "ann", message="new", updated_at=START + 9)
+    files = {order[0]: {"messages": [old]}, order[1]: {"messages": [new]}}
+
+    await migrate_sendbird(talkjs, export_of(tmp_path, channels=ROOM, **files))
+
+    assert ["new"] == imported(emulator)
+
+
+@pytest.mark.anyio
+async def test_records_without_an_id_fail_each_with_a_reason(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    nameless = [
+        {k: v for k, v in message(n, "room", "ann").items() if k != "message_id"} for n in (1, 2)
+    ]
+    messages = [
+        *nameless,
+        message(3, "room", "ann", channel_url=None),
+        message(4, "room", "ann", message_id="half \ud83d"),
+        message(5, "room", "ann", message_id={}),
+        message(6, "room", "ann", is_removed="no"),
+        "text",
+        message(7, "room", "ann"),
+    ]
+    room = channel("room", "ann", "bob")
+    room["members"] += [{"nickname": "Eve"}]
+    directory = export_of(
+        tmp_path,
+        users={"active_users": [user("ann"), {"nickname": "Eve"}, user("bob")]},
+        channels={"group_channels": [room, channel("x", members="ann"), {"name": "nowhere"}]},
+        messages={"messages": messages},
+    )
+
+    report = await migrate_sendbird(talkjs, directory)
+
+    assert {
+        "users.json: number 2 of 'active_users' has no user_id.",
+        "channels.json: number 1 of 'group_channels' lists a member without a user_id.",
+        "channels.json: number 2 of 'group_channels' has members that are no list.",
+        "channels.json: number 3 of 'group_channels' has no channel_url.",
+        "messages.json: number 1 of 'messages' has no message_id.",
+        "messages.json: number 2 of 'messages' has no message_id.",
+        "messages.json: number 3 of 'messages' has no channel_url.",
+        "messages.json: number 4 of 'messages' has a message_id that is no ID.",
+        "messages.json: number 5 of 'messages' has a message_id that is no ID.",
+        "messages.json: number 6 of 'messages' has the is_removed 'no', not true or false.",
+        "messages.json: number 7 of 'messages' is no object.",
+    } == {record.reason for record in report.records("failed")}
+    assert 11 == report.failed
+    assert ["text 7"] == imported(emulator)
+
+
+@pytest.mark.anyio
+async def test_odd_times_fail_with_a_reason_and_the_good_one_is_stored(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    odd = [10**25, {}, 1_700_000_000, None, -5, "yesterday", True, 1e300]
+    messages = [message(n, "room", "ann", created_at=time) for n, time in enumerate(odd)]
+    messages.append(message(99, "room", "ann"))
+
+    report = await migrate_sendbird(
+        talkjs, export_of(tmp_path, channels=ROOM, m={"messages": messages})
+    )
+
+    reasons = [str(record.reason) for record in report.records("failed")]
+    assert len(odd) == len(reasons)
+    assert all(reason.startswith("created_at: ") for reason in reasons)
+    assert ["text 99"] == imported(emulator)
+
+
+@pytest.mark.anyio
+async def test_values_that_are_no_text_are_refused_or_kept_as_json(
+    talkjs: AsyncTalkJS, tmp_path: Path
+) -> None:
+    users = [
+        user("ann", metadata={"vip": True, "age": 7, "none": None, "tags": ["a"]}),
+        user("bob", nickname={"first": "Bob"}),
+    ]
+
+    report = await migrate_sendbird(talkjs, export_of(tmp_path, users={"active_users": users}))
+
+    ann = await talkjs.users.get("ann")
+    assert {"vip": "true", "age": "7", "tags": '["a"]'} == dict(ann.custom)
+    (bob,) = report.records("failed")
+    assert ("user:bob", "name: must be text (str).") == (bob.id, bob.reason)
+
+
+@pytest.mark.anyio
+async def test_junk_files_are_passed_over_and_no_file_of_the_export_is(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    junk = b"\0\x05\x16\x07 Mac OS X \xff\xfe"
+    for name in ("__MACOSX/._messages.json", "._m.json", ".cache/x.json", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(junk)
+    (tmp_path / "MESSAGES.JSON").write_text(json.dumps({"messages": [message(1, "room", "ann")]}))
+
+    report = await migrate_sendbird(talkjs, export_of(tmp_path, channels=ROOM))
+
+    assert (True, ["text 1"]) == (report.ok, imported(emulator))

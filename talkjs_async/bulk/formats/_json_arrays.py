@@ -7,11 +7,11 @@ one item in memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from talkjs_async.bulk.formats._strict_json import DECODER, AmbiguousJSON
 from talkjs_async.errors import ConfigurationError
 
 _BLOCK: Final = 1 << 16
@@ -35,13 +35,14 @@ def items_of(path: Path) -> Iterator[tuple[str, Any]]:
     except UnicodeDecodeError as error:
         raise ConfigurationError("source", f"{path} is not UTF-8.") from error
     except OSError as error:
-        raise ConfigurationError("source", f"{path} cannot be read: {error}.") from error
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError("source", f"{path} cannot be read: {reason}.") from error
 
 
 def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
     text.take("{")
     while text.peek() != "}":
-        key = text.value()
+        key = text.key()
         text.take(":")
         if text.peek() == "[":
             text.take("[")
@@ -52,6 +53,8 @@ def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
         else:
             text.value()
         text.separate("}")
+    text.take("}")
+    text.end()
 
 
 class _Text:
@@ -62,7 +65,8 @@ class _Text:
         self._file = file
         self._text = ""
         self._place = 0
-        self._decode = json.JSONDecoder().raw_decode
+        self._line = 1
+        self._decode = DECODER.raw_decode
 
     def peek(self) -> str:
         """Return the next character that is no white space."""
@@ -86,6 +90,20 @@ class _Text:
         if self.peek() != end:
             self.take(",")
 
+    def key(self) -> str:
+        """Read what an object calls a value."""
+        if self.peek() != '"':
+            raise self._wrong(f"has {self.peek()!r} where a key should be")
+        return str(self.value())
+
+    def end(self) -> None:
+        """Make sure that nothing comes behind the object."""
+        while self._text[self._place :].isspace() or self._place == len(self._text):
+            self._place = len(self._text)
+            if not self._read():
+                return
+        raise self._wrong(f"has {self.peek()!r} behind its end")
+
     def value(self) -> Any:
         """Read a value."""
         self.peek()
@@ -95,6 +113,8 @@ class _Text:
             end = len(self._text)
             try:
                 value, end = self._decode(self._text, self._place)
+            except AmbiguousJSON as error:
+                raise self._wrong(str(error)) from error
             except (ValueError, RecursionError) as error:
                 problem = error
             # A number at the end of what was read may go on behind it.
@@ -107,9 +127,11 @@ class _Text:
     def _read(self) -> bool:
         """Read on, and forget what has been used. Returns False at the end of the file."""
         block = self._file.read(_BLOCK)
+        self._line += self._text.count("\n", 0, self._place)
         self._text = self._text[self._place :] + block
         self._place = 0
         return block != ""
 
     def _wrong(self, what: str) -> ConfigurationError:
-        return ConfigurationError("source", f"{self._path} {what}.")
+        line = self._line + self._text.count("\n", 0, self._place)
+        return ConfigurationError("source", f"{self._path} {what}: see line {line}.")

@@ -2,7 +2,8 @@
 Sendbird's data export, sorted into a database.
 
 The export is many JSON files, each of some days, in no particular order and overlapping. Sorted,
-each conversation comes in order, with its own members, and nothing twice.
+each conversation comes in order, with its own members, and nothing twice. What has no ID, or one
+that nothing can be called by, is kept as a problem with the file's name.
 
 Source: the sample data and the field tables of TalkJS's own migration example (read 2026-11-22).
 """
@@ -10,12 +11,14 @@ Source: the sample data and the field tables of TalkJS's own migration example (
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from talkjs_async._core.wire import is_id
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._json_arrays import items_of
 from talkjs_async.errors import ConfigurationError
@@ -28,40 +31,91 @@ CREATE TABLE channel (id TEXT PRIMARY KEY, item TEXT);
 CREATE TABLE member (
     channel_id TEXT, user_id TEXT, listed INTEGER, PRIMARY KEY (channel_id, user_id)
 ) WITHOUT ROWID;
-CREATE TABLE message (id TEXT PRIMARY KEY, channel_id TEXT, sent_at INTEGER, item TEXT);
+CREATE TABLE message (
+    id TEXT PRIMARY KEY, channel_id TEXT, sender TEXT, sent_at INTEGER, version INTEGER, item TEXT
+);
+CREATE TABLE removed (id TEXT PRIMARY KEY);
+CREATE TABLE problem (kind TEXT, reason TEXT);
 """
+_LAST: Final = 1 << 53
+"""No time is later, and no number of Sendbird's is larger: JavaScript has none."""
 
 
 def sort_export(directory: Path, target: Path) -> dict[str, int]:
     """
-    Read all files into a database; the later of two equal records stays.
+    Read all files into a database; the newer of two equal records stays, whatever the order.
 
     Returns:
-        How many users, channels, messages and former members there are.
+        How many users, channels, messages and former members there are, problems included.
     """
     if not directory.is_dir():
         raise ConfigurationError("directory", f"{directory} is no directory.")
-    paths = sorted(directory.rglob("*.json"))
     target.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(target)) as database, database:
             database.executescript(_TABLES)
-            found = sum(_load(database, path) for path in paths)
+            found = sum(_load(database, path) for path in _files(directory))
             if not found:
                 raise ConfigurationError(
                     "directory",
                     f"{directory} has no JSON files of a Sendbird export: files with "
                     '"active_users", "group_channels" or "messages".',
                 )
-            database.execute("CREATE INDEX in_order ON message (channel_id, sent_at, id)")
+            _settle(database)
             return {
-                "user": _count(database, "user"),
-                "channel": _count(database, "channel"),
-                "message": _count(database, "message"),
+                "user": _count(database, "user") + _count(database, "problem WHERE kind = 'user'"),
+                "channel": _count(database, "channel")
+                + _count(database, "problem WHERE kind = 'channel'"),
+                "message": _count(database, "message")
+                + _count(database, "problem WHERE kind = 'message'"),
                 "former": _count(database, "member WHERE NOT listed"),
             }
     except sqlite3.Error as error:
         raise StorageError(path=str(target), reason=str(error)) from error
+
+
+def _files(directory: Path) -> list[Path]:
+    """
+    Find the JSON files, in the order of their names.
+
+    Hidden files, and what macOS packs beside each file, are no part of an export. A directory that
+    cannot be read is: its messages would be missing without a word.
+    """
+
+    def unreadable(error: OSError) -> NoReturn:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError("directory", f"{error.filename} cannot be read: {reason}.")
+
+    paths = []
+    for folder, below, names in os.walk(directory, onerror=unreadable):
+        below[:] = [name for name in below if not _is_junk(name)]
+        paths += [
+            Path(folder, name)
+            for name in names
+            if name.lower().endswith(".json") and not _is_junk(name)
+        ]
+    return sorted(paths)
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _settle(database: sqlite3.Connection) -> None:
+    """Take out what some file says was removed, and add what only the other messages name."""
+    database.executescript(_SETTLE)
+
+
+_SETTLE: Final = """
+DELETE FROM message WHERE id IN (SELECT id FROM removed);
+CREATE INDEX in_order ON message (channel_id, sent_at, id);
+INSERT OR IGNORE INTO channel SELECT DISTINCT channel_id, '{}' FROM message;
+INSERT OR IGNORE INTO member
+    SELECT DISTINCT channel_id, sender, 0 FROM message WHERE sender IS NOT NULL;
+INSERT OR IGNORE INTO user
+    SELECT sender, 0, json_extract(item, '$.user') FROM message WHERE sender IS NOT NULL
+    ORDER BY sent_at DESC;
+"""
 
 
 def _count(database: sqlite3.Connection, what: str) -> int:
@@ -72,23 +126,50 @@ def _count(database: sqlite3.Connection, what: str) -> int:
 def _load(database: sqlite3.Connection, path: Path) -> int:
     """Read one file. Returns how many records it has."""
     found = 0
+    places: dict[str, int] = {}
     for key, item in items_of(path):
-        if not isinstance(item, dict):
-            continue
-        if key.endswith("users") and isinstance(item.get("user_id"), str):
-            _add_user(database, item, rank=2)
-        elif key == "group_channels" and isinstance(item.get("channel_url"), str):
-            _add_channel(database, item)
-        elif key == "messages" and isinstance(item.get("channel_url"), str):
-            _add_message(database, item)
-        else:
+        kind = _kind(key)
+        if kind is None:
             continue
         found += 1
+        places[key] = places.get(key, 0) + 1
+        problem = _add(database, kind, item)
+        if problem is not None:
+            reason = f"{path.name}: number {places[key]} of {key!r} {problem}."
+            _note_problem(database, kind, reason)
     return found
 
 
+def _kind(key: str) -> str | None:
+    if key.endswith("users"):
+        return "user"
+    return {"group_channels": "channel", "messages": "message"}.get(key)
+
+
+def _add(database: sqlite3.Connection, kind: str, item: object) -> str | None:
+    """Add a record. Returns what is wrong with it, if it cannot be."""
+    if not isinstance(item, dict):
+        return "is no object"
+    needed = {"user": ("user_id",), "channel": ("channel_url",), "message": ("channel_url",)}
+    for name in needed[kind]:
+        if not is_id(item.get(name)):
+            return f"has no {name}" if item.get(name) is None else f"has a {name} that is no ID"
+    if kind == "user":
+        _add_user(database, item, rank=2)
+    elif kind == "channel":
+        return _add_channel(database, item)
+    else:
+        return _add_message(database, item)
+    return None
+
+
+def _note_problem(database: sqlite3.Connection, kind: str, reason: str) -> None:
+    storable = reason.encode(errors="backslashreplace").decode()
+    database.execute("INSERT INTO problem VALUES (?, ?)", (kind, storable))
+
+
 def _add_user(database: sqlite3.Connection, user: Mapping[str, Any], *, rank: int) -> None:
-    """Add a user. What a list of users says (rank 2) counts more than a mention elsewhere."""
+    """Add a user. What a list of users says (rank 2) counts more than a list of members."""
     database.execute(
         "INSERT INTO user VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
         "SET rank = excluded.rank, item = excluded.item WHERE excluded.rank >= rank",
@@ -96,38 +177,57 @@ def _add_user(database: sqlite3.Connection, user: Mapping[str, Any], *, rank: in
     )
 
 
-def _add_channel(database: sqlite3.Connection, channel: Mapping[str, Any]) -> None:
+def _add_channel(database: sqlite3.Connection, channel: Mapping[str, Any]) -> str | None:
     id_ = channel["channel_url"]
     kept = {name: channel.get(name) for name in ("name", "cover_url")}
     database.execute("INSERT OR REPLACE INTO channel VALUES (?, ?)", (id_, json.dumps(kept)))
-    for member in channel.get("members") or ():
-        if isinstance(member, dict) and isinstance(member.get("user_id"), str):
-            _add_user(database, member, rank=1)
-            database.execute(
-                "INSERT OR REPLACE INTO member VALUES (?, ?, 1)", (id_, member["user_id"])
-            )
+    problem = None
+    members = channel.get("members") or ()
+    if not isinstance(members, Sequence) or isinstance(members, str):
+        return "has members that are no list"
+    for member in members:
+        if not isinstance(member, dict) or not is_id(member.get("user_id")):
+            problem = "lists a member without a user_id"
+            continue
+        _add_user(database, member, rank=1)
+        database.execute("INSERT OR REPLACE INTO member VALUES (?, ?, 1)", (id_, member["user_id"]))
+    return problem
 
 
-def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> None:
-    if message.get("is_removed") is True:
-        return
-    channel_id = message["channel_url"]
+def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> str | None:
+    id_ = message.get("message_id")
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        id_ = str(id_)
+    if not is_id(id_):
+        return "has no message_id" if id_ is None else "has a message_id that is no ID"
+    removed = message.get("is_removed")
+    if not (removed is None or isinstance(removed, bool)):
+        return f"has the is_removed {removed!r}, not true or false"
+    if removed:
+        database.execute("INSERT OR IGNORE INTO removed VALUES (?)", (id_,))
+        return None
     user = message.get("user")
-    if isinstance(user, dict) and isinstance(user.get("user_id"), str) and is_text(message):
-        _add_user(database, user, rank=0)
-        database.execute(
-            "INSERT OR IGNORE INTO member VALUES (?, ?, 0)", (channel_id, user["user_id"])
-        )
-    database.execute("INSERT OR IGNORE INTO channel VALUES (?, '{}')", (channel_id,))
+    sender = user.get("user_id") if isinstance(user, dict) and is_text(message) else None
     database.execute(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)",
+        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "channel_id = excluded.channel_id, sender = excluded.sender, sent_at = excluded.sent_at, "
+        "version = excluded.version, item = excluded.item WHERE excluded.version >= version",
         (
-            str(message.get("message_id")),
-            channel_id,
-            message.get("created_at"),
+            id_,
+            message["channel_url"],
+            sender if is_id(sender) else None,
+            _number(message.get("created_at")),
+            _number(message.get("updated_at")),
             json.dumps(message),
         ),
     )
+    return None
+
+
+def _number(value: object) -> int:
+    """Read a time to sort by. What is none comes first; it fails when it is imported."""
+    is_time = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LAST
+    return value if is_time and isinstance(value, int) else 0
 
 
 def is_text(message: Mapping[str, Any]) -> bool:

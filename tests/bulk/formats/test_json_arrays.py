@@ -19,6 +19,11 @@ from talkjs_async.bulk.formats._json_arrays import items_of
         (b'{"messages": [1 2]}', "has '2' where ',' should be"),
         (b'{"messages": [nonsense]}', "is cut off, or no JSON"),
         (b'{"messages": ["\xff"]}', "is not UTF-8"),
+        (b"{1: []}", "has '1' where a key should be"),
+        (b'{"messages": []} {"messages": []}', "has '\\{' behind its end"),
+        (b'{"messages": []}\n\n\n,', "has ',' behind its end: see line 4"),
+        (b'{"messages": [\n{"a": 1,\n "a": 2}]}', "has 'a' twice: see line 2"),
+        (b'{"messages": [NaN]}', "has NaN, which is not JSON"),
     ],
 )
 def test_a_file_that_is_no_json_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
