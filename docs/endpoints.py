@@ -38,7 +38,8 @@ PAGE = Path(__file__).with_name("reference") / "endpoints.md"
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "users.upsert": [{"name": "Alice"}],
     "users.upsert_many": [{"users": {"alice": UserInput(name="Alice")}}],
-    "conversations.mark_as_read": [{}, {"until": "sent"}],
+    "conversations.mark_as_read": [{}, {"form": "read_by"}, {"form": "user_conversation"}],
+    "conversations.mark_as_unread": [{}, {"form": "user_conversation"}],
     "participants.patch": [{"access": "Read"}],
     "messages.send": [{"sender": "alice", "text": "hi"}],
     "messages.send_many": [
@@ -58,6 +59,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "app.update": [{"default_locale": "en-US"}],
     "themes.update": [{"themes": {"blue": Theme()}}, {"themes": {"blue": None}, "method": "PATCH"}],
+}
+
+# Where a request is known from whose route is known from elsewhere.
+FORMS: dict[tuple[str, str], tuple[str, str]] = {
+    (f"conversations.{method}", "participants.patch"): ("TalkJS's transfer program, 2026", "code")
+    for method in ("mark_as_read", "mark_as_unread")
 }
 
 TITLE = """\
@@ -166,13 +173,13 @@ def _row(endpoint: Endpoint) -> str:
     route = endpoint.route
     if route is None:
         raise LookupError(f"The emulator has no {endpoint.call.method} {endpoint.path}.")
+    known = FORMS.get((endpoint.method, route.name), (route.source, route.mark))
     cells = (
         endpoint.call.method,
         f"`{endpoint.path}`",
         f"`{endpoint.method}`",
         f"`{route.name}`",
-        route.source,
-        route.mark,
+        *known,
     )
     return f"| {' | '.join(cells)} |\n"
 

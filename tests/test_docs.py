@@ -99,7 +99,7 @@ def engine() -> str:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "endpoint",
-    [pytest.param(one, id=f"{one.method} {one.call.method}") for one in ENDPOINTS],
+    [pytest.param(one, id=f"{one.method} {one.call.method} {one.path}") for one in ENDPOINTS],
 )
 async def test_every_method_really_reaches_its_route(
     talkjs: AsyncTalkJS, emulator: Emulator, endpoint: Any

@@ -102,3 +102,8 @@ def milliseconds(value: datetime) -> int:
         value: Must be aware.
     """
     return (value - _EPOCH) // timedelta(milliseconds=1)
+
+
+def given_milliseconds(value: datetime | int) -> int:
+    """Like `milliseconds`, for a moment that may be given as TalkJS's time already."""
+    return milliseconds(value) if isinstance(value, datetime) else value

@@ -131,6 +131,17 @@ class Switches:
     empty_phone: Literal["null", "list"] = _switch(
         "A phone list that was never set: null, or `[]`.", "code", "both, at different times"
     )
+    none_participants: Literal["hidden", "listed"] = _switch(
+        "Whether a conversation lists participants whose access was set to `None`.",
+        "inferred",
+        "a program in production sets it on every removal and fails on any other access",
+    )
+    read_marks: Literal["present", "absent"] = _switch(
+        "Whether participants show `joinedAt` and `readUntil`, and conversations "
+        "`everyoneReadUntil`.",
+        "code",
+        "TalkJS's transfer program",
+    )
     empty_participants: Literal["object", "list"] = _switch(
         "A conversation without participants: `{}`, or `[]`.",
         "inferred",
@@ -181,11 +192,11 @@ class Switches:
 
     # Endpoints that may look different, or not be there
 
-    mark_as_read: Literal["both", "read_by", "read_until"] = _switch(
-        "How a conversation is marked as read: `POST .../readBy/{user}`, or PATCH of the user's "
-        "conversation with `readUntil`.",
-        "third party",
-        "the one and the other",
+    mark_as_read: Literal["all", "participant", "read_by", "user_conversation"] = _switch(
+        "How a conversation is marked as read: PATCH of the participant with `readUntil`, "
+        "`POST .../readBy/{user}`, or PATCH of the user's conversation with `readUntil`.",
+        "code",
+        "TalkJS's transfer program the first; an Elixir app the second; the third is third party",
     )
     old_sessions: Literal["served", "gone"] = _switch(
         "`GET /users/{id}/sessions`, which presences have superseded.",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from talkjs_async._core.pages import Activity
-from talkjs_async._core.wire import milliseconds
+from talkjs_async._core.wire import given_milliseconds
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._declare import Input, argument, model
 from talkjs_async.models.conversations import Conversation, UserConversation
@@ -41,22 +41,18 @@ _FILTER: Final = must_be.Rule(
 )
 
 
-def _milliseconds(value: datetime | int) -> int:
-    return milliseconds(value) if isinstance(value, datetime) else value
-
-
 @model
 class ConversationQuery(Input):
     """The query parameters of both lists of conversations; None and False ask for nothing."""
 
     order_by: Order = argument("orderBy", must_be.one_of(("lastActivity", "createdAt")))
     order_direction: Direction = argument("orderDirection", must_be.one_of(("DESC", "ASC")))
-    offset: datetime | int | None = argument("offsetTs", _MOMENT, write=_milliseconds)
+    offset: datetime | int | None = argument("offsetTs", _MOMENT, write=given_milliseconds)
     last_message_before: datetime | int | None = argument(
-        "lastMessageBefore", _MOMENT, write=_milliseconds
+        "lastMessageBefore", _MOMENT, write=given_milliseconds
     )
     last_message_after: datetime | int | None = argument(
-        "lastMessageAfter", _MOMENT, write=_milliseconds
+        "lastMessageAfter", _MOMENT, write=given_milliseconds
     )
     unreads_only: bool = argument("unreadsOnly", must_be.FLAG, default=False)
     filter: Filter | None = argument("filter", _FILTER, default=None, write=Filter.to_wire)

@@ -7,9 +7,10 @@ Called by the resources and by bulk jobs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final, Literal
 
-from talkjs_async._core.wire import UNSET, Unset, is_id
+from talkjs_async._core.wire import UNSET, Unset, given_milliseconds, is_id
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._declare import Input, argument, model
@@ -36,6 +37,19 @@ class AppInput(Input):
     default_locale: str | Unset = argument("defaultLocale", must_be.ID, default=UNSET)
 
 
+def _is_since_1970(value: object) -> bool:
+    if isinstance(value, datetime):
+        return value.utcoffset() is not None and value.timestamp() >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_SINCE_1970: Final = must_be.Rule(
+    "must be an aware datetime or whole Unix milliseconds, not before 1970.",
+    _is_since_1970,
+    null=False,
+)
+
+
 @model
 class ParticipationInput(Input):
     """
@@ -47,6 +61,7 @@ class ParticipationInput(Input):
     Attributes:
         access: "ReadWrite", "Read" or "None". "None" is for `patch` only (documented).
         notify: True, False or "MentionsOnly".
+        read_until: The moment up to which the user has read; for `patch` only (seen in code).
 
     Raises:
         ConfigurationError: A value breaks its rule.
@@ -57,6 +72,9 @@ class ParticipationInput(Input):
     )
     notify: Notify | Unset = argument(
         "notify", must_be.one_of((True, False, "MentionsOnly")), default=UNSET
+    )
+    read_until: datetime | int | Unset = argument(
+        "readUntil", _SINCE_1970, default=UNSET, write=given_milliseconds
     )
 
 

@@ -38,10 +38,11 @@ class Conversation(Model):
         welcome_messages: Texts shown on top of an empty conversation; no real messages.
         custom: Your own data, texts only.
         last_message: None when there is none.
-        participants: User ID to participation. Empty when nobody is left.
+        participants: User ID to participation. Empty when none is left. Participants whose access
+            is "None" are probably not in it (inferred).
         created_at_ms: In Unix milliseconds.
-        everyone_read_until_ms: The moment up to which all have read, in Unix milliseconds. None
-            when TalkJS does not say: only third parties and TalkJS's SDK name it.
+        everyone_read_until_ms: The moment up to which all have read, in Unix milliseconds; 0 when
+            not all have read something (seen in code). None when TalkJS does not say.
 
     Source: TalkJS docs, REST API, Conversations (documented).
     """

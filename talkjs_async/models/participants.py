@@ -27,8 +27,8 @@ class Participation(Model):
         access: "ReadWrite", "Read" or "None"; other words are kept.
         notify: True, False or "MentionsOnly"; other words are kept.
         is_unread: Whether messages wait to be read. None when TalkJS does not say (older answers).
-        joined_at_ms, read_until_ms: In Unix milliseconds. None when TalkJS does not say: only third
-            parties and TalkJS's SDK name them.
+        joined_at_ms, read_until_ms: In Unix milliseconds. None when TalkJS does not say, and, for
+            the latter, when nothing was read (both seen in TalkJS's own program).
 
     Source: TalkJS docs, REST API, Conversations and Participation (documented).
     """

@@ -7,7 +7,7 @@ Source: TalkJS documentation, REST API, Conversations (read 2026-11-22), unless 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
@@ -146,53 +146,65 @@ class Conversations(Resource):
         conversation_id: str,
         user_id: str,
         *,
-        until: datetime | int | Literal["sent"] | Unset = UNSET,
+        until: datetime | int | Unset = UNSET,
+        form: Literal["participant", "read_by", "user_conversation"] = "participant",
     ) -> Call[None]:
         """
         Mark a conversation as read by a user.
 
-        Neither form of this call is in the documentation that could be read. Without *until* it is
-        `POST .../readBy/{userId}`, from the code of a PHP library; with *until* it is
-        `PATCH /users/{userId}/conversations/{conversationId}`, from a third party's description of
-        2026. If TalkJS answers one of them with an error, try the other.
-
         Args:
             conversation_id, user_id: The user must take part.
-            until: The moment up to which everything counts as read: an aware datetime, Unix
-                milliseconds, or "sent" for all that was sent. Left out: everything.
+            until: The moment up to which everything counts as read: an aware datetime or Unix
+                milliseconds. Left out: everything; "participant" takes this machine's time for
+                that, so that a clock that is behind leaves the latest messages unread.
+            form: Which of three calls does it; none is in the documentation that could be read.
+                "participant": `PATCH .../participants/{userId}`, seen in TalkJS's own program of
+                2026. "read_by": `POST .../readBy/{userId}`, seen in programs; takes no *until*.
+                "user_conversation": `PATCH /users/{userId}/conversations/{conversationId}`, from a
+                third party's description.
 
         Raises:
             NotFound: There is no such conversation or participant, or no such call (all inferred).
         """
-        if until is UNSET:
+        if form == "read_by":
+            if until is not UNSET:
+                raise ConfigurationError("until", 'cannot go with form="read_by": leave it out.')
             conversation = path("conversations", conversation_id=conversation_id)
             url = conversation + path("readBy", user_id=user_id)
             return Call(method="POST", path=url, decode=nothing)
-        moment: int | str = "sent" if until == "sent" else _moment("until", until)
-        return _read_until(conversation_id, user_id, moment)
+        if until is not UNSET:
+            moment: int | str = _moment("until", until)
+        elif form == "user_conversation":
+            moment = "sent"
+        else:
+            moment = milliseconds(datetime.now(UTC))
+        return _read_until(conversation_id, user_id, moment, form)
 
     @endpoint
     def mark_as_unread(
-        self, conversation_id: str, user_id: str, *, after: datetime | int = 0
+        self,
+        conversation_id: str,
+        user_id: str,
+        *,
+        after: datetime | int = 0,
+        form: Literal["participant", "user_conversation"] = "participant",
     ) -> Call[None]:
         """
         Mark a conversation as unread by a user.
-
-        Known from a third party's description of 2026 only:
-        `PATCH /users/{userId}/conversations/{conversationId}`.
 
         Args:
             conversation_id, user_id: The user must take part.
             after: What was sent after this moment becomes unread: an aware datetime or Unix
                 milliseconds. Left out: everything.
+            form: As for `mark_as_read`; that either moves the mark back is inferred.
 
         Raises:
             NotFound: There is no such conversation or participant, or no such call (all inferred).
         """
-        return _read_until(conversation_id, user_id, _moment("after", after))
+        return _read_until(conversation_id, user_id, _moment("after", after), form)
 
 
-def _moment(argument: str, value: datetime | int | str) -> int:
+def _moment(argument: str, value: datetime | int) -> int:
     if isinstance(value, datetime) and value.utcoffset() is not None:
         value = milliseconds(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -202,11 +214,12 @@ def _moment(argument: str, value: datetime | int | str) -> int:
     )
 
 
-def _read_until(conversation_id: str, user_id: str, moment: int | str) -> Call[None]:
+def _read_until(conversation_id: str, user_id: str, moment: int | str, form: str) -> Call[None]:
     conversation = path("conversations", conversation_id=conversation_id)
-    return Call(
-        method="PATCH",
-        path=path("users", user_id=user_id) + conversation,
-        body={"readUntil": moment},
-        decode=nothing,
-    )
+    if form == "participant":
+        url = conversation + path("participants", user_id=user_id)
+    elif form == "user_conversation":
+        url = path("users", user_id=user_id) + conversation
+    else:
+        raise ConfigurationError("form", f"must be one of the words in its type, not {form!r}.")
+    return Call(method="PATCH", path=url, body={"readUntil": moment}, decode=nothing)

@@ -8,6 +8,7 @@ Source: TalkJS documentation, REST API, Participation (read 2026-11-22).
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
@@ -63,26 +64,31 @@ class Participants(Resource):
         *,
         access: Access | Unset = UNSET,
         notify: Notify | Unset = UNSET,
+        read_until: datetime | int | Unset = UNSET,
     ) -> Call[None]:
         """
         Change the given settings of a participant, and only those.
 
         Args:
             conversation_id, user_id: Of an existing participant.
-            access: "ReadWrite", "Read", or "None": sees the messages up to now, and no later ones.
+            access: "ReadWrite", "Read", or "None": sees the messages up to now, and no later ones,
+                and is probably not in the conversation's `participants` any more (inferred).
             notify: True, False or "MentionsOnly".
+            read_until: The moment up to which they have read: an aware datetime or Unix
+                milliseconds (seen in TalkJS's own program). `conversations.mark_as_read` is the
+                same.
 
         Raises:
             APIError: The user does not take part (which status is not documented).
         """
-        if access is UNSET and notify is UNSET:
+        if access is UNSET and notify is UNSET and read_until is UNSET:
             raise ConfigurationError(
-                "access", "or notify must be given: there is nothing to change."
+                "access", "or notify or read_until must be given: there is nothing to change."
             )
         return Call(
             method="PATCH",
             path=_path(conversation_id, user_id),
-            body=ParticipationInput(access=access, notify=notify).to_wire(),
+            body=ParticipationInput(access=access, notify=notify, read_until=read_until).to_wire(),
             decode=nothing,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
@@ -300,17 +301,14 @@ async def test_reactions_come_and_go(talkjs: AsyncTalkJS, names: Names) -> None:
 
 
 @pytest.mark.usefixtures("inferred")
-@pytest.mark.parametrize("form", ["readBy", "readUntil"])
+@pytest.mark.parametrize("form", ["participant", "read_by", "user_conversation"])
 async def test_a_conversation_is_marked_as_read(
-    talkjs: AsyncTalkJS, names: Names, form: str
+    talkjs: AsyncTalkJS, names: Names, form: Literal["participant", "read_by", "user_conversation"]
 ) -> None:
     alice, bob, conversation = await chat(talkjs, names)
     await talkjs.messages.send(conversation, sender=alice, text="hi")
 
-    if form == "readBy":
-        await talkjs.conversations.mark_as_read(conversation, bob)
-    else:
-        await talkjs.conversations.mark_as_read(conversation, bob, until="sent")
+    await talkjs.conversations.mark_as_read(conversation, bob, form=form)
 
     assert not (await talkjs.conversations.get(conversation)).participants[bob].is_unread
 

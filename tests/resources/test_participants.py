@@ -57,13 +57,26 @@ async def test_put_overwrites_what_was_set_before(
     ids=str,
 )
 async def test_patch_changes_only_what_is_given(
-    talkjs: AsyncTalkJS, options: dict[str, Any], expected: object
+    talkjs: AsyncTalkJS, emulator: Emulator, options: dict[str, Any], expected: object
 ) -> None:
+    emulator.switches.none_participants = "listed"
     await talkjs.participants.put("chat", "alice", notify="MentionsOnly")
 
     await talkjs.participants.patch("chat", "alice", **options)
 
     assert expected == await settings(talkjs, "alice")
+
+
+async def test_a_participant_without_access_is_not_shown_and_can_be_let_in_again(
+    talkjs: AsyncTalkJS,
+) -> None:
+    await talkjs.participants.patch("chat", "alice", access="None", notify=False)
+    hidden = await settings(talkjs, "alice")
+
+    await talkjs.participants.patch("chat", "alice", access="Read")
+
+    assert hidden is None
+    assert ("Read", False) == await settings(talkjs, "alice")
 
 
 async def test_patching_somebody_who_does_not_take_part_is_an_error(talkjs: AsyncTalkJS) -> None:

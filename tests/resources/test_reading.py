@@ -1,4 +1,4 @@
-"""Marking conversations as read and unread: two contradicting forms, both reachable."""
+"""Marking conversations as read and unread: three forms, each reachable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound
+from talkjs_async import AsyncTalkJS, ConfigurationError
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -29,45 +29,82 @@ async def two_messages(talkjs: AsyncTalkJS, emulator: Emulator) -> datetime:
     return first
 
 
-async def test_everything_is_marked_as_read_and_as_unread(
-    talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
-) -> None:
-    await talkjs.conversations.mark_as_read("chat", "bob")
-    read = await unread_by_bob(talkjs)
-    await talkjs.conversations.mark_as_unread("chat", "bob")
-    unread = await unread_by_bob(talkjs)
-
-    assert (0, 2) == (read, unread)
-    assert 1 == len(emulator.requests.find("POST /conversations/chat/readBy/bob"))
-    assert 1 == len(emulator.requests.find("PATCH /users/bob/conversations/chat"))
+FORMS = ["participant", "read_by", "user_conversation"]
+PATHS = {
+    "participant": "PATCH /conversations/chat/participants/bob",
+    "read_by": "POST /conversations/chat/readBy/bob",
+    "user_conversation": "PATCH /users/bob/conversations/chat",
+}
 
 
-async def test_a_moment_divides_the_read_from_the_unread(
-    talkjs: AsyncTalkJS, two_messages: datetime
-) -> None:
-    await talkjs.conversations.mark_as_read("chat", "bob", until=two_messages)
-    read_up_to_first = await unread_by_bob(talkjs)
-    await talkjs.conversations.mark_as_read("chat", "bob", until="sent")
-    read_all = await unread_by_bob(talkjs)
-    milliseconds = int((two_messages + timedelta(seconds=1)).timestamp() * 1000)
-    await talkjs.conversations.mark_as_unread("chat", "bob", after=milliseconds)
-
-    assert (1, 0, 1) == (read_up_to_first, read_all, await unread_by_bob(talkjs))
-
-
-@pytest.mark.parametrize("form", ["read_by", "read_until"])
-async def test_one_of_the_two_forms_works_whichever_talkjs_has(
+@pytest.mark.parametrize("form", FORMS)
+async def test_everything_is_marked_as_read_in_the_form_that_is_chosen(
     talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime, form: Any
 ) -> None:
     emulator.switches.mark_as_read = form
-    options: dict[str, Any] = {"until": "sent"} if form == "read_until" else {}
-    others: dict[str, Any] = {} if form == "read_until" else {"until": "sent"}
 
-    with pytest.raises(NotFound):
-        await talkjs.conversations.mark_as_read("chat", "bob", **others)
-    await talkjs.conversations.mark_as_read("chat", "bob", **options)
+    await talkjs.conversations.mark_as_read("chat", "bob", form=form)
 
     assert 0 == await unread_by_bob(talkjs)
+    assert 1 == len(emulator.requests.find(PATHS[form]))
+
+
+@pytest.mark.parametrize("form", ["participant", "user_conversation"])
+async def test_a_moment_divides_the_read_from_the_unread(
+    talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime, form: Any
+) -> None:
+    emulator.switches.mark_as_read = form
+    counts = []
+
+    await talkjs.conversations.mark_as_read("chat", "bob", until=two_messages, form=form)
+    counts.append(await unread_by_bob(talkjs))
+    await talkjs.conversations.mark_as_read("chat", "bob", form=form)
+    counts.append(await unread_by_bob(talkjs))
+    milliseconds = int((two_messages + timedelta(seconds=1)).timestamp() * 1000)
+    await talkjs.conversations.mark_as_unread("chat", "bob", after=milliseconds, form=form)
+    counts.append(await unread_by_bob(talkjs))
+    await talkjs.conversations.mark_as_unread("chat", "bob", form=form)
+    counts.append(await unread_by_bob(talkjs))
+
+    assert [1, 0, 1, 2] == counts
+
+
+async def test_the_newest_form_is_the_default(
+    talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
+) -> None:
+    await talkjs.conversations.mark_as_read("chat", "bob")
+    await talkjs.conversations.mark_as_unread("chat", "bob")
+
+    assert 2 == len(emulator.requests.find(PATHS["participant"]))
+    assert 2 == await unread_by_bob(talkjs)
+
+
+async def test_how_far_each_participant_has_read_can_be_set_and_read_back(
+    talkjs: AsyncTalkJS, two_messages: datetime
+) -> None:
+    later = two_messages + timedelta(seconds=1)
+
+    await talkjs.participants.patch("chat", "bob", notify=False, read_until=two_messages)
+    await talkjs.participants.patch("chat", "alice", read_until=int(later.timestamp() * 1000))
+
+    conversation = await talkjs.conversations.get("chat")
+    bob = conversation.participants["bob"]
+    assert (False, two_messages) == (bob.notify, bob.read_until)
+    assert later == conversation.participants["alice"].read_until
+    assert two_messages == conversation.everyone_read_until
+    assert bob.joined_at is not None
+    assert bob.joined_at <= two_messages
+
+
+async def test_answers_without_read_marks_leave_them_open(
+    talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
+) -> None:
+    emulator.switches.read_marks = "absent"
+
+    conversation = await talkjs.conversations.get("chat")
+
+    bob = conversation.participants["bob"]
+    assert (None, None, None) == (bob.joined_at, bob.read_until, conversation.everyone_read_until)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +112,11 @@ async def test_one_of_the_two_forms_works_whichever_talkjs_has(
     [
         ("mark_as_read", ["", "bob"], {}, "conversation_id"),
         ("mark_as_read", ["chat", "."], {}, "user_id"),
-        ("mark_as_read", ["chat", "."], {"until": "sent"}, "user_id"),
+        ("mark_as_read", ["chat", "."], {"form": "read_by"}, "user_id"),
+        ("mark_as_read", ["chat", "."], {"form": "user_conversation"}, "user_id"),
+        ("mark_as_read", ["chat", "bob"], {"until": 1, "form": "read_by"}, "until"),
+        ("mark_as_read", ["chat", "bob"], {"form": "by_hand"}, "form"),
+        ("mark_as_unread", ["chat", "bob"], {"form": "read_by"}, "form"),
         ("mark_as_read", ["chat", "bob"], {"until": "now"}, "until"),
         ("mark_as_read", ["chat", "bob"], {"until": datetime(2026, 1, 1)}, "until"),  # noqa: DTZ001
         ("mark_as_read", ["chat", "bob"], {"until": None}, "until"),

@@ -77,7 +77,7 @@ async def conversations(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.conversations.get("c"), Conversation)
     assert_type(talkjs.conversations.list(order_by="createdAt"), Pages[Conversation])
     await assert_type(talkjs.conversations.delete("c"), NoResult)
-    await assert_type(talkjs.conversations.mark_as_read("c", "a", until="sent"), NoResult)
+    await assert_type(talkjs.conversations.mark_as_read("c", "a", form="read_by"), NoResult)
     await assert_type(talkjs.conversations.mark_as_unread("c", "a", after=0), NoResult)
 
 

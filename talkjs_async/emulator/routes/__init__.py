@@ -20,8 +20,8 @@ from talkjs_async.emulator.routes import (
     reading,
     users,
 )
+from talkjs_async.emulator.routes._marking import mark_read
 from talkjs_async.emulator.routes._posting import post, read_item
-from talkjs_async.emulator.routes.reading import mark_read
 
 __all__ = ["ROUTER", "ROUTES", "Route", "Router", "mark_read", "post", "read_item"]
 

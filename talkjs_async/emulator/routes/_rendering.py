@@ -9,7 +9,12 @@ from typing import Any
 
 from talkjs_async.emulator._content import render_blocks
 from talkjs_async.emulator._route_context import RouteContext
-from talkjs_async.emulator._stored_records import StoredConversation, StoredMessage, StoredUser
+from talkjs_async.emulator._stored_records import (
+    StoredConversation,
+    StoredMessage,
+    StoredParticipant,
+    StoredUser,
+)
 
 MAX_READ_BY = 300
 
@@ -38,16 +43,13 @@ def render_conversation(context: RouteContext, conversation: StoredConversation)
     """Return a conversation as the API shows it."""
     last_message = conversation.messages.last()
     participants: object = {
-        user_id: {
-            "access": participant.access,
-            "notify": participant.notify,
-            "isUnread": conversation.is_unread_by(user_id, participant),
-        }
+        user_id: _participant(context, conversation, user_id, participant)
         for user_id, participant in conversation.participants.items()
+        if participant.access != "None" or context.switches.none_participants == "listed"
     }
     if not participants and context.switches.empty_participants == "list":
         participants = []
-    return {
+    body = {
         "id": conversation.id,
         "subject": conversation.subject,
         "topicId": None,
@@ -60,6 +62,31 @@ def render_conversation(context: RouteContext, conversation: StoredConversation)
         "participants": participants,
         "createdAt": conversation.created_at,
     }
+    if context.switches.read_marks == "present":
+        marks = [_milliseconds(one) or 0 for one in conversation.participants.values()]
+        body["everyoneReadUntil"] = min(marks, default=0)
+    return body
+
+
+def _participant(
+    context: RouteContext,
+    conversation: StoredConversation,
+    user_id: str,
+    participant: StoredParticipant,
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "access": participant.access,
+        "notify": participant.notify,
+        "isUnread": conversation.is_unread_by(user_id, participant),
+    }
+    if context.switches.read_marks == "present":
+        body.update(joinedAt=participant.joined_at, readUntil=_milliseconds(participant))
+    return body
+
+
+def _milliseconds(participant: StoredParticipant) -> int | None:
+    """Return the moment up to which a participant has read; None: nothing was read."""
+    return None if participant.read_until is None else participant.read_until[0]
 
 
 def render_conversation_for(
@@ -83,7 +110,7 @@ def render_conversation_for(
     body.update(
         unreadMessageCount=unread,
         isUnread=unread > 0,
-        readUntil=participant.read_until[0] if participant.read_until else 0,
+        readUntil=_milliseconds(participant) or 0,
         joinedAt=participant.joined_at,
         access=participant.access,
         notify=participant.notify,

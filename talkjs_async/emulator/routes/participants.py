@@ -1,13 +1,18 @@
-"""Participants. Source: the REST API page "Participation" of TalkJS's documentation."""
+"""
+Participants. Source: the REST API page "Participation" of TalkJS's documentation.
+
+That a participant takes `readUntil` is known from TalkJS's own program that copies an app.
+"""
 
 from hashlib import sha256
 from typing import Any
 
-from talkjs_async.emulator._checks import Check, one_of, read
+from talkjs_async.emulator._checks import Check, moment, one_of, read
 from talkjs_async.emulator._problems import not_found
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.routes._joining import join
+from talkjs_async.emulator.routes._marking import mark_read
 
 __all__ = ["routes"]
 
@@ -24,6 +29,7 @@ _CHANGE_FIELDS: dict[str, Check] = {
     "access": one_of("ReadWrite", "Read", "None"),
     "notify": _NOTIFY,
 }
+_MARKING_FIELDS: dict[str, Check] = {**_CHANGE_FIELDS, "readUntil": moment}
 
 
 @routes.add("participants.put", "PUT", _PATH, mark="documented", source="Participation")
@@ -45,13 +51,17 @@ def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
 @routes.add("participants.patch", "PATCH", _PATH, mark="documented", source="Participation")
 def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Change what is given. That it fails for a user who is not a participant is inferred."""
-    body = read(context.json(), _CHANGE_FIELDS, context.switches)
-    participant = context.conversation(conversation_id).participants.get(user_id)
+    marks = context.switches.mark_as_read in ("participant", "all")
+    body = read(context.json(), _MARKING_FIELDS if marks else _CHANGE_FIELDS, context.switches)
+    conversation = context.conversation(conversation_id)
+    participant = conversation.participants.get(user_id)
     if participant is None:
         raise not_found("participant", user_id)
     participant.access = body.get("access", participant.access)
     participant.notify = body.get("notify", participant.notify)
     context.commit("participant.updated", conversation_id=conversation_id, user_id=user_id)
+    if marks and "readUntil" in body:
+        mark_read(context, conversation, user_id, until=body["readUntil"])
     return {}
 
 

@@ -40,7 +40,13 @@ async def test_what_is_put_can_be_got(send: Send) -> None:
 
     got = (await send("GET", "/conversations/hats")).json()
 
-    place = {"access": "ReadWrite", "notify": True, "isUnread": False}
+    place = {
+        "access": "ReadWrite",
+        "notify": True,
+        "isUnread": False,
+        "joinedAt": 1767225600000,
+        "readUntil": None,
+    }
     assert got == {
         **FULL,
         "id": "hats",
@@ -48,6 +54,7 @@ async def test_what_is_put_can_be_got(send: Send) -> None:
         "lastMessage": None,
         "participants": {"alice": place, "bob": place},
         "createdAt": 1767225600000,
+        "everyoneReadUntil": 0,
     }
 
 

@@ -17,7 +17,7 @@ BOB = "/conversations/chat/participants/bob"
 async def bob(send: Send) -> dict[str, Any] | None:
     participants = (await send("GET", "/conversations/chat")).json()["participants"]
     place: dict[str, Any] | None = participants.get("bob")
-    return place
+    return place and {key: place[key] for key in ("access", "notify", "isUnread")}
 
 
 async def test_put_always_overwrites(send: Send) -> None:
@@ -31,11 +31,23 @@ async def test_put_always_overwrites(send: Send) -> None:
     assert await bob(send) == {"access": "ReadWrite", "notify": True, "isUnread": False}
 
 
-async def test_patch_changes_only_what_is_given(send: Send) -> None:
+async def test_patch_changes_only_what_is_given(emulator: Emulator, send: Send) -> None:
+    emulator.switches.none_participants = "listed"
     await send("PATCH", BOB, {"access": "None"})
     await send("PATCH", BOB, {"notify": False})
 
     assert await bob(send) == {"access": "None", "notify": False, "isUnread": False}
+
+
+async def test_a_participant_without_access_is_hidden_and_still_takes_part(
+    emulator: Emulator, send: Send
+) -> None:
+    await send("PATCH", BOB, {"access": "None", "notify": False})
+
+    assert await bob(send) is None
+    assert (await send("PATCH", BOB, {"access": "Read"})).status_code == 200
+    assert await bob(send) == {"access": "Read", "notify": False, "isUnread": False}
+    assert [] == emulator.commits.of("participant.left")
 
 
 async def test_a_new_participant_joins_by_put_and_leaves_by_delete(

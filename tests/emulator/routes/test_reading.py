@@ -1,4 +1,4 @@
-"""Marking as read, in both of the claimed forms."""
+"""Marking as read, in each of the forms that are known."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,13 +6,15 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
-from talkjs_async.emulator.routes.reading import MAX_TRACKED_PARTICIPANTS
+from talkjs_async.emulator.routes._marking import MAX_TRACKED_PARTICIPANTS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Send = Callable[..., Awaitable[httpx.Response]]
 
 MESSAGES = "/conversations/chat/messages"
 BOBS = "/users/bob/conversations/chat"
+BOB = "/conversations/chat/participants/bob"
+ALICE = "/conversations/chat/participants/alice"
 
 
 @pytest.fixture
@@ -51,6 +53,36 @@ async def test_patch_read_until_goes_forward_and_back(send: Send) -> None:
 
 
 @pytest.mark.usefixtures("three")
+async def test_patch_of_the_participant_goes_forward_and_back(
+    emulator: Emulator, send: Send
+) -> None:
+    for moment, read in ((1767225602000, ["one", "two"]), (1767225601999, ["one"]), (0, [])):
+        assert (await send("PATCH", BOB, {"readUntil": moment})).json() == {}
+        assert await read_by_bob(send) == read
+    assert (await send("PATCH", BOB, {"readUntil": "sent"})).status_code == 400
+    assert 3 == len(emulator.commits.of("conversation.read"))
+
+
+@pytest.mark.usefixtures("three")
+async def test_read_marks_are_shown_with_the_participants(emulator: Emulator, send: Send) -> None:
+    async def marks() -> tuple[object, ...]:
+        conversation = (await send("GET", "/conversations/chat")).json()
+        shown = [conversation["participants"][one].get("readUntil") for one in ("alice", "bob")]
+        return (conversation.get("everyoneReadUntil"), *shown)
+
+    assert await marks() == (0, None, None)
+    await send("PATCH", BOB, {"readUntil": 1767225602000})
+    assert await marks() == (0, None, 1767225602000)
+    await send("PATCH", ALICE, {"readUntil": 1767225601000})
+    assert await marks() == (1767225601000, 1767225601000, 1767225602000)
+
+    emulator.switches.read_marks = "absent"
+    assert await marks() == (None, None, None)
+    participant = (await send("GET", "/conversations/chat")).json()["participants"]["bob"]
+    assert set(participant) == {"access", "notify", "isUnread"}
+
+
+@pytest.mark.usefixtures("three")
 async def test_a_message_after_the_mark_is_unread_even_in_the_same_millisecond(send: Send) -> None:
     await send("POST", "/conversations/chat/readBy/bob")
     await send("POST", MESSAGES, [{"type": "UserMessage", "sender": "alice", "text": "four"}])
@@ -66,17 +98,25 @@ async def test_an_empty_conversation_can_be_read(send: Send) -> None:
 
 @pytest.mark.parametrize(
     ("form", "statuses"),
-    [("read_by", (200, 404)), ("read_until", (404, 200)), ("both", (200, 200))],
+    [
+        ("participant", (404, 404, 1)),
+        ("read_by", (200, 404, 0)),
+        ("user_conversation", (404, 200, 0)),
+        ("all", (200, 200, 1)),
+    ],
 )
 async def test_which_form_the_server_has_is_a_setting(
-    emulator: Emulator, send: Send, form: str, statuses: tuple[int, int]
+    emulator: Emulator, send: Send, form: str, statuses: tuple[int, int, int]
 ) -> None:
     emulator.switches.mark_as_read = form  # type: ignore[assignment]
 
     first = await send("POST", "/conversations/chat/readBy/bob")
     second = await send("PATCH", BOBS, {"readUntil": "sent"})
 
-    assert (first.status_code, second.status_code) == statuses
+    before = len(emulator.commits.of("conversation.read"))
+    assert (await send("PATCH", BOB, {"readUntil": 1})).status_code == 200
+    marked = len(emulator.commits.of("conversation.read")) - before
+    assert (first.status_code, second.status_code, marked) == statuses
 
 
 async def test_only_participants_read(send: Send) -> None:
