@@ -15,6 +15,7 @@ from talkjs_async._core.options import (
     HEADERS,
     SLOTS,
     checked_hooks,
+    checked_total,
     checked_url,
     checked_wait,
     timeouts,
@@ -48,8 +49,8 @@ class AnonymousProjects(Anonymous):
     (e-mail, SMS) is sent.
 
     Args:
-        engine, base_url, retry, timeout, max_wait, http_client, transport, clock, hooks: As for
-            `AsyncTalkJS`.
+        engine, base_url, retry, timeout, max_wait, total_timeout, http_client, transport, clock,
+            hooks: As for `AsyncTalkJS`.
 
     Raises:
         ConfigurationError: An argument breaks a rule.
@@ -63,6 +64,7 @@ class AnonymousProjects(Anonymous):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         timeout: float | None = DEFAULT_TIMEOUT,
         max_wait: float | None = None,
+        total_timeout: float | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
@@ -93,6 +95,7 @@ class AnonymousProjects(Anonymous):
             timeout=timeouts(timeout),
             lane="interactive",
             max_wait=checked_wait(max_wait),
+            total_timeout=checked_total(total_timeout),
             hooks=checked_hooks(hooks),
         )
         self._forwarder = Forwarder(pipeline.limiters, pipeline.hooks)

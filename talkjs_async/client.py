@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from talkjs_async._core.options import (
     checked_hooks,
     checked_lane,
     checked_limiter,
+    checked_total,
     checked_url,
     checked_version,
     checked_wait,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     import httpx
 
     from talkjs_async.batch import Batch
-    from talkjs_async.batch._dispatcher import Dispatcher
+    from talkjs_async.batch._overflow import Dispatchers
     from talkjs_async.resources.app import AppSettings
     from talkjs_async.resources.files import Files
     from talkjs_async.resources.imports import Imports
@@ -84,14 +85,17 @@ class AsyncTalkJS:
             per second).
         batch_limiter: The budget for batch requests. None: the app's shared one (500 at once, then
             1 per second).
-        overflow_to_batch: Let batches take along the calls that wait for the ordinary budget; works
-            inside `async with` only. See `docs/explanation/overflow.md`.
+        overflow_to_batch: Let batches take along the calls that wait for the ordinary budget. See
+            `docs/explanation/overflow.md`.
         retry: How persistent to be.
         timeout: Seconds that each read or write of an attempt may take; connecting takes at most
             10. None: for ever.
         lane: "interactive", or "background" for work that can wait for it.
         max_wait: Seconds to wait for the budget; a longer wait raises RateLimitWaitTimeout at once.
-            None: wait as long as it takes.
+            None: wait as long as it takes. Each attempt waits anew.
+        total_timeout: Seconds that a call may take in all: waits for the budget, attempts, and the
+            pauses between them. A call that could not leave in time raises RateLimitWaitTimeout,
+            one that left and was not answered OutcomeUnknown. None: no bound of its own.
         http_client: An `httpx.AsyncClient` (or httpx2's) of yours, used as it is, never closed.
         transport: An httpx transport of yours; the client built around it is ours to close.
         clock: Source of time. None: the machine's.
@@ -120,6 +124,7 @@ class AsyncTalkJS:
         timeout: float | None = DEFAULT_TIMEOUT,
         lane: Lane = "interactive",
         max_wait: float | None = None,
+        total_timeout: float | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
@@ -159,23 +164,25 @@ class AsyncTalkJS:
             timeout=timeouts(timeout),
             lane=checked_lane(lane),
             max_wait=checked_wait(max_wait),
+            total_timeout=checked_total(total_timeout),
             hooks=checked_hooks(hooks),
         )
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
-        self._dispatcher: Dispatcher | None = None
+        self._dispatchers: Dispatchers | None = None
         if overflow_to_batch:
             from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
+            from talkjs_async.batch._overflow import Dispatchers  # noqa: PLC0415
 
-            self._dispatcher = Dispatcher(self._pipeline)
+            self._dispatchers = Dispatchers(partial(Dispatcher, self._pipeline))
         self.app_id = app_id
         self._open_doors()
 
     def _open_doors(self) -> None:
         run = self._pipeline.run
-        if self._dispatcher is not None:
+        if self._dispatchers is not None:
             from talkjs_async.batch._overflow import Overflow  # noqa: PLC0415
 
-            run = Overflow(self._pipeline, self._dispatcher).run
+            run = Overflow(self._pipeline, self._dispatchers).run
         self._door = door = run, self._pipeline.api_version
         self.users: Users = Users(*door)
         self.conversations: Conversations = Conversations(*door)
@@ -237,6 +244,7 @@ class AsyncTalkJS:
         timeout: float | None | Unset = UNSET,
         lane: Lane | Unset = UNSET,
         max_wait: float | None | Unset = UNSET,
+        total_timeout: float | None | Unset = UNSET,
         hooks: Sequence[Hook] | Unset = UNSET,
     ) -> Self:
         """
@@ -256,6 +264,8 @@ class AsyncTalkJS:
             changes["lane"] = checked_lane(lane)
         if max_wait is not UNSET:
             changes["max_wait"] = checked_wait(max_wait)
+        if total_timeout is not UNSET:
+            changes["total_timeout"] = checked_total(total_timeout)
         if hooks is not UNSET:
             changes["hooks"] = checked_hooks(hooks)
         derived = object.__new__(type(self))
@@ -267,7 +277,7 @@ class AsyncTalkJS:
             else Forwarder(derived._pipeline.limiters, derived._pipeline.hooks)
         )
         derived.app_id = self.app_id
-        derived._dispatcher = self._dispatcher
+        derived._dispatchers = self._dispatchers
         derived._tokens = self._tokens
         derived._open_doors()
         return derived
@@ -338,12 +348,12 @@ class AsyncTalkJS:
         A given *http_client* stays open.
         """
         self._forwarder.stop()
+        if self._dispatchers is not None:
+            self._dispatchers.here().stop()
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:
         self._forwarder.start()
-        if self._dispatcher is not None:
-            await self._dispatcher.start()
         return self
 
     async def __aexit__(
@@ -352,8 +362,6 @@ class AsyncTalkJS:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._dispatcher is not None:
-            await self._dispatcher.stop()
         await self.aclose()
 
     def __repr__(self) -> str:

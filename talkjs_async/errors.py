@@ -7,7 +7,7 @@ Everything that can go wrong, as one tree.
     ├── LimiterUnavailable      the limiter is closed, or its shared store is out of reach
     ├── TransportError          no answer
     │   ├── ConnectFailed       the request never left: nothing happened at TalkJS
-    │   └── OutcomeUnknown      it left, no answer came: it may or may not have happened
+    │   └── OutcomeUnknown      it left, no answer settles it: it may or may not have happened
     ├── APIError                TalkJS answered with an error status
     │   ├── BadRequest (400)  Unauthorized (401)  Forbidden (403)  NotFound (404)
     │   ├── RateLimited (429)
@@ -21,7 +21,7 @@ a secret, a token or a body that was sent.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "APIError",
@@ -48,7 +48,17 @@ class TalkJSError(Exception):
     Base of every error that this library raises.
 
     Subclasses take keyword arguments only and keep each of them as an attribute of the same name.
+
+    Attributes:
+        temporary: Whether it is of the kind that passes by itself, so that calling later may work.
+        retry_after: Seconds after which that makes sense. None when there is nothing to tell.
+        maybe_done: Whether the call may have been carried out all the same, in its last attempt or
+            in an earlier one. Always False for what only reads.
     """
+
+    temporary: ClassVar[bool] = False
+    retry_after: float | None = None
+    maybe_done: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A keyword-only __init__ breaks the default, which calls the class with self.args.
@@ -82,21 +92,26 @@ class RateLimitWaitTimeout(TalkJSError, TimeoutError):
     The wait for the rate budget would be longer than *max_wait*. Nothing was sent.
 
     Attributes:
-        estimated_wait: Seconds that the call would have had to wait.
+        retry_after: Seconds that the call would have had to wait.
         max_wait: The bound that was given, in seconds.
     """
 
-    def __init__(self, *, estimated_wait: float, max_wait: float) -> None:
+    temporary = True
+    retry_after: float
+
+    def __init__(self, *, retry_after: float, max_wait: float) -> None:
         super().__init__(
-            f"The rate budget is {estimated_wait:.1f} s away and max_wait is {max_wait:.1f} s: "
-            "try again later, raise max_wait, or use the lane 'background'."
+            f"The rate budget is {retry_after:.2f} s away and the call may wait for "
+            f"{max_wait:.2f} s: try again later, or raise max_wait."
         )
-        self.estimated_wait = estimated_wait
+        self.retry_after = retry_after
         self.max_wait = max_wait
 
 
 class LimiterUnavailable(TalkJSError):
     """The limiter cannot grant a token: it is closed, or its shared store is out of reach."""
+
+    temporary = True
 
 
 class TransportError(TalkJSError):
@@ -107,6 +122,8 @@ class TransportError(TalkJSError):
         method, path: The request, without host and query.
         attempts: How many times it was tried.
     """
+
+    temporary = True
 
     def __init__(self, message: str, *, method: str, path: str, attempts: int = 1) -> None:
         super().__init__(message)
@@ -124,11 +141,29 @@ class ConnectFailed(TransportError):
 
 class OutcomeUnknown(TransportError):
     """
-    The request left and no answer came back.
+    An attempt left, and no answer says what became of it.
 
-    It may have been carried out. You get this only when repeating was not safe (a notification, an
-    import) or when every repeat ended the same way.
+    The call may have been carried out. You get this when repeating was not safe (a notification, an
+    import), and when no repeat settled it: each was lost as well, or refused with a 429, say. A
+    message can be sent again without harm, with the same key:
+    `send(..., idempotency_key=error.idempotency_keys[0])`.
+
+    Attributes:
+        idempotency_keys: Of the messages that the call was to send, in their order. Empty for other
+            calls.
     """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        path: str,
+        attempts: int = 1,
+        idempotency_keys: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, method=method, path=path, attempts=attempts)
+        self.idempotency_keys = idempotency_keys
 
 
 class APIError(TalkJSError):
@@ -175,7 +210,8 @@ class APIError(TalkJSError):
         why = f": {'; '.join(self.reasons)}" if self.reasons else ""
         later = f" Retry after {self.retry_after:g} s." if self.retry_after is not None else ""
         asked = f"{self.method} {self.path or '/'}"
-        return f"{asked}: {self.status}{said}{why}{_tries(self.attempts)}{later}"
+        done = " It may have been carried out." if self.maybe_done else ""
+        return f"{asked}: {self.status}{said}{why}{_tries(self.attempts)}{later}{done}"
 
 
 class BadRequest(APIError):
@@ -197,9 +233,17 @@ class NotFound(APIError):
 class RateLimited(APIError):
     """429: the app's budget is used up. Attribute `retry_after`: seconds, when TalkJS says so."""
 
+    temporary = True
+
 
 class ServerError(APIError):
-    """5xx: TalkJS had a problem. Rare, and already retried when you see it."""
+    """
+    5xx: TalkJS had a problem. Rare, and already retried when you see it.
+
+    `maybe_done` is True for all calls but reads: it may have had the problem after the work.
+    """
+
+    temporary = True
 
 
 class DecodeError(TalkJSError):

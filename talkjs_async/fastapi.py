@@ -297,7 +297,7 @@ async def talkjs_exception_handler(request: Request, error: Exception) -> Respon
     match error:
         case NotFound():
             return _problem(404)
-        case RateLimitWaitTimeout(estimated_wait=wait) | RateLimited(retry_after=wait):
+        case RateLimitWaitTimeout(retry_after=wait) | RateLimited(retry_after=wait):
             answer = _problem(503, {"Retry-After": _whole_seconds(wait)})
         case LimiterUnavailable() | ConnectFailed():
             answer = _problem(503, {"Retry-After": _whole_seconds(None)})

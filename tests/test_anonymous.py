@@ -68,7 +68,7 @@ async def test_whoever_will_not_wait_is_told_how_long_it_would_be(emulator: Emul
         assert made.access_token is not None
         await anonymous.get(made.access_token)
 
-    assert 29.0 < caught.value.estimated_wait <= 31.0
+    assert 29.0 < caught.value.retry_after <= 31.0
 
 
 async def test_a_refusal_because_of_somebody_else_is_waited_for(emulator: Emulator) -> None:

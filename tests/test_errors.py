@@ -32,7 +32,7 @@ from talkjs_async.errors import (
 
 EXAMPLES = [
     ConfigurationError("limit", "must be 1 to 30."),
-    RateLimitWaitTimeout(estimated_wait=4.0, max_wait=1.0),
+    RateLimitWaitTimeout(retry_after=4.0, max_wait=1.0),
     LimiterUnavailable("closed"),
     ConnectFailed("refused", method="GET", path="/users/a", attempts=3),
     OutcomeUnknown("no answer", method="POST", path="/users/a"),

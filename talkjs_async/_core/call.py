@@ -72,6 +72,7 @@ class Call(Generic[T]):
         idempotent: Whether repeating the request after an unknown outcome changes nothing.
         repeatable_for: Seconds for which that holds, counted from the first attempt.
         bucket: The budget that pays for it.
+        idempotency_keys: Of the messages that it sends, in their order.
         batchable: Whether `POST /batch` can carry it.
         api_version: TalkJS-REST-Version of this call. None: that of the client which sends it.
     """
@@ -84,6 +85,7 @@ class Call(Generic[T]):
     decode: Callable[[Any], T]
     idempotent: bool = True
     repeatable_for: float = float("inf")
+    idempotency_keys: tuple[str, ...] = ()
     bucket: Bucket = "ordinary"
     batchable: bool = True
     api_version: str | None = None
@@ -99,6 +101,7 @@ class Call(Generic[T]):
             return self.decode(data)
         except DecodeError as error:
             error.method, error.path = self.method, self.path
+            error.maybe_done = self.method != "GET"
             raise
 
 

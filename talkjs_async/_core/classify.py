@@ -23,6 +23,9 @@ _WORDS_KEPT: Final = 300
 """A reason longer than this is somebody's HTML page, not a sentence."""
 
 
+UNKNOWN_APP: Final = "TalkJS knows no app with this ID."
+"""Said of the plain `Not found.` that it answers then, whatever the path (seen live 2026-11-26)."""
+
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -47,6 +50,8 @@ def classify(
     """
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, APIError)
     code, reasons, by_key = _read_error_body(body)
+    if status == 404 and body == b"Not found.":
+        reasons = (UNKNOWN_APP,)
     return kind(
         status=status,
         code=code,

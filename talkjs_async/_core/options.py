@@ -7,6 +7,7 @@ Each rule raises a ConfigurationError that names the option.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -75,6 +76,15 @@ def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
             raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
         check_synchronous("hooks", hook)
     return listed
+
+
+def checked_total(total_timeout: float | None) -> float | None:
+    """Return *total_timeout*, in seconds."""
+    if total_timeout is not None and not is_within(total_timeout, 0, sys.float_info.max):
+        raise ConfigurationError(
+            "total_timeout", f"must be 0 seconds or more, or None, not {total_timeout!r}."
+        )
+    return total_timeout
 
 
 def checked_limiter(argument: str, limiter: Limiter | None) -> Limiter | None:

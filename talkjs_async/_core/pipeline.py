@@ -7,6 +7,7 @@ The only place that sends. The order of the steps is explained, with its reasons
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from talkjs_async._core import codec
 from talkjs_async._core.call import Bucket, Call, Chunks, Lane, Upload, nothing, target
 from talkjs_async._core.classify import classify
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.history import CallHistory
 from talkjs_async._core.retry import RetryPolicy, RetryState, parse_retry_after
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
@@ -53,6 +55,7 @@ class Pipeline:
         limiters: The budget of each bucket.
         timeout: Seconds that connecting, and each read or write, may take; httpx's four names.
         lane, max_wait: How to queue for the budget.
+        total_timeout: Seconds that a call may take in all: waits, attempts and pauses.
     """
 
     root: str
@@ -66,6 +69,7 @@ class Pipeline:
     timeout: dict[str, float | None]
     lane: Lane
     max_wait: float | None
+    total_timeout: float | None
     hooks: Sequence[Hook]
 
     async def run(self, call: Call[T], /) -> T:
@@ -75,10 +79,16 @@ class Pipeline:
         Raises:
             TalkJSError: Whatever goes wrong; see the tree in `talkjs_async.errors`.
         """
-        retry_state = RetryState(self._policy(call), self.clock, call.idempotent)
+        retry_state = self.begin(call)
         answer = await self.persist(call, retry_state, self.sender(call, retry_state))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
         return self.read(call, answer)
+
+    def begin(self, call: Call[Any]) -> RetryState:
+        """Start the clock of a call, and count its attempts from here on."""
+        now = self.clock.monotonic()
+        ends_at = math.inf if self.total_timeout is None else now + self.total_timeout
+        return RetryState(self._policy(call), self.clock, CallHistory(call), ends_at)
 
     def sender(
         self, call: Call[Any], retry_state: RetryState, acquire: Acquire | None = None
@@ -99,12 +109,12 @@ class Pipeline:
         # Encoded once, so that every attempt sends the same bytes.
         url = self.root + target(call)
         body = b"" if call.body is None else codec.encode(call.body)
-        return partial(self._attempt, call, url, body, retry_state, acquire or self.acquire(call))
+        acquire = acquire or partial(self.acquire, self.limiters[call.bucket], retry_state)
+        return partial(self._attempt, call, url, body, retry_state, acquire)
 
-    def acquire(self, call: Call[Any]) -> Acquire:
-        """Make the function that waits for a permit of the budget that pays for *call*."""
-        limiter = self.limiters[call.bucket]
-        return partial(limiter.acquire, lane=self.lane, max_wait=self.max_wait)
+    async def acquire(self, limiter: Limiter, retry_state: RetryState) -> Permit:
+        """Wait for a permit, for as long as the options allow."""
+        return await limiter.acquire(lane=self.lane, max_wait=retry_state.left(self.max_wait))
 
     def _policy(self, call: Call[Any]) -> RetryPolicy:
         if call.upload is None or call.upload.replayable:
@@ -118,14 +128,23 @@ class Pipeline:
         Raises:
             DecodeError: It is not what the API promises.
         """
+        return call.result(self.data(call, answer))
+
+    def data(self, call: Call[Any], answer: bytes) -> Any:
+        """
+        Parse the body of a success, if its call looks at it at all.
+
+        Raises:
+            DecodeError: It is not JSON.
+        """
         if call.decode is nothing:
-            return call.decode(None)
+            return None
         try:
-            data = codec.decode(answer)
+            return codec.decode(answer)
         except DecodeError as error:
             error.method, error.path = call.method, call.path
+            error.maybe_done = call.method != "GET"
             raise
-        return call.result(data)
 
     async def persist(
         self, call: Call[Any], retry_state: RetryState, attempt: Callable[[], Awaitable[T]]
@@ -141,7 +160,7 @@ class Pipeline:
         try:
             return await attempt()
         except TalkJSError as error:
-            if not retry_state.policy.allows(error, idempotent=retry_state.idempotent):
+            if not retry_state.allows(error):
                 raise
             failure: TalkJSError | None = error
 
@@ -159,10 +178,10 @@ class Pipeline:
         try:
             result: T = await retrying(again)
         except TalkJSError as error:
-            untold = retry_state.untold(call, error)
-            if untold is not None:
-                raise untold from error
-            raise
+            verdict = retry_state.history.verdict(error)
+            if verdict is error:
+                raise
+            raise verdict from error
         return result
 
     async def _attempt(
@@ -171,6 +190,7 @@ class Pipeline:
         status: int | None = None
         failure: TalkJSError | None = None
         chunks: Chunks | None = None
+        begun = False
         asked = granted = self.clock.monotonic()
         permit = await acquire()
         # Nothing runs between the grant and this `try`, which owns the permit. Until the request
@@ -178,15 +198,16 @@ class Pipeline:
         end_permit: Callable[[], None] = permit.refund
         try:
             granted = self.clock.monotonic()
-            retry_state.queue_ended(granted - asked)
+            retry_state.check_repeatable()
+            retry_state.begin(granted - asked)
+            begun = True
             if call.upload is not None:
                 chunks = call.upload.open()
-            retry_state.check_repeatable(call)
             engine = self.connections.engine
             async with self.connections.borrow() as http:
                 # Signed after the waits: 10 000 calls at 9/s queue for 17 minutes, and a
                 # token lives 30 s.
-                request = self._request(call, url, chunks or body, engine)
+                request = self._request(call, url, chunks or body, engine, retry_state)
                 end_permit = permit.settle
                 try:
                     response = await http.send(request)
@@ -214,19 +235,27 @@ class Pipeline:
                 method=call.method,
                 path=call.path,
             )
+            if retry_state.history.is_success(failure):
+                failure = None
+                return b"{}"
             raise failure
         finally:
             end_permit()
+            if failure is not None:
+                retry_state.history.failed(failure)
             if chunks is not None:
                 with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
                     await chunks.aclose()
-            if failure is not None:
-                retry_state.failed(failure)
-            if self.hooks:
-                self._announce(call, retry_state.attempts, status, failure, asked, granted)
+            if begun and self.hooks:
+                self._announce(call, retry_state.history.attempts, status, failure, asked, granted)
 
     def _request(
-        self, call: Call[Any], url: str, body: bytes | Chunks, engine: Engine
+        self,
+        call: Call[Any],
+        url: str,
+        body: bytes | Chunks,
+        engine: Engine,
+        retry_state: RetryState,
     ) -> httpx.Request:
         headers = list(self.headers)
         if self.auth is not None:
@@ -239,8 +268,11 @@ class Pipeline:
             headers += _headers_of(call.upload)
         elif call.method != "GET":
             headers.append((b"Content-Type", b"application/json"))
+        timeout = self.timeout
+        if self.total_timeout is not None:
+            timeout = {step: retry_state.left(seconds) for step, seconds in timeout.items()}
         request = engine.Request(
-            call.method, url, headers=headers, content=body, extensions={"timeout": self.timeout}
+            call.method, url, headers=headers, content=body, extensions={"timeout": timeout}
         )
         if call.upload is not None:
             request.stream = _stream(engine, body)
@@ -270,7 +302,7 @@ class Pipeline:
         event = RetryScheduled(
             method=call.method,
             path=call.path,
-            attempt=retry_state.attempts,
+            attempt=retry_state.history.attempts,
             delay=state.upcoming_sleep,
             error=type(state.outcome.exception()).__name__,
         )

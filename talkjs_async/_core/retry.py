@@ -12,31 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from talkjs_async._core.history import CallHistory
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
     ConnectFailed,
-    LimiterUnavailable,
     OutcomeUnknown,
     RateLimited,
-    RateLimitWaitTimeout,
     ServerError,
-    TalkJSError,
-    TransportError,
 )
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
 
-    from talkjs_async._core.call import Call
     from talkjs_async._core.clock import Clock
 
 _GATEWAY = frozenset({502, 504})
 """Answers of a proxy in front of TalkJS: it does not know what TalkJS did."""
-
-
-_NOTHING_DONE = (RateLimitWaitTimeout, LimiterUnavailable, RateLimited, ConnectFailed)
-"""What an attempt ends with that TalkJS did not carry out."""
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -141,68 +133,47 @@ class RetryState:
     """
     One call's use of the policy: how often and how long it has tried.
 
-    The pipeline tells it when an attempt starts and how long it queued for the budget.
+    Attributes:
+        history: What became of its attempts.
+        ends_at: When all of it must be over, by *clock*.
+        queued: Seconds in the budget's queue, the first wait not counted.
+        over: Whether another attempt is out of the question, whatever the policy says.
     """
 
     policy: RetryPolicy
     clock: Clock
-    idempotent: bool
-    attempts: int = 0
-    first_sent: float = 0.0
+    history: CallHistory
+    ends_at: float = math.inf
     queued: float = 0.0
-    maybe_done: bool = False
-    """Whether an attempt left without telling how it ended."""
+    over: bool = False
 
-    def queue_ended(self, waited: float) -> None:
-        """Count an attempt that may now leave, after *waited* seconds in the budget's queue."""
-        self.attempts += 1
-        if self.attempts == 1:
-            self.first_sent = self.clock.monotonic()
-        else:
-            self.queued += waited
-
-    def failed(self, error: TalkJSError) -> None:
-        """Remember what the error means for the next attempt and write the count into it."""
-        if isinstance(error, APIError | TransportError):
-            error.attempts = self.attempts
-        if isinstance(error, OutcomeUnknown | ServerError):
-            self.maybe_done = True
-
-    def untold(self, call: Call[Any], error: TalkJSError) -> OutcomeUnknown | None:
-        """
-        Say what *error*, the end of the last attempt, leaves out.
-
-        Returns:
-            What to raise instead when it only says that the last attempt was not carried out,
-            while an earlier one may have been. None when *error* is the whole truth.
-        """
-        if call.method == "GET" or not self.maybe_done or not isinstance(error, _NOTHING_DONE):
-            return None
-        return OutcomeUnknown(
-            "an earlier attempt may have been carried out; the last one was not "
-            f"({type(error).__name__}).",
-            method=call.method,
-            path=call.path,
-            attempts=self.attempts,
-        )
-
-    def check_repeatable(self, call: Call[Any]) -> None:
+    def check_repeatable(self) -> None:
         """
         Refuse a repeat that comes too late to be recognised as one.
 
         Raises:
             OutcomeUnknown: The call may have been carried out, and its idempotency has expired.
         """
-        if self.maybe_done and self._since_first() > call.repeatable_for:
-            raise OutcomeUnknown(
-                "an earlier attempt may have been carried out, and repeating it is no longer safe.",
-                method=call.method,
-                path=call.path,
-                attempts=self.attempts - 1,
-            )
+        if self.history.has_expired(self.clock.monotonic()):
+            self.over = True
+            raise self.history.expiry()
 
-    def _since_first(self) -> float:
-        return self.clock.monotonic() - self.first_sent
+    def begin(self, waited: float) -> None:
+        """Count an attempt that may now leave, after *waited* seconds in the budget's queue."""
+        if self.history.attempts:
+            self.queued += waited
+        self.history.begin(self.clock.monotonic())
+
+    def left(self, bound: float | None) -> float | None:
+        """Seconds that the next step may take: at most *bound*, and not beyond the end of all."""
+        if self.ends_at == math.inf:
+            return bound
+        left = max(self.ends_at - self.clock.monotonic(), 0.0)
+        return left if bound is None else min(bound, left)
+
+    def allows(self, error: BaseException) -> bool:
+        """Tell whether *error* is of a kind that another attempt may cure."""
+        return not self.over and self.policy.allows(error, idempotent=self.history.call.idempotent)
 
     def retrying(self) -> AsyncRetrying:
         """
@@ -215,22 +186,27 @@ class RetryState:
         from tenacity import AsyncRetrying  # noqa: PLC0415
         from tenacity.retry import retry_if_exception  # noqa: PLC0415
 
-        policy = self.policy
+        policy, history = self.policy, self.history
         pause = 0.0
 
         def stop(_state: object) -> bool:
-            spent = self._since_first() - self.queued
-            return self.attempts >= policy.attempts or spent + pause > policy.max_elapsed
+            now = self.clock.monotonic()
+            spent = now - history.first_sent - self.queued
+            return (
+                history.attempts >= policy.attempts
+                or spent + pause > policy.max_elapsed
+                or now + pause >= self.ends_at
+            )
 
         def wait(state: Any) -> float:
             nonlocal pause
-            pause = policy.delay(state.outcome.exception(), self.attempts)
+            pause = policy.delay(state.outcome.exception(), history.attempts)
             return pause
 
         return AsyncRetrying(
             sleep=self.clock.sleep,
             stop=stop,
             wait=wait,
-            retry=retry_if_exception(lambda e: policy.allows(e, idempotent=self.idempotent)),
+            retry=retry_if_exception(self.allows),
             reraise=True,
         )

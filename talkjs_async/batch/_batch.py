@@ -6,15 +6,18 @@ Source: TalkJS documentation, REST API, Batch (read 2026-11-22).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
 
 import anyio
 import attrs
 
 from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.retry import RetryState
+from talkjs_async._core.retry import RetryPolicy, RetryState
 from talkjs_async.batch._charges import charges_of, pay_for_each
 from talkjs_async.batch._encoding import (
     MOST_OPERATIONS,
@@ -23,6 +26,7 @@ from talkjs_async.batch._encoding import (
     encode,
     failure_for,
     failure_of,
+    is_refused,
 )
 from talkjs_async.errors import ConnectFailed, RateLimited, TalkJSError
 from talkjs_async.limits import Permit
@@ -196,96 +200,138 @@ class Batch:
         """Send up to ten operations until each has succeeded or failed for good."""
         pipeline = self._pipeline
         # Which of them may be repeated is decided for each; what arrives at the loop may be.
-        retry_state = RetryState(pipeline.retry, pipeline.clock, idempotent=True)
+        retry_state = pipeline.begin(_POST)
 
         async def attempt() -> None:
-            pending = [operation for operation in operations if operation.pending]
-            await self._try(pending, retry_state)
+            await self._try([each for each in operations if each.pending], retry_state)
             again = [
-                operation.failure
-                for operation in pending
-                if operation.pending and operation.failure is not None
+                each.failure for each in operations if each.pending and each.failure is not None
             ]
             if again:
-                raise max(again, key=lambda error: getattr(error, "retry_after", None) or 0.0)
+                raise max(again, key=lambda error: error.retry_after or 0.0)
 
-        try:
+        # When the policy ends it, each operation knows its own failure.
+        with contextlib.suppress(TalkJSError):
             await pipeline.persist(_POST, retry_state, attempt)
-        except TalkJSError:
-            # The policy's bounds has ended; each operation knows its own failure.
-            return
 
     async def _try(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send the operations once and note what became of each."""
         pipeline = self._pipeline
-        ordinary = pipeline.limiters["ordinary"]
-        call = encode(
-            [operation.call for operation in operations], api_version=pipeline.api_version
-        )
-        paid: Permit | None = None
-
-        async def acquire() -> Permit:
-            nonlocal paid
-            asked = pipeline.clock.monotonic()
-            permit = await pipeline.acquire(call)()
-            if not self._charges.each:
-                return permit
-            # In this order: a call that waits for a batch holds nothing that others could use.
-            try:
-                max_wait = pipeline.max_wait
-                if max_wait is not None:
-                    max_wait = max(max_wait - (pipeline.clock.monotonic() - asked), 0.0)
-                paid = await pay_for_each(
-                    ordinary,
-                    len(operations),
-                    lane=pipeline.lane,
-                    max_wait=max_wait,
-                    clock=pipeline.clock,
-                )
-            except BaseException:
-                permit.refund()
-                raise
-            return permit
-
+        paid: list[Permit] = []
         refused = False
+        call = encode([each.call for each in operations], api_version=pipeline.api_version)
+        acquire = partial(self._acquire, operations, retry_state, paid)
         try:
             answer = await pipeline.sender(call, retry_state, acquire)()
             replies = pipeline.read(call, answer)
             refused = any(reply is not None and reply.status == 429 for reply in replies)
+        except _Expired:
+            rest = [each for each in operations if each.pending]
+            if rest:
+                await self._try(rest, retry_state)
+            return
         except TalkJSError as error:
-            if paid is not None and isinstance(error, ConnectFailed | RateLimited):
-                paid.refund()
-            for operation in operations:
-                operation.failed(failure_for(operation.call, error), retry_state)
+            if isinstance(error, ConnectFailed | RateLimited):
+                _end(paid, Permit.refund)
+            await self._failed(operations, error, retry_state)
             return
         finally:
-            if paid is not None:
-                (paid.throttled if refused else paid.settle)()
+            _end(paid, Permit.throttled if refused else Permit.settle)
         if refused:
-            await self._charges.refused(ordinary)
-        for operation, reply in zip(operations, replies, strict=True):
-            failure = failure_of(operation.call, reply)
+            await self._charges.refused(pipeline.limiters["ordinary"])
+        for each, reply in zip(operations, replies, strict=True):
+            failure = failure_of(each.call, reply)
             if failure is None:
-                operation.reply, operation.pending = reply, False
+                each.reply, each.pending = reply, False
             else:
-                retry_state.failed(failure)
-                operation.failed(failure, retry_state)
+                each.failed(failure, pipeline.retry)
+
+    async def _acquire(
+        self, operations: list[_Operation], retry_state: RetryState, paid: list[Permit]
+    ) -> Permit:
+        """Wait for the permit of a batch, and put into *paid* that of its operations."""
+        pipeline = self._pipeline
+        asked = pipeline.clock.monotonic()
+        # In this order: a call that waits for a batch holds nothing that others could use.
+        permit = await pipeline.acquire(pipeline.limiters["batch"], retry_state)
+        try:
+            if self._charges.each:
+                await pay_for_each(
+                    pipeline.limiters["ordinary"],
+                    len(operations),
+                    paid,
+                    lane=pipeline.lane,
+                    max_wait=retry_state.left(pipeline.max_wait),
+                    asked=asked,
+                    clock=pipeline.clock,
+                )
+            _begin(operations, pipeline.clock.monotonic())
+        except BaseException:
+            permit.refund()
+            raise
+        return permit
+
+    async def _failed(
+        self, operations: list[_Operation], error: TalkJSError, retry_state: RetryState
+    ) -> None:
+        """Note that the batch failed; if it was refused as such, send its operations one by one."""
+        pipeline = self._pipeline
+        if not is_refused(error):
+            for each in operations:
+                each.failed(failure_for(each.call, error), pipeline.retry)
+            return
+        self._charges.warn_of_refusal(error)
+        for each in operations:
+            own = attrs.evolve(retry_state, history=each.history, queued=0.0)
+            try:
+                answer = await pipeline.persist(each.call, own, pipeline.sender(each.call, own))
+                each.reply = OperationAnswer(200, pipeline.data(each.call, answer))
+            except TalkJSError as failure:
+                each.failure = failure
+            each.pending = False
+
+
+class _Expired(Exception):
+    """An operation was granted its permit so late that a repeat would not be recognised."""
+
+
+def _begin(operations: list[_Operation], now: float) -> None:
+    """Count an attempt of each operation."""
+    for each in operations:
+        if each.history.has_expired(now):
+            each.failure, each.pending = each.history.expiry(), False
+    if not all(each.pending for each in operations):
+        raise _Expired
+    for each in operations:
+        each.history.begin(now)
+
+
+def _end(permits: list[Permit], how: Callable[[Permit], None]) -> None:
+    while permits:
+        how(permits.pop())
 
 
 @attrs.define
 class _Operation:
     call: Call[Any]
+    history: CallHistory = attrs.field(init=False)
     pending: bool = True
     reply: OperationAnswer | None = None
     failure: TalkJSError | None = None
 
-    def failed(self, failure: TalkJSError, retry_state: RetryState) -> None:
+    def __attrs_post_init__(self) -> None:
+        self.history = CallHistory(self.call)
+
+    def failed(self, failure: TalkJSError, policy: RetryPolicy) -> None:
+        self.history.failed(failure)
         self.failure = failure
-        self.pending = retry_state.policy.allows(failure, idempotent=self.call.idempotent)
+        self.pending = policy.allows(failure, idempotent=self.call.idempotent)
+        if self.history.is_success(failure):
+            self.reply, self.pending = OperationAnswer(200, {}), False
 
     def outcome(self) -> Any:
         if self.reply is None:
-            return self.failure
+            return self.failure and self.history.verdict(self.failure)
         try:
             return self.call.result(self.reply.data)
         except TalkJSError as error:

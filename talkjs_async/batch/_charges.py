@@ -14,7 +14,7 @@ from typing import Final
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
-from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
+from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
 from talkjs_async.limits import Limiter, Permit
 from talkjs_async.telemetry import log
 
@@ -25,12 +25,25 @@ class Charges:
 
     Attributes:
         each: Whether every operation costs a token of the ordinary budget.
+        warned: Whether it was logged that batches are refused.
     """
 
-    __slots__ = ("__weakref__", "each")
+    __slots__ = ("__weakref__", "each", "warned")
 
     def __init__(self) -> None:
         self.each = False
+        self.warned = False
+
+    def warn_of_refusal(self, error: TalkJSError) -> None:
+        """Note that a batch was refused as such."""
+        if not self.warned:
+            self.warned = True
+            log(
+                logging.WARNING,
+                "A batch was refused as such, so its calls are sent alone, and no more calls "
+                "overflow: %s",
+                error,
+            )
 
     async def refused(self, ordinary: Limiter) -> None:
         """Note that an operation got a 429, and have *ordinary* learn that its bucket is empty."""
@@ -62,8 +75,15 @@ def charges_of(ordinary: Limiter) -> Charges:
 
 
 async def pay_for_each(
-    ordinary: Limiter, operations: int, *, lane: Lane, max_wait: float | None, clock: Clock
-) -> Permit:
+    ordinary: Limiter,
+    operations: int,
+    paid: list[Permit],
+    *,
+    lane: Lane,
+    max_wait: float | None,
+    asked: float,
+    clock: Clock,
+) -> None:
     """
     Wait for a token of the ordinary budget for each operation of a batch.
 
@@ -72,20 +92,16 @@ async def pay_for_each(
     Args:
         ordinary: The budget.
         operations: How many, at least one.
+        paid: Where the permit of the last one is put. Only that one stays in flight: the batch is
+            one request, and several batches that hold a part of the slots each would wait for each
+            other for ever.
         lane: Where to queue.
-        max_wait: Seconds that all of it may take.
+        max_wait: Seconds from *asked* on that all of it may take.
+        asked: When the wait began, by *clock*.
         clock: What they are seconds of.
-
-    Returns:
-        The permit of the last one. Only that one stays in flight: the batch is one request, and
-        several batches that hold a part of the slots each would wait for each other for ever.
     """
-    asked = clock.monotonic()
-    for _ in range(operations - 1):
-        permit = await ordinary.acquire(lane=lane, max_wait=_left(max_wait, asked, clock))
-        permit.settle()
-    return await ordinary.acquire(lane=lane, max_wait=_left(max_wait, asked, clock))
-
-
-def _left(max_wait: float | None, asked: float, clock: Clock) -> float | None:
-    return None if max_wait is None else max(max_wait - (clock.monotonic() - asked), 0.0)
+    for _ in range(operations):
+        while paid:
+            paid.pop().settle()
+        left = None if max_wait is None else max(max_wait - (clock.monotonic() - asked), 0.0)
+        paid.append(await ordinary.acquire(lane=lane, max_wait=left))

@@ -9,28 +9,28 @@ them and sends them as one batch. Nothing is ever delayed to fill a batch.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any, Final
 
 import anyio
-from anyio.abc import TaskGroup
-from anyio.lowlevel import current_token
+import anyio.lowlevel
 
 from talkjs_async._core.call import Call, Lane
 from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.retry import RetryState
+from talkjs_async._core.tasks import spawn
 from talkjs_async.batch._charges import charges_of
 from talkjs_async.batch._encoding import (
     MOST_OPERATIONS,
-    OperationAnswer,
     encode,
     failure_for,
     failure_of,
+    is_refused,
 )
-from talkjs_async.errors import ConfigurationError, OutcomeUnknown, RateLimited, TalkJSError
-from talkjs_async.limits import Limiter, Permit
-
-logger: Final = logging.getLogger("talkjs_async")
+from talkjs_async.batch._supply import seconds_until
+from talkjs_async.batch._ticket import ALONE, Ticket
+from talkjs_async.errors import OutcomeUnknown, RateLimited, TalkJSError
+from talkjs_async.limits import Budget, Permit
+from talkjs_async.telemetry import log
 
 _LOOK_AGAIN: Final = 1.0
 """Seconds until a limiter of batches that refused to work is asked again."""
@@ -38,187 +38,193 @@ _LOOK_AGAIN: Final = 1.0
 _LANES: Final[tuple[Lane, ...]] = ("interactive", "background")
 
 
-class Taken(Exception):
-    """A batch takes the call along; it need not wait for its own token."""
-
-
-class Ticket:
-    """
-    A queued call's position in both queues.
-
-    Either the call gets its own token, or the dispatcher takes it first; never both.
-    """
-
-    __slots__ = ("_answered", "_dispatcher", "_limiter", "_outcome", "_scope", "call", "lane")
-
-    def __init__(
-        self, dispatcher: Dispatcher, limiter: Limiter, call: Call[Any], lane: Lane
-    ) -> None:
-        self.call: Call[Any] = call
-        self.lane: Lane = lane
-        self._dispatcher = dispatcher
-        self._limiter = limiter
-        self._scope: anyio.CancelScope | None = None
-        self._answered: anyio.Event | None = None
-        self._outcome: OperationAnswer | TalkJSError | None = None
-
-    async def acquire(self, *, max_wait: float | None) -> Permit:
-        """
-        Wait for a token or for a batch, whichever comes first.
-
-        Raises:
-            Taken: A batch was faster; `outcome` waits for its answer.
-        """
-        with anyio.CancelScope() as self._scope:
-            self._dispatcher.join(self)
-            try:
-                permit = await self._limiter.acquire(lane=self.lane, max_wait=max_wait)
-            finally:
-                self._dispatcher.leave(self, taken=self._answered is not None)
-            if self._answered is None:
-                return permit
-            permit.refund()
-        raise Taken
-
-    def take(self) -> Call[Any]:
-        """Give the call to a batch. `put` must follow."""
-        assert self._scope is not None  # noqa: S101 - only joined tickets are taken
-        self._answered = anyio.Event()
-        self._scope.cancel()
-        return self.call
-
-    def put(self, outcome: OperationAnswer | TalkJSError) -> None:
-        """Hand over what became of the call in the batch."""
-        assert self._answered is not None  # noqa: S101 - taken before
-        self._outcome = outcome
-        self._answered.set()
-
-    async def outcome(self) -> OperationAnswer | TalkJSError:
-        """Wait for the batch that took the call along."""
-        assert self._answered is not None  # noqa: S101 - taken before
-        await self._answered.wait()
-        assert self._outcome is not None  # noqa: S101 - put before
-        return self._outcome
-
-
 class Dispatcher:
     """
-    Takes queued calls into batches, in a task of its own.
+    Takes queued calls of one event loop into batches.
 
-    Runs from `start` to `stop` in one event loop; calls of other event loops never see it.
+    There is a task while calls wait, and no longer: it waits for the token of one batch, starts its
+    successor, and sends the batch.
+
+    Writes to one user or conversation leave in the order in which they were made: a batch takes
+    none while an earlier one is on its way, and one that gets its own token while a batch carries
+    an earlier one waits for the answer of that batch.
 
     Attributes:
         active: Whether it takes calls. It stops for good when a 429 shows that TalkJS charges the
-            operations of a batch to the ordinary budget: nothing is won then.
+            operations of a batch to the ordinary budget, since nothing is won then; when TalkJS
+            refuses batches; and when the client is closed.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._ordinary = pipeline.limiters["ordinary"]
         self._batch = pipeline.limiters["batch"]
+        self._charges = charges_of(self._ordinary)
         self._queued: dict[Lane, OrderedDict[Ticket, None]] = {
             lane: OrderedDict() for lane in _LANES
         }
-        self._joined = anyio.Event()
-        self._tasks: TaskGroup | None = None
-        self._loop: object = None
-        self._charges = charges_of(self._ordinary)
-        self._batches = 0
+        self._changed = anyio.Event()
+        self._collecting = False
+        self._tasks: set[anyio.CancelScope] = set()
+        self._carried: dict[str, anyio.Event] = {}
+        self._alone: Counter[str] = Counter()
         self._leaving = 0
-        self.active: bool = False
+        self._sent_any = False
+        self.active: bool = True
 
-    async def start(self) -> None:
-        """Begin to take calls of this event loop."""
-        self._tasks = await anyio.create_task_group().__aenter__()
-        self._loop = current_token()
-        self._joined = anyio.Event()
-        self.active = not self._charges.each
-        self._tasks.start_soon(self._dispatch)
-
-    async def stop(self) -> None:
-        """Stop. Calls in a batch under way get OutcomeUnknown, or repeat themselves."""
+    def stop(self) -> None:
+        """Take no more calls. Those in a batch under way get OutcomeUnknown, or are repeated."""
         self.active = False
-        if self._tasks is not None:
-            tasks, self._tasks = self._tasks, None
-            tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
+        for task in list(self._tasks):
+            task.cancel()
 
     def serves(self, call: Call[Any]) -> bool:
-        """Tell whether *call*, made here and now, may be taken along."""
-        if self._tasks is None:
-            raise ConfigurationError(
-                "overflow_to_batch", "works inside `async with AsyncTalkJS(...)` only."
-            )
+        """Tell whether *call* may be taken along."""
         if self._charges.each:
             self.active = False
-        return self.active and _may_overflow(call) and current_token() == self._loop
-
-    def join(self, ticket: Ticket) -> None:
-        """Put a call last in the line of its lane."""
-        self._queued[ticket.lane][ticket] = None
-        self._joined.set()
-
-    def leave(self, ticket: Ticket, *, taken: bool) -> None:
-        """Take a call out of the line, or note that a taken one has left the limiter's."""
-        if taken:
-            self._leaving -= 1
-        else:
-            del self._queued[ticket.lane][ticket]
+        # A write to a collection (`PUT /users`) may touch any of its members.
+        own = call.method == "GET" or call.path.count("/") > 1
+        return self.active and call.batchable and own
 
     def throttled(self) -> None:
         """Note a 429 of an ordinary request."""
-        if self.active and self._batches:
+        if self.active and self._sent_any:
             self.active = False
-            logger.warning(
+            log(
+                logging.WARNING,
                 "A 429 came while calls overflowed into batches, so TalkJS may charge operations "
-                "to the ordinary budget. No more calls are taken into batches."
+                "to the ordinary budget. No more calls are taken into batches.",
             )
 
-    async def _dispatch(self) -> None:
-        tasks = self._tasks
-        while tasks is not None and self.active:
-            while self._leaving:
-                # Those who were taken still stand in the limiter's line, and in its estimate.
-                await anyio.lowlevel.checkpoint()
-            lane = self._overflowing()
-            if lane is None:
-                self._joined = anyio.Event()
-                await self._joined.wait()
-                # Whoever gets an ordinary token at once has left again by then.
-                await anyio.lowlevel.checkpoint()
-                continue
+    # For tickets.
+
+    def join(self, ticket: Ticket) -> None:
+        """Put a call last in the queue of its lane."""
+        self._queued[ticket.lane][ticket] = None
+        self._change()
+        if not self._collecting and self.active and _waits(self._ordinary.statistics(), ticket):
+            self._collect()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Take a call out of the queue, or note that a taken one has left the limiter's."""
+        if ticket.taken:
+            self._leaving -= 1
+        else:
+            del self._queued[ticket.lane][ticket]
+        self._change()
+
+    def seconds_to_batch(self, ticket: Ticket) -> float:
+        """Seconds until a batch takes *ticket*, the last of its lane, along."""
+        ahead = len(self._queued["interactive"]) - 1
+        if ticket.lane == "background":
+            ahead += len(self._queued["background"])
+        return seconds_until(ahead, self._ordinary.statistics(), self._batch.statistics())
+
+    async def turn(self, ticket: Ticket) -> None:
+        """Wait until a call that has its own permit may leave; `ended` must follow."""
+        if ticket.subject is None:
+            return
+        self._alone[ticket.subject] += 1
+        carried = self._carried.get(ticket.subject)
+        if carried is not None:
             try:
-                permit = await self._batch.acquire(lane=lane)
-            except TalkJSError:
-                # Closed, or the store that holds it is away: the calls wait for ordinary tokens.
-                await self._pipeline.clock.sleep(_LOOK_AGAIN)
-                continue
-            tickets = self._first_ten() if self._overflowing() and self.active else []
-            if tickets:
-                self._batches += 1
-                tasks.start_soon(self._send, self._take(tickets), permit)
-            else:
+                await carried.wait()
+            except BaseException:
+                self.ended(ticket)
+                raise
+
+    def ended(self, ticket: Ticket) -> None:
+        """Note that a call that left alone is over."""
+        if ticket.subject is not None:
+            self._alone[ticket.subject] -= 1
+            if not self._alone[ticket.subject]:
+                del self._alone[ticket.subject]
+            self._change()
+
+    # The tasks.
+
+    def _collect(self) -> None:
+        self._collecting = True
+        spawn(self._run, self._tasks)
+
+    async def _run(self) -> None:
+        try:
+            await self._send_one()
+        except Exception:  # noqa: BLE001 - on trio it would end the whole program
+            log(logging.ERROR, "A task of the overflow failed", exc_info=True)
+
+    async def _send_one(self) -> None:
+        """Wait until calls wait for tokens, and carry the first ten of them."""
+        permit: Permit | None = None
+        tickets: list[Ticket] = []
+        try:
+            try:
+                while not tickets:
+                    if permit is not None:
+                        permit.refund()
+                    lane = await self._lane()
+                    if lane is None:
+                        return
+                    try:
+                        permit = await self._batch.acquire(lane=lane)
+                    except TalkJSError:
+                        # Closed, or its store is away: the calls wait for ordinary tokens.
+                        await self._pipeline.clock.sleep(_LOOK_AGAIN)
+                        continue
+                    if self._overflowing() and self.active:
+                        tickets = self._first_ten()
+            finally:
+                self._collecting = False
+            self._take(tickets)
+            if self.active and any(self._queued.values()):
+                self._collect()
+            assert permit is not None  # noqa: S101 - there are tickets
+            await self._carry(tickets, permit)
+        finally:
+            # Cancelled, or a bug: no call may be left waiting.
+            for ticket in tickets:
+                ticket.put(_unknown(ticket.call))
+            if permit is not None:
                 permit.refund()
 
+    async def _lane(self) -> Lane | None:
+        """Wait until a batch could take calls, and return the lane. None when no call waits."""
+        while True:
+            while self._leaving:
+                # Those that were taken still stand in the limiter's queue, and in its estimate.
+                await anyio.lowlevel.checkpoint()
+            if not self.active or not any(self._queued.values()):
+                return None
+            lane = self._overflowing()
+            if lane is not None and self._first_ten():
+                return lane
+            self._changed = anyio.Event()
+            await self._changed.wait()
+            # A call that gets an ordinary token at once has left again by then.
+            await anyio.lowlevel.checkpoint()
+
+    def _change(self) -> None:
+        self._changed.set()
+
     def _overflowing(self) -> Lane | None:
-        """The first lane in which calls wait for tokens, rather than for a free connection."""
+        """The first lane in which calls wait for tokens, rather than for a slot in flight."""
         budget = self._ordinary.statistics()
         if not budget.effective_rate:
             return None
-        # The estimates are those of one more caller; the last one in line waits a token less.
-        token = (1 + 1e-6) / budget.effective_rate
-        if self._queued["interactive"] and budget.estimated_wait > token:
-            return "interactive"
-        if self._queued["background"] and budget.estimated_wait_background > token:
-            return "background"
+        for lane in _LANES:
+            queued = self._queued[lane]
+            if queued and (
+                _lacks_tokens(budget, lane) or any(ticket.only_batch for ticket in queued)
+            ):
+                return lane
         return None
 
     def _first_ten(self) -> list[Ticket]:
         """
-        The calls that go into the next batch, in the order of the line.
+        The calls that go into the next batch, in the order of the queue.
 
         TalkJS runs the operations of a batch in any order, so no two of them write to the same
-        user or conversation: the second one stays in the line.
+        user or conversation: the second one stays in the queue.
         """
         chosen: list[Ticket] = []
         written: set[str] = set()
@@ -226,56 +232,70 @@ class Dispatcher:
             for ticket in self._queued[lane]:
                 if len(chosen) == MOST_OPERATIONS:
                     return chosen
-                subject = _subject(ticket.call)
-                if ticket.call.method == "GET":
-                    chosen.append(ticket)
-                elif subject not in written:
+                subject = ticket.subject
+                if subject is not None:
+                    if subject in written or subject in self._carried or subject in self._alone:
+                        continue
                     written.add(subject)
-                    chosen.append(ticket)
+                chosen.append(ticket)
         return chosen
 
-    def _take(self, tickets: list[Ticket]) -> dict[Ticket, Call[Any]]:
+    def _take(self, tickets: list[Ticket]) -> None:
+        self._sent_any = True
+        self._leaving += len(tickets)
         for ticket in tickets:
             del self._queued[ticket.lane][ticket]
-        self._leaving += len(tickets)
-        return {ticket: ticket.take() for ticket in tickets}
+            if ticket.subject is not None:
+                self._carried[ticket.subject] = anyio.Event()
+            ticket.take()
 
-    async def _send(self, waiting: dict[Ticket, Call[Any]], permit: Permit) -> None:
+    async def _carry(self, tickets: list[Ticket], permit: Permit) -> None:
         pipeline = self._pipeline
 
         async def prepaid() -> Permit:
             return permit
 
-        request = encode(list(waiting.values()))
-        retry_state = RetryState(pipeline.retry, pipeline.clock, idempotent=False)
+        request = encode([ticket.call for ticket in tickets])
         try:
-            replies = pipeline.read(request, await pipeline.sender(request, retry_state, prepaid)())
-            for (ticket, call), reply in zip(waiting.items(), replies, strict=True):
-                failure = failure_of(call, reply)
+            send = pipeline.sender(request, pipeline.begin(request), prepaid)
+            replies = pipeline.read(request, await send())
+            for ticket, reply in zip(tickets, replies, strict=True):
+                failure = failure_of(ticket.call, reply)
                 if isinstance(failure, RateLimited):
                     self.active = False
                     await self._charges.refused(self._ordinary)
-                ticket.put(failure or reply or _unknown(call))
-            waiting.clear()
+                ticket.put(failure or reply or _unknown(ticket.call))
         except TalkJSError as error:
-            for ticket, call in waiting.items():
-                ticket.put(failure_for(call, error))
-            waiting.clear()
+            refused = is_refused(error)
+            if refused:
+                self.active = False
+                self._charges.warn_of_refusal(error)
+            for ticket in tickets:
+                ticket.put(ALONE if refused else failure_for(ticket.call, error))
         finally:
-            # Cancelled, or a bug: no call may be left waiting.
-            permit.refund()
-            for ticket, call in waiting.items():
-                ticket.put(_unknown(call))
+            for ticket in tickets:
+                if ticket.subject is not None:
+                    self._carried.pop(ticket.subject).set()
+            self._change()
 
 
-def _may_overflow(call: Call[Any]) -> bool:
-    # A write to a collection (`PUT /users`) may touch anybody.
-    return call.batchable and (call.method == "GET" or call.path.count("/") > 1)
+def _waits(budget: Budget, ticket: Ticket) -> bool:
+    """Whether a new call would have to wait."""
+    if ticket.lane == "interactive":
+        return budget.estimated_wait > 0
+    return budget.estimated_wait_background > 0
 
 
-def _subject(call: Call[Any]) -> str:
-    """The user or conversation that a call is about: "/users/alice"."""
-    return "/".join(call.path.removeprefix("/import").split("/", 3)[:3])
+def _lacks_tokens(budget: Budget, lane: Lane) -> bool:
+    """Whether the last call in *lane* waits for a token."""
+    if budget.paused_for:
+        return True
+    ahead, tokens = budget.waiting_interactive, budget.tokens
+    if lane == "background":
+        ahead += budget.waiting_background
+        tokens -= budget.background_reserve
+    # Float noise is no reason to send a batch.
+    return ahead > tokens + 1e-6
 
 
 def _unknown(call: Call[Any]) -> OutcomeUnknown:

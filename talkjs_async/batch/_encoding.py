@@ -17,13 +17,17 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core.call import Call
-from talkjs_async._core.classify import classify
+from talkjs_async._core.classify import UNKNOWN_APP, classify
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
+    DecodeError,
     OutcomeUnknown,
+    RateLimited,
+    ServerError,
     TalkJSError,
     TransportError,
+    Unauthorized,
 )
 from talkjs_async.models._field_types import mismatch
 
@@ -86,8 +90,6 @@ def encode(
         path="/batch",
         body=[_operation(index, call, api_version) for index, call in enumerate(calls)],
         decode=partial(_read_replies, len(calls)),
-        idempotent=all(call.idempotent for call in calls),
-        repeatable_for=min(call.repeatable_for for call in calls),
         bucket="batch",
         batchable=False,
     )
@@ -129,7 +131,7 @@ def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | 
         return OutcomeUnknown(
             "the answer to the batch does not mention it.", method=call.method, path=call.path
         )
-    if reply.status == 200:
+    if 200 <= reply.status < 300:
         return None
     return classify(
         status=reply.status,
@@ -140,8 +142,28 @@ def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | 
     )
 
 
+def is_refused(error: TalkJSError) -> bool:
+    """
+    Tell whether *error* refuses the batch as such, which says nothing of the calls in it.
+
+    A proxy that does not let `POST /batch` through, or a plan without it, is no reason for a call
+    to fail. A wrong key and an unknown app are.
+    """
+    return (
+        isinstance(error, APIError)
+        and not isinstance(error, RateLimited | ServerError | Unauthorized)
+        and UNKNOWN_APP not in error.reasons
+    )
+
+
 def failure_for(call: Call[Any], error: TalkJSError) -> TalkJSError:
     """Tell one call that the whole batch failed: an error of its own, about itself."""
+    if isinstance(error, DecodeError) and call.method != "GET":
+        return OutcomeUnknown(
+            f"the answer to the batch that carried it cannot be read ({error}).",
+            method=call.method,
+            path=call.path,
+        )
     own = copy(error)
     if isinstance(own, APIError | TransportError):
         own.method, own.path = call.method, call.path

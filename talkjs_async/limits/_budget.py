@@ -26,6 +26,8 @@ class Budget:
         paused_for: Seconds in which nobody is granted anything, after a 429. Mostly 0.
         granted: Attempts that this process let through so far.
         throttled: 429s that it has seen so far.
+        background_reserve: Tokens that background calls leave alone.
+        answer_time: Seconds that a request was on its way lately, in the mean. 0 when none was.
         kept_in: Where the tokens are: in this "process", in a "store" for all processes, or in this
             process "alone" because the store is away.
     """
@@ -43,6 +45,8 @@ class Budget:
     paused_for: float
     granted: int
     throttled: int
+    background_reserve: int = 0
+    answer_time: float = 0.0
     kept_in: Literal["process", "store", "alone"] = "process"
 
     def __repr__(self) -> str:

@@ -52,6 +52,9 @@ _RECOVERY_STEP: Final = 1.0
 LEAST_RATE: Final = 0.02
 """Part of the full rate that is always tried: fifty strangers in one app."""
 
+_WEIGHT: Final = 0.1
+"""Of the latest answer in the mean of how long they take."""
+
 _LONGEST_PAUSE: Final = 60.0
 """Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""
 
@@ -68,6 +71,7 @@ class Level:
             oldest comes first.
         granted: Granted so far, without those that never left.
         rate, interval: Tokens per second now, and seconds per token.
+        answer_time: Seconds that requests are on their way, in the mean of the latest. 0: unknown.
         capacity: Tokens that the bucket holds, now: the burst without what 429s taught.
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
@@ -83,6 +87,7 @@ class Level:
         "_last_grant",
         "_most_margin",
         "_recovered_at",
+        "answer_time",
         "burst",
         "capacity",
         "full_at",
@@ -135,6 +140,7 @@ class Level:
         self._last_grant = 0
         self.granted = 0
         self.generation = 0
+        self.answer_time = 0.0
         self.grace = 0.0
         self.resume_at = -math.inf
         self.recover_at = math.inf
@@ -175,8 +181,36 @@ class Level:
 
     def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
         """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
-        wait = (self.lanes[lane][0] + ahead - self.free(now)) * self.interval
-        return max(wait, self.resume_at - now, 0.0)
+        need, most = self.lanes[lane]
+        tokens = self._seconds_to_token(need + ahead - self.free(now), now)
+        slot = self._seconds_to_slot(ahead + len(self.open) - most, most, now)
+        return max(tokens, slot, self.resume_at - now, 0.0)
+
+    def _seconds_to_token(self, lacking: float, now: float) -> float:
+        """Seconds until *lacking* more tokens are there."""
+        refilling = max((self.full_at - now) * self.rate, 0.0)
+        if lacking <= refilling:
+            return lacking * self.interval
+        # The rest begins to refill when its answers are in.
+        lacking -= refilling
+        full_at = max(self.full_at, now)
+        for granted_at, _ in self.open.values():
+            if lacking <= 0:
+                break
+            full_at = max(full_at, granted_at + self.answer_time) + self.interval
+            lacking -= 1
+        each = max(self.interval, (self.answer_time + self.interval) / self.capacity)
+        return full_at - now + max(lacking, 0.0) * each
+
+    def _seconds_to_slot(self, before: float, most: float, now: float) -> float:
+        """Seconds until a slot is free when *before* requests have to end first."""
+        if before < 0 or most == math.inf:
+            return 0.0
+        # What is late already has, as a rule, as long to go as it is late.
+        ends = sorted(abs(since + self.answer_time - now) for since, _ in self.open.values())
+        rounds, number = divmod(int(before), int(max(most, len(ends))))
+        first = ends[number] if number < len(ends) else self.answer_time
+        return first + rounds * self.answer_time
 
     def free(self, now: float) -> float:
         """Tokens that could be granted. Negative when there is a debt."""
@@ -185,8 +219,11 @@ class Level:
 
     def settle(self, number: int, now: float) -> bool:
         """End a grant: its answer is in. False when it has ended before."""
-        if self.open.pop(number, None) is None:
+        granted_at, _ = self.open.pop(number, (None, 0))
+        if granted_at is None:
             return False
+        took = now - granted_at
+        self.answer_time += (took - self.answer_time) * (_WEIGHT if self.answer_time else 1.0)
         if now >= self.recover_at:
             self.recover(now)
         # Not max(): this runs once per request as well.

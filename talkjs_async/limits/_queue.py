@@ -159,13 +159,22 @@ class Queue:
 
     def estimate(self, lane: Lane, now: float) -> float:
         """Seconds until a new caller in *lane* gets its token, if all goes on as it does now."""
-        ahead = self._queues["interactive"].waiting
-        behind = self._queues["background"].waiting
-        if lane == "background":
-            ahead += behind
-        elif behind:
-            ahead += max(int(self._owed + (ahead + 1) * _OWED_PER_GRANT), 0)
-        return self._source.estimate(now, ahead=ahead, lane=lane)
+        interactive = self._interactive.waiting
+        background = self._background.waiting
+        if lane == "interactive":
+            owed = max(math.floor(self._owed + interactive * _OWED_PER_GRANT + 1e-9), 0)
+            return self._source.estimate(now, ahead=interactive + min(owed, background), lane=lane)
+        last = self._source.estimate(now, ahead=interactive + background, lane=lane)
+        # Every tenth grant is its own, out of the reserve as well.
+        before = max(math.ceil((background + 1 - self._owed) / _OWED_PER_GRANT - 1e-9), 0)
+        if before >= interactive:
+            return last
+        share = self._source.estimate(now, ahead=before + background, lane="interactive")
+        return min(share, last)
+
+    def rest(self) -> None:
+        """Note that background got a token while no caller waited. Lock held."""
+        self._owed = -_AHEAD
 
     def join(self, lane: Lane, now: float, max_wait: float | None) -> Waiter:
         """
@@ -183,7 +192,7 @@ class Queue:
         if max_wait is not None:
             estimate = self.estimate(lane, now)
             if estimate > max_wait + SLACK:
-                raise RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
+                raise RateLimitWaitTimeout(retry_after=estimate, max_wait=max_wait)
             # Whoever is due at the last moment is woken a little later, and in time.
             deadline = now + max_wait + 3 * SLACK if max_wait else now
         waiter = waiter_type_here(system_clock=self._system_clock)(lane)
@@ -214,7 +223,7 @@ class Queue:
         with self.lock:
             now = self.now()
             estimate = now - since + self.estimate(waiter.lane, now)
-        return RateLimitWaitTimeout(estimated_wait=estimate, max_wait=max_wait)
+        return RateLimitWaitTimeout(retry_after=estimate, max_wait=max_wait)
 
     async def watch(self, waiter: Waiter) -> None:
         """Wait on behalf of a waiter without timer: as the leader it has to watch the clock."""
@@ -293,7 +302,6 @@ class Queue:
             else:
                 background = None
                 owed = False
-                self._owed = -_AHEAD
             head = background if owed or interactive is None else interactive
             if head is None:
                 break

@@ -122,6 +122,8 @@ class TokenBucket:
                 and tokens.free(now) >= need
                 and now >= tokens.resume_at
             ):
+                if lane == "background":
+                    queue.rest()
                 return Permit(self._ended, tokens.take(lane, now))
             waiter = queue.join(lane, now, max_wait)
         waited = waiter.state == WAITING
@@ -211,6 +213,8 @@ class TokenBucket:
                 paused_for=max(tokens.resume_at - now, 0.0),
                 granted=tokens.granted,
                 throttled=self._throttled,
+                background_reserve=int(tokens.lanes["background"][0]) - 1,
+                answer_time=tokens.answer_time,
             )
 
     def listen(self, listener: Listener) -> Callable[[], object]:

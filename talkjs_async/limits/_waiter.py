@@ -7,7 +7,7 @@ Knows event loops, nothing of tokens or queues. Called by `Queue`, with its lock
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -108,10 +108,6 @@ class PollingWaiter(Waiter):
                 await clock.sleep(seconds)
             finally:
                 self._scope = None
-
-    @abstractmethod
-    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start a task in this event loop that belongs to no caller. *job* must not raise."""
 
     def _resume(self) -> None:
         # Runs in the waiter's own event loop, so nothing can happen between look and leap.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, ClassVar, Final
 
@@ -16,9 +15,6 @@ _TICK: Final = 0.002
 Seconds. Tokens that come faster are granted together: to wake up an event loop costs as much as
 to grant ten, and uvloop, which counts in milliseconds, would fire too early.
 """
-
-_tasks: Final[set[asyncio.Task[None]]] = set()
-"""The event loop itself keeps only weak references."""
 
 
 class TimerWaiter(Waiter):
@@ -94,12 +90,6 @@ class AsyncioWaiter(PollingWaiter):
 
     def is_lost(self) -> bool:
         return self._loop.is_closed()
-
-    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        # A context of its own: the task outlives the call that happens to start it.
-        task = self._loop.create_task(job(), context=Context())
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
 
     def _unpark(self) -> None:
         if self._future is not None:

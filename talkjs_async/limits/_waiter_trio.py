@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from collections.abc import Generator
 from threading import get_ident
 from typing import Any
 
@@ -44,9 +43,6 @@ class TrioWaiter(PollingWaiter):
 
     def is_lost(self) -> bool:
         return False  # no trio run ends before its tasks
-
-    def spawn(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        trio.lowlevel.spawn_system_task(job, context=Context())
 
     def _unpark(self) -> None:
         if self._task is not None:

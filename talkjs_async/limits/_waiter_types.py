@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
+from talkjs_async._core.tasks import in_trio
 from talkjs_async.limits._waiter import Waiter
 
 
@@ -15,9 +15,7 @@ def waiter_type_here(*, system_clock: bool) -> type[Waiter]:
     Args:
         system_clock: Whether the event loop's own timers tell the limiter's time.
     """
-    # Another thread may be importing trio this very moment: what is half there is not running.
-    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
-    if getattr(lowlevel, "in_trio_run", bool)():
+    if in_trio():
         return _trio_type()
     return _asyncio_types()[system_clock]
 

@@ -18,6 +18,7 @@ import attrs
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
+from talkjs_async._core.tasks import spawn
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.limits._level import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._queue import Queue
@@ -129,7 +130,7 @@ class Fetcher:
         self._task = task
         self._sleeps_until = -math.inf
         on_asyncio = kind.__module__.endswith("asyncio")
-        task.spawn(partial(self._run, task, self._door.open(on_asyncio=on_asyncio)))
+        spawn(partial(self._run, task, self._door.open(on_asyncio=on_asyncio)))
 
     def expect(self, lane: Lane, now: float) -> None:
         """Have those who cannot wait wait for Redis's answer, if it is about to be asked."""

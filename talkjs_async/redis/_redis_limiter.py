@@ -158,6 +158,8 @@ class RedisLimiter:
             ):
                 if self._outage.reason is not None:
                     self._fetcher.call(now)
+                if lane == "background":
+                    queue.rest()
                 return Permit(self._ended, self._leases.take(lane, now))
             if self._outage.refuses(self._leases, now):
                 raise LimiterUnavailable(self._outage.reason)
@@ -260,6 +262,7 @@ class RedisLimiter:
                 paused_for=max(leases.resume_at - now, 0.0),
                 granted=leases.granted,
                 throttled=self._throttled,
+                background_reserve=leases.reserve,
                 kept_in="store" if self._outage.reason is None else "alone",
             )
 

@@ -205,7 +205,7 @@ def _post(
     result: Callable[[tuple[SentMessage, ...]], T],
 ) -> Call[T]:
     body = [message.to_wire() for message in _checked(messages)]
-    keys = set()
+    keys: list[str] = []
     for item in body:
         # Minted here, once per call: a key made per attempt would protect nothing.
         key = item.setdefault("idempotencyKey", new_idempotency_key())
@@ -213,7 +213,7 @@ def _post(
             raise ConfigurationError(
                 "messages", f"use the idempotency key {key!r} twice: one of them would be lost."
             )
-        keys.add(key)
+        keys.append(key)
 
     def decode(data: Any) -> T:
         sent = read_sent_messages(data)
@@ -229,6 +229,7 @@ def _post(
         body=body,
         decode=decode,
         repeatable_for=KEY_LIFETIME,
+        idempotency_keys=tuple(keys),
     )
 
 

@@ -436,19 +436,6 @@ def test_operations_are_written_as_the_documentation_has_them() -> None:
     ]
 
 
-def test_a_batch_is_harmless_to_repeat_if_all_its_calls_are() -> None:
-    talkjs = AsyncTalkJS("app", "sk_test_batch")
-    get = call_of(talkjs.users.get, "a")
-    send = call_of(talkjs.messages.send, "c", sender="a", text="hi")
-    notify = call_of(talkjs.notifications.send, "c", channels=["sms"])
-
-    assert (True, send.repeatable_for) == (
-        encode([get, send]).idempotent,
-        encode([get, send]).repeatable_for,
-    )
-    assert not encode([get, notify]).idempotent
-
-
 @given(
     statuses=st.lists(st.integers(200, 599), min_size=1, max_size=MOST_OPERATIONS),
     seed=st.integers(),
@@ -469,5 +456,5 @@ def test_replies_find_their_calls_in_whatever_order_they_come(
     ] == list(replies)
     for call, reply, status in zip(calls, replies, statuses, strict=True):
         failure = failure_of(call, reply)
-        assert (failure is None) == (status == 200)
+        assert (failure is None) == (200 <= status < 300)
         assert failure is None or getattr(failure, "path", None) == call.path

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import anyio
 import pytest
 
-from talkjs_async import AsyncTalkJS, RateLimitWaitTimeout, TokenBucket, User, call_of
+from talkjs_async import (
+    AsyncTalkJS,
+    Permit,
+    RateLimitWaitTimeout,
+    TokenBucket,
+    User,
+    call_of,
+)
 from talkjs_async.batch._charges import charges_of, pay_for_each
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
@@ -111,9 +119,12 @@ class TestPayingForEach:
         clock = VirtualClock()
         ordinary = TokenBucket(9.0, 600, clock=clock)
 
-        permit = await pay_for_each(ordinary, 10, lane="interactive", max_wait=None, clock=clock)
+        paid: list[Permit] = []
+        pay = partial(pay_for_each, lane="interactive", asked=clock.monotonic(), clock=clock)
+
+        await pay(ordinary, 10, paid, max_wait=None)
         during = ordinary.statistics()
-        permit.settle()
+        paid[0].settle()
 
         assert (1, 10) == (during.in_flight, during.granted)
         assert 0 == ordinary.statistics().in_flight
@@ -122,8 +133,11 @@ class TestPayingForEach:
         clock = VirtualClock()
         ordinary = TokenBucket(9.0, 600, tokens=5, clock=clock)
 
+        paid: list[Permit] = []
+        pay = partial(pay_for_each, lane="interactive", asked=clock.monotonic(), clock=clock)
+
         with pytest.raises(RateLimitWaitTimeout):
-            await pay_for_each(ordinary, 10, lane="interactive", max_wait=0.3, clock=clock)
+            await pay(ordinary, 10, paid, max_wait=0.3)
 
         assert 0 == ordinary.statistics().in_flight
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -14,13 +15,14 @@ import pytest
 from talkjs_async import (
     AsyncTalkJS,
     Budget,
-    ConfigurationError,
     ImportedMessage,
     LimiterUnavailable,
     NotFound,
+    OutcomeUnknown,
     SentMessage,
     TalkJSError,
     TokenBucket,
+    Unauthorized,
     User,
 )
 from talkjs_async.emulator import Emulator
@@ -239,11 +241,92 @@ async def test_calls_wait_for_a_limiter_that_grants_nothing_for_now(
     assert [] == batches(emulator)
 
 
-async def test_outside_async_with_it_is_refused(make_talkjs: MakeTalkJS) -> None:
+async def test_it_works_without_async_with(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
     talkjs = make_talkjs(overflow_to_batch=True)
+    await talkjs.users.upsert("alice", name="Alice")
 
-    with pytest.raises(ConfigurationError, match="overflow_to_batch"):
-        await talkjs.users.get("alice")
+    users = await at_once(800, lambda number: talkjs.users.get("alice"))
+
+    assert {User} == {type(user) for user in users}
+    assert batches(emulator)
+
+
+async def test_a_client_may_be_entered_in_one_task_and_left_in_another(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(overflow_to_batch=True)
+    result: list[Any] = []
+
+    async def use() -> None:
+        await talkjs.users.upsert("alice", name="Alice")
+        result.extend(await at_once(800, lambda number: talkjs.users.get("alice")))
+
+    for step in (talkjs.__aenter__, use, partial(talkjs.__aexit__, None, None, None)):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(step)
+
+    assert {User} == {type(user) for user in result}
+    assert batches(emulator)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413])
+async def test_a_batch_that_is_refused_as_such_says_nothing_of_its_calls(
+    overflowing: AsyncTalkJS, emulator: Emulator, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator.faults.add(f"return-{status}", on="POST /batch")
+    people = ["alice", "nobody"]
+
+    results = await at_once(900, lambda number: overflowing.users.get(people[number % 2]))
+
+    assert [User, NotFound] * 450 == [type(result) for result in results]
+    assert 1 == caplog.text.count("A batch was refused as such")
+
+
+async def test_a_batch_with_a_wrong_key_fails_its_calls(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-401", on="POST /batch")
+
+    results = await at_once(700, lambda number: overflowing.users.get("alice"))
+
+    assert {User, Unauthorized} == {type(result) for result in results}
+
+
+async def test_closing_the_client_leaves_unknown_what_a_batch_carries(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("latency-20", on="POST /batch")
+
+    async def one(number: int) -> Any:
+        if number == 9:
+            await emulator.clock.sleep(10.0)
+            return await talkjs.aclose()
+        return await talkjs.users.upsert(f"user{number}", name="User")
+
+    results = await at_once(10, one)
+
+    assert [OutcomeUnknown] * 9 == [type(result) for result in results[:9]]
+
+
+async def test_writes_about_one_thing_keep_their_order(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    made: list[str] = []
+
+    async def write(number: int) -> Any:
+        if number % 3 == 2:
+            return await talkjs.users.upsert(f"user{number}", name="other")
+        made.append(str(number))
+        return await talkjs.messages.send("c1", sender="alice", text=str(number))
+
+    await at_once(90, write)
+
+    assert made == [commit.text for commit in emulator.commits.of("message.sent")]
+    assert len(batches(emulator)) >= 6
 
 
 async def test_the_api_version_of_a_call_travels_with_its_operation(

@@ -47,7 +47,7 @@ UNKNOWN = OutcomeUnknown("no answer", method="POST", path="/x")
         (NotFound(status=404), False, False),
         (APIError(status=302), False, False),
         (DecodeError(json_path="$", expected="JSON", got="HTML"), False, False),
-        (RateLimitWaitTimeout(estimated_wait=2.0, max_wait=1.0), False, False),
+        (RateLimitWaitTimeout(retry_after=2.0, max_wait=1.0), False, False),
         (ConfigurationError("limit", "no"), False, False),
         (ValueError(), False, False),
         (KeyboardInterrupt(), False, False),

@@ -34,9 +34,9 @@ pytestmark = pytest.mark.anyio
     ("error", "status", "retry_after"),
     [
         (NotFound(status=404, reasons=("words",), path="/users/alice"), 404, None),
-        (RateLimitWaitTimeout(estimated_wait=2.2, max_wait=1.0), 503, "3"),
-        (RateLimitWaitTimeout(estimated_wait=0.01, max_wait=0.0), 503, "1"),
-        (RateLimitWaitTimeout(estimated_wait=math.inf, max_wait=0.0), 503, "3600"),
+        (RateLimitWaitTimeout(retry_after=2.2, max_wait=1.0), 503, "3"),
+        (RateLimitWaitTimeout(retry_after=0.01, max_wait=0.0), 503, "1"),
+        (RateLimitWaitTimeout(retry_after=math.inf, max_wait=0.0), 503, "3600"),
         (RateLimited(status=429, retry_after=7.0, reasons=("words",)), 503, "7"),
         (RateLimited(status=429), 503, "1"),
         (LimiterUnavailable("words"), 503, "1"),

@@ -308,7 +308,7 @@ class LimiterContract:
         error = callers.refused["d"]
         assert isinstance(error, RateLimitWaitTimeout)
         assert 3.5 * INTERVAL == error.max_wait
-        assert 3.5 * INTERVAL < error.estimated_wait < 4.5 * INTERVAL
+        assert 3.5 * INTERVAL < error.retry_after < 4.5 * INTERVAL
 
     async def test_no_wait_at_all_means_now_or_never(self, make_limiter: MakeLimiter) -> None:
         limiter = make_limiter(burst=1)

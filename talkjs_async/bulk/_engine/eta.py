@@ -47,5 +47,7 @@ def pace(talkjs: AsyncTalkJS, per_request: int) -> tuple[float, float]:
 def may_overflow(talkjs: AsyncTalkJS, per_request: int) -> bool:
     """Whether batches take along requests of so many records: not those of `PUT /users`."""
     # The client has no public face for this.
-    dispatcher = talkjs._dispatcher  # noqa: SLF001
-    return dispatcher is not None and dispatcher.active and per_request < MOST_USERS_PER_PUT
+    dispatchers = talkjs._dispatchers  # noqa: SLF001
+    if dispatchers is None or per_request >= MOST_USERS_PER_PUT:
+        return False
+    return dispatchers.here().active

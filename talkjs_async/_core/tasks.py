@@ -1,0 +1,60 @@
+"""
+Starts tasks that outlive the call that starts them: the only module that does.
+
+Knows event loops, nothing of what the tasks do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    import asyncio
+
+_running: Final[set[asyncio.Task[None]]] = set()
+"""The event loop itself keeps only weak references."""
+
+
+def spawn(job: Callable[[], Awaitable[None]], tasks: set[anyio.CancelScope] | None = None) -> None:
+    """
+    Start a task in the event loop that runs. It belongs to no caller, and ends with that loop.
+
+    Args:
+        job: What it does. It must not raise: asyncio would be silent about it, and trio would end.
+        tasks: Where to put what cancels it, for as long as it runs. It takes its first step even if
+            it is cancelled before.
+    """
+    scope = anyio.CancelScope()
+    tasks = set() if tasks is None else tasks
+    tasks.add(scope)
+
+    async def run() -> None:
+        try:
+            with scope:
+                await job()
+        finally:
+            tasks.discard(scope)
+
+    # A context of its own: it has nothing to do with the call that happens to start it.
+    if in_trio():
+        import trio  # noqa: PLC0415
+
+        trio.lowlevel.spawn_system_task(run, context=Context())
+    else:
+        import asyncio  # noqa: PLC0415
+
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(run(), context=Context())
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+
+
+def in_trio() -> bool:
+    """Whether a trio run is what runs here."""
+    # Another thread may be importing trio this very moment: what is half there is not running.
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
+    return bool(getattr(lowlevel, "in_trio_run", bool)())

@@ -1,0 +1,57 @@
+"""
+How soon a batch takes a call along, when so many wait before it.
+
+Pure numbers about two budgets.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from talkjs_async.batch._encoding import MOST_OPERATIONS
+from talkjs_async.limits import Budget
+
+_PRECISION: Final = 60
+"""Steps of a bisection: more than floats have digits."""
+
+
+def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:
+    """
+    Seconds until a batch takes the call along that has *ahead* others before it.
+
+    The others leave one by one with tokens of the *ordinary* budget, and by tens with the *batch*
+    budget.
+    """
+
+    def batches(seconds: float) -> int:
+        return max(int(_supply(batch, seconds)), 0)
+
+    def others(seconds: float) -> float:
+        return max(_supply(ordinary, seconds), 0.0)
+
+    def is_served(seconds: float) -> bool:
+        carried = MOST_OPERATIONS * batches(seconds)
+        return carried > 0 and carried + min(others(seconds), ahead) > ahead
+
+    if is_served(0.0):
+        return 0.0
+    low, high = 0.0, 1.0
+    while not is_served(high):
+        low, high = high, 2 * high
+        if high > 1e12:
+            return high
+    for _ in range(_PRECISION):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_served(middle) else (middle, high)
+    return high
+
+
+def _supply(budget: Budget, seconds: float) -> float:
+    """Permits that *budget* grants within *seconds*, for whichever calls."""
+    if seconds < budget.paused_for:
+        return 0.0
+    tokens = budget.tokens + budget.effective_rate * seconds + 1e-9
+    if budget.max_in_flight is None or not budget.answer_time:
+        return tokens
+    rounds = seconds / budget.answer_time
+    return min(tokens, budget.max_in_flight * (1 + rounds) - budget.in_flight)
