@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from talkjs_async._core.clock import Clock
     from talkjs_async._core.endpoint import call_of
     from talkjs_async._core.idempotency import new_idempotency_key
-    from talkjs_async._core.pages import Page, Pages
+    from talkjs_async._core.listing import Page
+    from talkjs_async._core.pages import Records
     from talkjs_async._core.retry import RetryPolicy
     from talkjs_async._core.wire import UNSET, Unset
     from talkjs_async.anonymous import AnonymousProjects
@@ -84,7 +85,7 @@ __all__ = [
     "Limiter",
     "Permit",
     "Page",
-    "Pages",
+    "Records",
     "RetryPolicy",
     "SecretKeyAuth",
     "TokenBucket",
@@ -152,7 +153,8 @@ _MODULES = {
     "_core.clock": ["Clock"],
     "_core.endpoint": ["call_of"],
     "_core.idempotency": ["new_idempotency_key"],
-    "_core.pages": ["Page", "Pages"],
+    "_core.listing": ["Page"],
+    "_core.pages": ["Records"],
     "_core.retry": ["RetryPolicy"],
     "_core.wire": ["UNSET", "Unset"],
     "anonymous": ["AnonymousProjects"],

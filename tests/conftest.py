@@ -11,11 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async.emulator import Emulator
 from tests.fixtures import MakeTalkJS
 from tests.redis_server import RedisServer
+
+# `pytest --hypothesis-profile=long tests/core/test_walk.py` looks for hours' worth of bad luck.
+settings.register_profile("long", max_examples=10_000)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

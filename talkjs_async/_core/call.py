@@ -8,11 +8,12 @@ nothing of connections, tokens or time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
 
+from talkjs_async._core.wire import id_problem
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 T = TypeVar("T")
@@ -105,19 +106,27 @@ class Call(Generic[T]):
             raise
 
 
+MOST_IN_A_TARGET: Final = 60_000
+"""Characters of path and query. The HTTP libraries refuse URLs of more than 65,536."""
+
+
 def target(call: Call[Any]) -> str:
     """
     Build the path with its query.
 
     Raises:
-        ConfigurationError: A parameter is not valid Unicode.
+        ConfigurationError: A parameter is not valid Unicode, or there are too many of them.
     """
-    if not call.query:
-        return call.path
     try:
-        return f"{call.path}?{urlencode(call.query)}"
+        built = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
     except UnicodeEncodeError:
         raise ConfigurationError("params", "hold half of a surrogate pair.") from None
+    if len(built) > MOST_IN_A_TARGET:
+        raise ConfigurationError(
+            "params" if call.query else "path",
+            f"make a URL of {len(built):,} characters; at most {MOST_IN_A_TARGET:,} can be sent.",
+        )
+    return built
 
 
 class Run(Protocol):
@@ -148,17 +157,15 @@ def path(noun: str, /, **ids: str) -> str:
         ids: Argument name to ID, in the order of the URL.
 
     Raises:
-        ConfigurationError: An ID is not a string, is empty, is "." or ".." (which URLs resolve
-            away), or is not valid Unicode.
+        ConfigurationError: An ID is not text, is empty, too long or not valid Unicode, or is "." or
+            "..", which URLs resolve away.
     """
     segments = [noun]
     for argument, value in ids.items():
-        if not isinstance(value, str):
-            raise ConfigurationError(argument, f"must be a string, not {type(value).__name__}.")
-        if value in {"", ".", ".."}:
-            raise ConfigurationError(argument, f"must be an ID, not {value!r}.")
-        try:
-            segments.append(quote(value, safe=""))
-        except UnicodeEncodeError:
-            raise ConfigurationError(argument, "holds half of a surrogate pair.") from None
+        problem = id_problem(value)
+        if problem is not None:
+            raise ConfigurationError(argument, problem)
+        if value in {".", ".."}:
+            raise ConfigurationError(argument, f"must not be {value!r}, which URLs resolve away.")
+        segments.append(quote(value, safe=""))
     return "/" + "/".join(segments)

@@ -15,7 +15,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 import attrs
 
 from talkjs_async._core.call import Call, Run
-from talkjs_async._core.pages import Listing, Page, Pages
+from talkjs_async._core.listing import Listing, Page
+from talkjs_async._core.pages import Records
 from talkjs_async.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ R = TypeVar("R", bound="Resource")
 
 class Resource:
     """
-    Base of the doors: a noun of the API that can send.
+    Base of the resources: each sends the calls of one noun of the API.
 
     Args:
         run: Sends the calls.
@@ -56,14 +57,14 @@ def endpoint(
 
 def listing(
     build: Callable[Concatenate[R, P], Listing[T]],
-) -> Callable[Concatenate[R, P], Pages[T]]:
-    """Make a method that returns `Pages` of a function that builds a `Listing`."""
+) -> Callable[Concatenate[R, P], Records[T]]:
+    """Make a method that returns `Records` of a function that builds a `Listing`."""
 
     @wraps(build)
-    def pages(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
-        return Pages(build(self, *args, **kwargs), self._run)
+    def pages(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Records[T]:
+        return Records(build(self, *args, **kwargs), self._run)
 
-    pages.__annotations__["return"] = f"Pages[{_result_of(build)}]"
+    pages.__annotations__["return"] = f"Records[{_result_of(build)}]"
     pages.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
     return pages
 
@@ -76,7 +77,7 @@ def call_of(
 
 @overload
 def call_of(
-    method: Callable[P, Pages[T]], /, *args: P.args, **kwargs: P.kwargs
+    method: Callable[P, Records[T]], /, *args: P.args, **kwargs: P.kwargs
 ) -> Call[Page[T]]: ...
 
 
@@ -101,7 +102,7 @@ def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> C
             "method", f"{method!r} is not an endpoint: pass a method such as talkjs.users.get."
         )
     built = build(resource, *args, **kwargs)
-    call: Call[Any] = built.call(built.starting_after) if isinstance(built, Listing) else built
+    call: Call[Any] = built.first_call() if isinstance(built, Listing) else built
     version = resource._api_version  # noqa: SLF001 - of the class above
     return call if version is None else attrs.evolve(call, api_version=version)
 

@@ -61,9 +61,31 @@ def utf8(json_text: str) -> bytes:
     return json_text.encode(errors="backslashreplace")
 
 
+MOST_ID_BYTES: Final = 4_096
+"""
+In UTF-8. TalkJS documents no limit. This one keeps every URL, with its three IDs, each byte of them
+percent-encoded, below the 65,536 characters at which the HTTP libraries refuse it.
+"""
+
+
 def is_id(value: object) -> bool:
     """Text that can name something."""
-    return is_text(value) and value != ""
+    return id_problem(value) is None
+
+
+def id_problem(value: object) -> str | None:
+    """Say what keeps *value* from being an ID, as the end of a sentence. None: nothing does."""
+    if not isinstance(value, str):
+        return f"must be a non-empty text (str), not {type(value).__name__}."
+    if value == "":
+        return "must be a non-empty text (str)."
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return "must be valid Unicode: it holds half of a surrogate pair."
+    if size > MOST_ID_BYTES:
+        return f"must have at most {MOST_ID_BYTES:,} bytes in UTF-8, not {size:,}."
+    return None
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

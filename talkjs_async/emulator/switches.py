@@ -69,8 +69,8 @@ class Switches:
         "inferred",
         "an error status was seen in production in 2023, not which one",
     )
-    unknown_cursor: Literal["reject", "empty"] = _switch(
-        "`startingAfter` names a record that is gone: 400, or an empty page."
+    unknown_cursor: Literal["reject", "empty", "start"] = _switch(
+        "`startingAfter` names a record that is gone: 400, an empty page, or the list anew."
     )
     order_ties: Literal["sequence", "id"] = _switch(
         "Records of the same millisecond: in order of arrival, or ordered by ID."

@@ -8,19 +8,18 @@ Source: TalkJS documentation, REST API, Conversations and Users, and the API cha
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, Literal
 
-from talkjs_async._core.pages import Activity
+from talkjs_async._core.listing import Order
 from talkjs_async._core.wire import given_milliseconds
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._declare import Input, argument, model
 from talkjs_async.models.conversations import Conversation, UserConversation
 from talkjs_async.models.filters import Filter
 
-Order = Literal["lastActivity", "createdAt"]
+OrderBy = Literal["lastActivity", "createdAt"]
 Direction = Literal["ASC", "DESC"]
-
-_NEWEST_FIRST = {"orderBy": "lastActivity", "orderDirection": "DESC"}
 
 
 def _is_moment(value: object) -> bool:
@@ -45,7 +44,7 @@ _FILTER: Final = must_be.Rule(
 class ConversationQuery(Input):
     """The query parameters of both lists of conversations; None and False ask for nothing."""
 
-    order_by: Order = argument("orderBy", must_be.one_of(("lastActivity", "createdAt")))
+    order_by: OrderBy = argument("orderBy", must_be.one_of(("lastActivity", "createdAt")))
     order_direction: Direction = argument("orderDirection", must_be.one_of(("DESC", "ASC")))
     offset: datetime | int | None = argument("offsetTs", _MOMENT, write=given_milliseconds)
     last_message_before: datetime | int | None = argument(
@@ -67,13 +66,12 @@ class ConversationQuery(Input):
         return {k: "true" if v is True else str(v) for k, v in given.items() if v is not False}
 
 
-def activity(order_by: Order, order_direction: Direction) -> Activity[Any] | None:
-    """Say how a list in this order moves while it is read. None: it stands still."""
+def list_order(order_by: OrderBy, order_direction: Direction) -> Order[Any]:
+    """Say what a list in this order is ordered by."""
+    ascending = order_direction == "ASC"
     if order_by == "createdAt":
-        return None
-    return Activity(
-        at=_last_activity, newest_first=_NEWEST_FIRST, ascending=order_direction == "ASC"
-    )
+        return Order(at=attrgetter("created_at_ms"), ascending=ascending)
+    return Order(at=_last_activity, ascending=ascending, moves=True)
 
 
 def _last_activity(conversation: Conversation | UserConversation) -> float:

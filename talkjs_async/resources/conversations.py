@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
-from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.listing import Listing
 from talkjs_async._core.wire import UNSET, Unset, milliseconds
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models._queries import ConversationQuery, Direction, Order, activity
+from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
 
@@ -86,8 +87,9 @@ class Conversations(Resource):
         self,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         starting_after: str | None = None,
-        order_by: Order = "lastActivity",
+        order_by: OrderBy = "lastActivity",
         order_direction: Direction = "DESC",
         offset: datetime | int | None = None,
         last_message_before: datetime | int | None = None,
@@ -98,7 +100,8 @@ class Conversations(Resource):
         List the conversations of the app.
 
         Args:
-            limit: Conversations per request, 1 to 30. None: 30, the cheapest.
+            limit: Conversations in all, at most. None: every one.
+            page_size: Conversations per request, 1 to 30. None: 30, the cheapest.
             starting_after: ID of a conversation: begin behind it.
             order_by: "lastActivity" (the server's default) or "createdAt" (spelling inferred).
             order_direction: "DESC" for the latest first, or "ASC".
@@ -122,11 +125,13 @@ class Conversations(Resource):
         return Listing(
             path="/conversations",
             query=query.to_wire(),
-            limit=page_limit(limit, most=MOST_CONVERSATIONS_PER_PAGE),
+            most=MOST_CONVERSATIONS_PER_PAGE,
+            limit=limit,
+            page_size=page_size,
             starting_after=starting_after,
             item=Conversation.from_wire,
-            key=lambda conversation: conversation.id,
-            activity=activity(order_by, order_direction),
+            key=attrgetter("id"),
+            order=list_order(order_by, order_direction),
         )
 
     @endpoint

@@ -7,12 +7,13 @@ Source: TalkJS documentation, REST API, Messages (read 2026-11-22), unless said 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
-from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_sent_messages
@@ -132,6 +133,7 @@ class Messages(Resource):
         conversation_id: str,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         starting_after: str | None = None,
     ) -> Listing[Message]:
         """
@@ -139,7 +141,8 @@ class Messages(Resource):
 
         Args:
             conversation_id: The conversation.
-            limit: Messages per request, 1 to 100. None: 100, the cheapest.
+            limit: Messages in all, at most. None: every one.
+            page_size: Messages per request, 1 to 100. None: 100, the cheapest.
             starting_after: ID of a message: begin behind it, that is with older ones.
 
         Raises:
@@ -148,10 +151,13 @@ class Messages(Resource):
         return Listing(
             path=_path(conversation_id) + "/messages",
             query={},
-            limit=page_limit(limit, most=MOST_MESSAGES_PER_PAGE),
+            most=MOST_MESSAGES_PER_PAGE,
+            limit=limit,
+            page_size=page_size,
             starting_after=starting_after,
             item=Message.from_wire,
-            key=lambda message: message.id,
+            key=attrgetter("id"),
+            order=Order(at=attrgetter("created_at_ms")),
         )
 
     @endpoint

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
-from talkjs_async._core.pages import Listing, page_limit
+from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_user_sessions
-from talkjs_async.models._queries import ConversationQuery, Direction, Order, activity
+from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
 from talkjs_async.models.conversations import UserConversation
 from talkjs_async.models.presences import UserSession
 from talkjs_async.models.users import User, UserInput
@@ -131,6 +132,7 @@ class Users(Resource):
         self,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         starting_after: str | None = None,
         is_online: bool | None = None,
     ) -> Listing[User]:
@@ -138,7 +140,8 @@ class Users(Resource):
         List the users of the app, newest first.
 
         Args:
-            limit: Users per request, 1 to 100. None: 100, the cheapest.
+            limit: Users in all, at most. None: every one.
+            page_size: Users per request, 1 to 100. None: 100, the cheapest.
             starting_after: ID of a user: begin behind them.
             is_online: Only users who are (True) or are not (False) online. None: all. (Seen in a
                 public client of 2020; the value's format is inferred.)
@@ -151,10 +154,13 @@ class Users(Resource):
         return Listing(
             path="/users",
             query=query,
-            limit=page_limit(limit, most=MOST_USERS_PER_PAGE),
+            most=MOST_USERS_PER_PAGE,
+            limit=limit,
+            page_size=page_size,
             starting_after=starting_after,
             item=User.from_wire,
-            key=lambda user: user.id,
+            key=attrgetter("id"),
+            order=Order(at=attrgetter("created_at_ms")),
         )
 
     @listing
@@ -163,8 +169,9 @@ class Users(Resource):
         user_id: str,
         *,
         limit: int | None = None,
+        page_size: int | None = None,
         starting_after: str | None = None,
-        order_by: Order = "lastActivity",
+        order_by: OrderBy = "lastActivity",
         order_direction: Direction = "DESC",
         offset: datetime | int | None = None,
         last_message_before: datetime | int | None = None,
@@ -176,7 +183,8 @@ class Users(Resource):
 
         Args:
             user_id: The user.
-            limit: Conversations per request, 1 to 30. None: 30, the cheapest.
+            limit: Conversations in all, at most. None: every one.
+            page_size: Conversations per request, 1 to 30. None: 30, the cheapest.
             starting_after: ID of a conversation: begin behind it.
             order_by: "lastActivity" (the server's default) or "createdAt" (spelling inferred).
             order_direction: "DESC" for the latest first, or "ASC".
@@ -202,11 +210,13 @@ class Users(Resource):
         return Listing(
             path=path("users", user_id=user_id) + "/conversations",
             query=query.to_wire(),
-            limit=page_limit(limit, most=MOST_CONVERSATIONS_PER_PAGE),
+            most=MOST_CONVERSATIONS_PER_PAGE,
+            limit=limit,
+            page_size=page_size,
             starting_after=starting_after,
             item=UserConversation.from_wire,
-            key=lambda conversation: conversation.id,
-            activity=activity(order_by, order_direction),
+            key=attrgetter("id"),
+            order=list_order(order_by, order_direction),
         )
 
     @endpoint

@@ -109,7 +109,7 @@ async def test_lists_come_newest_first_and_page_by_page(talkjs: AsyncTalkJS, nam
 
     pages = [
         [message.text for message in page]
-        async for page in talkjs.messages.list(conversation, limit=2).pages()
+        async for page in talkjs.messages.list(conversation, page_size=2).pages()
     ]
 
     assert [["4", "3"], ["2", "1"], ["0"]] == pages

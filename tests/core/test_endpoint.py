@@ -32,7 +32,7 @@ def test_a_method_is_an_ordinary_coroutine_function(talkjs: AsyncTalkJS) -> None
 
 
 def test_a_list_method_says_what_it_lists(talkjs: AsyncTalkJS) -> None:
-    assert "Pages[User]" == inspect.signature(talkjs.users.list).return_annotation
+    assert "Records[User]" == inspect.signature(talkjs.users.list).return_annotation
 
 
 async def test_a_method_can_be_started_in_a_task_group(emulator: Emulator) -> None:

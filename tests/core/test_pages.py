@@ -1,180 +1,217 @@
-"""Lists that arrive page by page: nothing twice, nothing left out, no request too many."""
+"""Lists that arrive page by page: as many as were asked for, and no request more."""
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import attrs
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from talkjs_async._core.call import Call
-from talkjs_async._core.pages import Activity, Listing, Page, Pages, page_limit
+from talkjs_async._core.listing import Page
+from talkjs_async._core.pages import Records
 from talkjs_async.errors import ConfigurationError, DecodeError
+from tests.core.list_server import ListServer, ids_of, listing
 
 pytestmark = pytest.mark.anyio
 
-
-def drive(coroutine: Any) -> Any:
-    """Run a coroutine that never really waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("it waited")
-
-
-@attrs.define
-class Server:
-    """A list endpoint over records `(id, activity)`, newest first, that notes what it is asked."""
-
-    records: list[tuple[str, int]]
-    asked: list[dict[str, str]] = attrs.field(factory=list)
-    between: Any = None
-
-    async def run(self, call: Call[Any], /) -> Any:
-        self.asked.append(call.query)
-        rows = list(self.records)
-        if "orderBy" in call.query:
-            rows.sort(key=lambda row: row[1], reverse=call.query["orderDirection"] == "DESC")
-        after = call.query.get("startingAfter")
-        if after is not None:
-            rows = rows[[row[0] for row in rows].index(after) + 1 :]
-        page = rows[: int(call.query["limit"])]
-        answer = call.decode({"data": [{"id": key, "at": at} for key, at in page]})
-        if self.between is not None:
-            self.between(self, len(self.asked))
-        return answer
-
-
-def listing(
-    limit: int = 2, starting_after: str | None = None, query: dict[str, str] | None = None
-) -> Listing[Any]:
-    query = query or {}
-    moving = query.get("orderBy") == "lastActivity"
-    return Listing(
-        path="/things",
-        query=query,
-        limit=limit,
-        starting_after=starting_after,
-        item=lambda record: record,
-        key=lambda record: record["id"],
-        activity=Activity(
-            at=lambda record: record["at"],
-            newest_first={"orderBy": "lastActivity", "orderDirection": "DESC"},
-            ascending=query["orderDirection"] == "ASC",
-        )
-        if moving
-        else None,
-    )
-
-
-def ids_of(records: list[Any]) -> list[str]:
-    return [record["id"] for record in records]
+SEVEN = [(f"r{number}", 100 - number) for number in range(7)]
 
 
 async def test_every_record_comes_once_and_in_order() -> None:
-    server = Server([("e", 5), ("d", 4), ("c", 3), ("b", 2), ("a", 1)])
+    server = ListServer(SEVEN)
 
-    records = await Pages(listing(), server.run).collect()
+    found = await Records(listing(3), server.run).collect()
 
-    assert ["e", "d", "c", "b", "a"] == ids_of(records)
-    assert [None, "d", "b"] == [query.get("startingAfter") for query in server.asked]
-
-
-@given(count=st.integers(0, 40), limit=st.integers(1, 15))
-def test_the_number_of_requests_is_the_least_possible(count: int, limit: int) -> None:
-    server = Server([(str(i), i) for i in range(count)])
-
-    records = drive(Pages(listing(limit), server.run).collect())
-
-    assert count == len(records)
-    # A last page that is full cannot be told from one in the middle.
-    assert count // limit + 1 == len(server.asked)
+    assert [key for key, _ in SEVEN] == ids_of(found)
+    assert 3 == len(server.asked)
 
 
 async def test_nothing_is_requested_before_iteration() -> None:
-    server = Server([("a", 1)])
+    server = ListServer(SEVEN)
 
-    Pages(listing(), server.run)
+    Records(listing(), server.run).pages()
 
     assert [] == server.asked
 
 
 async def test_an_early_break_fetches_no_further_page() -> None:
-    server = Server([("c", 3), ("b", 2), ("a", 1)])
+    server = ListServer(SEVEN)
 
-    async for _ in Pages(listing(), server.run):
+    async for _ in Records(listing(), server.run):
         break
 
     assert 1 == len(server.asked)
 
 
-async def test_first_returns_one_record_or_none() -> None:
-    full, empty = Server([("b", 2), ("a", 1)]), Server([])
+async def test_a_second_loop_starts_anew() -> None:
+    records = Records(listing(), ListServer(SEVEN).run)
 
-    assert {"id": "b", "at": 2} == await Pages(listing(), full.run).first()
-    assert await Pages(listing(), empty.run).first() is None
+    assert await records.collect() == await records.collect()
+
+
+async def test_first_asks_for_one_record() -> None:
+    full, empty = ListServer(SEVEN), ListServer([])
+
+    assert {"id": "r0", "at": 100} == await Records(listing(), full.run).first()
+    assert await Records(listing(), empty.run).first() is None
+
+    assert [{"limit": "1"}] == full.asked == empty.asked
+
+
+@pytest.mark.parametrize(
+    ("limit", "page_size", "sizes"),
+    [
+        (1, None, [1]),
+        (3, None, [3]),
+        # Each but the first holds the last record of the page before: see `_core.walk`.
+        (3, 2, [2, 2]),
+        (4, 2, [2, 3]),
+        (5, 2, [2, 3, 2]),
+        (7, 100, [7]),
+        (20, 100, [20]),
+        (8, 7, [7, 2]),
+        (None, 4, [4, 5]),
+    ],
+)
+async def test_a_limit_bounds_the_records_and_the_requests(
+    limit: int | None, page_size: int | None, sizes: list[int]
+) -> None:
+    server = ListServer(SEVEN)
+
+    found = await Records(listing(page_size, limit=limit), server.run).collect()
+
+    assert [key for key, _ in SEVEN[:limit]] == ids_of(found)
+    assert sizes == [int(query["limit"]) for query in server.asked]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("limit", range(1, 8))
+async def test_a_limit_holds_in_every_order(moves: bool, ascending: bool, limit: int) -> None:
+    server = ListServer(SEVEN, ascending=ascending)
+    asked = listing(2, limit=limit, ascending=ascending, moves=moves)
+
+    found = await Records(asked, server.run).collect()
+
+    assert [row["id"] for row in found] == [key for key, _ in SEVEN[:: -1 if ascending else 1]][
+        :limit
+    ]
 
 
 async def test_collect_stops_at_max_items() -> None:
-    server = Server([("c", 3), ("b", 2), ("a", 1)])
-    pages = Pages(listing(), server.run)
+    server = ListServer(SEVEN)
 
-    assert ["c"] == ids_of(await pages.collect(max_items=1))
-    assert [] == await pages.collect(max_items=0)
-    assert 1 == len(server.asked)
+    assert ["r0", "r1"] == ids_of(await Records(listing(), server.run).collect(max_items=2))
+    assert ["r0"] == ids_of(await Records(listing(limit=1), server.run).collect(max_items=2))
 
-
-async def test_a_negative_max_items_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="max_items"):
-        await Pages(listing(), Server([]).run).collect(max_items=-1)
+    assert ["2", "1"] == [query["limit"] for query in server.asked]
 
 
-async def test_a_second_loop_starts_anew() -> None:
-    pages = Pages(listing(), Server([("b", 2), ("a", 1)]).run)
+@pytest.mark.parametrize("value", [-1, 0, 2.5, True, "2"])
+async def test_a_max_items_that_is_no_number_of_records_is_refused(value: Any) -> None:
+    server = ListServer(SEVEN)
 
-    assert await pages.collect() == await pages.collect()
+    with pytest.raises(ConfigurationError, match="max_items: must be a whole number"):
+        await Records(listing(), server.run).collect(max_items=value)
 
-
-async def test_the_cursor_of_a_page_resumes_behind_it() -> None:
-    server = Server([("c", 3), ("b", 2), ("a", 1)])
-    page = await anext(Pages(listing(), server.run).pages())
-
-    rest = await Pages(listing(starting_after=page.cursor), server.run).collect()
-
-    assert "b" == page.cursor
-    assert 2 == len(page)
-    assert ["a"] == ids_of(rest)
+    assert [] == server.asked
 
 
-async def test_a_failed_page_can_be_asked_for_again() -> None:
-    server = Server([("c", 3), ("b", 2), ("a", 1)])
-    failures = [None, RuntimeError("once")]
+async def test_one_page_is_one_request() -> None:
+    server = ListServer(SEVEN)
 
-    async def flaky(call: Call[Any], /) -> Any:
-        failure = failures.pop(0) if failures else None
-        if failure:
-            raise failure
-        return await server.run(call)
+    page = await Records(listing(3), server.run).page()
+    next_page = await Records(listing(3, starting_after=page.cursor), server.run).page()
+    last_page = await Records(listing(3, starting_after=next_page.cursor), server.run).page()
 
-    iterator = aiter(Pages(listing(), flaky))
-    seen = [await anext(iterator), await anext(iterator)]
-
-    with pytest.raises(RuntimeError):
-        await anext(iterator)
-    seen.append(await anext(iterator))
-
-    assert ["c", "b", "a"] == ids_of(seen)
+    assert ["r0", "r1", "r2"] == ids_of(list(page))
+    assert ["r3", "r4", "r5"] == ids_of(list(next_page))
+    assert (1, None) == (len(last_page), last_page.cursor)
+    assert 3 == len(server.asked)
 
 
-async def test_a_server_that_ignores_the_cursor_does_not_loop_for_ever() -> None:
-    async def stuck(call: Call[Any], /) -> Any:
-        return call.decode({"data": [{"id": "a"}, {"id": "b"}]})
+async def test_pages_hold_the_records_by_the_page() -> None:
+    server = ListServer(SEVEN)
 
-    with pytest.raises(DecodeError, match="records behind 'b'"):
-        await Pages(listing(), stuck).collect()
+    pages = [page async for page in Records(listing(3), server.run).pages()]
+
+    assert [3, 3, 1] == [len(page) for page in pages]
+    assert ["r2", "r5", None] == [page.cursor for page in pages]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize(("count", "sizes"), [(0, [0]), (2, [2]), (3, [3, 0]), (4, [3, 1])])
+async def test_the_last_page_says_that_it_is_the_last(
+    moves: bool, count: int, sizes: list[int]
+) -> None:
+    records = Records(listing(3, moves=moves), ListServer(SEVEN[:count]).run)
+
+    pages = [page async for page in records.pages()]
+
+    assert sizes == [len(page) for page in pages]
+    assert [None] == [page.cursor for page in pages if page.cursor is None]
+
+
+async def test_a_page_that_a_limit_cuts_says_where_it_was_cut() -> None:
+    rows = [(f"r{number}", number) for number in range(7)]
+    server = ListServer(rows, ascending=True)
+    asked = listing(3, limit=4, ascending=True, moves=True)
+
+    pages = [page async for page in Records(asked, server.run).pages()]
+
+    assert [3, 1] == [len(page) for page in pages]
+    assert "r3" == pages[-1].cursor
+
+
+class Slow:
+    """Lets other tasks go on while it answers."""
+
+    def __init__(self, server: ListServer) -> None:
+        self.server = server
+
+    async def run(self, call: Call[Any], /) -> Any:
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        return await self.server.run(call)
+
+
+@pytest.mark.parametrize("what", ["records", "pages"])
+async def test_tasks_that_share_an_iterator_get_each_record_once(what: str) -> None:
+    server = ListServer([(f"r{number}", number) for number in range(50)])
+    records = Records(listing(7), Slow(server).run)
+    iterator: Any = aiter(records) if what == "records" else records.pages()
+    found: list[str] = []
+
+    async def take() -> None:
+        async for taken in iterator:
+            found.extend(ids_of([taken] if what == "records" else list(taken)))
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(take)
+
+    assert 50 == len(found) == len(set(found))
+    assert -(-50 // 7) == len(server.asked)
+
+
+async def test_a_list_can_stand_where_something_is_closed() -> None:
+    server = ListServer(SEVEN)
+    records = Records(listing(3), server.run)
+
+    async with (
+        aclosing(records) as same,
+        aclosing(aiter(same)) as one,
+        aclosing(same.pages()) as by,
+    ):
+        found = [await anext(one), (await anext(by)).items[0]]
+    found += await records.collect()
+
+    assert 2 + 7 == len(found)
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"data": None}, {"data": {}}, "x"])
@@ -183,7 +220,7 @@ async def test_an_answer_that_is_no_list_is_a_decode_error(answer: Any) -> None:
         return call.decode(answer)
 
     with pytest.raises(DecodeError) as caught:
-        await Pages(listing(), odd).collect()
+        await Records(listing(), odd).collect()
 
     assert "$.data" == caught.value.json_path
 
@@ -198,101 +235,37 @@ async def test_a_broken_record_is_named_by_its_place() -> None:
         return call.decode({"data": [{"id": "a", "at": 1}, {"id": "b"}]})
 
     with pytest.raises(DecodeError) as caught:
-        await Pages(attrs.evolve(listing(), item=item), answer).collect()
+        await Records(attrs.evolve(listing(), item=item), answer).collect()
 
     assert "$.data[1].at" == caught.value.json_path
 
 
-@pytest.mark.parametrize("value", [0, 31, -1, True, 2.0, "5"])
-def test_a_limit_outside_the_servers_range_is_refused(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="limit: must be a whole number from 1 to 30"):
-        page_limit(value, most=30)
+@pytest.mark.parametrize("value", [0, 101, -1, True, 2.0, "5"])
+def test_a_page_size_outside_the_servers_range_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="page_size: must be a whole number from 1 to 100"):
+        listing(value)
 
 
-def test_no_limit_means_the_largest_page() -> None:
-    assert 30 == page_limit(None, most=30)
+@pytest.mark.parametrize("value", [0, -1, True, 2.0, "5"])
+def test_a_limit_that_is_no_number_of_records_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="limit: must be a whole number of 1 or more"):
+        listing(limit=value)
 
 
-async def test_records_that_arrive_on_top_disturb_nobody() -> None:
-    def arrive(server: Server, asked: int) -> None:
-        server.records.insert(0, (f"new{asked}", 100 + asked))
-
-    server = Server([(key, 0) for key in "edcba"], between=arrive)
-
-    records = await Pages(listing(), server.run).collect()
-
-    assert list("edcba") == ids_of(records)
+@pytest.mark.parametrize("value", ["", 7, b"x", "\ud83d", "x" * 70_000])
+def test_a_cursor_that_is_no_id_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="starting_after: must"):
+        listing(starting_after=value)
 
 
-BY_ACTIVITY = {"orderBy": "lastActivity", "orderDirection": "DESC"}
+async def test_no_page_size_means_the_largest_page() -> None:
+    server = ListServer(SEVEN)
+
+    await Records(listing(None, most=30), server.run).collect()
+
+    assert [{"limit": "30"}] == server.asked
 
 
-async def test_a_single_page_of_a_moving_list_needs_no_second_look() -> None:
-    server = Server([("b", 2), ("a", 1)])
-
-    await Pages(listing(limit=3, query=BY_ACTIVITY), server.run).collect()
-
-    assert 1 == len(server.asked)
-
-
-async def test_a_moving_list_that_stands_still_costs_one_more_request() -> None:
-    server = Server([(key, at) for at, key in enumerate("abcdef")])
-
-    await Pages(listing(limit=4, query=BY_ACTIVITY), server.run).collect()
-
-    assert 3 == len(server.asked)
-
-
-async def test_a_record_that_slips_past_the_reader_comes_late_but_comes() -> None:
-    def move(server: Server, asked: int) -> None:
-        if asked == 1:
-            server.records = [(k, 100 if k == "a" else at) for k, at in server.records]
-
-    server = Server([(key, at) for at, key in enumerate("abcdef")], between=move)
-
-    records = await Pages(listing(query=BY_ACTIVITY), server.run).collect()
-
-    assert list("fedcba") == ids_of(records)
-
-
-async def test_a_resumed_moving_list_does_not_repeat_what_was_read_before() -> None:
-    server = Server([(key, at) for at, key in enumerate("abcdef")])
-
-    records = await Pages(listing(starting_after="d", query=BY_ACTIVITY), server.run).collect()
-
-    assert list("cba") == ids_of(records)
-
-
-@settings(max_examples=300)
-@example(count=3, limit=1, direction="ASC", moves=[(2, 0), (2, 1)])
-@example(count=8, limit=3, direction="ASC", moves=[(2, 2), (2, 3), (2, 0), (2, 1), (5, 2)])
-@example(count=10, limit=1, direction="ASC", moves=[(8, 6), (8, 0), (9, 6)])
-@given(
-    count=st.integers(1, 25),
-    limit=st.integers(1, 6),
-    direction=st.sampled_from(["ASC", "DESC"]),
-    moves=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 24)), max_size=25),
-)
-def test_however_records_move_each_comes_exactly_once(
-    count: int, limit: int, direction: str, moves: list[tuple[int, int]]
-) -> None:
-    now = 1000
-
-    def move(server: Server, asked: int) -> None:
-        nonlocal now
-        for when, which in moves:
-            if when == asked and which < count:
-                now += 1
-                server.records[which] = (server.records[which][0], now)
-
-    server = Server([(f"r{i}", i) for i in range(count)], between=move)
-    order = {"orderBy": "lastActivity", "orderDirection": direction}
-
-    records = drive(Pages(listing(limit, query=order), server.run).collect())
-
-    assert sorted(f"r{i}" for i in range(count)) == sorted(ids_of(records))
-
-
-def test_pages_and_page_say_what_they_are() -> None:
-    assert "<Pages of /things>" == repr(Pages(listing(), Server([]).run))
+def test_records_and_page_say_what_they_are() -> None:
+    assert "<Records of /things>" == repr(Records(listing(), ListServer([]).run))
     assert [1, 2] == list(Page(items=(1, 2), cursor=None))

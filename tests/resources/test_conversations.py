@@ -158,7 +158,7 @@ async def three_conversations(talkjs: AsyncTalkJS, emulator: Emulator) -> list[i
         ({"order_by": "createdAt", "order_direction": "ASC"}, "abc"),
         ({"order_by": "createdAt", "order_direction": "ASC", "starting_after": "a"}, "bc"),
         ({"starting_after": "a"}, "bc"),
-        ({"limit": 2}, "abc"),
+        ({"page_size": 2}, "abc"),
     ],
     ids=str,
 )
@@ -239,7 +239,7 @@ async def test_a_list_asks_for_the_largest_page(talkjs: AsyncTalkJS, emulator: E
         ("upsert", ["c"], {"welcome_messages": "Hello!"}, "welcome_messages"),
         ("upsert", ["c"], {"custom": [("a", "1")]}, "custom"),
         ("list", [], {"limit": 0}, "limit"),
-        ("list", [], {"limit": 31}, "limit"),
+        ("list", [], {"page_size": 31}, "page_size"),
         ("list", [], {"starting_after": 7}, "starting_after"),
         ("list", [], {"order_by": "subject"}, "order_by"),
         ("list", [], {"order_direction": None}, "order_direction"),

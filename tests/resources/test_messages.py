@@ -154,11 +154,13 @@ async def test_messages_are_listed_newest_first_page_by_page(
 
     pages = [
         [message.text for message in page]
-        async for page in talkjs.messages.list("chat", limit=2, starting_after=newest.id).pages()
+        async for page in talkjs.messages.list(
+            "chat", page_size=2, starting_after=newest.id
+        ).pages()
     ]
 
     assert [["5", "4"], ["3", "2"], ["1", "0"], []] == pages
-    assert "limit=100" == emulator.requests.find("GET /conversations/chat/messages")[0].query
+    assert "limit=1" == emulator.requests.find("GET /conversations/chat/messages")[0].query
 
 
 async def test_an_edit_changes_only_what_is_given(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
@@ -250,7 +252,7 @@ async def test_text_of_every_kind_arrives_as_it_was(talkjs: AsyncTalkJS) -> None
         ("get", ["c", ".."], {}, "message_id"),
         ("list", ["."], {}, "conversation_id"),
         ("list", ["c"], {"limit": 0}, "limit"),
-        ("list", ["c"], {"limit": 101}, "limit"),
+        ("list", ["c"], {"page_size": 101}, "page_size"),
         ("list", ["c"], {"starting_after": ""}, "starting_after"),
         ("edit", ["c", "m"], {}, "text"),
         ("edit", ["c", "m"], {"text": None}, "text"),

@@ -67,7 +67,7 @@ async def test_the_doors_work_under_every_setting(
     await talkjs.users.upsert("ann", custom={"a": "1"}, role=None, phone=None)
     ann = await talkjs.users.get("ann")
     assert ((), {"a": "1"}) == (ann.phone, ann.custom)
-    assert ["bo", "ann"] == [user.id async for user in talkjs.users.list(limit=1)]
+    assert ["bo", "ann"] == [user.id async for user in talkjs.users.list(page_size=1)]
 
     await talkjs.conversations.upsert("chat", participants=["ann", "bo"], custom={"open": "yes"})
     await either_way(talkjs.conversations.upsert("odd", participants=["nobody"]))
@@ -83,13 +83,15 @@ async def test_the_doors_work_under_every_setting(
     assert isinstance(
         await either_way(talkjs.messages.send("chat", sender="nobody", text="no")), APIError
     )
-    listed = [message async for message in talkjs.messages.list("chat", limit=1)]
+    listed = [message async for message in talkjs.messages.list("chat", page_size=1)]
     assert {"one", "two", "three"} == {message.text for message in listed}
     assert {"one", "two", "three"} == {message.plain_text() for message in listed}
 
     open_ones = talkjs.conversations.list(filter=Filter(custom={"open": exists()}))
     assert ["chat"] == [conversation.id async for conversation in open_ones]
-    assert ["chat"] == [found.id async for found in talkjs.users.list_conversations("ann", limit=1)]
+    assert ["chat"] == [
+        found.id async for found in talkjs.users.list_conversations("ann", page_size=1)
+    ]
 
     await talkjs.messages.edit("chat", sent.id, custom={"a": "1"})
     await talkjs.messages.delete("chat", sent.id)

@@ -187,7 +187,7 @@ async def test_a_list_of_users_is_read_page_by_page_from_any_place(talkjs: Async
 
     pages = [
         [user.id for user in page]
-        async for page in talkjs.users.list(limit=2, starting_after="5").pages()
+        async for page in talkjs.users.list(page_size=2, starting_after="5").pages()
     ]
 
     assert [["4", "3"], ["2", "1"], ["0"]] == pages
@@ -220,7 +220,7 @@ async def three_conversations(talkjs: AsyncTalkJS, emulator: Emulator) -> list[i
         ({"order_by": "createdAt", "starting_after": "b"}, "a"),
         ({"starting_after": "b"}, "c"),
         ({"unreads_only": True}, "ab"),
-        ({"limit": 1}, "abc"),
+        ({"page_size": 1}, "abc"),
     ],
     ids=str,
 )
@@ -295,13 +295,13 @@ async def test_conversations_of_an_unknown_user_depend_on_the_api_version(
         ("upsert_many", [{"": ALICE}], {}, "users['']"),
         ("upsert_many", [{"a": {"name": "A"}}], {}, "users['a']"),
         ("list", [], {"limit": 0}, "limit"),
-        ("list", [], {"limit": 101}, "limit"),
+        ("list", [], {"page_size": 101}, "page_size"),
         ("list", [], {"limit": True}, "limit"),
         ("list", [], {"limit": 2.0}, "limit"),
         ("list", [], {"starting_after": ""}, "starting_after"),
         ("list", [], {"is_online": "yes"}, "is_online"),
         ("list_conversations", [""], {}, "user_id"),
-        ("list_conversations", ["a"], {"limit": 31}, "limit"),
+        ("list_conversations", ["a"], {"page_size": 31}, "page_size"),
         ("list_conversations", ["a"], {"order_by": "name"}, "order_by"),
         ("list_conversations", ["a"], {"order_direction": "desc"}, "order_direction"),
         ("list_conversations", ["a"], {"offset": NAIVE}, "offset"),

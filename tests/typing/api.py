@@ -23,8 +23,8 @@ from talkjs_async import (
     ImportedMessage,
     Message,
     Page,
-    Pages,
     Presence,
+    Records,
     SentMessage,
     TalkJSError,
     Theme,
@@ -59,8 +59,8 @@ async def users(talkjs: AsyncTalkJS) -> None:
     await assert_type(talkjs.users.upsert("a", name="A", email=None), NoResult)
     await assert_type(talkjs.users.upsert_many({"a": UserInput(name="A")}), NoResult)
     assert_type(await talkjs.users.get("a"), User)
-    assert_type(talkjs.users.list(limit=10), Pages[User])
-    assert_type(talkjs.users.list_conversations("a"), Pages[UserConversation])
+    assert_type(talkjs.users.list(limit=10), Records[User])
+    assert_type(talkjs.users.list_conversations("a"), Records[UserConversation])
     assert_type(await talkjs.users.list_sessions("a"), tuple[UserSession, ...])
 
 
@@ -75,7 +75,7 @@ def models(user: User, wire: dict[str, Any]) -> None:
 async def conversations(talkjs: AsyncTalkJS) -> None:
     await assert_type(talkjs.conversations.upsert("c", subject=None), NoResult)
     assert_type(await talkjs.conversations.get("c"), Conversation)
-    assert_type(talkjs.conversations.list(order_by="createdAt"), Pages[Conversation])
+    assert_type(talkjs.conversations.list(order_by="createdAt"), Records[Conversation])
     await assert_type(talkjs.conversations.delete("c"), NoResult)
     await assert_type(talkjs.conversations.mark_as_read("c", "a", form="read_by"), NoResult)
     await assert_type(talkjs.conversations.mark_as_unread("c", "a", after=0), NoResult)
@@ -95,7 +95,7 @@ async def messages(talkjs: AsyncTalkJS) -> None:
         tuple[SentMessage, ...],
     )
     assert_type(await talkjs.messages.get("c", "m"), Message)
-    assert_type(talkjs.messages.list("c"), Pages[Message])
+    assert_type(talkjs.messages.list("c"), Records[Message])
     await assert_type(talkjs.messages.edit("c", "m", text="new"), NoResult)
     await assert_type(talkjs.messages.delete("c", "m"), NoResult)
 
@@ -184,7 +184,7 @@ async def batch(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.batch(*[get], return_exceptions=True), tuple[User | TalkJSError, ...])
 
 
-async def pages(pages: Pages[User]) -> None:
+async def pages(pages: Records[User]) -> None:
     assert_type([user async for user in pages], list[User])
     assert_type([page async for page in pages.pages()], list[Page[User]])
     assert_type(await pages.first(), User | None)

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import call_of
-from talkjs_async._core.pages import Pages
+from talkjs_async._core.pages import Records
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.errors import DecodeError, TalkJSError
@@ -101,7 +101,7 @@ class PageReader:
         for _ in range(_BATCHES):
             tasks.start_soon(self._fetch_batches)
 
-    def fetch(self, method: Callable[..., Pages[Any]], *ids: str, **arguments: Any) -> PageFetch:
+    def fetch(self, method: Callable[..., Records[Any]], *ids: str, **arguments: Any) -> PageFetch:
         """
         Ask for the first page of a list.
 
@@ -118,7 +118,7 @@ class PageReader:
             self._idle_batches.popleft().set()
         return fetch
 
-    async def page(self, method: Callable[..., Pages[Any]], **arguments: Any) -> RawPage:
+    async def page(self, method: Callable[..., Records[Any]], **arguments: Any) -> RawPage:
         """Fetch the first page of a list."""
         return await self.fetch(method, **arguments).result()
 

@@ -38,7 +38,7 @@ def cursor(context: RouteContext, records: Mapping[str, T]) -> tuple[T | None, b
     record = records.get(id_)
     if record is None and context.switches.unknown_cursor == "reject":
         raise bad_request([f"startingAfter: there is no record {id_!r}."])
-    return record, record is None
+    return record, record is None and context.switches.unknown_cursor == "empty"
 
 
 def moment(context: RouteContext, name: str) -> int | None:

@@ -95,6 +95,10 @@ async def test_starting_after_a_record_that_is_gone(
     emulator.switches.unknown_cursor = "empty"
     assert (await send("GET", path, startingAfter="gone")).json() == {"data": []}
 
+    emulator.switches.unknown_cursor = "start"
+    from_the_start = (await send("GET", path)).json()
+    assert (await send("GET", path, startingAfter="gone")).json() == from_the_start
+
 
 @given(value=st.text(max_size=8))
 @settings(max_examples=25, deadline=None)
