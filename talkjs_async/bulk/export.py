@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import anyio.to_thread
 import attrs
 
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.page_reader import AHEAD, PageFetch, PageReader, RawPage
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk.formats import export_directory as directory
@@ -71,28 +72,32 @@ class _Export(Step):
         self._target = target
 
     async def prepare(self) -> None:
-        await anyio.to_thread.run_sync(directory.prepare, self._target)
+        await run_in_thread(partial(directory.prepare, self._target))
 
     async def run(self, context: JobContext) -> None:
+        in_thread = context.journal.in_thread
         place = context.journal.place or {name: {"bytes": 0, "lines": 0} for name in NAMES}
         files: dict[str, LinesFile] = {}
         try:
             for name in NAMES:
                 path = file_of(self._target, name)
-                files[name] = await anyio.to_thread.run_sync(LinesFile, path, place[name])
+                files[name] = await in_thread(partial(LinesFile, path, place[name]))
             await _Exporting(context, place, files).run()
         finally:
-            with anyio.CancelScope(shield=True):
-                for file in files.values():
-                    await anyio.to_thread.run_sync(file.close)
+            # Handed over before anything is awaited: it happens even when this is cancelled.
+            await in_thread(partial(_close_all, tuple(files.values())))
         if not context.stopping:
             lines = {name: file.lines for name, file in files.items()}
-            await anyio.to_thread.run_sync(
-                directory.write_manifest, self._target, context.talkjs.app_id, lines
-            )
+            app_id = context.talkjs.app_id
+            await in_thread(partial(directory.write_manifest, self._target, app_id, lines))
 
     async def conclude(self) -> None:
-        await anyio.to_thread.run_sync(directory.conclude, self._target)
+        await run_in_thread(partial(directory.conclude, self._target), to_the_end=True)
+
+
+def _close_all(files: Iterable[LinesFile]) -> None:
+    for file in files:
+        file.close()
 
 
 @attrs.define(eq=False)
@@ -238,7 +243,7 @@ class _Exporting:
         any time.
         """
         for name, some in records.items():
-            await anyio.to_thread.run_sync(self._files[name].append, some)
+            await self._context.journal.in_thread(partial(self._files[name].append, some))
         for name in records:
             self._place[name].update(self._files[name].place)
 
@@ -285,7 +290,7 @@ class _Ids:
             length: Bytes of the list that may be read.
         """
         if not self._ready and self._read_to < length:
-            await anyio.to_thread.run_sync(self._read, length)
+            await run_in_thread(partial(self._read, length))
         return self._ready.popleft() if self._ready else None
 
     def _read(self, length: int) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
-
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
@@ -72,7 +72,7 @@ class _Restore(StoreStages):
         self._lines: Mapping[str, int] = {}
 
     async def prepare(self) -> None:
-        self._lines = await anyio.to_thread.run_sync(read_manifest, self._target)
+        self._lines = await run_in_thread(partial(read_manifest, self._target))
 
     def stages(self) -> Sequence[Stage]:
         lines = self._lines

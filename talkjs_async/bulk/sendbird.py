@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
-
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.source_records import BadRecord
@@ -78,7 +78,7 @@ class _Migration(StoreStages):
         self._counts: Mapping[str, int] = {}
 
     async def prepare(self) -> None:
-        self._counts = await anyio.to_thread.run_sync(sort_export, self._directory, self._file)
+        self._counts = await run_in_thread(partial(sort_export, self._directory, self._file))
 
     def stages(self) -> Sequence[Stage]:
         counts = self._counts

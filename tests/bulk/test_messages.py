@@ -217,6 +217,7 @@ async def test_a_job_that_fails_goes_on_where_it_was_with_the_same_keys(
 
     with pytest.raises(OutcomeUnknown):
         await job
+    emulator.faults.remove(fault)
     report = await send_messages(talkjs, messages(300, 3), journal=journal)
 
     assert 1 <= fault.fired

@@ -94,17 +94,17 @@ class _Flow(Generic[V]):
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
-        try:
-            async with anyio.create_task_group() as watch:
-                async with anyio.create_task_group() as self._tasks:
-                    watch.start_soon(self._end_when_stopped, self._tasks)
-                    try:
-                        await self._feed()
-                    except Exception as error:  # noqa: BLE001 - raised below, out of the group
-                        self._fail(error)
-                watch.cancel_scope.cancel()
-        finally:
-            await self._blocks.close()
+        async with anyio.create_task_group() as watch:
+            async with anyio.create_task_group() as self._tasks:
+                watch.start_soon(self._end_when_stopped, self._tasks)
+                self._blocks.start(watch)
+                try:
+                    await self._feed()
+                except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                    self._fail(error)
+                finally:
+                    self._blocks.close()
+            watch.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 

@@ -186,6 +186,7 @@ class Job:
             complete = False
             try:
                 await self._step.run(context)
+                await journal.check_present()
                 complete = not context.stopping
                 if complete:
                     await journal.finish()
@@ -200,13 +201,19 @@ class Job:
 
     async def _close(self, journal: JobJournal, *, complete: bool) -> None:
         try:
-            unknown = await journal.unanswered()
-        finally:
             await journal.close()
+        finally:
+            # Also when the closing was cancelled, which puts that off.
+            if journal.unanswered is not None:
+                self._report = self._reported(
+                    journal, unknown=journal.unanswered, complete=complete
+                )
+
+    def _reported(self, journal: JobJournal, *, unknown: int, complete: bool) -> BulkReport:
         tally = self._tally
         # From now on it lives as long as the report, even if the journal is still referred to.
         scratch, journal.scratch = journal.scratch, None
-        self._report = BulkReport(
+        return BulkReport(
             kind=self._step.kind,
             job_id=journal.job_id,
             complete=complete,

@@ -1,26 +1,36 @@
 """
 What a job remembers on disk: which record was sent, and how it ended.
 
-One SQLite file per job. Knows records as IDs and digests, nothing of TalkJS. A change is one small
-transaction, made in a worker thread; when the call returns, it survives the end of the process.
-Jobs call it.
+One SQLite file per job. Knows records as IDs and digests, nothing of TalkJS. One thread owns the
+file: a change is handed over at once and made even if the task that waits for it is cancelled. When
+the call returns, the change survives the end of the process. Jobs call it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeVar
 
-import anyio
-import anyio.to_thread
 import attrs
 
-from talkjs_async.bulk._engine.journal_file import JobIdentity, journal_error, open_database
+from talkjs_async.bulk._engine.journal_file import (
+    FAILURES,
+    JobIdentity,
+    JournalFile,
+    journal_error,
+    typed,
+)
 from talkjs_async.bulk._engine.journal_schema import JobRow, RecordRow, RecordState
 from talkjs_async.bulk._engine.journal_transactions import Change, Transaction
+from talkjs_async.bulk._engine.owner_thread import OwnerThread, Work
 from talkjs_async.bulk._engine.scratch import Scratch
 
 T = TypeVar("T")
@@ -73,32 +83,43 @@ class JobJournal:
         number_of_pass: Of this opening; the first is 1.
         first_pass: The first pass of the present run.
         place: What the job left there to find its place again; anything JSON can hold.
+        unanswered: How many records of this run were sent and never answered. None while it is
+            open.
     """
 
     def __init__(
-        self, path: Path, scratch: Scratch | None, database: sqlite3.Connection, job: JobRow
+        self, file: JournalFile, owner: OwnerThread, scratch: Scratch | None, job: JobRow
     ) -> None:
-        self.path = path
+        self.path: Path = file.path
         self.scratch = scratch
         self.job_id: str = job.job_id
         self.number_of_pass: int = job.pass_
         self.first_pass: int = job.first
-        self.place: Any = json.loads(job.place)
-        self._database = database
-        self._lock = anyio.Lock()
+        self.place: Any = job.place
+        self.unanswered: int | None = None
+        self._file = file
+        self._owner = owner
+        # Guards the next two: changes are collected here and taken by the thread.
+        self._lock = Lock()
         self._next = Transaction()
+        self._next_work: Work[None] | None = None
+        # A journal that was dropped, with the coroutine of its job, gives the file free, too.
+        weakref.finalize(self, owner.finish, file.close)
 
     @classmethod
     async def open(cls, path: Path | None, identity: JobIdentity) -> JobJournal:
         """
         Open a journal, or make a new one.
 
+        A job that has ended in this process, and whose thread still has work for the same file, is
+        waited for.
+
         Args:
             path: The file. None: a temporary one.
             identity: What an existing journal has to be for.
 
         Raises:
-            ConfigurationError: It is the journal of another job, of a newer version of this
+            ConfigurationError: It is the journal of another job, of another version of this
                 library, in use, or no journal at all.
             StorageError: It cannot be read or written.
         """
@@ -106,8 +127,15 @@ class JobJournal:
         if path is None:
             scratch = Scratch()
             path = scratch.path / "journal"
-        database, job = await anyio.to_thread.run_sync(open_database, path, identity)
-        return cls(path, scratch, database, job)
+        file = JournalFile(path, identity)
+        owner = OwnerThread(f"talkjs journal {path.name}", must_end=True)
+        earlier = _take_turn(os.path.realpath(path), owner)  # noqa: ASYNC240 - reads links only
+        try:
+            job = await owner.run(partial(_open, file, earlier))
+        except BaseException:
+            owner.finish(file.close)
+            raise
+        return cls(file, owner, scratch, job)
 
     async def look(self, ids: Sequence[str]) -> dict[str, RecordRow]:
         """Return what is known of the records, and note that the source has them."""
@@ -159,16 +187,6 @@ class JobJournal:
         """Note that the run is complete."""
         await self._change(_writing("UPDATE job SET complete = 1", [()]))
 
-    async def unanswered(self) -> int:
-        """Count the records of this run that were sent and never answered."""
-
-        def work(database: sqlite3.Connection) -> int:
-            query = "SELECT count(*) FROM record WHERE state = ? AND seen >= ?"
-            (count,) = database.execute(query, (RecordState.SENT, self.first_pass)).fetchone()
-            return int(count)
-
-        return await self._change(work)
-
     async def stored(self, conversation_id: str, marks: Iterable[bytes]) -> dict[bytes, int]:
         """Count the records of a conversation that are known to be stored, for each mark."""
 
@@ -193,11 +211,33 @@ class JobJournal:
 
         return await self._change(work)
 
+    async def check_present(self) -> None:
+        """Check that the file is still where it was. StorageError: it was deleted or replaced."""
+        await self._owner.run(self._file.check_present)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """
+        Run something else in the journal's thread: before its file is free for another run.
+
+        Cancelling gives up the wait, and not the function.
+        """
+        return await self._owner.run(function)
+
     async def close(self) -> None:
-        """Give the file free. What was noted stays."""
-        with anyio.CancelScope(shield=True):
-            async with self._lock:
-                await anyio.to_thread.run_sync(self._database.close)
+        """Give the file free; what was noted stays. A cancellation is put off until it is done."""
+        closing_work = self._owner.submit(self._count_and_close)
+        self._owner.finish()
+        await closing_work.completed()
+
+    def _count_and_close(self) -> None:
+        query = "SELECT count(*) FROM record WHERE state = ? AND seen >= ?"
+        arguments = (RecordState.SENT, self.first_pass)
+        try:
+            (self.unanswered,) = self._file.database.execute(query, arguments).fetchone()
+        except FAILURES as error:
+            raise journal_error(self.path, error) from error
+        finally:
+            self._file.close()
 
     async def _change(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
         """
@@ -208,29 +248,47 @@ class JobJournal:
                 answer need not: if it is forgotten, the record is asked about or sent again.
         """
         change: Change[T] = Change(work)
-        transaction = self._next
-        transaction.changes.append(change)
-        transaction.flush = transaction.flush or (flush and self.scratch is None)
-        # Shielded: what the server has acknowledged must not be forgotten because the job is being
-        # cancelled. A transaction takes some milliseconds at most.
-        with anyio.CancelScope(shield=True):
-            if change is transaction.changes[0]:
-                await self._carry_out(transaction)
-            else:
-                await transaction.ended.wait()
-        if transaction.failure is not None:
-            raise transaction.failure
+        # Nothing is awaited before the thread has it: what the server has acknowledged must not be
+        # forgotten because the job is being cancelled.
+        with self._lock:
+            transaction = self._next
+            transaction.changes.append(change)
+            transaction.flush = transaction.flush or (flush and self.scratch is None)
+            if self._next_work is None:
+                self._next_work = self._owner.submit(self._carry_out)
+            waiting = self._next_work
+        await waiting.result()
         return change.result
 
-    async def _carry_out(self, transaction: Transaction) -> None:
-        """Run it, and wake all tasks that wait for it at the same moment."""
-        async with self._lock:
+    def _carry_out(self) -> None:
+        with self._lock:
             # Changes from now on are too late for this one.
-            self._next = Transaction()
-            try:
-                await anyio.to_thread.run_sync(transaction.run, self.path, self._database)
-            finally:
-                transaction.ended.set()
+            transaction, self._next, self._next_work = self._next, Transaction(), None
+        transaction.run(self.path, self._file.database)
+
+
+_owners: Final[dict[OwnerThread, str]] = {}
+"""The threads of the journals of this process that have not ended, with their files."""
+_owners_lock: Final = Lock()
+
+
+def _open(file: JournalFile, earlier: Sequence[OwnerThread]) -> JobRow:
+    for owner in earlier:
+        # One that is not finishing belongs to a running job; SQLite tells whether it is in use.
+        if owner.finishing:
+            owner.join()
+    return file.open()
+
+
+def _take_turn(name: str, owner: OwnerThread) -> Sequence[OwnerThread]:
+    """Note that *owner* is about to open a file; return those that came to it earlier."""
+    with _owners_lock:
+        for other in tuple(_owners):
+            if other.ended:
+                del _owners[other]
+        earlier = [other for other, theirs in _owners.items() if theirs == name]
+        _owners[owner] = name
+    return earlier
 
 
 def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[RecordRow]:
@@ -244,13 +302,11 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
     """
     query = f"{_SELECT} WHERE {wanted} ORDER BY number"
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
-        try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database:
             for row in database.execute(query, arguments):
                 yield _row(row)
-        finally:
-            database.close()
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise journal_error(path, error) from error
 
 
@@ -275,13 +331,20 @@ ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen,
 
 def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], None]:
     def work(database: sqlite3.Connection) -> None:
-        # The cursor must not leave the worker thread: dropping it resets its statement, which
-        # another thread may be using by then.
+        # Nothing of it leaves the thread: a cursor belongs to the connection.
         database.executemany(statement, rows)
 
     return work
 
 
 def _row(row: tuple[Any, ...]) -> RecordRow:
-    id_, number, seen, made_in, state, *others = row
-    return RecordRow(id_, number, seen, made_in, RecordState(state), *others)
+    try:
+        id_, number, seen, made_in, state, *others = typed(row, *_TYPES)
+        return RecordRow(id_, number, seen, made_in, RecordState(state), *others)
+    except ValueError:
+        raise sqlite3.DatabaseError("a row has a state that no job has written") from None
+
+
+_TYPES: Final = (
+    str, int, int, int, int, bytes | None, float | None, str | None, str | None,
+)  # fmt: skip

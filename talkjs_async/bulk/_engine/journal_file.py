@@ -1,18 +1,22 @@
 """
 The file of a journal: opened or made, checked whose it is, and what is wrong with it.
 
-Called in worker threads, one at a time.
+Everything here runs in the thread that owns the journal.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any, Final
 
 import attrs
 
 from talkjs_async.bulk._engine.journal_schema import APPLICATION, SCHEMA, TABLES, JobRow
+from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError, TalkJSError
 
@@ -33,80 +37,215 @@ class JobIdentity:
     job_id: str | None = None
 
 
-def open_database(path: Path, identity: JobIdentity) -> tuple[sqlite3.Connection, JobRow]:
-    """Open the file, or make a new one; see `JobJournal.open`."""
+class JournalFile:
+    """
+    A journal's file and the connection to it.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    def __init__(self, path: Path, identity: JobIdentity) -> None:
+        self.path = path
+        self._identity = identity
+        self._database: sqlite3.Connection | None = None
+        # Device and inode, by which a file that took its place is told from it.
+        self._file: tuple[int, int] | None = None
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open connection."""
+        assert self._database is not None  # noqa: S101 - opened before it is handed out
+        return self._database
+
+    def open(self) -> JobRow:
+        """Open the file, or make a new one; see `JobJournal.open`."""
+        path = self.path
+        try:
+            _check_path(path)
+            if not path.exists():
+                _create(path, self._identity)
+            _check_file(path)
+            self._file = _file_at(path)
+            # Autocommit. No wait for a lock: the connection that has it keeps it until its job
+            # ends. Never made anew here, which would take a deleted one for one of a new job.
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0
+            )
+            return _begin_pass(path, self._database, self._identity)
+        except BaseException as error:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+            if isinstance(error, FAILURES):
+                raise journal_error(path, error) from error
+            raise
+
+    def check_present(self) -> None:
+        """
+        Check that the file is still there.
+
+        Raises:
+            StorageError: It was deleted or replaced, so the next run would know of nothing.
+        """
+        if self._file != _file_at(self.path):
+            raise StorageError(
+                path=str(self.path),
+                reason="it was deleted or replaced while the job was running",
+                damaged=True,
+            )
+
+    def close(self) -> None:
+        """Give the file free. What was noted stays."""
+        database, self._database = self._database, None
+        if database is None:
+            return
+        try:
+            with suppress(sqlite3.Error):
+                # The last connection writes all into the main file and removes the other ones. If
+                # it cannot, the mark stays, and so does the file that the mark asks for.
+                database.execute("UPDATE job SET in_use = 0")
+        finally:
+            database.close()
+
+
+def _check_path(path: Path) -> None:
     if path.is_dir():
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
     if not path.parent.is_dir():
         raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
-    if path.exists() and path.stat().st_size and not _is_sqlite(path):
-        # SQLite would take a short file for an empty one.
-        raise ConfigurationError("journal", f"{path} is not a journal.")
-    try:
-        # Autocommit; one thread at a time, see JobJournal._lock. No wait for a lock here: the
-        # connection that has it keeps it until its job ends.
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-    except sqlite3.Error as error:
-        raise journal_error(path, error) from error
-    try:
-        return database, _prepare(path, database, identity)
-    except BaseException as error:
-        database.close()
-        if isinstance(error, sqlite3.Error):
-            raise journal_error(path, error) from error
-        raise
 
 
-def _is_sqlite(path: Path) -> bool:
+def _check_file(path: Path) -> None:
+    """Look at a file before SQLite does, which would take an empty or short one for its own."""
     with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
+        begin = file.read(len(_MAGIC))
+    if not begin:
+        raise ConfigurationError(
+            "journal",
+            f"{path} is empty, which a journal never is. If no job has used it, delete it.",
+        )
+    if begin != _MAGIC:
+        raise ConfigurationError("journal", f"{path} is not a journal.")
+    if not _log_of(path).exists() and _main_file_in_use(path):
+        raise StorageError(
+            path=str(path),
+            reason=f"a job has written to it and to {_log_of(path).name}, which belongs to it and "
+            "is not there: copy or move both files together",
+            damaged=True,
+        )
 
 
-def _prepare(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
+_MAGIC: Final = b"SQLite format 3\0"
+
+
+def _log_of(path: Path) -> Path:
+    """SQLite's write-ahead log, which has what is not yet in the main file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _main_file_in_use(path: Path) -> bool:
+    # "immutable" reads the main file alone, and makes no other.
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            row = database.execute("SELECT in_use FROM job").fetchone()
+    except FAILURES:
+        # Not a journal, or a damaged one: told by what comes next.
+        return False
+    return row is not None and row[0] != 0
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
     # Looked at before anything is written: it may be the database of another program.
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (schema,) = database.execute("PRAGMA user_version").fetchone()
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION:
+    if application != APPLICATION:
         raise ConfigurationError("journal", f"{path} is an SQLite file of another program.")
-    if schema > SCHEMA:
+    if schema != SCHEMA:
+        age, way_out = ("a newer", "upgrade the library") if schema > SCHEMA else (
+            "an older", "end the job with that one"
+        )  # fmt: skip
         raise ConfigurationError(
             "journal",
-            f"{path} was written by a newer talkjs-async (journal schema {schema}, this version "
-            f"knows {SCHEMA}): upgrade the library.",
+            f"{path} was written by {age} talkjs-async (journal schema {schema}, this version "
+            f"knows {SCHEMA}): {way_out}.",
         )
     # Held until it is closed or the process is gone, so that two processes never share a job.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
     database.execute("BEGIN IMMEDIATE")
-    if tables:
-        _check_identity(path, database, identity)
-    else:
-        _create(database, identity)
+    (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict))
+    _check_identity(path, database, identity)
     # The run after a complete one begins with this pass; an interrupted one goes on.
     database.execute(
-        "UPDATE job SET pass = pass + 1, complete = 0, "
+        "UPDATE job SET pass = pass + 1, complete = 0, in_use = 1, "
         "first_pass = CASE complete WHEN 1 THEN pass + 1 ELSE first_pass END"
     )
     row = database.execute("SELECT job_id, pass, first_pass, place FROM job").fetchone()
     database.execute("COMMIT")
-    return JobRow(*row)
+    # So that the main file on its own says that it is in use.
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return _job_row(*row)
 
 
-def _create(database: sqlite3.Connection, identity: JobIdentity) -> None:
-    for statement in TABLES.split(";"):
-        database.execute(statement)
-    database.execute(f"PRAGMA application_id = {APPLICATION}")
-    database.execute(f"PRAGMA user_version = {SCHEMA}")
-    job_id = identity.job_id or secrets.token_urlsafe(12)
-    database.execute(
-        "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, 'null')",
-        (identity.kind, identity.app_id, job_id),
-    )
+def _job_row(job_id: object, pass_: object, first: object, place: object) -> JobRow:
+    if not (isinstance(job_id, str) and isinstance(pass_, int) and isinstance(first, int)):
+        raise sqlite3.DatabaseError("the row of the job is damaged")
+    try:
+        return JobRow(job_id, pass_, first, json.loads(place))  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):
+        raise sqlite3.DatabaseError("the row of the job is damaged") from None
+
+
+def _create(path: Path, identity: JobIdentity) -> None:
+    """Make a journal: under its name, it is a whole one from its first moment on."""
+    new = path.with_name(f"{path.name}-{secrets.token_hex(4)}.new")
+    create_private(new)
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as database:
+            # Nothing has been sent yet, and the first checkpoint flushes all of it to the disk.
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute("BEGIN")
+            for statement in TABLES.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
+            database.execute(f"PRAGMA user_version = {SCHEMA}")
+            job_id = identity.job_id or secrets.token_urlsafe(12)
+            database.execute(
+                "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, 'null', 0)",
+                (identity.kind, identity.app_id, job_id),
+            )
+            database.execute("COMMIT")
+        try:
+            # Unlike a renamed file, a link does not take the place of a journal that another
+            # process has just made.
+            path.hardlink_to(new)
+        except FileExistsError:
+            pass
+        except OSError:
+            # A file system without links.
+            if not path.exists():
+                new.rename(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> None:
     row = database.execute("SELECT kind, app_id, job_id FROM job").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("the row of the job is gone")
     wanted = (identity.kind, identity.app_id, identity.job_id or row[2])
     for word, has, needs in zip(("job", "app", "job ID"), row, wanted, strict=True):
         if has != needs:
@@ -116,11 +255,56 @@ def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdent
             )
 
 
-def journal_error(path: Path, error: sqlite3.Error) -> TalkJSError:
-    """Say what SQLite says in our own words."""
+FAILURES: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""
+What a journal's file can raise. The last one comes from Python, when SQLite quotes damaged text.
+"""
+
+
+def journal_error(path: Path, error: Exception) -> TalkJSError:
+    """Say what SQLite or the system says in our own words; *error* is one of `FAILURES`."""
+    if isinstance(error, OSError):
+        return StorageError(path=str(path), reason=error.strerror or type(error).__name__)
     # Extended result codes begin with the name of the plain one.
-    code = getattr(error, "sqlite_errorname", "")
+    code: str = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return ConfigurationError("journal", f"{path} is in use by another job.")
-    damaged = code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
-    return StorageError(path=str(path), reason=str(error), damaged=damaged)
+    # Our statements are always the same: what else they meet is the fault of the file.
+    return StorageError(
+        path=str(path), reason=_reason(error), damaged=not code.startswith(_OF_THE_SYSTEM)
+    )
+
+
+_OF_THE_SYSTEM: Final = (
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+    "SQLITE_PERM",
+    "SQLITE_AUTH",
+    "SQLITE_NOMEM",
+    "SQLITE_NOLFS",
+    "SQLITE_TOOBIG",
+    "SQLITE_INTERRUPT",
+    "SQLITE_PROTOCOL",
+)
+"""Result codes of a disk or a system that does not do what SQLite asks for; the file is whole."""
+
+
+def _reason(error: Exception) -> str:
+    # Messages about undecodable text quote it, and text of users must not reach a log.
+    text = str(error)
+    damaged = isinstance(error, UnicodeDecodeError) or text.startswith("Could not decode")
+    return "it holds text that is no UTF-8" if damaged else text
+
+
+def typed(row: tuple[Any, ...], *types: Any) -> tuple[Any, ...]:
+    """
+    Check the columns of a row: SQLite stores anything anywhere.
+
+    Raises:
+        sqlite3.DatabaseError: One of them holds what we have never written.
+    """
+    if not all(isinstance(value, type_) for value, type_ in zip(row, types, strict=True)):
+        raise sqlite3.DatabaseError("a row holds what no job has written")
+    return row

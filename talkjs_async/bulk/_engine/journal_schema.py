@@ -2,16 +2,19 @@
 The tables of a journal, an SQLite file: their columns, and the rows as Python sees them.
 
 A change of them needs a new number of `SCHEMA`.
+
+`job.in_use` is 1 in the main file for as long as a run writes to the journal: what it writes is in
+the file `-wal` beside it at first. A main file with a 1 and no such file is half a journal.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 APPLICATION: Final = 0x746A6B62
 """SQLite's `application_id` of a journal: "tjkb". Tells it from any other SQLite file."""
 
@@ -19,7 +22,7 @@ TABLES: Final = """
 CREATE TABLE job (
     kind TEXT NOT NULL, app_id TEXT NOT NULL, job_id TEXT NOT NULL,
     pass INTEGER NOT NULL, first_pass INTEGER NOT NULL, complete INTEGER NOT NULL,
-    place TEXT NOT NULL
+    place TEXT NOT NULL, in_use INTEGER NOT NULL
 );
 CREATE TABLE record (
     id TEXT PRIMARY KEY, number INTEGER NOT NULL, seen INTEGER NOT NULL, pass INTEGER NOT NULL,
@@ -40,7 +43,7 @@ class JobRow:
     job_id: str
     pass_: int
     first: int
-    place: str
+    place: Any
 
 
 class RecordState(IntEnum):

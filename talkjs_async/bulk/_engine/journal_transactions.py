@@ -1,7 +1,7 @@
 """
 Changes of a journal that wait for each other and reach the disk together.
 
-Called in worker threads, one at a time.
+Run in the thread that owns the journal.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-import anyio
 import attrs
 
-from talkjs_async.bulk._engine.journal_file import journal_error
+from talkjs_async.bulk._engine.journal_file import FAILURES, journal_error
 
 T = TypeVar("T")
 
@@ -43,17 +42,18 @@ class Transaction:
 
     Attributes:
         flush: Whether they must survive a power cut, and not only the end of the process.
-        ended: Set when it is over.
-        failure: What went wrong.
     """
 
     changes: list[Change[Any]] = attrs.field(factory=list["Change[Any]"])
     flush: bool = False
-    ended: anyio.Event = attrs.field(factory=anyio.Event)
-    failure: Exception | None = None
 
     def run(self, path: Path, database: sqlite3.Connection) -> None:
-        """Make the changes. Raises nothing: see `failure`."""
+        """
+        Make the changes.
+
+        Raises:
+            StorageError: The journal cannot be read or written.
+        """
         try:
             database.execute(f"PRAGMA synchronous = {'FULL' if self.flush else 'NORMAL'}")
             database.execute("BEGIN IMMEDIATE")
@@ -65,8 +65,5 @@ class Transaction:
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
-            self.failure = journal_error(path, error)
-            self.failure.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - each waiting task must get it
-            self.failure = error
+        except FAILURES as error:
+            raise journal_error(path, error) from error

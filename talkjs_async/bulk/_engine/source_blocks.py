@@ -1,7 +1,13 @@
-"""Any iterable, sync or async, taken in blocks. Knows nothing of what is in it."""
+"""
+Sources of records: any iterable, asynchronous or not, a block at a time.
+
+A slow source holds up neither the event loop nor what it has already given: a block ends after some
+milliseconds, however few records are in it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -12,12 +18,13 @@ from collections.abc import (
     Mapping,
     Sized,
 )
-from itertools import islice
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import anyio
-import anyio.to_thread
+import anyio.lowlevel
+from anyio.abc import TaskGroup
 
+from talkjs_async.bulk._engine.owner_thread import OwnerThread
 from talkjs_async.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -26,6 +33,15 @@ Source: TypeAlias = Iterable[T] | AsyncIterable[T]
 
 _BLOCK: Final = 200
 """Things taken from a source at a time: one look into the journal for all of them."""
+
+_SLICE: Final = 0.02
+"""
+Seconds after which a block ends or the event loop has a turn. Real time: this is how long the
+source's own code stands in the way of everything else.
+"""
+
+_CLOSING_TAKES_AT_MOST: Final = 5.0
+"""Seconds that an asynchronous generator has for letting go when its job ends early."""
 
 
 @runtime_checkable
@@ -45,45 +61,160 @@ class SourceBlocks(Generic[T]):
         Begin with *source*; a mapping gives its items.
 
         Args:
-            in_thread: Whether to read it in worker threads, because it reads files.
+            in_thread: Whether to read it in a thread, because it reads files.
         """
         if isinstance(source, str | bytes) or not isinstance(source, Iterable | AsyncIterable):
             raise ConfigurationError(
                 "source", "must be an iterable of records; bulk.read_users(path) reads a file."
             )
-        self._in_thread = in_thread
-        self._async: AsyncIterator[T] | None = None
-        self._sync: Iterator[T] = iter(())
+        self._reader: _Reader[T]
         if isinstance(source, AsyncIterable):
-            self._async = aiter(source)
-        elif isinstance(source, Mapping):
-            self._sync = iter(cast("Iterable[T]", source.items()))
+            self._reader = _AsyncReader(aiter(source))
         else:
-            self._sync = iter(source)
+            things = source.items() if isinstance(source, Mapping) else source
+            iterator = iter(cast("Iterable[T]", things))
+            self._reader = _ThreadReader(iterator) if in_thread else _LoopReader(iterator)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the source makes the job wait: it had less than a block to give in its time."""
+        return self._reader.slow
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Begin to read; *tasks* must outlive the reading."""
+        self._reader.start(tasks)
 
     async def next(self) -> list[T]:
         """Return the next few things. An empty list: there are no more."""
-        if self._async is None:
-            if self._in_thread:
-                return await anyio.to_thread.run_sync(self._take)
-            return self._take()
-        block: list[T] = []
-        async for thing in self._async:
-            block.append(thing)
-            if len(block) == _BLOCK:
-                break
+        return await self._reader.next()
+
+    def close(self) -> None:
+        """Let a generator clean up, which may take place a little later."""
+        self._reader.close()
+
+
+class _Reader(Protocol[T]):
+    slow: bool
+
+    def start(self, tasks: TaskGroup) -> None: ...
+    async def next(self) -> list[T]: ...
+    def close(self) -> None: ...
+
+
+def _take(things: Iterator[T], *, slice_: float) -> tuple[list[T], bool]:
+    """Take a block. Return it, and whether the source had less to give in its time."""
+    block: list[T] = []
+    end = time.perf_counter() + slice_
+    for thing in things:
+        block.append(thing)
+        if len(block) == _BLOCK:
+            return block, False
+        if time.perf_counter() >= end:
+            return block, True
+    return block, False
+
+
+class _LoopReader(Generic[T]):
+    """Reads an iterator in the event loop, where it was made: it may belong to this thread."""
+
+    def __init__(self, things: Iterator[T]) -> None:
+        self._things = things
+        self.slow = False
+
+    def start(self, tasks: TaskGroup) -> None:
+        pass
+
+    async def next(self) -> list[T]:
+        await anyio.lowlevel.checkpoint()
+        block, self.slow = _take(self._things, slice_=_SLICE)
         return block
 
-    def _take(self) -> list[T]:
-        return list(islice(self._sync, _BLOCK))
+    def close(self) -> None:
+        if isinstance(self._things, Generator):
+            self._things.close()
 
-    async def close(self) -> None:
-        """Let a generator clean up."""
-        if isinstance(self._async, AsyncGenerator):
-            with anyio.CancelScope(shield=True):
-                await self._async.aclose()
-        elif isinstance(self._sync, Generator):
-            self._sync.close()
+
+class _ThreadReader(Generic[T]):
+    """Reads an iterator over files, in a thread that owns it."""
+
+    def __init__(self, things: Iterator[T]) -> None:
+        self._things = things
+        self._owner = OwnerThread("talkjs source")
+        self.slow = False
+
+    def start(self, tasks: TaskGroup) -> None:
+        pass
+
+    async def next(self) -> list[T]:
+        block, self.slow = await self._owner.run(lambda: _take(self._things, slice_=1.0))
+        return block
+
+    def close(self) -> None:
+        things = self._things
+        # In its thread, which may be in the middle of it.
+        self._owner.finish(things.close if isinstance(things, Generator) else None)
+
+
+class _AsyncReader(Generic[T]):
+    """
+    Reads an asynchronous iterator in a task of its own, a block ahead.
+
+    That task alone touches the iterator, to its end: a generator may hold what belongs to a task.
+    """
+
+    def __init__(self, things: AsyncIterator[T]) -> None:
+        self._things = things
+        self._block: list[T] = []
+        self._ended = False
+        self._failure: Exception | None = None
+        self._news = anyio.Event()
+        self._space = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self.slow = False
+
+    def start(self, tasks: TaskGroup) -> None:
+        tasks.start_soon(self._read)
+
+    async def _read(self) -> None:
+        try:
+            with self._scope:
+                await self._read_all()
+        except Exception as error:  # noqa: BLE001 - raised by next()
+            self._failure = error
+        finally:
+            self._ended = True
+            self._news.set()
+            if isinstance(self._things, AsyncGenerator):
+                with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
+                    await self._things.aclose()
+
+    async def _read_all(self) -> None:
+        end = time.perf_counter() + _SLICE
+        async for thing in self._things:
+            self._block.append(thing)
+            self._news.set()
+            if len(self._block) >= _BLOCK:
+                self._space = anyio.Event()
+                await self._space.wait()
+                end = time.perf_counter() + _SLICE
+            elif time.perf_counter() >= end:
+                # The iterator may never wait for anything.
+                await anyio.lowlevel.checkpoint()
+                end = time.perf_counter() + _SLICE
+
+    async def next(self) -> list[T]:
+        self.slow = not self._block and not self._ended
+        while not self._block and not self._ended:
+            self._news = anyio.Event()
+            await self._news.wait()
+        if not self._block and self._failure is not None:
+            raise self._failure
+        block, self._block = self._block, []
+        self._space.set()
+        return block
+
+    def close(self) -> None:
+        self._scope.cancel()
 
 
 def total_of(source: object, total: int | None) -> int | None:

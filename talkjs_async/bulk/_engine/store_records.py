@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio.to_thread
-
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_blocks import Checkable, Source, SourceBlocks, total_of
 from talkjs_async.bulk._engine.step import Step
@@ -36,7 +35,7 @@ class StoreRecords(Step):
     async def prepare(self) -> None:
         """Look a file through before anything of it is sent."""
         if isinstance(self._source, Checkable):
-            self._total = await anyio.to_thread.run_sync(self._source.check)
+            self._total = await run_in_thread(self._source.check)
 
     async def run(self, context: JobContext) -> None:
         """Store them all."""

@@ -53,7 +53,7 @@ def prepare(target: Path) -> None:
         raise ConfigurationError("target", f"{target} is a file: name a directory.")
     try:
         target.mkdir(exist_ok=True)
-        names = {path.name for path in target.iterdir()}
+        names = {path.name for path in target.iterdir() if not path.name.startswith(f"{JOURNAL}-")}
     except FileNotFoundError:
         raise ConfigurationError("target", f"{target.parent} does not exist.") from None
     except OSError as error:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, Unauthorized
-from talkjs_async.bulk import Job, Progress, send_messages, upsert_users
+from talkjs_async.bulk import Job, Progress, StorageError, send_messages, upsert_users
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
 from tests.fixtures import MakeTalkJS
 
@@ -225,3 +225,15 @@ async def test_a_job_works_on_a_clock_of_its_client(
     report = await upsert_users(make_talkjs(), users(100))
 
     assert 2.0 == report.seconds
+
+
+async def test_a_journal_that_was_deleted_meanwhile_is_an_error_at_the_end(
+    talkjs: AsyncTalkJS, journal: Path
+) -> None:
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        for user in users(300):
+            yield user
+        await anyio.Path(journal).unlink()
+
+    with pytest.raises(StorageError, match="deleted or replaced while the job was running"):
+        await upsert_users(talkjs, source(), journal=journal)

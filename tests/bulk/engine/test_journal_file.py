@@ -1,6 +1,10 @@
+# ruff: noqa: ASYNC240 - a test may wait for its disk
 from __future__ import annotations
 
+import random
+import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -9,9 +13,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from talkjs_async import ConfigurationError
+from talkjs_async import ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError
-from talkjs_async.bulk._engine.job_journal import Ending, JobJournal
+from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, read_records
 from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.journal_schema import SCHEMA, RecordState
 
@@ -123,3 +127,99 @@ def test_a_damaged_journal_is_a_storage_error(journal: Path) -> None:
 
     assert (str(journal), True) == (caught.value.path, caught.value.damaged)
     assert "Get it from a backup" in str(caught.value)
+
+
+async def filled(journal: Path, count: int = 1_000) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note(
+        [Ending(f"record {n}", n, RecordState.DONE, b"x" * 16, f"msg_{n}") for n in range(count)]
+    )
+    await some.close()
+
+
+def test_a_journal_and_its_log_are_for_their_owner_only(journal: Path) -> None:
+    some = anyio.run(JobJournal.open, journal, IDENTITY)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in journal.parent.iterdir()}
+    anyio.run(some.close)
+
+    assert {"journal": 0o600, "journal-wal": 0o600} == modes
+
+
+async def test_a_started_journal_without_its_log_is_refused(tmp_path: Path) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+
+    shutil.copy(journal, copy)
+    with pytest.raises(StorageError, match="copy-wal, which belongs to it and is not there"):
+        await JobJournal.open(copy, IDENTITY)
+    with pytest.raises(StorageError, match="is not there"):
+        await JobJournal.open(copy, IDENTITY)
+    shutil.copy(journal, copy)
+    shutil.copy(f"{journal}-wal", f"{copy}-wal")
+    both = await JobJournal.open(copy, IDENTITY)
+
+    assert (2, ["a"]) == (both.number_of_pass, list(await both.look(["a"])))
+    await both.close()
+    await some.close()
+
+
+async def test_an_ended_journal_is_one_file(tmp_path: Path) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    await filled(journal, 1)
+
+    assert ["journal"] == [path.name for path in tmp_path.iterdir()]
+    shutil.copy(journal, copy)
+    some = await JobJournal.open(copy, IDENTITY)
+    assert ["record 0"] == list(await some.look(["record 0"]))
+    await some.close()
+
+
+async def test_an_empty_file_is_not_taken_for_a_new_journal(journal: Path) -> None:
+    journal.touch()
+
+    with pytest.raises(ConfigurationError, match="is empty, which a journal never is"):
+        await JobJournal.open(journal, IDENTITY)
+
+
+async def test_a_journal_that_vanishes_while_it_is_used_is_missed(journal: Path) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.check_present()
+
+    journal.rename(journal.with_name("elsewhere"))
+    with pytest.raises(StorageError, match="deleted or replaced while the job was running"):
+        await some.check_present()
+    journal.write_bytes(b"")
+    with pytest.raises(StorageError, match="deleted or replaced"):
+        await some.check_present()
+    await some.close()
+
+
+async def test_a_flipped_byte_is_found_or_changes_nothing_else(journal: Path) -> None:
+    await filled(journal)
+    whole = journal.read_bytes()
+    flips = random.Random(0)
+    errors: list[TalkJSError] = []
+
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[flips.randrange(len(damaged))] ^= flips.randrange(1, 256)
+        journal.write_bytes(damaged)
+        for log in ("-wal", "-shm"):
+            journal.with_name(f"journal{log}").unlink(missing_ok=True)
+        try:
+            some = await JobJournal.open(journal, IDENTITY)
+            try:
+                await some.look([f"record {n}" for n in range(1_000)])
+            finally:
+                await some.close()
+            list(read_records(journal, "1", ()))
+        except (StorageError, ConfigurationError) as error:
+            errors.append(error)
+
+    found = [error for error in errors if isinstance(error, StorageError)]
+    assert len(found) > 20
+    assert {True} == {error.damaged for error in found}
+    assert not [error for error in errors if "Nothing is lost" in str(error)]
+    assert not [error for error in errors if "in use" in str(error)]

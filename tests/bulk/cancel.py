@@ -1,0 +1,363 @@
+"""
+Cancels jobs at random moments, runs them again in the same process, and asks the emulator.
+
+    python -m tests.bulk.cancel --jobs 1000
+
+For each kind of job, each way to cancel and each event loop there is a process of its own, so that
+a crash or a hang is noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import attrs
+
+from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket, bulk
+from talkjs_async.bulk import Job
+from talkjs_async.emulator import Emulator, Limits, RealClock
+
+CONVERSATIONS: Final = 12
+MESSAGES: Final = 240
+USERS: Final = 700
+HANGS_AFTER: Final = 60.0
+"""Seconds for one job, with its second run, on a machine that has other things to do."""
+
+
+@attrs.frozen
+class Scene:
+    """An emulator of one's own, a client of it, and a directory for the files of one job."""
+
+    emulator: Emulator
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / "journal"
+
+    def client(self) -> AsyncTalkJS:
+        return AsyncTalkJS(
+            self.emulator.app_id,
+            self.emulator.secret_key,
+            transport=self.emulator.transport,
+            limiter=TokenBucket(rate=100_000.0, burst=100_000),
+            batch_limiter=TokenBucket(rate=100_000.0, burst=100_000),
+            retry=RetryPolicy(base_delay=0.01, max_delay=0.1),
+        )
+
+
+def users() -> Iterator[dict[str, object]]:
+    return ({"id": f"u{number}", "name": "x"} for number in range(USERS))
+
+
+def messages() -> Iterator[dict[str, object]]:
+    for number in range(MESSAGES):
+        conversation = f"c{number % CONVERSATIONS}"
+        yield {"conversation_id": conversation, "sender": "alice", "text": f"{number}"}
+
+
+def old_messages() -> Iterator[dict[str, object]]:
+    for number, message in enumerate(messages()):
+        yield {**message, "timestamp": 1_700_000_000_000 + number // (2 * CONVERSATIONS)}
+
+
+async def nothing(_scene: Scene) -> None:
+    pass
+
+
+async def conversations(scene: Scene) -> None:
+    async with scene.client() as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        chats = ({"id": f"c{n}", "participants": ["alice"]} for n in range(CONVERSATIONS))
+        await bulk.upsert_conversations(talkjs, chats)
+
+
+async def everything(scene: Scene) -> None:
+    await conversations(scene)
+    async with scene.client() as talkjs:
+        await bulk.send_messages(talkjs, messages())
+
+
+async def backup(scene: Scene) -> None:
+    """Write the export of another emulator."""
+    other = Scene(Emulator(clock=RealClock(), limits=Limits.off()), scene.directory)
+    await everything(other)
+    async with other.client() as talkjs:
+        await bulk.export(talkjs, scene.directory / "backup")
+
+
+def all_users(scene: Scene) -> None:
+    there = scene.emulator.apps[scene.emulator.app_id].users
+    assert {user["id"] for user in users()} == set(there), f"{len(there)} users"
+
+
+def all_conversations(scene: Scene) -> None:
+    there = scene.emulator.apps[scene.emulator.app_id].conversations
+    assert {f"c{n}" for n in range(CONVERSATIONS)} == set(there)
+
+
+def each_once_in_order(scene: Scene) -> None:
+    texts = defaultdict(list)
+    for commit in scene.emulator.commits:
+        if commit.kind in {"message.sent", "message.imported"}:
+            texts[str(commit.conversation_id)].append(int(str(commit.text)))
+    for number in range(CONVERSATIONS):
+        expected = list(range(number, MESSAGES, CONVERSATIONS))
+        assert expected == texts[f"c{number}"], f"c{number} has {texts[f'c{number}']}"
+
+
+def each_line_once(scene: Scene) -> None:
+    found = {
+        name: Counter(
+            json.loads(line)["id"]
+            for line in (scene.directory / "export" / f"{name}.jsonl").read_text().splitlines()
+        )
+        for name in ("users", "conversations", "messages")
+    }
+    assert {1} == {count for counter in found.values() for count in counter.values()}
+    sizes = {name: len(counter) for name, counter in found.items()}
+    assert {"users": 1, "conversations": CONVERSATIONS, "messages": MESSAGES} == sizes
+
+
+def nothing_left(scene: Scene) -> None:
+    there = scene.emulator.apps[scene.emulator.app_id].conversations.values()
+    texts = Counter(m.text for chat in there for m in chat.messages.walk(descending=False))
+    assert {"[DELETED]": MESSAGES} == dict(texts), str(texts.most_common(3))
+
+
+@attrs.frozen
+class Kind:
+    """
+    A kind of job.
+
+    Attributes:
+        prepare: Fills the emulator.
+        job: Makes the job.
+        check: Raises AssertionError unless all is as if it had not been cancelled.
+    """
+
+    prepare: Callable[[Scene], Awaitable[None]]
+    job: Callable[[Scene, AsyncTalkJS], Job]
+    check: Callable[[Scene], None]
+
+
+KINDS: Final = {
+    "users": Kind(
+        nothing, lambda s, t: bulk.upsert_users(t, users(), journal=s.journal), all_users
+    ),
+    "conversations": Kind(
+        conversations,
+        lambda s, t: bulk.upsert_conversations(
+            t, ({"id": f"c{n}", "subject": "x"} for n in range(CONVERSATIONS)), journal=s.journal
+        ),
+        all_conversations,
+    ),
+    "send": Kind(
+        conversations,
+        lambda s, t: bulk.send_messages(t, messages(), journal=s.journal),
+        each_once_in_order,
+    ),
+    "import": Kind(
+        conversations,
+        lambda s, t: bulk.import_messages(t, old_messages(), journal=s.journal, settle=0.0),
+        each_once_in_order,
+    ),
+    "export": Kind(everything, lambda s, t: bulk.export(t, s.directory / "export"), each_line_once),
+    "restore": Kind(
+        backup,
+        lambda s, t: bulk.restore(t, s.directory / "backup", journal=s.journal, settle=0.0),
+        each_once_in_order,
+    ),
+    "anonymise": Kind(
+        everything,
+        lambda s, t: bulk.anonymise_user(t, "alice", journal=s.journal),
+        nothing_left,
+    ),
+}
+
+
+async def to_the_end(kind: Kind, scene: Scene) -> float:
+    began = time.perf_counter()
+    target = anyio.Path(scene.directory / "export")
+    if await (target / "export.json").exists() and not await (target / "export.journal").exists():
+        # It was cancelled when all was done.
+        return 0.0
+    async with scene.client() as talkjs:
+        report = await kind.job(scene, talkjs)
+    assert report.ok, report
+    return time.perf_counter() - began
+
+
+async def run(kind: Kind, scene: Scene) -> None:
+    async with scene.client() as talkjs:
+        await kind.job(scene, talkjs)
+
+
+async def native(kind: Kind, scene: Scene, moment: float, *, times: int) -> None:
+    task = asyncio.create_task(run(kind, scene))
+    await asyncio.sleep(moment)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(random.uniform(0, 0.003))
+    with suppress(asyncio.CancelledError):
+        await task
+    # At once, in the same event loop.
+    await to_the_end(kind, scene)
+
+
+async def timed_out(kind: Kind, scene: Scene, moment: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(moment):
+            await run(kind, scene)
+    await to_the_end(kind, scene)
+
+
+async def scoped(kind: Kind, scene: Scene, moment: float) -> None:
+    with anyio.move_on_after(moment):
+        await run(kind, scene)
+    await to_the_end(kind, scene)
+
+
+WAYS: Final[dict[str, Callable[[Kind, Scene, float], Awaitable[None]]]] = {
+    "native": lambda kind, scene, moment: native(kind, scene, moment, times=1),
+    "native-twice": lambda kind, scene, moment: native(kind, scene, moment, times=2),
+    "timeout": timed_out,
+    "scope": scoped,
+}
+
+
+class Loop:
+    """Runs coroutines, each in an event loop of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, function: Callable[..., Awaitable[Any]], *args: object) -> Any:
+        if self.name == "trio":
+            return anyio.run(function, *args, backend="trio")
+        options = {"use_uvloop": self.name == "uvloop"}
+        return anyio.run(function, *args, backend="asyncio", backend_options=options)
+
+    def interrupt(self, kind: Kind, scene: Scene, moment: float) -> None:
+        """Press Ctrl-C at a moment; run the job again in a new event loop."""
+        over = threading.Event()
+
+        def press() -> None:
+            if not over.wait(moment):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        presser = threading.Thread(target=press)
+        try:
+            presser.start()
+            self.run(run, kind, scene)
+        except* KeyboardInterrupt:
+            # Trio raises it in a task of its choice, so it comes out of the task groups of the job.
+            pass
+        # A signal that came late belongs to this trial, too.
+        with suppress(KeyboardInterrupt):
+            over.set()
+            presser.join()
+            time.sleep(0.001)
+        self.run(to_the_end, kind, scene)
+
+
+COMBINATIONS: Final = [
+    *itertools.product(("asyncio", "uvloop"), (*WAYS, "interrupt")),
+    ("trio", "scope"),
+    ("trio", "interrupt"),
+]
+
+
+def trial(loop: Loop, way: str, kind: Kind, moment: float) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        emulator = Emulator(clock=RealClock(), limits=Limits.off())
+        scene = Scene(emulator, Path(directory))
+        loop.run(kind.prepare, scene)
+        if way == "interrupt":
+            loop.interrupt(kind, scene, moment)
+        else:
+            loop.run(WAYS[way], kind, scene, moment)
+        kind.check(scene)
+
+
+def work(options: argparse.Namespace) -> None:
+    """Cancel jobs in this process; write a dot for each."""
+    faulthandler.enable()
+    random.seed(options.seed)
+    loop, kind = Loop(options.loop), KINDS[options.kind]
+    with tempfile.TemporaryDirectory() as directory:
+        emulator = Emulator(clock=RealClock(), limits=Limits.off())
+        scene = Scene(emulator, Path(directory))
+        loop.run(kind.prepare, scene)
+        # Once to import everything. How long it takes bounds the moments.
+        longest = loop.run(to_the_end, kind, scene)
+    for _ in range(options.jobs):
+        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
+        trial(loop, options.way, kind, random.uniform(0.0, longest))
+        sys.stdout.write(".")
+        sys.stdout.flush()
+    faulthandler.cancel_dump_traceback_later()
+
+
+def cancelled(kind: str, loop: str, way: str, *, jobs: int, seed: int = 0) -> str | None:
+    """Cancel jobs in a process of its own. Return what went wrong, None if nothing did."""
+    arguments = ["--worker", "--kind", kind, "--loop", loop, "--way", way]
+    numbers = ["--jobs", str(jobs), "--seed", str(seed)]
+    command = [sys.executable, "-m", "tests.bulk.cancel", *arguments, *numbers]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and done.stdout == "." * jobs:
+        return None
+    last = "\n".join(done.stderr.strip().splitlines()[-25:])
+    return f"exit code {done.returncode} after {len(done.stdout)} of {jobs} jobs:\n{last}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000, help="of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", choices=list(KINDS))
+    parser.add_argument("--loop")
+    parser.add_argument("--way")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options)
+        return
+    each = max(1, options.jobs // len(COMBINATIONS))
+    failed = 0
+    for kind in [options.kind] if options.kind else KINDS:
+        for loop, way in COMBINATIONS:
+            if (options.loop or loop, options.way or way) != (loop, way):
+                continue
+            began = time.monotonic()
+            failure = cancelled(kind, loop, way, jobs=each, seed=options.seed)
+            failed += failure is not None
+            seconds = time.monotonic() - began
+            sys.stdout.write(
+                f"{kind}, {way} on {loop}: {each} jobs, "
+                f"{failure or '0 crashes, hangs, lost, doubled'} ({seconds:.0f} s)\n"
+            )
+            sys.stdout.flush()
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import itertools
+import sys
+
+import pytest
+
+from tests.bulk.cancel import COMBINATIONS, KINDS, cancelled
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uvloop and SIGINT are Unix's")
+
+
+@pytest.mark.parametrize(
+    ("kind", "loop", "way"),
+    [
+        (kind, *combination)
+        for kind, combination in zip(itertools.cycle(KINDS), COMBINATIONS, strict=False)
+    ],
+)
+def test_a_cancelled_job_ends_and_runs_again_at_once(kind: str, loop: str, way: str) -> None:
+    failure = cancelled(kind, loop, way, jobs=4)
+
+    assert failure is None
