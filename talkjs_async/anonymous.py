@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Self
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
+    DEFAULT_ANSWER_BYTES,
+    DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
@@ -23,6 +25,7 @@ from talkjs_async._core.options import (
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._http.connections import connections_for
+from talkjs_async._http.watch import Terms
 from talkjs_async.limits import TokenBucket
 from talkjs_async.resources.anonymous import Anonymous
 from talkjs_async.telemetry import Hook
@@ -93,6 +96,7 @@ class AnonymousProjects(Anonymous):
             clock=clock,
             retry=retry,
             timeout=timeouts(timeout),
+            terms=Terms(DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_ANSWER_BYTES),
             lane="interactive",
             max_wait=checked_wait(max_wait),
             total_timeout=checked_total(total_timeout),

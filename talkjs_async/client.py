@@ -16,13 +16,19 @@ from talkjs_async._core.call import Bucket, Call, Lane, Method, as_is
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
+    DEFAULT_ANSWER_BYTES,
+    DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
+    checked_answer_bytes,
+    checked_attempt_timeout,
     checked_hooks,
     checked_lane,
     checked_limiter,
+    checked_proxy,
+    checked_ssl_context,
     checked_total,
     checked_url,
     checked_version,
@@ -33,6 +39,7 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async._http.connections import connections_for
+from talkjs_async._http.watch import Terms
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
@@ -46,6 +53,8 @@ from talkjs_async.resources.users import Users
 from talkjs_async.telemetry import Hook
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
     from talkjs_async.batch import Batch
@@ -90,12 +99,17 @@ class AsyncTalkJS:
         retry: How persistent to be.
         timeout: Seconds that each read or write of an attempt may take; connecting takes at most
             10. None: for ever.
+        attempt_timeout: Seconds from the first byte of a request (an upload: from its last) to the
+            last byte of the answer. None: for ever.
+        max_answer_bytes: How large an answer may be, before and after decompression.
         lane: "interactive", or "background" for work that can wait for it.
         max_wait: Seconds to wait for the budget; a longer wait raises RateLimitWaitTimeout at once.
             None: wait as long as it takes. Each attempt waits anew.
         total_timeout: Seconds that a call may take in all: waits for the budget, attempts, and the
             pauses between them. A call that could not leave in time raises RateLimitWaitTimeout,
             one that left and was not answered OutcomeUnknown. None: no bound of its own.
+        ssl_context: Whom to trust, and which certificate to show. None: the library's default.
+        proxy: URL of a proxy, `http://user:password@proxy:8080`. None: what the environment says.
         http_client: An `httpx.AsyncClient` (or httpx2's) of yours, used as it is, never closed.
         transport: An httpx transport of yours; the client built around it is ours to close.
         clock: Source of time. None: the machine's.
@@ -122,9 +136,13 @@ class AsyncTalkJS:
         overflow_to_batch: bool = False,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         timeout: float | None = DEFAULT_TIMEOUT,
+        attempt_timeout: float | None = DEFAULT_ATTEMPT_TIMEOUT,
+        max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
         lane: Lane = "interactive",
         max_wait: float | None = None,
         total_timeout: float | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
@@ -158,10 +176,15 @@ class AsyncTalkJS:
                 size=SLOTS,
                 http_client=http_client,
                 transport=transport,
+                ssl_context=checked_ssl_context(ssl_context),
+                proxy=checked_proxy(proxy),
             ),
             clock=clock,
             retry=retry,
             timeout=timeouts(timeout),
+            terms=Terms(
+                checked_attempt_timeout(attempt_timeout), checked_answer_bytes(max_answer_bytes)
+            ),
             lane=checked_lane(lane),
             max_wait=checked_wait(max_wait),
             total_timeout=checked_total(total_timeout),
@@ -242,6 +265,8 @@ class AsyncTalkJS:
         api_version: str | None | Unset = UNSET,
         retry: RetryPolicy | Unset = UNSET,
         timeout: float | None | Unset = UNSET,
+        attempt_timeout: float | None | Unset = UNSET,
+        max_answer_bytes: int | Unset = UNSET,
         lane: Lane | Unset = UNSET,
         max_wait: float | None | Unset = UNSET,
         total_timeout: float | None | Unset = UNSET,
@@ -260,6 +285,12 @@ class AsyncTalkJS:
             changes["retry"] = retry
         if timeout is not UNSET:
             changes["timeout"] = timeouts(timeout)
+        terms = self._pipeline.terms
+        if attempt_timeout is not UNSET:
+            terms = terms._replace(seconds=checked_attempt_timeout(attempt_timeout))
+        if max_answer_bytes is not UNSET:
+            terms = terms._replace(largest=checked_answer_bytes(max_answer_bytes))
+        changes["terms"] = terms
         if lane is not UNSET:
             changes["lane"] = checked_lane(lane)
         if max_wait is not UNSET:

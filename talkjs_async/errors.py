@@ -151,6 +151,8 @@ class OutcomeUnknown(TransportError):
     Attributes:
         idempotency_keys: Of the messages that the call was to send, in their order. Empty for other
             calls.
+        status: Of an answer whose body could not be read: a success, since an error status speaks
+            for itself. None: no status came.
     """
 
     def __init__(
@@ -161,9 +163,11 @@ class OutcomeUnknown(TransportError):
         path: str,
         attempts: int = 1,
         idempotency_keys: tuple[str, ...] = (),
+        status: int | None = None,
     ) -> None:
         super().__init__(message, method=method, path=path, attempts=attempts)
         self.idempotency_keys = idempotency_keys
+        self.status = status
 
 
 class APIError(TalkJSError):

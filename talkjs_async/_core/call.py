@@ -74,6 +74,7 @@ class Call(Generic[T]):
         repeatable_for: Seconds for which that holds, counted from the first attempt.
         bucket: The budget that pays for it.
         idempotency_keys: Of the messages that it sends, in their order.
+        record_id: The ID that the answer must have, if it names one. Another is not its answer.
         batchable: Whether `POST /batch` can carry it.
         api_version: TalkJS-REST-Version of this call. None: that of the client which sends it.
     """
@@ -88,8 +89,14 @@ class Call(Generic[T]):
     repeatable_for: float = float("inf")
     idempotency_keys: tuple[str, ...] = ()
     bucket: Bucket = "ordinary"
+    record_id: str | None = None
     batchable: bool = True
     api_version: str | None = None
+
+    def is_of_another(self, data: Any) -> bool:
+        """Tell whether parsed JSON names another record than the one that was asked for."""
+        named = data.get("id") if isinstance(data, dict) else None
+        return self.record_id is not None and isinstance(named, str) and named != self.record_id
 
     def result(self, data: Any) -> T:
         """
@@ -99,11 +106,20 @@ class Call(Generic[T]):
             DecodeError: It is not what the API promises of this call.
         """
         try:
-            return self.decode(data)
+            result = self.decode(data)
         except DecodeError as error:
             error.method, error.path = self.method, self.path
             error.maybe_done = self.method != "GET"
             raise
+        if self.is_of_another(data):
+            raise DecodeError(
+                json_path="$.id",
+                expected="the ID that was asked for",
+                got="another",
+                method=self.method,
+                path=self.path,
+            )
+        return result
 
 
 MOST_IN_A_TARGET: Final = 60_000

@@ -40,10 +40,10 @@ def classify(
     *, status: int, body: bytes, retry_after: float | None, method: str, path: str
 ) -> APIError:
     """
-    Turn an answer that is not 200 into its error.
+    Turn an answer that is no success into its error.
 
     Args:
-        status: HTTP status code, anything but 200.
+        status: HTTP status code, anything but 2xx.
         body: Raw bytes of the answer; any bytes will do.
         retry_after: Seconds, already read from the header.
         method, path: The request.

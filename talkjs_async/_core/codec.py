@@ -46,6 +46,14 @@ def decode(raw: bytes) -> Any:
         return _decode_by_the_standard_library(raw)
 
 
+def lenient(raw: bytes) -> Any:
+    """Read JSON. None: it is none."""
+    try:
+        return decode(raw)
+    except DecodeError:
+        return None
+
+
 def _fastest_loads() -> Callable[[bytes], Any]:
     try:
         loads: Callable[[bytes], Any] = import_module("orjson").loads

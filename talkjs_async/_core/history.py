@@ -16,6 +16,7 @@ from talkjs_async.errors import (
     APIError,
     ConfigurationError,
     ConnectFailed,
+    DecodeError,
     LimiterUnavailable,
     NotFound,
     OutcomeUnknown,
@@ -61,7 +62,9 @@ class CallHistory:
 
     def failed(self, error: TalkJSError) -> None:
         """Take in how an attempt ended, and write into *error* what it cannot know by itself."""
-        if self.call.method != "GET" and isinstance(error, OutcomeUnknown | ServerError):
+        if self.call.method != "GET" and isinstance(
+            error, OutcomeUnknown | ServerError | DecodeError
+        ):
             self.maybe_done = True
         error.maybe_done = self.maybe_done
         if isinstance(error, APIError | TransportError):

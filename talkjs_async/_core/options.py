@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from talkjs_async._core.call import Lane
@@ -19,10 +19,19 @@ from talkjs_async.limits import Limiter
 from talkjs_async.limits._rules import IN_FLIGHT, is_within
 from talkjs_async.telemetry import Hook, check_synchronous
 
+if TYPE_CHECKING:
+    import ssl
+
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
 DEFAULT_TIMEOUT: Final = 30.0
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds. A server that takes longer to shake hands is not going to answer."""
+
+DEFAULT_ATTEMPT_TIMEOUT: Final = 60.0
+"""Seconds for one request and its whole answer, however steadily it comes."""
+
+DEFAULT_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""The largest page has 100 messages: 160 KiB for each."""
 
 SLOTS: Final = 2 * IN_FLIGHT
 """
@@ -34,11 +43,14 @@ bound, this is the bound. The CPU time of a call does not depend on it (`python 
 transport`). At 9 calls/s one or two slots are in use and the others are closed.
 """
 
+_PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+
 _OF_A_LIMITER: Final = ("acquire", "statistics", "aclose")
 
 HEADERS: Final = (
     (b"Accept", b"application/json"),
-    (b"Accept-Encoding", b"gzip, deflate"),
+    # The one coding that is read within bounds.
+    (b"Accept-Encoding", b"gzip"),
     (b"User-Agent", f"talkjs-async/{__version__}".encode()),
 )
 """What every request carries."""
@@ -97,6 +109,50 @@ def checked_limiter(argument: str, limiter: Limiter | None) -> Limiter | None:
     raise ConfigurationError(
         argument, f"must have the methods of talkjs_async.Limiter, unlike {limiter!r}."
     )
+
+
+def checked_attempt_timeout(seconds: float | None) -> float:
+    """Return *seconds*; None is for ever."""
+    if seconds is None:
+        return math.inf
+    if not is_within(seconds, 0, math.inf) or not seconds:
+        raise ConfigurationError("attempt_timeout", f"must be above 0 seconds, not {seconds!r}.")
+    return seconds
+
+
+def checked_answer_bytes(largest: int) -> int:
+    """Return *largest*."""
+    if not isinstance(largest, int) or isinstance(largest, bool) or largest < 1:
+        raise ConfigurationError("max_answer_bytes", f"must be 1 byte or more, not {largest!r}.")
+    return largest
+
+
+def checked_proxy(proxy: str | None) -> str | None:
+    """Return *proxy*. No error quotes it: it may hold a password."""
+    if proxy is None:
+        return None
+    try:
+        parts = urlsplit(proxy)
+        valid = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError, TypeError):
+        valid = False
+    if not valid:
+        raise ConfigurationError(
+            "proxy", f"must look like http://proxy:8080; known are {', '.join(_PROXY_SCHEMES)}."
+        )
+    return proxy
+
+
+def checked_ssl_context(context: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """Return *context*."""
+    if context is not None:
+        import ssl  # noqa: PLC0415 - slow to import
+
+        if not isinstance(context, ssl.SSLContext):
+            raise ConfigurationError(
+                "ssl_context", f"must be an ssl.SSLContext, not a {type(context).__name__}."
+            )
+    return context
 
 
 def timeouts(seconds: float | None) -> dict[str, float | None]:

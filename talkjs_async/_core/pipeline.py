@@ -21,10 +21,18 @@ from talkjs_async._core.classify import classify
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.retry import RetryPolicy, RetryState, parse_retry_after
+from talkjs_async._http.answer import Exchange, Unreadable
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
+from talkjs_async._http.watch import Terms
 from talkjs_async.auth import Auth
-from talkjs_async.errors import DecodeError, OutcomeUnknown, TalkJSError
+from talkjs_async.errors import (
+    ConnectFailed,
+    DecodeError,
+    OutcomeUnknown,
+    TalkJSError,
+    TransportError,
+)
 from talkjs_async.limits import Limiter, Permit
 from talkjs_async.telemetry import AttemptEnded, Hook, RetryScheduled, emit
 
@@ -35,6 +43,9 @@ T = TypeVar("T")
 
 Acquire = Callable[[], Awaitable[Permit]]
 """Waits for the permit of one attempt."""
+
+_NO_CONTENT = frozenset({204, 205})
+"""Successes that have no body. What reads an answer is given null."""
 
 _CLOSING_TAKES_AT_MOST = 5.0
 """Seconds that the source of an upload has for letting go, also when the call was cancelled."""
@@ -54,6 +65,7 @@ class Pipeline:
         api_version: Of calls that have none of their own. None: TalkJS's choice.
         limiters: The budget of each bucket.
         timeout: Seconds that connecting, and each read or write, may take; httpx's four names.
+        terms: What the answer to one attempt may take, in seconds and bytes.
         lane, max_wait: How to queue for the budget.
         total_timeout: Seconds that a call may take in all: waits, attempts and pauses.
     """
@@ -67,6 +79,7 @@ class Pipeline:
     clock: Clock
     retry: RetryPolicy
     timeout: dict[str, float | None]
+    terms: Terms
     lane: Lane
     max_wait: float | None
     total_timeout: float | None
@@ -209,28 +222,31 @@ class Pipeline:
                 # token lives 30 s.
                 request = self._request(call, url, chunks or body, engine, retry_state)
                 end_permit = permit.settle
+                exchange = self.connections.exchange(http, request)
                 try:
-                    response = await http.send(request)
-                except engine.exceptions as error:
-                    failure = engine.translate(error, method=call.method, path=call.path)
-                    if not isinstance(failure, OutcomeUnknown):
+                    answer = await self._answer(call, exchange, request, granted)
+                except (TransportError, DecodeError) as error:
+                    failure = error
+                    if isinstance(error, ConnectFailed):
                         end_permit = permit.refund
-                    raise failure from error
-            # httpx ties a response to a stream that is tied to the response: let go of it, or each
-            # call leaves some fifty blocks of memory that only the garbage collector frees.
-            response.stream = request.stream
-            status = response.status_code
-            if status == 200:
-                content: bytes = response.content
-                return content
-            retry_after = parse_retry_after(
-                response.headers.get("retry-after"), now=self.clock.time()
-            )
-            if status == 429:
-                end_permit = partial(permit.throttled, retry_after)
+                    raise
+                # The status counts from here on, whatever becomes of the body.
+                status = answer.status_code
+                retry_after = parse_retry_after(
+                    answer.headers.get("retry-after"), now=self.clock.time()
+                )
+                if status == 429:
+                    end_permit = partial(permit.throttled, retry_after)
+                content, trouble = await _content(exchange, answer)
+                if 200 <= status < 300:
+                    failure = _success_without_result(call, status, content, trouble)
+                    if failure is not None:
+                        # In here, so that it costs the connection.
+                        raise failure
+                    return b"null" if status in _NO_CONTENT else content
             failure = classify(
                 status=status,
-                body=response.content,
+                body=content,
                 retry_after=retry_after,
                 method=call.method,
                 path=call.path,
@@ -248,6 +264,24 @@ class Pipeline:
                     await chunks.aclose()
             if begun and self.hooks:
                 self._announce(call, retry_state.history.attempts, status, failure, asked, granted)
+
+    async def _answer(
+        self, call: Call[Any], exchange: Exchange, request: httpx.Request, since: float
+    ) -> httpx.Response:
+        engine = self.connections.engine
+        try:
+            return await exchange.answer()
+        except engine.exceptions as error:
+            raise engine.translate(
+                error,
+                method=call.method,
+                path=call.path,
+                host=request.url.netloc.decode(),
+                seconds=self.clock.monotonic() - since,
+            ) from error
+        except DecodeError as error:
+            error.method, error.path = call.method, call.path
+            raise
 
     def _request(
         self,
@@ -268,14 +302,17 @@ class Pipeline:
             headers += _headers_of(call.upload)
         elif call.method != "GET":
             headers.append((b"Content-Type", b"application/json"))
+        terms = self.terms if call.upload is None else self.terms._replace(restarts=True)
         timeout = self.timeout
         if self.total_timeout is not None:
             timeout = {step: retry_state.left(seconds) for step, seconds in timeout.items()}
+            terms = terms._replace(seconds=retry_state.left(terms.seconds) or 0.0)
+        extensions = {"timeout": timeout, "terms": terms}
         request = engine.Request(
-            call.method, url, headers=headers, content=body, extensions={"timeout": timeout}
+            call.method, url, headers=headers, content=body, extensions=extensions
         )
         if call.upload is not None:
-            request.stream = _stream(engine, body)
+            request.stream = engine.stream_of(body)
         return request
 
     def _announce(
@@ -317,8 +354,33 @@ def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _stream(engine: Engine, chunks: Any) -> Any:
-    # What the libraries make of an iterator is a generator, which trio complains of when a failed
-    # request leaves it half-way. A stream must be of their own class.
-    base = engine.module.AsyncByteStream
-    return type("UploadStream", (base,), {"__aiter__": lambda _self: chunks})()
+async def _content(
+    exchange: Exchange, answer: httpx.Response
+) -> tuple[bytes, Unreadable | DecodeError | None]:
+    """Read the body, or return why it cannot be: that decides nothing about an error status."""
+    try:
+        return await exchange.body(answer), None
+    except (Unreadable, DecodeError) as trouble:
+        return b"", trouble
+
+
+def _success_without_result(
+    call: Call[Any], status: int, content: bytes, trouble: Unreadable | DecodeError | None
+) -> TalkJSError | None:
+    """Say why a 2xx has not the result that *call* is for. None: it has, or needs none."""
+    if call.decode is nothing:
+        return None
+    if isinstance(trouble, DecodeError):
+        trouble.method, trouble.path = call.method, call.path
+        return trouble
+    if trouble is not None:
+        why = f"its body cannot be read ({trouble})"
+    elif call.record_id is not None and call.is_of_another(codec.lenient(content)):
+        why = "it is about another record"
+    else:
+        return None
+    failure = OutcomeUnknown(
+        f"TalkJS answered {status}, but {why}", method=call.method, path=call.path, status=status
+    )
+    failure.__cause__ = trouble
+    return failure

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from talkjs_async._core.clock import Clock
 
-_GATEWAY = frozenset({502, 504})
-"""Answers of a proxy in front of TalkJS: it does not know what TalkJS did."""
+_TALKJS_OWN = frozenset({500, 503})
+"""Server errors that are TalkJS's word. The others are a proxy's, which knows not what it did."""
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -105,9 +105,8 @@ class RetryPolicy:
         if isinstance(error, RateLimited):
             return (error.retry_after or 0.0) <= self.max_retry_after
         if isinstance(error, ServerError):
-            # "Treat like a connection error, safe to retry", says TalkJS of its 5xx. A gateway's
-            # 502 and 504 are not TalkJS's own word.
-            return (idempotent or error.status not in _GATEWAY) and (
+            # "Treat like a connection error, safe to retry", says TalkJS of its 5xx.
+            return (idempotent or error.status in _TALKJS_OWN) and (
                 (error.retry_after or 0.0) <= self.max_retry_after
             )
         return isinstance(error, ConnectFailed) or (

@@ -1,20 +1,24 @@
 """
 A client of the HTTP library with exactly one connection.
 
-Its transport sits directly on one connection of httpcore, without a pool: that saves an eighth of a
-call's CPU, and it lets us close the socket of a call that was cancelled in the middle of the TLS
-handshake, which httpcore loses track of (it stays open until the garbage collector comes by).
+Its transport is the library's own, so that tools which watch or replace that class see our calls;
+only the pool in it is ours. Without a pool a call takes an eighth less CPU, no cancelled call can
+wedge it, and the socket of a call that was cancelled in the TLS handshake is known and closed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import anyio
 import anyio.to_thread
-from anyio.lowlevel import current_token
 
+from talkjs_async._http.connect import connect
 from talkjs_async._http.engine import Engine
+from talkjs_async._http.proxies import proxy_for
+from talkjs_async._http.stream import SocketStream
+from talkjs_async._http.watch import Watch
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,29 +32,45 @@ _CLOSING_TAKES_AT_MOST: Final = 1.0
 """Seconds. Closing is one step of the event loop; the bound is for a transport that misbehaves."""
 
 
-async def open_client(engine: Engine, *, tls: bool, keepalive: float) -> httpx.AsyncClient:
+class Route(NamedTuple):
+    """
+    How hosts are reached.
+
+    Attributes:
+        tls: Whether https:// will be spoken. If not, no trust store is loaded.
+        ssl_context: Whom to trust. None: the library's idea.
+        proxy: URL of a proxy. None: what the environment says.
+        keepalive: Seconds that a connection may be idle. Load balancers commonly hang up after 60;
+            the side that hangs up first has no request cut off by it.
+    """
+
+    tls: bool
+    ssl_context: ssl.SSLContext | None = None
+    proxy: str | None = None
+    keepalive: float = 55.0
+
+
+async def open_client(engine: Engine, route: Route) -> httpx.AsyncClient:
     """
     Make a client that has at most one connection. Its first request makes the connection.
 
-    The first client of a process loads the library and the trust store, off the event loop. Proxies
-    that the environment names are used in the way of the library.
-
-    Args:
-        tls: Whether https:// will be spoken. If not, no trust store is loaded.
-        keepalive: Seconds that the connection may be idle.
+    The first client of a process loads the library and the trust store, off the event loop.
 
     Raises:
-        ConfigurationError: The trust store or the environment's proxies cannot be used.
+        ConfigurationError: The trust store cannot be read.
     """
-    context = await engine.tls_context() if tls else None
+    context = route.ssl_context
+    if context is None and route.tls:
+        context = await engine.tls_context()
     if not engine.loaded:
         # A cancelled call leaves at once; the thread finishes the work for the next one.
         await anyio.to_thread.run_sync(engine.load, abandon_on_cancel=True)
-    proxies = _environment_names_proxies()
-    if proxies:
-        return _through_proxies(engine, context, keepalive)
-    transport: Any = OneConnection(engine, context, keepalive)
-    return engine.AsyncClient(transport=transport, trust_env=False)
+    return client_over(engine, engine.transport_over(OneConnection(engine, route, context)))
+
+
+def client_over(engine: Engine, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    """Make a client of ours: it keeps no cookie and asks the environment nothing."""
+    return engine.AsyncClient(transport=transport, trust_env=False, cookies=_NoCookies())
 
 
 async def close_client(client: httpx.AsyncClient) -> None:
@@ -62,75 +82,106 @@ async def close_client(client: httpx.AsyncClient) -> None:
 
 class OneConnection:
     """
-    A transport of httpx or httpx2 over one HTTP/1.1 connection, for one request at a time.
+    In the place of httpcore's pool: one HTTP/1.1 connection, for one request at a time.
 
-    The answer is read whole before it is handed on. A connection that the server has closed in the
-    meantime, or that was idle for longer than *keepalive* seconds, is replaced before the request
-    is sent.
+    It is used again only if nothing is left to read from it, neither in the parser nor in TLS nor
+    in the socket: whatever lies there would be taken for the next answer. Otherwise, and when it
+    was idle for too long or the server has closed it, it is replaced before the request is written.
     """
 
-    __slots__ = ("_connection", "_context", "_engine", "_keepalive", "_socket")
+    __slots__ = ("_connection", "_context", "_engine", "_route", "_stream", "_watch")
 
-    def __init__(self, engine: Engine, context: ssl.SSLContext | None, keepalive: float) -> None:
+    def __init__(self, engine: Engine, route: Route, context: ssl.SSLContext | None) -> None:
         self._engine = engine
+        self._route = route
         self._context = context
-        self._keepalive = keepalive
-        self._connection: httpcore.AsyncHTTPConnection | None = None
-        self._socket: httpcore.AsyncNetworkStream | None = None
+        self._connection: httpcore.AsyncConnectionInterface | None = None
+        self._stream: SocketStream | None = None
+        self._watch = Watch()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* and read its answer."""
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send *request*, and return its answer as soon as the status is there."""
         core = self._engine.core
-        url = request.url
         live = self._connection
-        if live is None or not live.is_available() or live.has_expired():
+        reused = live is not None and _is_clean(live)
+        if live is None or not reused:
             await self.aclose()
-            live = self._connection = core.AsyncHTTPConnection(
-                core.Origin(url.raw_scheme, url.raw_host, url.port or _default_port(url)),
-                ssl_context=self._context,
-                keepalive_expiry=self._keepalive,
-                network_backend=self,
-            )
-        target = core.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        answer = await live.handle_async_request(
-            core.Request(
-                request.method,
-                target,
-                headers=request.headers.raw,
-                content=self._content(request),
-                extensions=request.extensions,
-            )
-        )
+            live = self._connection = self._connect_later(request)
+        self._watch.renew(request, connected=reused)
+        content = request.stream
+        if isinstance(content, self._engine.module.ByteStream):
+            request.stream = _Body(b"".join(content))
         try:
-            body = await answer.aread()
-        finally:
-            await answer.aclose()
-        return self._engine.Response(
-            answer.status, headers=answer.headers, content=body, extensions=answer.extensions
-        )
+            return await live.handle_async_request(request)
+        except (core.TimeoutException, core.NetworkError, core.RemoteProtocolError) as error:
+            if self._watch.begun:
+                raise
+            late = isinstance(error, core.TimeoutException)
+            raise (core.ConnectTimeout if late else core.ConnectError)(str(error)) from error
 
-    def _content(self, request: httpx.Request) -> Any:
-        # Uploads come as a stream of ours, everything else as bytes.
-        if isinstance(request.stream, self._engine.module.ByteStream):
-            return _Body(request.content)
-        return request.stream
+    def _connect_later(self, request: httpcore.Request) -> httpcore.AsyncConnectionInterface:
+        """Make a connection object of httpcore, which connects at its first request."""
+        core = self._engine.core
+        options: dict[str, Any] = {
+            "ssl_context": self._context,
+            "keepalive_expiry": self._route.keepalive,
+            "network_backend": self,
+        }
+        url = request.url
+        scheme, host = url.scheme.decode(), url.host.decode()
+        given = self._route.proxy
+        proxy = given or proxy_for(scheme, host, url.origin.port)
+        if proxy is None:
+            pool = core.AsyncConnectionPool(**options)
+        else:
+            pool = self._through(proxy, "proxy" if given else f"{scheme.upper()}_PROXY", options)
+        made: httpcore.AsyncConnectionInterface = pool.create_connection(url.origin)
+        return made
 
-    async def connect_tcp(self, host: str, port: int, **options: Any) -> Any:
+    def _through(self, proxy: str, name: str, options: dict[str, Any]) -> Any:
+        core, module = self._engine.core, self._engine.module
+        try:
+            # httpx takes user name and password out of the URL. No error may quote it.
+            read = module.Proxy(proxy)
+            url = core.URL(
+                scheme=read.url.raw_scheme, host=read.url.raw_host, port=read.url.port, target=b"/"
+            )
+            if read.url.scheme.startswith("socks"):
+                return core.AsyncSOCKSProxy(url, proxy_auth=read.raw_auth, **options)
+            own_tls = self._context if read.url.scheme == "https" else None
+            return core.AsyncHTTPProxy(
+                url, proxy_auth=read.raw_auth, proxy_ssl_context=own_tls, **options
+            )
+        except (ValueError, module.InvalidURL):
+            raise ConfigurationError(
+                name, "must look like http://proxy:8080; https:// and socks5:// are known too."
+            ) from None
+        except ImportError:
+            raise ConfigurationError(
+                name, "names a SOCKS proxy, for which the package socksio must be installed."
+            ) from None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore names it
+        **_options: Any,
+    ) -> SocketStream:
         """Connect for httpcore, as its network back end, and remember the socket."""
         core = self._engine.core
-        backend = core.TrioBackend() if _on_trio() else core.AnyIOBackend()
         try:
-            self._socket = await backend.connect_tcp(host, port, **options)
-        except UnicodeError as error:
-            # A label that is too long, say: no name server was asked, let alone the host.
-            raise core.ConnectError(f"not a host name: {error}") from error
-        return self._socket
+            sock = await connect(host, port, timeout)
+        except TimeoutError as error:
+            raise core.ConnectTimeout("too slow") from error
+        except OSError as error:
+            raise core.ConnectError(str(error)) from error
+        self._stream = SocketStream(sock, core, self._watch)
+        return self._stream
 
     async def aclose(self) -> None:
         """Close the connection, whatever state it is in."""
-        connected, self._socket, self._connection = self._socket, None, None
+        connected, self._stream, self._connection = self._stream, None, None
         if connected is not None:
             # Not through the connection: in the middle of a TLS handshake it has no stream yet.
             await connected.aclose()
@@ -158,36 +209,27 @@ class _Body:
         return content
 
 
-def _default_port(url: httpx.URL) -> int:
-    return 443 if url.scheme == "https" else 80
+class _NoCookies(CookieJar):
+    """Keeps none."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
 
 
-def _environment_names_proxies() -> bool:
-    from urllib.request import getproxies  # noqa: PLC0415 - slow to import, and httpx just did
+def _is_clean(live: Any) -> bool:
+    """
+    Tell whether *live* can carry a request whose answer is the next thing to be read.
 
-    named = getproxies()
-    return any(named.get(each) for each in ("http", "https", "all"))
-
-
-def _through_proxies(
-    engine: Engine, context: ssl.SSLContext | None, keepalive: float
-) -> httpx.AsyncClient:
-    try:
-        return engine.AsyncClient(
-            verify=context or _trusting_nobody(),
-            limits=engine.module.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive
-            ),
-        )
-    except (ValueError, ImportError, engine.module.InvalidURL) as error:
-        raise ConfigurationError("HTTPS_PROXY", f"the proxy cannot be used: {error}") from error
-
-
-def _trusting_nobody() -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415 - slow to import, and httpx just did
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _on_trio() -> bool:
-    return type(current_token().native_token).__module__.startswith("trio")
+    What an answer left in the parser is known to httpcore's inner object only. If that has moved,
+    no connection is used twice: slow, and noticed by a test, but right.
+    """
+    # This reads from the socket, through `SocketStream.get_extra_info`.
+    if not live.is_available() or live.has_expired():
+        return False
+    while (inner := getattr(live, "_connection", None)) is not None:
+        live = inner
+    parser = getattr(live, "_h11_state", None)
+    return parser is not None and parser.trailing_data == (b"", False)

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from talkjs_async._http.answer import Exchange, adopt
+from talkjs_async._http.connection import Route, client_over
 from talkjs_async._http.engine import Engine, engine_of
 from talkjs_async._http.gate import Gate
 from talkjs_async._http.per_loop import PerLoop
@@ -18,6 +20,8 @@ from talkjs_async._http.slots import Slots
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 INJECTED: Final = 20
@@ -56,13 +60,27 @@ class Connections:
         pools: What is open, by event loop.
     """
 
-    __slots__ = ("engine", "pools")
+    __slots__ = ("_foreign", "_given", "engine", "pools")
 
     def __init__(
-        self, engine: Engine, make_pool: Callable[[], Pool], *, ends_with_loop: bool
+        self,
+        engine: Engine,
+        make_pool: Callable[[], Pool],
+        *,
+        given: httpx.AsyncClient | None = None,
+        foreign: bool = True,
     ) -> None:
         self.engine: Engine = engine
-        self.pools: PerLoop[Pool] = PerLoop(make_pool, ends_with_loop=ends_with_loop)
+        # What is foreign holds nothing of an event loop's that we could close.
+        self.pools: PerLoop[Pool] = PerLoop(make_pool, ends_with_loop=not foreign)
+        self._given = given
+        self._foreign = foreign
+
+    def exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Exchange:
+        """Begin to send *request* through a borrowed *client*."""
+        if self._given is not None:
+            adopt(self.engine, self._given, request)
+        return Exchange(self.engine, client, request, foreign=self._foreign)
 
     def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """
@@ -91,6 +109,8 @@ def connections_for(
     http_client: httpx.AsyncClient | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     size: int,
+    ssl_context: ssl.SSLContext | None = None,
+    proxy: str | None = None,
 ) -> Connections:
     """
     Choose how requests travel.
@@ -103,15 +123,20 @@ def connections_for(
         transport: A transport of the user's. `aclose` closes it, the end of an event loop does not:
             it may hold nothing, as the emulator's, and then nobody need close anything.
         size: Calls in flight per event loop, unless an *http_client* is given: then INJECTED.
+        ssl_context, proxy: For connections of our own: whom to trust, and what to go through.
     """
+    mine = "http_client" if http_client is not None else "transport"
+    for argument, value in (("ssl_context", ssl_context), ("proxy", proxy)):
+        if value is not None and (http_client is not None or transport is not None):
+            raise ConfigurationError(
+                argument, f"belongs to the *{mine}* that you pass: give it there"
+            )
     if http_client is not None and transport is not None:
         raise ConfigurationError("transport", "give either this or http_client, not both")
     if http_client is not None:
         given = http_client
         library = engine_of(http_client, argument="http_client", base="AsyncClient")
-        return Connections(
-            library, lambda: Gate(given, owned=False, size=INJECTED), ends_with_loop=False
-        )
+        return Connections(library, lambda: Gate(given, owned=False, size=INJECTED), given=given)
     if transport is not None:
         library = engine_of(transport, argument="transport", base="AsyncBaseTransport")
         if engine == "httpx2":
@@ -119,14 +144,11 @@ def connections_for(
             library = Engine(engine)
             library.load()
         return Connections(
-            library,
-            lambda: Gate(
-                library.AsyncClient(transport=transport, trust_env=False), owned=True, size=size
-            ),
-            ends_with_loop=False,
+            library, lambda: Gate(client_over(library, transport), owned=True, size=size)
         )
     chosen = Engine(engine)
-    return Connections(chosen, lambda: Slots(chosen, tls=tls, size=size), ends_with_loop=True)
+    route = Route(tls, ssl_context, proxy)
+    return Connections(chosen, lambda: Slots(chosen, route, size=size), foreign=False)
 
 
 @final

@@ -55,6 +55,7 @@ class Engine:
         module, core: The modules httpx and httpcore, or httpx2 and httpcore2.
         Request, URL, Timeout, Response, AsyncClient: Its classes, typed as httpx's: httpx2 has the
             same ones.
+        plain_headers: What a client of the library sends by itself.
         exceptions: Everything that `AsyncClient.send` raises when no whole answer came. Empty
             until the library is loaded, so that `except engine.exceptions` is always right.
 
@@ -69,6 +70,7 @@ class Engine:
     URL: type[httpx.URL]
     Timeout: type[httpx.Timeout]
     AsyncClient: type[httpx.AsyncClient]
+    plain_headers: dict[str, str]
 
     def __init__(self, name: str) -> None:
         if name not in _CORE:
@@ -107,6 +109,7 @@ class Engine:
             getattr(each, name) for each in (library, core) for name in _NEVER_LEFT
         )
         self.exceptions = tuple(_exceptions(library, core))
+        self.plain_headers = _plain_headers(library)
         self.loaded = True
 
     def outcome(self, error: Exception) -> Outcome:
@@ -114,30 +117,65 @@ class Engine:
         return "never_left" if isinstance(error, self._never_left) else "unknown"
 
     def translate(
-        self, error: Exception, *, method: str, path: str, attempts: int = 1
+        self, error: Exception, *, method: str, path: str, host: str, seconds: float
     ) -> TransportError:
         """
         Turn one of `exceptions` into our error. Raise what you get *from* the original.
 
-        The text of a LocalProtocolError is left out: it quotes the header that is malformed, which
-        may be the one with the secret.
+        Args:
+            error: Loses what may hold a secret.
+            method, path: The call.
+            host: With its port, if that is not the usual one.
+            seconds: How long it was tried.
         """
-        kind = type(error).__name__
-        text = "" if kind == "LocalProtocolError" else str(error)
-        cause = f"{kind}: {text}" if text else kind
+        cause = self.describe(error)
         if self.outcome(error) == "never_left":
             return ConnectFailed(
-                f"no connection, nothing was sent ({cause})",
+                f"no connection to {host} in {seconds:.1f} s, nothing was sent ({cause})",
                 method=method,
                 path=path,
-                attempts=attempts,
             )
         return OutcomeUnknown(
-            f"no whole answer came, so it may or may not have happened ({cause})",
+            f"no whole answer of {host} in {seconds:.1f} s, so it may or may not have happened "
+            f"({cause})",
             method=method,
             path=path,
-            attempts=attempts,
         )
+
+    def describe(self, error: BaseException) -> str:
+        """
+        Say what *error*, one of `exceptions`, is, and take from it what may hold a secret.
+
+        That is its request, the local variables of the frames that it came through, and the text of
+        a LocalProtocolError, which quotes the header that is malformed.
+        """
+        each: BaseException | None = error
+        while each is not None:
+            each.__traceback__ = None
+            if isinstance(each, self.module.HTTPError):
+                vars(each).update(dict.fromkeys(vars(each)))
+            if type(each).__name__ == "LocalProtocolError":
+                each.args = ()
+            each = each.__cause__ or each.__context__
+        text = str(error)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+    def stream_of(self, chunks: Any) -> Any:
+        """
+        Make a body of *chunks*.
+
+        What the libraries make of an iterator is a generator, which trio complains of when a failed
+        request leaves it half-way. A stream must be of their own class.
+        """
+        base = self.module.AsyncByteStream
+        return type("UploadStream", (base,), {"__aiter__": lambda _self: chunks})()
+
+    def transport_over(self, pool: Any) -> httpx.AsyncHTTPTransport:
+        """Make a transport of the library's own class that sends through *pool*."""
+        transport: httpx.AsyncHTTPTransport = object.__new__(self.module.AsyncHTTPTransport)
+        # Not through its constructor, which makes a pool of its own and reads the trust store.
+        transport._pool = pool  # noqa: SLF001 - see above
+        return transport
 
     async def tls_context(self) -> ssl.SSLContext:
         """
@@ -167,6 +205,11 @@ class Engine:
                         "SSL_CERT_FILE", f"the trust store cannot be read: {error}"
                     ) from error
             return TLS_CONTEXTS[name]
+
+
+def _plain_headers(library: Any) -> dict[str, str]:
+    agent = f"python-{library.__name__}/{library.__version__}"
+    return {"accept": "*/*", "connection": "keep-alive", "user-agent": agent}
 
 
 def _exceptions(library: Any, core: Any) -> Iterator[type[Exception]]:

@@ -12,23 +12,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 
-from talkjs_async._http.connection import close_client, open_client
+from talkjs_async._http.connection import Route, close_client, open_client
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.semaphore import Semaphore
 
 if TYPE_CHECKING:
     import httpx
-
-KEEPALIVE: Final = 55.0
-"""
-Seconds that an idle connection is kept.
-
-Load balancers commonly hang up after 60 s; whoever hangs up first has no request cut off by it.
-"""
 
 
 class Slots:
@@ -37,26 +30,23 @@ class Slots:
 
     Args:
         engine: The library to use. It is loaded by the first loan.
-        tls: Whether the base URL is https://.
+        route: How hosts are reached.
         size: Connections, and so calls in flight.
-        keepalive: Seconds that an idle connection is kept.
         now: A monotonic clock in seconds, the one that sockets live by.
     """
 
-    __slots__ = ("_engine", "_keepalive", "_now", "_opening", "_semaphore", "_tls", "_warm")
+    __slots__ = ("_engine", "_now", "_opening", "_route", "_semaphore", "_warm")
 
     def __init__(
         self,
         engine: Engine,
+        route: Route,
         *,
-        tls: bool,
         size: int,
-        keepalive: float = KEEPALIVE,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._tls = tls
-        self._keepalive = keepalive
+        self._route = route
         self._now = now
         self._semaphore = Semaphore(size)
         # Idle clients and since when, the one used last at the end: taken first, it is the one
@@ -71,7 +61,7 @@ class Slots:
             return self._warm.pop()[0]
         try:
             async with self._opening:
-                return await open_client(self._engine, tls=self._tls, keepalive=self._keepalive)
+                return await open_client(self._engine, self._route)
         except BaseException:
             self._semaphore.give_back()
             raise
@@ -86,7 +76,7 @@ class Slots:
         now = self._now()
         self._warm.append((client, now))
         self._semaphore.give_back()
-        while self._warm and self._warm[0][1] < now - self._keepalive:
+        while self._warm and self._warm[0][1] < now - self._route.keepalive:
             await close_client(self._warm.popleft()[0])
 
     async def aclose(self) -> None:

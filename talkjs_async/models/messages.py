@@ -168,7 +168,12 @@ class Message(Model):
 
 @model
 class SentMessage(Model):
-    """TalkJS's receipt for a message: its *id*."""
+    """
+    TalkJS's receipt for a message.
+
+    Attributes:
+        id: Empty when TalkJS stored the message without telling its ID (status 204).
+    """
 
     id: str = wire("id", TEXT)
 

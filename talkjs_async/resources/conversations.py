@@ -80,7 +80,9 @@ class Conversations(Resource):
             NotFound: There is no such conversation.
         """
         url = path("conversations", conversation_id=conversation_id)
-        return Call(method="GET", path=url, decode=Conversation.from_wire)
+        return Call(
+            method="GET", path=url, decode=Conversation.from_wire, record_id=conversation_id
+        )
 
     @listing
     def list(

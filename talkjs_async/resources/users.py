@@ -125,7 +125,8 @@ class Users(Resource):
         Raises:
             NotFound: There is no such user.
         """
-        return Call(method="GET", path=path("users", user_id=user_id), decode=User.from_wire)
+        url = path("users", user_id=user_id)
+        return Call(method="GET", path=url, decode=User.from_wire, record_id=user_id)
 
     @listing
     def list(

@@ -358,14 +358,16 @@ async def answering(make_talkjs: MakeTalkJS, engine: str) -> AnsweredWith:
 
 
 USER = {"id": "alice", "name": "Alice", "createdAt": 1}
+BOB = {"id": "bob", "name": "Bob", "createdAt": 1}
 
 
 @pytest.mark.parametrize(
     ("answer", "kinds"),
     [
-        ([[1, 200, USER], [0, 200, USER]], [User, User]),
-        ([[1.0, 200, USER], [0, 404, {}]], [NotFound, User]),
+        ([[1, 200, BOB], [0, 200, USER]], [User, User]),
+        ([[1.0, 200, BOB], [0, 404, {}]], [NotFound, User]),
         ([[0, 200, USER], [1, 200, ["odd"]]], [User, DecodeError]),
+        ([[0, 200, USER], [1, 200, USER]], [User, DecodeError]),
         ([[0, 200, USER]], [User, OutcomeUnknown]),
         ([[0, 200, USER], None, [1], ["1", 200, USER], [7, 200, USER]], [User, OutcomeUnknown]),
         ([[0, 429, None], [1, 404, "<html>"]], [RateLimited, NotFound]),

@@ -27,7 +27,7 @@ async def end_of(connections: Connections, url: str) -> int | TransportError:
             request = engine.Request("GET", url, extensions={"timeout": timeouts})
             return (await client.send(request)).status_code
     except engine.exceptions as error:
-        return engine.translate(error, method="GET", path="/")
+        return engine.translate(error, method="GET", path="/", host="it", seconds=1.0)
 
 
 class TestDirect:

@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from talkjs_async._http import engine as engine_module
+from talkjs_async._http.answer import Unreadable
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine, engine_of
+from talkjs_async._http.watch import Terms
 from talkjs_async.errors import (
     ConfigurationError,
     ConnectFailed,
@@ -66,12 +68,17 @@ async def failure_of(
     """Send what must fail, and return our error for it."""
     engine = connections.engine
     timeouts = {"connect": 2.0, "read": 0.2, "write": 2.0, "pool": 2.0}
+    extensions = {"timeout": timeouts, "terms": Terms()}
     try:
         async with connections.borrow() as client:
-            request = engine.Request("GET", url, headers=headers, extensions={"timeout": timeouts})
-            answer = await client.send(request)
+            request = engine.Request("GET", url, headers=headers, extensions=extensions)
+            exchange = connections.exchange(client, request)
+            answer = await exchange.answer()
+            await exchange.body(answer)
     except engine.exceptions as error:
-        return engine.translate(error, method="GET", path="/it", attempts=2)
+        return engine.translate(error, method="GET", path="/it", host="it", seconds=1.0)
+    except Unreadable as error:
+        return OutcomeUnknown(str(error), method="GET", path="/it")
     pytest.fail(f"{url} answered {answer.status_code}")
 
 
@@ -152,16 +159,17 @@ class TestTranslate:
     def test_it_keeps_the_request_and_says_what_the_library_said(self, engine: Engine) -> None:
         error = engine.module.ReadTimeout("too slow")
 
-        ours = engine.translate(error, method="PUT", path="/users/a", attempts=3)
+        ours = engine.translate(error, method="PUT", path="/users/a", host="a:8", seconds=2.5)
 
         assert isinstance(ours, OutcomeUnknown)
-        assert ("PUT", "/users/a", 3) == (ours.method, ours.path, ours.attempts)
+        assert ("PUT", "/users/a") == (ours.method, ours.path)
+        assert "of a:8 in 2.5 s" in str(ours)
         assert "(ReadTimeout: too slow)" in str(ours)
 
     def test_a_connection_that_failed_is_told_apart(self, engine: Engine) -> None:
         error = engine.core.ConnectError()
 
-        ours = engine.translate(error, method="PUT", path="/users/a")
+        ours = engine.translate(error, method="PUT", path="/users/a", host="a:8", seconds=2.5)
 
         assert isinstance(ours, ConnectFailed)
         assert "(ConnectError)" in str(ours)

@@ -23,6 +23,7 @@ from anyio.lowlevel import current_token
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from talkjs_async._http.connection import Route
 from talkjs_async._http.connections import Connections, connections_for
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.gate import Gate
@@ -215,8 +216,8 @@ class TestOneConnection:
         library = Engine(engine)
         connections = Connections(
             library,
-            lambda: Slots(library, tls=False, size=40, keepalive=30, now=lambda: time),
-            ends_with_loop=True,
+            lambda: Slots(library, Route(tls=False, keepalive=30), size=40, now=lambda: time),
+            foreign=False,
         )
         async with anyio.create_task_group() as tasks:
             for _ in range(3):

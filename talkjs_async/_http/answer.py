@@ -1,0 +1,186 @@
+"""
+One exchange: a request goes out, the status comes back, then the body, within bounds.
+
+The decoders of httpx cannot be bounded, so bodies are read as they travel and inflated here, in
+steps. Knows HTTP and nothing of TalkJS. Called by the pipeline.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from talkjs_async._http.engine import Engine
+from talkjs_async._http.watch import Terms, too_large
+from talkjs_async.errors import TalkJSError
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+_STEP: Final = 1024 * 1024
+"""Bytes inflated between two chances for other tasks: some 3 ms."""
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+_OURS: Final = frozenset(
+    {"authorization", "host", "accept-encoding", "transfer-encoding", "expect", "te"}
+)
+"""Headers that are never taken over from a client of the user's; nor is any `Content-*`."""
+
+
+class Unreadable(Exception):
+    """A body that was cut short, or is in a coding that was not asked for."""
+
+
+class Exchange:
+    """
+    One request and its answer.
+
+    Args:
+        engine: The library of *client*.
+        client: Sends.
+        request: Has its `Terms` in `extensions["terms"]`.
+        foreign: Whether *client* sends through connections that are not ours: then nothing in them
+            watches the deadline, and a cancel scope does.
+    """
+
+    __slots__ = ("_client", "_deadline", "_engine", "_request", "_terms")
+
+    def __init__(
+        self, engine: Engine, client: httpx.AsyncClient, request: httpx.Request, *, foreign: bool
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._request = request
+        self._terms: Terms = request.extensions["terms"]
+        self._deadline = math.inf
+        # When the last byte of an upload has left is known to its connection only.
+        if foreign and not self._terms.restarts:
+            self._deadline = time.monotonic() + self._terms.seconds
+
+    async def answer(self) -> httpx.Response:
+        """
+        Send the request, and return when the status of its answer is there.
+
+        Redirects are answers, and the credential is the request's, whatever the client has been
+        told. If a hook of its raises for the status, the answer is what counts.
+
+        Raises:
+            Exception: One of `engine.exceptions`.
+            DecodeError: What came instead of a status is too large.
+        """
+        client = self._client
+        try:
+            return await self._in_time(
+                client.send(self._request, stream=True, auth=None, follow_redirects=False)
+            )
+        except self._engine.exceptions as error:
+            if isinstance(error, self._engine.module.HTTPStatusError):
+                answer: httpx.Response = error.response
+                return answer
+            raise
+        except Exception as error:
+            if isinstance(error, TalkJSError) or not any(client.event_hooks.values()):
+                raise
+            # A hook of the user's. Whether the request had left, it does not say.
+            raise self._engine.module.HTTPError(f"{type(error).__name__} in a hook") from error
+
+    async def body(self, answer: httpx.Response) -> bytes:
+        """
+        Read the body, within bounds before and after decoding.
+
+        Raises:
+            Unreadable: It is not whole, or in an unknown coding.
+            DecodeError: It is too large.
+        """
+        engine, largest = self._engine, self._terms.largest
+        try:
+            if answer.is_stream_consumed or answer.is_closed:
+                # By a hook, or by a transport that answers from memory. Decoded already.
+                content: bytes = getattr(answer, "_content", b"")
+                if len(content) > largest:
+                    raise too_large(largest)
+                return content
+            raw = await self._in_time(_read(answer, largest))
+        except engine.exceptions as error:
+            raise Unreadable(engine.describe(error)) from error
+        finally:
+            # httpx ties an answer to a stream that is tied to the answer: let go of it, or each
+            # call leaves some fifty blocks of memory that only the garbage collector frees.
+            answer.stream = self._request.stream
+        coding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if not raw or coding == "identity":
+            return raw
+        if coding not in {"gzip", "x-gzip"}:
+            raise Unreadable("a content coding that was not asked for")
+        return await inflate(raw, largest)
+
+    async def _in_time(self, step: Awaitable[T]) -> T:
+        if self._deadline == math.inf:
+            return await step
+        with anyio.move_on_after(self._deadline - time.monotonic()):
+            return await step
+        raise self._engine.module.ReadTimeout("too slow")
+
+
+def adopt(engine: Engine, client: httpx.AsyncClient, request: httpx.Request) -> None:
+    """Add to *request* the headers and parameters of a client of the user's."""
+    plain = engine.plain_headers
+    for name, value in client.headers.multi_items():
+        key = name.lower()
+        if key in _OURS or key.startswith("content-") or plain.get(key) == value:
+            continue
+        if key == "user-agent" or key not in request.headers:
+            request.headers[key] = value
+    if client.params:
+        request.url = request.url.copy_merge_params(client.params)
+
+
+async def _read(answer: httpx.Response, largest: float) -> bytes:
+    pieces, size = [], 0
+    try:
+        async for piece in answer.aiter_raw():
+            size += len(piece)
+            if size > largest:
+                raise too_large(largest)
+            pieces.append(piece)
+    finally:
+        await answer.aclose()
+    return b"".join(pieces)
+
+
+async def inflate(raw: bytes, largest: float) -> bytes:
+    """
+    Decode gzip, with a chance for other tasks after each mebibyte.
+
+    Raises:
+        Unreadable: It is not gzip, not whole, or something follows it.
+        DecodeError: It would be larger than *largest*.
+    """
+    stream = zlib.decompressobj(_GZIP)
+    pieces, size = [], 0
+    try:
+        while not stream.eof:
+            piece = stream.decompress(raw, _STEP)
+            raw = stream.unconsumed_tail
+            size += len(piece)
+            if size > largest:
+                raise too_large(largest)
+            if not piece and not raw and not stream.eof:
+                raise Unreadable("gzip that was cut short")
+            pieces.append(piece)
+            if len(piece) == _STEP:
+                await checkpoint()
+    except zlib.error as error:
+        raise Unreadable("not gzip, as it says") from error
+    if stream.unused_data:
+        raise Unreadable("something behind the end of gzip")
+    return b"".join(pieces)

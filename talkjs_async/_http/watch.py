@@ -1,0 +1,117 @@
+"""
+What one attempt may take of time and bytes, and how far it has come.
+
+One deadline for the attempt: the timeouts of the HTTP library bound single reads, and a server that
+sends a byte now and then never exceeds them. The streams of a connection ask here before each wait,
+which costs less than a cancel scope around the call.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+
+from talkjs_async.errors import DecodeError
+
+if TYPE_CHECKING:
+    import socket
+
+    import httpcore
+
+
+class Terms(NamedTuple):
+    """
+    What the answer to one request may take.
+
+    Attributes:
+        seconds: From the first byte of the request to the last byte of the answer.
+        largest: Bytes, as they travel and again when they are decoded.
+        restarts: Whether the clock runs from the last byte of the request, as for an upload.
+    """
+
+    seconds: float = math.inf
+    largest: float = math.inf
+    restarts: bool = False
+
+
+class Watch:
+    """
+    What one attempt may take of time and bytes.
+
+    Attributes:
+        begun: Whether a byte of the request may have left.
+    """
+
+    __slots__ = ("_bytes", "_connected", "_deadline", "_host", "_terms", "begun")
+
+    def __init__(self) -> None:
+        self._terms = Terms()
+        self._host = ""
+        self._deadline = math.inf
+        self._bytes = 0
+        self._connected = self.begun = False
+
+    def renew(self, request: httpcore.Request, *, connected: bool) -> None:
+        """
+        Begin an attempt.
+
+        The clock runs from now on for connecting, and anew from the first byte of the request.
+
+        Args:
+            request: Has its `Terms` in `extensions["terms"]`.
+            connected: Whether a connection is there.
+        """
+        self._terms = request.extensions.get("terms", self._terms)
+        self._host = request.url.host.decode()
+        self._bytes = 0
+        self.begun = False
+        # Without TLS to the host itself, all that httpcore writes is the request.
+        self._connected = connected or request.url.scheme == b"http"
+        seconds = request.extensions.get("timeout", {}).get("connect")
+        self._deadline = math.inf if seconds is None else time.monotonic() + seconds
+
+    def tls_with(self, host: str | None) -> None:
+        """Note a TLS handshake; the one with the host itself ends the connecting."""
+        self._connected = self._connected or host == self._host
+
+    def writing(self) -> None:
+        """Start the clock of the exchange, if it is the request that is about to be written."""
+        if self._connected and (self._terms.restarts or not self.begun):
+            self.begun = True
+            self._deadline = time.monotonic() + self._terms.seconds
+
+    def count(self, size: int) -> None:
+        """Refuse an answer that has grown too large."""
+        self._bytes += size
+        if self._bytes > self._terms.largest:
+            raise too_large(self._terms.largest)
+
+    async def wait(
+        self,
+        until: Callable[[socket.socket], Awaitable[None]],
+        sock: socket.socket,
+        seconds: float | None,
+        late: type[Exception],
+    ) -> None:
+        """Wait for *sock*; raise *late* after *seconds* or at the deadline."""
+        left = self._deadline - time.monotonic()
+        if seconds is not None and seconds < left:
+            left = seconds
+        if left == math.inf:
+            await until(sock)
+            return
+        with anyio.move_on_after(left) as scope:
+            await until(sock)
+        if scope.cancelled_caught:
+            raise late("too slow")
+
+
+def too_large(most: float) -> DecodeError:
+    """Refuse an answer. It is never asked for again: it would be as large."""
+    return DecodeError(
+        json_path="$", expected=f"at most {most:.0f} bytes (max_answer_bytes)", got="more"
+    )

@@ -1,0 +1,214 @@
+"""
+A server on the loopback that writes exactly the bytes that a test wants, in a thread of its own.
+
+It speaks plain HTTP, TLS, and the language of proxies (a CONNECT is accepted and forgotten). It
+knows HTTP only as far as to see where a request ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.to_thread
+import attrs
+
+PATIENCE = 60.0
+"""Seconds after which a wait for the server is a failed test."""
+
+
+def answer(
+    body: bytes = b"{}", *, status: str = "200 OK", headers: tuple[str, ...] = (), length: int = -1
+) -> bytes:
+    """Write an answer with a Content-Length, the true one unless *length* is given."""
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body) if length < 0 else length}"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+@attrs.define
+class Exchange:
+    """
+    One request that has arrived whole, and the connection that it came through.
+
+    Attributes:
+        on_connection: Which request of its connection it is, from 0.
+    """
+
+    method: str
+    target: str
+    head: bytes
+    body: bytes
+    on_connection: int
+    _writer: asyncio.StreamWriter
+
+    async def write(self, *pieces: bytes) -> None:
+        """Write *pieces*, each as a segment (under TLS, a record) of its own."""
+        for piece in pieces:
+            if self._writer.is_closing():
+                raise ConnectionResetError("the client has hung up")
+            self._writer.write(piece)
+            await self._writer.drain()
+            # asyncio notices a hang-up under TLS only if it gets a turn.
+            await asyncio.sleep(0)
+
+    async def write_together(self, *records: bytes) -> None:
+        """Write *records* so that they arrive with one segment."""
+        for record in records:
+            self._writer.write(record)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def reset(self) -> None:
+        """Hang up so that the other side gets an error, not an end."""
+        raw = self._writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+Script = Callable[[Exchange], Awaitable[None]]
+
+
+class RawServer:
+    """
+    Answers each request as *script* wants.
+
+    Attributes:
+        accepted: Connections made so far.
+        open: Connections that are open now.
+        seen: Method and target of each request, in the order of arrival.
+    """
+
+    def __init__(self, script: Script, *, tls: ssl.SSLContext | None = None) -> None:
+        self._script = script
+        self._tls = tls
+        self.accepted = self.open = 0
+        self.seen: list[tuple[str, str]] = []
+        self.port = 0
+        self._changed = threading.Condition()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait until something is true of this server."""
+
+        def wait() -> bool:
+            with self._changed:
+                return self._changed.wait_for(happened, PATIENCE)
+
+        assert await anyio.to_thread.run_sync(wait)
+
+    async def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run *work*, of an exchange that is over, in the server's event loop."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        await anyio.to_thread.run_sync(future.result)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(
+            self._serve, "localhost", 0, ssl=self._tls, family=socket.AF_INET, backlog=1024
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for each in self._tasks:
+            each.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._count(1, accepted=1)
+        try:
+            await self._converse(reader, writer)
+        except (OSError, EOFError, ssl.SSLError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            self._tasks.discard(task)
+            self._count(-1)
+
+    def _count(self, change: int, *, accepted: int = 0) -> None:
+        with self._changed:
+            self.open += change
+            self.accepted += accepted
+            self._changed.notify_all()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = 0
+        while not writer.is_closing():
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target = head.split(b" ", 2)[:2]
+            body = await _read_body(reader, head)
+            if method == b"CONNECT":
+                writer.write(b"HTTP/1.1 200 Go on\r\n\r\n")
+                continue
+            with self._changed:
+                self.seen.append((method.decode(), target.decode()))
+                self._changed.notify_all()
+            await self._script(
+                Exchange(method.decode(), target.decode(), head, body, number, writer)
+            )
+            number += 1
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length:
+        return await reader.readexactly(int(length[1]))
+    body = b""
+    if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readline()
+    return body
+
+
+def user(target: str) -> bytes:
+    """The record that *target* asks for."""
+    name = target.rpartition("/")[2]
+    return b'{"id":"%s","name":"%s","createdAt":1}' % (name.encode(), name.encode())
+
+
+async def right(exchange: Exchange) -> None:
+    """Answer as TalkJS does."""
+    await exchange.write(answer(user(exchange.target) if exchange.method == "GET" else b"{}"))
+
+
+def always(*pieces: bytes) -> Script:
+    """Answer every request with the same bytes."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.write(*pieces)
+
+    return script

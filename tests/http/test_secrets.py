@@ -1,0 +1,54 @@
+"""A failed call shows where it went and no secret."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+
+import pytest
+
+from talkjs_async import (
+    ConnectFailed,
+    RetryPolicy,
+)
+from tests.hostile.raw_server import Exchange, RawServer, answer, right
+from tests.http.conftest import SECRET, Client, Serve
+
+pytestmark = pytest.mark.anyio
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("end", ["drop", "status"])
+    async def test_neither_a_cause_nor_a_frame_of_a_failed_call_holds_the_token(
+        self, serve: Serve, client: Client, end: str
+    ) -> None:
+        tokens: list[str] = []
+
+        async def script(exchange: Exchange) -> None:
+            tokens.append(exchange.head.decode().partition("Bearer ")[2].partition("\r\n")[0])
+            if end == "status":
+                await exchange.write(answer(status="500 No"))
+            else:
+                exchange.reset()
+
+        talkjs = client(serve(script), retry=RetryPolicy(attempts=1))
+
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - any of ours
+            await talkjs.users.get("alice")
+
+        (token,) = tokens
+        assert token
+        assert token.encode() not in pickle.dumps(caught.value.__cause__)
+        # The first frame is this test's.
+        error = caught.value.with_traceback(caught.tb.tb_next)
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        assert token not in "".join(shown.format())
+        assert SECRET not in "".join(shown.format())
+
+    async def test_a_failed_connection_names_where_to_and_how_long(self, client: Client) -> None:
+        with RawServer(right) as server:
+            pass
+        talkjs = client(server, retry=RetryPolicy(attempts=1))
+
+        with pytest.raises(ConnectFailed, match=rf"no connection to localhost:{server.port} in 0"):
+            await talkjs.users.get("alice")
