@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from talkjs_async.models.notifications import EmailSettings, SmsSettings
     from talkjs_async.models.participants import Participation
     from talkjs_async.models.presences import Presence, PresenceSession, UserSession
-    from talkjs_async.models.reactions import Reaction
+    from talkjs_async.models.reactions import Reaction, UserReaction
     from talkjs_async.models.themes import Theme
     from talkjs_async.models.users import User, UserInput
     from talkjs_async.webhooks import Webhooks
@@ -122,6 +122,7 @@ __all__ = [
     "UserConversation",
     "UserInput",
     "UserMessage",
+    "UserReaction",
     "UserSession",
     "equals",
     "escape_markup",
@@ -180,7 +181,7 @@ _MODULES = {
     "models.notifications": ["EmailSettings", "SmsSettings"],
     "models.participants": ["Participation"],
     "models.presences": ["Presence", "PresenceSession", "UserSession"],
-    "models.reactions": ["Reaction"],
+    "models.reactions": ["Reaction", "UserReaction"],
     "models.themes": ["Theme"],
     "models.users": ["User", "UserInput"],
     "identity": ["one_on_one_id"],

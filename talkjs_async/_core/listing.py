@@ -73,6 +73,7 @@ class Listing(Generic[T]):
         item: Decodes one record.
         key: Its ID.
         order: What the server orders the records by.
+        bare: Whether TalkJS may answer with the array itself, without `{"data": ...}` around it.
 
     Raises:
         ConfigurationError: *limit*, *page_size* or *starting_after* breaks its rule.
@@ -87,6 +88,7 @@ class Listing(Generic[T]):
     item: Callable[[Any], T]
     key: Callable[[T], str]
     order: Order[T]
+    bare: bool = False
 
     def __attrs_post_init__(self) -> None:
         checked_count("limit", self.limit)
@@ -120,7 +122,8 @@ class _PageOf(Generic[T]):
     size: int
 
     def __call__(self, data: Any) -> Page[T]:
-        records = data.get("data") if isinstance(data, dict) else None
+        other = data if self.listing.bare else None
+        records = data.get("data") if isinstance(data, dict) else other
         if not isinstance(records, list):
             raise DecodeError(json_path="$.data", expected="a list", got=type(records).__name__)
         read = self.listing.item

@@ -158,6 +158,16 @@ class Switches:
         "inferred",
         "the JavaScript SDK; that newer messages have the field is known",
     )
+    reaction_list: Literal["data", "bare"] = _switch(
+        "The list of who reacted: under `data`, or a bare array.",
+        "code",
+        "TalkJS's transfer program reads both",
+    )
+    reaction_pages: Literal["all", "first"] = _switch(
+        "Whether the list of who reacted obeys `startingAfter`, or always shows the latest.",
+        "inferred",
+        "all other lists do; TalkJS's transfer program reads one page",
+    )
     presence_shape: Literal["full", "widgets"] = _switch(
         "What a presence holds: status, sessions with and without user interface; or only the "
         "latter.",
@@ -167,7 +177,7 @@ class Switches:
     upload_key: Literal["both", "attachmentToken", "fileToken"] = _switch(
         "What the answer to an upload calls its token.",
         "code",
-        "older clients read the one, the JavaScript SDK the other",
+        "an older program of TalkJS's reads the first, its newest and the JavaScript SDK the other",
     )
     user_conversation_fields: Literal["present", "absent"] = _switch(
         "Whether a user's conversations show what they look like to that user.",

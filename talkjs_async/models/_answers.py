@@ -49,8 +49,8 @@ def read_file_token(data: Any) -> str:
     """
     Read the token of an uploaded file.
 
-    TalkJS's SDK is answered `fileToken` (seen in code); the REST documentation speaks of an
-    `attachmentToken`. Either is understood.
+    TalkJS's SDK and its newest program are answered `fileToken`, an older program
+    `attachmentToken` (seen in code). Either is understood.
 
     Raises:
         DecodeError: Neither is there.

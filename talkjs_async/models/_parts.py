@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from talkjs_async.errors import DecodeError
-from talkjs_async.models._field_types import mapping
+from talkjs_async.models._field_types import frozen, mapping
+from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models.content import (
     ContentBlock,
     FileBlock,
@@ -36,17 +37,17 @@ def read_block(data: Any) -> ContentBlock:
         return UnknownBlock(type=kind, data=data)
 
 
-def read_reactions(data: Any) -> tuple[Reaction, ...]:
+def read_reactions(data: Any) -> Mapping[str, Reaction]:
     """
-    Read a message's reactions, in order of first use.
+    Read a message's reactions by emoji, in order of first use.
 
     What cannot be read is in the `extra` of its reaction under "value".
     """
     if isinstance(data, list):
-        return tuple(_reaction(_emoji_in(item), item) for item in data)
-    if isinstance(data, dict):
-        return tuple(_reaction(emoji, value) for emoji, value in data.items())
-    return ()
+        data = {_emoji_in(item): item for item in data}
+    if not isinstance(data, dict):
+        return EMPTY
+    return frozen({emoji: _reaction(emoji, value) for emoji, value in data.items()})
 
 
 def _emoji_in(item: Any) -> str:

@@ -110,6 +110,7 @@ class FileDetails(Input):
     What TalkJS cannot find out about a file by itself.
 
     Attributes:
+        filename: With extension.
         subtype: "image", "video", "audio" or "voice". Not given: any other file.
         width, height: Pixels.
         duration: Seconds.
@@ -117,8 +118,10 @@ class FileDetails(Input):
     Raises:
         ConfigurationError: A value breaks its rule.
 
-    Source: TalkJS's SDK (seen in code); that REST uploads take the same is documented there.
+    Source: TalkJS's own programs and its SDK (seen in code).
     """
+
+    filename: str = argument("filename", must_be.ID)
 
     subtype: Literal["image", "video", "audio", "voice"] | Unset = argument(
         "subtype", must_be.one_of(("image", "video", "audio", "voice")), default=UNSET

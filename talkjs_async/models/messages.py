@@ -149,11 +149,11 @@ class Message(Model):
         return tuple(map(read_block, self.content_json))
 
     @property
-    def reactions(self) -> tuple[Reaction, ...]:
+    def reactions(self) -> Mapping[str, Reaction]:
         """
-        The reactions, in order of first use. Their form in this API is inferred, see `Reaction`.
+        The reactions by emoji, in order of first use; see `Reaction`.
 
-        Read from `reactions_json` at each use.
+        Read from `reactions_json` at each use. Who reacted is in `reactions.list`.
         """
         return read_reactions(self.reactions_json)
 

@@ -8,7 +8,7 @@ from talkjs_async._core.wire import moment_or_none
 from talkjs_async.models._declare import Model, model, wire
 from talkjs_async.models._field_types import FLAG, MOMENT, TEXT, TEXTS, WHOLE
 
-__all__ = ["Reaction"]
+__all__ = ["Reaction", "UserReaction"]
 
 
 @model
@@ -16,9 +16,9 @@ class Reaction(Model):
     """
     One emoji on one message.
 
-    How the REST API shows reactions is not documented. TalkJS's SDK gets a map from emoji to an
-    object with the count and the time of first use. A bare count or a list of user IDs in its
-    place, and a list of objects instead of the map, are understood as well.
+    A message holds a map from emoji to an object (seen in TalkJS's own program); what is in that is
+    not documented. TalkJS's SDK gets the count and the time of first use. A bare count or a list of
+    user IDs in its place, and a list of objects instead of the map, are understood as well.
 
     Attributes:
         emoji: One Unicode emoji, or a custom one as ":name:". TalkJS may return it with another
@@ -41,3 +41,17 @@ class Reaction(Model):
     def created_at(self) -> datetime | None:
         """Time of first use, in UTC."""
         return moment_or_none(self.created_at_ms)
+
+
+@model
+class UserReaction(Model):
+    """
+    One user's reaction to a message, in the list of those with the same emoji.
+
+    Attributes:
+        user_id: Who reacted.
+
+    Source: TalkJS's own program that copies an app (seen in code).
+    """
+
+    user_id: str = wire("userId", TEXT)

@@ -1,8 +1,8 @@
 """
 Files: what messages can carry.
 
-Source: TalkJS's JavaScript SDK, which posts to the same host and path with a user's token (seen in
-code); that REST uploads may give the same details is documented there (read 2026-11-22).
+Source: TalkJS's own programs that upload with the secret key, and its JavaScript SDK, which posts
+to the same host and path with a user's token (seen in code, read 2026-11-26).
 """
 
 from __future__ import annotations
@@ -62,16 +62,18 @@ class Files(Resource):
 
         Returns:
             The attachment token. It is opaque, its form may change, and it is not for keeping;
-            sending it more than once is allowed. (Both of its names in TalkJS's answer,
-            `attachmentToken` and `fileToken`, are read; which one REST uses is not documented.)
+            sending it more than once is allowed. (TalkJS's newest program reads it as `fileToken`,
+            an older one as `attachmentToken`: either is read.)
 
         Raises:
             BadRequest: TalkJS refuses the file. Anonymous projects take 1 MB at most; no general
                 limit is documented.
         """
         source = multipart.source_of(_checked(file), _checked_size(file, size))
-        details = FileDetails(subtype=subtype, width=width, height=height, duration=duration)
         name = _filename(file, filename)
+        details = FileDetails(
+            filename=name, subtype=subtype, width=width, height=height, duration=duration
+        )
         upload = multipart.multipart(
             source,
             filename=name,

@@ -50,9 +50,10 @@ def test_an_anonymous_project_hides_its_secrets() -> None:
 
 
 def test_file_details_are_form_fields() -> None:
-    details = FileDetails(subtype="voice", width=640, height=480.5, duration=12)
+    details = FileDetails(filename="a.ogg", subtype="voice", width=640, height=480.5, duration=12)
 
     assert {
+        "filename": "a.ogg",
         "subtype": "voice",
         "width": "640",
         "height": "480.5",
@@ -107,10 +108,10 @@ def test_an_imported_message_carries_its_own_time() -> None:
         ("base", Theme, {"base": ""}),
         ("files", Theme, {"files": {"a": None}}),
         ("files", Theme, {"files": "a"}),
-        ("subtype", FileDetails, {"subtype": "gif"}),
-        ("width", FileDetails, {"width": -1}),
-        ("duration", FileDetails, {"duration": float("nan")}),
-        ("height", FileDetails, {"height": True}),
+        ("subtype", FileDetails, {"filename": "a", "subtype": "gif"}),
+        ("width", FileDetails, {"filename": "a", "width": -1}),
+        ("duration", FileDetails, {"filename": "a", "duration": float("nan")}),
+        ("height", FileDetails, {"filename": "a", "height": True}),
         ("channels", NotificationInput, {"channels": []}),
         ("channels", NotificationInput, {"channels": "sms"}),
         ("channels", NotificationInput, {"channels": ["fax"]}),

@@ -29,12 +29,12 @@ from tests.models.samples import JSON
     ],
 )
 def test_a_reaction_is_understood_in_any_form(wire: Any, reaction: Reaction) -> None:
-    assert (reaction,) == read_reactions(wire)
+    assert {reaction.emoji: reaction} == read_reactions(wire)
 
 
 @pytest.mark.parametrize("wire", [{}, [], None, "👍", 3])
-def test_no_reactions_are_an_empty_tuple(wire: Any) -> None:
-    assert () == read_reactions(wire)
+def test_no_reactions_are_an_empty_map(wire: Any) -> None:
+    assert {} == read_reactions(wire)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_no_reactions_are_an_empty_tuple(wire: Any) -> None:
     ],
 )
 def test_a_reaction_in_any_other_form_is_kept_as_it_came(wire: Any, reaction: Reaction) -> None:
-    assert (reaction,) == read_reactions(wire)
+    assert {reaction.emoji: reaction} == read_reactions(wire)
 
 
 @given(JSON)
 def test_any_json_gives_reactions(wire: Any) -> None:
-    assert all(isinstance(reaction, Reaction) for reaction in read_reactions(wire))
+    assert all(isinstance(reaction, Reaction) for reaction in read_reactions(wire).values())
 
 
 def test_the_time_of_first_use_is_in_utc() -> None:

@@ -24,6 +24,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async.emulator import Emulator, RealClock
+from talkjs_async.emulator._multipart import read_multipart
 from talkjs_async.emulator.files import File
 
 pytestmark = pytest.mark.anyio
@@ -74,6 +75,21 @@ async def test_a_path_says_name_and_type_by_itself(
         file.filename,
         file.content_type,
     )
+
+
+@pytest.mark.parametrize("name", ["a.txt", "grüße 🙂.txt", 'quo"ted; filename=x.txt', "a\r\nb.txt"])
+async def test_the_name_is_sent_as_a_part_of_its_own_too(name: str) -> None:
+    call = call_of(AsyncTalkJS("app", "key").files.upload, b"x", filename=name)
+    assert call.upload is not None
+    body = b"".join([piece async for piece in call.upload.open()])
+    request = httpx.Request(
+        "POST", "http://x", content=body, headers={"content-type": call.upload.content_type}
+    )
+
+    parts = read_multipart(request.headers["content-type"], body)
+
+    assert name == parts["filename"].content.decode()
+    assert b"x" == parts["file"].content
 
 
 @pytest.mark.parametrize("size", [{}, {"size": 4}], ids=["size unknown", "size known"])

@@ -107,7 +107,10 @@ async def test_the_doors_work_under_every_setting(
     await talkjs.reactions.add("chat", receipt.id, "🎉", "ann")
     with_file = await talkjs.messages.get("chat", receipt.id)
     assert with_file.attachment is not None
-    assert {reaction.emoji for reaction in with_file.reactions} <= {"🎉"}
+    assert set(with_file.reactions) <= {"🎉"}
+    reactors = await either_way(talkjs.reactions.list("chat", receipt.id, "🎉").collect())
+    assert isinstance(reactors, list)
+    assert ["ann"] == [reactor.user_id for reactor in reactors]
     await talkjs.reactions.remove("chat", receipt.id, "🎉", "ann")
     read = [
         await either_way(talkjs.conversations.mark_as_read("chat", "ann", form="read_by")),

@@ -32,6 +32,7 @@ from talkjs_async import (
     UserConversation,
     UserInput,
     UserMessage,
+    UserReaction,
     UserSession,
     Webhooks,
     bulk,
@@ -101,6 +102,7 @@ async def messages(talkjs: AsyncTalkJS) -> None:
 
 
 async def reactions(talkjs: AsyncTalkJS) -> None:
+    assert_type(talkjs.reactions.list("c", "m", "👍"), Records[UserReaction])
     await assert_type(talkjs.reactions.add("c", "m", ":party:", "a"), NoResult)
     await assert_type(talkjs.reactions.remove("c", "m", ":party:", "a"), NoResult)
 

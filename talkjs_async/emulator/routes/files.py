@@ -1,6 +1,9 @@
 """
-Uploads. Seen in TalkJS's JavaScript SDK, which posts to the same host and path with a user's
-token; that REST uploads may give the same metadata is documented.
+Uploads.
+
+Seen in TalkJS's own programs, with the secret key, and in its JavaScript SDK, which posts to the
+same host and path with a user's token. That a part `filename` counts more than the name in the head
+of `file` is inferred.
 """
 
 from typing import Any
@@ -26,7 +29,7 @@ _MAX_ANONYMOUS_SIZE = 1_000_000
     "POST",
     "/files",
     mark="code",
-    source="TalkJS's JavaScript SDK",
+    source="TalkJS's transfer program, 2026; JavaScript SDK",
     user_tokens=True,
 )
 def upload(context: RouteContext) -> Any:
@@ -34,7 +37,8 @@ def upload(context: RouteContext) -> Any:
     content_type = context.request.headers.get(b"content-type", b"").decode("latin-1")
     parts = read_multipart(content_type, context.request.body)
     part = parts.get("file")
-    if part is None or part.filename is None:
+    filename = _text(parts, "filename") or (part and part.filename)
+    if part is None or not filename:
         raise bad_request(["file: is required, with a filename."])
     if context.app.is_anonymous and len(part.content) > _MAX_ANONYMOUS_SIZE:
         raise bad_request(["file: must be 1 MB at most in an anonymous test project."])
@@ -42,7 +46,7 @@ def upload(context: RouteContext) -> Any:
     context.app.files[token] = File(
         token=token,
         app_id=context.app.id,
-        filename=part.filename,
+        filename=filename,
         content_type=part.content_type,
         content=part.content,
         subtype=_subtype(parts),
@@ -57,13 +61,15 @@ def upload(context: RouteContext) -> Any:
 
 
 def _subtype(parts: dict[str, Part]) -> str | None:
-    part = parts.get("subtype")
-    if part is None:
-        return None
-    subtype = part.content.decode(errors="replace")
-    if subtype not in _SUBTYPES:
+    subtype = _text(parts, "subtype")
+    if subtype is not None and subtype not in _SUBTYPES:
         raise bad_request([f"subtype: must be one of {', '.join(_SUBTYPES)}."])
     return subtype
+
+
+def _text(parts: dict[str, Part], name: str) -> str | None:
+    part = parts.get(name)
+    return None if part is None else part.content.decode(errors="replace")
 
 
 def _number(parts: dict[str, Part], name: str) -> float | None:

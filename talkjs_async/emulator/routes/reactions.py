@@ -1,6 +1,9 @@
 """
-Reactions. The path is a third party's claim, and identical to the JavaScript SDK's own; the rules
-are documented for that SDK.
+Reactions.
+
+Adding and listing are seen in TalkJS's own program that copies an app; that a reaction can be taken
+back is a third party's claim. The paths are the JavaScript SDK's own, for which the rules are
+documented.
 """
 
 import re
@@ -9,14 +12,18 @@ from typing import Any
 from talkjs_async.emulator._problems import bad_request
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
+from talkjs_async.emulator.routes._listing import cursor, page, page_limit
 
 __all__ = ["normalized", "routes"]
 
 routes: Routes = Routes()
 
 _MAX_DISTINCT_EMOJI = 50
+# As TalkJS's own program asks for; documented for the JavaScript SDK.
+_MAX_PAGE = 100
 
-_PATH = "/conversations/{conversation}/messages/{message}/reactions/{emoji}/{user}"
+_EMOJI = "/conversations/{conversation}/messages/{message}/reactions/{emoji}"
+_PATH = _EMOJI + "/{user}"
 
 # Documented: at most 50 characters, colons included; not checked against the app's own list.
 _CUSTOM = re.compile(r":[^:\s]{1,48}:")
@@ -34,7 +41,21 @@ _PRESENTED_AS_EMOJI = frozenset(
 )
 
 
-@routes.add("reactions.add", "PUT", _PATH, mark="third party", source="A description of the API")
+@routes.add("reactions.list", "GET", _EMOJI, mark="code", source="TalkJS's transfer program, 2026")
+def list_(context: RouteContext, conversation_id: str, message_id: str, emoji: str) -> Any:
+    """List who reacted to a message with an emoji, the latest first (inferred)."""
+    limit = page_limit(context, _MAX_PAGE)
+    message = context.message(conversation_id, message_id)
+    users = (message.reactions or {}).get(normalized(emoji), {})
+    after, gone = cursor(context, {user_id: user_id for user_id in users})
+    latest_first = [] if gone else list(reversed(users))
+    if after is not None and context.switches.reaction_pages == "all":
+        latest_first = latest_first[latest_first.index(after) + 1 :]
+    answer = page(latest_first, limit, lambda user_id: {"userId": user_id})
+    return answer if context.switches.reaction_list == "data" else answer["data"]
+
+
+@routes.add("reactions.add", "PUT", _PATH, mark="code", source="TalkJS's transfer program, 2026")
 def add(
     context: RouteContext, conversation_id: str, message_id: str, emoji: str, user_id: str
 ) -> Any:

@@ -66,6 +66,15 @@ async def test_what_the_token_is_called_is_a_setting(
     assert list((await upload()).json()) == [key]
 
 
+async def test_the_part_filename_names_the_file(send: Send, upload: Upload) -> None:
+    answer = await upload(name="blob", filename="ärger.txt")
+    block = {"type": "file", "fileToken": answer.json()["fileToken"]}
+    await send("POST", MESSAGES, [{"type": "UserMessage", "sender": "bob", "content": [block]}])
+
+    (message,) = (await send("GET", MESSAGES)).json()["data"]
+    assert message["content"][0]["filename"] == "ärger.txt"
+
+
 async def test_metadata_comes_back_in_the_block(send: Send, upload: Upload) -> None:
     answer = await upload(subtype="voice", duration="2.5", width="0", height="7")
     block = {"type": "file", "fileToken": answer.json()["fileToken"]}

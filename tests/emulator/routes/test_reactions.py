@@ -76,6 +76,25 @@ async def test_a_message_takes_fifty_different_ones(send: Send, message: str) ->
     assert (await send("PUT", reaction(message, ":e0:", "alice"))).status_code == 200
 
 
+async def test_who_reacted_is_listed_latest_first(
+    emulator: Emulator, send: Send, message: str
+) -> None:
+    for user in ("alice", "bob"):
+        await send("PUT", reaction(message, "❤", user), {})
+    path = f"{message}/reactions/{quote('❤', safe='')}"
+
+    assert (await send("GET", path)).json() == {"data": [{"userId": "bob"}, {"userId": "alice"}]}
+    assert (await send("GET", path, limit="1")).json() == {"data": [{"userId": "bob"}]}
+    (second,) = (await send("GET", path, startingAfter="bob")).json()["data"]
+    assert second == {"userId": "alice"}
+    assert (await send("GET", path, limit="101")).status_code == 400
+    assert (await send("GET", f"{message}/reactions/{quote('👍')}")).json() == {"data": []}
+
+    emulator.switches.reaction_list = "bare"
+    emulator.switches.reaction_pages = "first"
+    assert (await send("GET", path, limit="1", startingAfter="bob")).json() == [{"userId": "bob"}]
+
+
 async def test_message_and_user_have_to_exist(send: Send, message: str) -> None:
     missing = "/conversations/chat/messages/msg_none"
 
