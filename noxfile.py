@@ -105,6 +105,20 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def harnesses(session: nox.Session) -> None:
+    """The long forms of what the tests do in short: all scripts, all injections, more examples."""
+    session.install(f".[{EXTRAS}]", *groups("test"))
+    session.run(
+        "pytest",
+        "tests/batch/test_scripts.py",
+        "tests/test_injections.py",
+        "tests/limits/test_estimates.py",
+        *session.posargs,
+        env={"TALKJS_HARNESSES": "long"},
+    )
+
+
+@nox.session(default=False)
 def speed(session: nox.Session) -> None:
     """The table of speed and footprint, with all rivals; some 20 minutes on a quiet machine."""
     session.install(".", *groups("benchmarks"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
 
@@ -208,7 +209,8 @@ class Batch:
                 each.failure for each in operations if each.pending and each.failure is not None
             ]
             if again:
-                raise max(again, key=lambda error: error.retry_after or 0.0)
+                # A copy: what the loop notes in it is not about one of the calls.
+                raise copy(max(again, key=lambda error: error.retry_after or 0.0))
 
         # When the policy ends it, each operation knows its own failure.
         with contextlib.suppress(TalkJSError):
