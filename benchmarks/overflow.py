@@ -67,7 +67,7 @@ class World(NamedTuple):
 @asynccontextmanager
 async def world(name: str, *, empty: bool) -> AsyncIterator[World]:
     """Open one; *empty*: both sides know that the budgets are used up."""
-    from talkjs_async import AsyncTalkJS, TokenBucket
+    from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
     from talkjs_async.emulator import Emulator, Limits
 
     tokens = 0.0 if empty else None
@@ -89,8 +89,10 @@ async def world(name: str, *, empty: bool) -> AsyncIterator[World]:
         *secrets,
         transport=transport,
         clock=clock,
-        limiter=TokenBucket(clock=clock, tokens=tokens),
-        batch_limiter=TokenBucket(1.0, 500, clock=clock, tokens=tokens),
+        budgets=OwnBudgets(
+            TokenBucket(clock=clock, tokens=tokens),
+            TokenBucket(1.0, 500, clock=clock, tokens=tokens),
+        ),
         overflow_to_batch=name == BOTH,
     ) as talkjs:
         yield World(talkjs, emulator)

@@ -43,7 +43,15 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from talkjs_async.identity import one_on_one_id
-    from talkjs_async.limits import Budget, Limiter, Permit, TokenBucket
+    from talkjs_async.limits import (
+        Budget,
+        Budgets,
+        Limiter,
+        OwnBudgets,
+        Permit,
+        ProcessBudgets,
+        TokenBucket,
+    )
     from talkjs_async.models.anonymous import AnonymousProject
     from talkjs_async.models.app import App
     from talkjs_async.models.content import (
@@ -82,8 +90,11 @@ __all__ = [
     "Budget",
     "Call",
     "Clock",
+    "Budgets",
     "Limiter",
+    "OwnBudgets",
     "Permit",
+    "ProcessBudgets",
     "Page",
     "Records",
     "RetryPolicy",
@@ -162,7 +173,15 @@ _MODULES = {
     "auth": ["AppTokenAuth", "Auth", "SecretKeyAuth"],
     "client": ["AsyncTalkJS"],
     "errors": __all__[__all__.index("APIError") :],
-    "limits": ["Budget", "Limiter", "Permit", "TokenBucket"],
+    "limits": [
+        "Budget",
+        "Budgets",
+        "Limiter",
+        "OwnBudgets",
+        "Permit",
+        "ProcessBudgets",
+        "TokenBucket",
+    ],
     "models.anonymous": ["AnonymousProject"],
     "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],

@@ -24,9 +24,9 @@ from talkjs_async._core.options import (
     SLOTS,
     checked_answer_bytes,
     checked_attempt_timeout,
+    checked_budgets,
     checked_hooks,
     checked_lane,
-    checked_limiter,
     checked_proxy,
     checked_ssl_context,
     checked_total,
@@ -43,7 +43,7 @@ from talkjs_async._http.watch import Terms
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
-from talkjs_async.limits import Budget, Limiter, TokenBucket, shared_bucket
+from talkjs_async.limits import SHARED_BUDGETS, Budget, Budgets, Limiter, ProcessBudgets
 from talkjs_async.resources.conversations import Conversations
 from talkjs_async.resources.messages import Messages
 from talkjs_async.resources.participants import Participants
@@ -90,10 +90,10 @@ class AsyncTalkJS:
         auth: How to sign requests. None: `AppTokenAuth`, a fresh token per attempt.
         api_version: Sent as `TalkJS-REST-Version`, for example "2024-01-01". None: the app's
             default.
-        limiter: The budget for ordinary requests. None: the app's shared one (600 at once, then 9
-            per second).
-        batch_limiter: The budget for batch requests. None: the app's shared one (500 at once, then
-            1 per second).
+        budgets: Where the app's budgets for ordinary requests and for batches are kept. None: in
+            this process, shared by all its clients of the app (600 requests at once, then 9 per
+            second; 500 batches at once, then 1 per second). `ProcessBudgets`, `RedisBudgets` or
+            `OwnBudgets`. Closing the client does not close it.
         overflow_to_batch: Let batches take along the calls that wait for the ordinary budget. See
             `docs/explanation/overflow.md`.
         retry: How persistent to be.
@@ -116,7 +116,7 @@ class AsyncTalkJS:
         hooks: Called with every event of `talkjs_async.telemetry`. Those of the budget tell of all
             who share it, in whichever thread they run.
 
-    A client with its own *transport* or *limiter* shares no budget with others.
+    A client with a *transport* of its own and without *budgets* shares no budget with others.
 
     Raises:
         ConfigurationError: A credential is missing, or an argument breaks a rule.
@@ -131,8 +131,7 @@ class AsyncTalkJS:
         base_url: str | None = None,
         auth: Auth | None = None,
         api_version: str | None = None,
-        limiter: Limiter | None = None,
-        batch_limiter: Limiter | None = None,
+        budgets: Budgets | None = None,
         overflow_to_batch: bool = False,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         timeout: float | None = DEFAULT_TIMEOUT,
@@ -163,12 +162,11 @@ class AsyncTalkJS:
             auth=auth,
             api_version=checked_version(api_version),
             limiters=_limiters(
-                checked_limiter("limiter", limiter),
-                checked_limiter("batch_limiter", batch_limiter),
+                checked_budgets(budgets)
+                or (SHARED_BUDGETS if transport is None else ProcessBudgets()),
                 base_url,
                 app_id,
                 clock,
-                shared=transport is None and limiter is None,
             ),
             connections=connections_for(
                 engine,
@@ -193,6 +191,8 @@ class AsyncTalkJS:
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatchers: Dispatchers | None = None
         if overflow_to_batch:
+            if "batch" not in self._pipeline.limiters:
+                raise _no_batches()
             from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
             from talkjs_async.batch._overflow import Dispatchers  # noqa: PLC0415
 
@@ -257,6 +257,8 @@ class AsyncTalkJS:
         """Many calls in one request."""
         from talkjs_async.batch import Batch  # noqa: PLC0415
 
+        if "batch" not in self._pipeline.limiters:
+            raise _no_batches()
         return Batch(self._pipeline)
 
     def with_options(
@@ -372,6 +374,13 @@ class AsyncTalkJS:
         """What is left of the ordinary budget right now."""
         return self._pipeline.limiters["ordinary"].statistics()
 
+    @property
+    def batch_budget(self) -> Budget:
+        """What is left of the budget of batches right now."""
+        if "batch" not in self._pipeline.limiters:
+            raise _no_batches()
+        return self._pipeline.limiters["batch"].statistics()
+
     async def aclose(self) -> None:
         """
         Close the connections of this event loop, and tell the hooks of no more waits and pauses.
@@ -410,20 +419,12 @@ def _missing(argument: str, variable: str) -> NoReturn:
     )
 
 
-def _limiters(
-    ordinary: Limiter | None,
-    batch: Limiter | None,
-    base_url: str,
-    app_id: str,
-    clock: Clock,
-    *,
-    shared: bool,
-) -> dict[Bucket, Limiter]:
-    if shared and ordinary is None:
-        ordinary = shared_bucket(base_url, app_id, "ordinary", clock)
-    if shared and batch is None:
-        batch = shared_bucket(base_url, app_id, "batch", clock)
-    return {
-        "ordinary": ordinary or TokenBucket(clock=clock),
-        "batch": batch or TokenBucket(rate=1.0, burst=500, clock=clock),
-    }
+def _limiters(budgets: Budgets, base_url: str, app_id: str, clock: Clock) -> dict[Bucket, Limiter]:
+    ordinary, batch = budgets.limiters(base_url, app_id, clock)
+    return {"ordinary": ordinary} if batch is None else {"ordinary": ordinary, "batch": batch}
+
+
+def _no_batches() -> ConfigurationError:
+    return ConfigurationError(
+        "budgets", "has no limiter for batches: give OwnBudgets a second one, *batch*."
+    )

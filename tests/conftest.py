@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from talkjs_async import AsyncTalkJS
+from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 from talkjs_async.emulator import Emulator
 from tests.fixtures import MakeTalkJS
 from tests.redis_server import RedisServer
@@ -57,6 +57,13 @@ async def make_talkjs(
     async with AsyncExitStack() as clients:
 
         def make(**options: Any) -> AsyncTalkJS:
+            if options.keys() & {"limiter", "batch_limiter"}:
+                # The one that a test does not name is a full one of its own.
+                ordinary = options.pop("limiter", None) or TokenBucket(clock=emulator.clock)
+                batch = options.pop("batch_limiter", None) or TokenBucket(
+                    1.0, 500, clock=emulator.clock
+                )
+                options["budgets"] = OwnBudgets(ordinary, batch)
             options = {"engine": engine, "transport": emulator.transport, **options}
             talkjs = AsyncTalkJS(
                 emulator.app_id, emulator.secret_key, clock=emulator.clock, **options

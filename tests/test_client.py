@@ -16,6 +16,9 @@ from talkjs_async import (
     AppTokenAuth,
     AsyncTalkJS,
     ConfigurationError,
+    LimiterUnavailable,
+    OwnBudgets,
+    ProcessBudgets,
     RetryPolicy,
     SecretKeyAuth,
     TalkJSError,
@@ -45,9 +48,9 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"lane": "fast"}, "lane"),
         ({"max_wait": -1.0}, "max_wait"),
         ({"max_wait": "2"}, "max_wait"),
-        ({"limiter": TokenBucket}, "limiter"),
-        ({"limiter": "redis://localhost"}, "limiter"),
-        ({"batch_limiter": 9}, "batch_limiter"),
+        ({"budgets": ProcessBudgets}, "budgets"),
+        ({"budgets": "redis://localhost"}, "budgets"),
+        ({"budgets": TokenBucket()}, "budgets"),
         ({"max_wait": float("nan")}, "max_wait"),
         ({"timeout": 0.0}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
@@ -107,7 +110,7 @@ def test_a_client_with_a_transport_or_limiter_of_its_own_shares_nothing(emulator
     limiter = TokenBucket()
     shared = AsyncTalkJS("a", SECRET)
     with_transport = AsyncTalkJS("a", SECRET, transport=emulator.transport)
-    with_limiter = AsyncTalkJS("a", SECRET, limiter=limiter)
+    with_limiter = AsyncTalkJS("a", SECRET, budgets=OwnBudgets(limiter, TokenBucket()))
 
     assert limiter is with_limiter._pipeline.limiters["ordinary"]
     for bucket in ("ordinary", "batch"):
@@ -116,6 +119,35 @@ def test_a_client_with_a_transport_or_limiter_of_its_own_shares_nothing(emulator
             for client in (shared, with_transport, with_limiter)
         }
         assert 3 == len(limiters)
+
+
+async def test_a_client_with_one_limiter_refuses_batches_and_overflow() -> None:
+    budgets = OwnBudgets(TokenBucket())
+    talkjs = AsyncTalkJS("a", SECRET, budgets=budgets)
+
+    for use in (lambda: talkjs.batch, lambda: talkjs.batch_budget):
+        with pytest.raises(ConfigurationError, match=r"^budgets: has no limiter for batches"):
+            use()
+    with pytest.raises(ConfigurationError, match=r"^budgets: has no limiter for batches"):
+        AsyncTalkJS("a", SECRET, budgets=budgets, overflow_to_batch=True)
+
+
+async def test_two_clients_with_the_same_budgets_share_both() -> None:
+    budgets = ProcessBudgets()
+
+    one, other = (AsyncTalkJS("a", SECRET, budgets=budgets) for _ in range(2))
+
+    assert one._pipeline.limiters == other._pipeline.limiters
+
+
+async def test_closing_budgets_refuses_the_calls_of_their_clients(emulator: Emulator) -> None:
+    budgets = ProcessBudgets()
+    talkjs = AsyncTalkJS("a", SECRET, budgets=budgets, transport=emulator.transport)
+
+    await budgets.aclose()
+
+    with pytest.raises(LimiterUnavailable):
+        await talkjs.users.get("alice")
 
 
 async def test_derived_clients_share_connections_and_budget(talkjs: AsyncTalkJS) -> None:
@@ -184,7 +216,7 @@ async def test_an_injected_client_is_used_and_left_open(emulator: Emulator) -> N
             emulator.app_id,
             emulator.secret_key,
             http_client=http_client,
-            limiter=TokenBucket(clock=emulator.clock),
+            budgets=OwnBudgets(TokenBucket(clock=emulator.clock)),
             clock=emulator.clock,
         ) as talkjs:
             await talkjs.users.list().collect()

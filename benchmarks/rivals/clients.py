@@ -27,14 +27,14 @@ Wire = Callable[[str], Any]
 
 async def client(stack: AsyncExitStack, url: str, wire: Wire | None, engine: str) -> AsyncTalkJS:
     """Our client with the budget's arithmetic; only the budget itself is large."""
-    from talkjs_async import AsyncTalkJS, TokenBucket
+    from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 
     talkjs = AsyncTalkJS(
         "app",
         SECRET,
         base_url=url,
         engine=engine,
-        limiter=TokenBucket(rate=1e6, burst=10**6),
+        budgets=OwnBudgets(TokenBucket(rate=1e6, burst=10**6)),
         transport=wire and wire(engine),
     )
     return await stack.enter_async_context(talkjs)

@@ -25,7 +25,7 @@ import httpx
 
 from benchmarks.measure import Result, stay_on
 from benchmarks.workers.memory import resident
-from talkjs_async import AsyncTalkJS, TokenBucket, UserInput, bulk
+from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket, UserInput, bulk
 from talkjs_async.emulator import Emulator, Limits, RealClock
 
 BURST: Final = 600
@@ -60,8 +60,10 @@ class Scene:
             self.emulator.secret_key,
             transport=self.emulator.transport,
             clock=self.clock,
-            limiter=TokenBucket(RATE, self.burst, clock=self.clock),
-            batch_limiter=TokenBucket(BATCH_RATE, self.batch_burst, clock=self.clock),
+            budgets=OwnBudgets(
+                TokenBucket(RATE, self.burst, clock=self.clock),
+                TokenBucket(BATCH_RATE, self.batch_burst, clock=self.clock),
+            ),
             **options,
         )
 
@@ -73,7 +75,7 @@ class Scene:
             self.emulator.secret_key,
             transport=self.emulator.transport,
             clock=self.clock,
-            limiter=limitless,
+            budgets=OwnBudgets(limitless),
         ) as talkjs:
             await bulk.upsert_users(talkjs, users(people))
             await talkjs.users.upsert("u0", name="x")
@@ -272,7 +274,7 @@ async def _cpu(job: Callable[[AsyncTalkJS], Awaitable[object]], count: int) -> R
         emulator.app_id,
         emulator.secret_key,
         transport=emulator.transport,
-        limiter=TokenBucket(1e6, 10**6),
+        budgets=OwnBudgets(TokenBucket(1e6, 10**6)),
     ) as talkjs:
         # Everything is loaded and warm before it counts.
         await talkjs.users.upsert_many({"warm": UserInput(name="up")})
@@ -310,7 +312,7 @@ async def _memory(job: Callable[..., bulk.Job], records: Iterator[Any], count: i
         "app",
         "sk_test_of_a_length_that_nobody_minds",
         transport=nobody,
-        limiter=TokenBucket(1e6, 10**6),
+        budgets=OwnBudgets(TokenBucket(1e6, 10**6)),
     ) as talkjs:
         report = await job(talkjs, source())
     return {"done": report.done, "first_mb": first, "growth_mb": max(most, resident()) - first}

@@ -41,14 +41,14 @@ async def stream(url: str, messages: int) -> Result:
         growth_mb: The most that it was above the first at any of 50 looks in between.
         cpu_us: CPU microseconds per message.
     """
-    from talkjs_async import AsyncTalkJS, TokenBucket
+    from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 
     seen = 0
     first = most = 0.0
     begun = time.process_time()
     step = messages // 50
     limiter = TokenBucket(rate=1e6, burst=10**6)
-    async with AsyncTalkJS("app", SECRET, base_url=url, limiter=limiter) as client:
+    async with AsyncTalkJS("app", SECRET, base_url=url, budgets=OwnBudgets(limiter)) as client:
         async for _ in client.messages.list(str(messages)):
             seen += 1
             if seen % step == 0 and seen >= messages * WARM_UP:

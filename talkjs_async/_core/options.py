@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from talkjs_async._core.call import Lane
 from talkjs_async._version import __version__
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Limiter
+from talkjs_async.limits import Budgets
 from talkjs_async.limits._rules import IN_FLIGHT, is_within
 from talkjs_async.telemetry import Hook, check_synchronous
 
@@ -45,8 +45,6 @@ transport`). At 9 calls/s one or two slots are in use and the others are closed.
 
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
-_OF_A_LIMITER: Final = ("acquire", "statistics", "aclose")
-
 HEADERS: Final = (
     (b"Accept", b"application/json"),
     # The one coding that is read within bounds.
@@ -58,6 +56,7 @@ HEADERS: Final = (
 
 def checked_url(url: str) -> str:
     """Return *url* without a slash at its end."""
+    url = url.strip()
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ConfigurationError("base_url", "must not hold a user name or a password.")
@@ -99,15 +98,20 @@ def checked_total(total_timeout: float | None) -> float | None:
     return total_timeout
 
 
-def checked_limiter(argument: str, limiter: Limiter | None) -> Limiter | None:
-    """Return *limiter*."""
-    if limiter is None or not (
-        isinstance(limiter, type)
-        or any(not callable(getattr(limiter, name, None)) for name in _OF_A_LIMITER)
+def checked_budgets(budgets: Budgets | None) -> Budgets | None:
+    """Return *budgets*."""
+    if budgets is None or (
+        not isinstance(budgets, type) and callable(getattr(budgets, "limiters", None))
     ):
-        return limiter
+        return budgets
+    if callable(getattr(budgets, "acquire", None)):
+        raise ConfigurationError(
+            "budgets",
+            "is a limiter, of which an app needs two: pass OwnBudgets(ordinary, batch), or "
+            "OwnBudgets(ordinary) for a client without batches.",
+        )
     raise ConfigurationError(
-        argument, f"must have the methods of talkjs_async.Limiter, unlike {limiter!r}."
+        "budgets", f"must have the methods of talkjs_async.Budgets, unlike {budgets!r}."
     )
 
 

@@ -8,9 +8,9 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._budget import Budget
+from talkjs_async.limits._budgets import SHARED_BUDGETS, Budgets, OwnBudgets, ProcessBudgets
 from talkjs_async.limits._limiter import Limiter
 from talkjs_async.limits._permit import Outcome, Permit
-from talkjs_async.limits._shared import shared_bucket
 from talkjs_async.limits._token_bucket import TokenBucket
 from talkjs_async.telemetry import (
     Drained,
@@ -23,18 +23,21 @@ from talkjs_async.telemetry import (
 )
 
 __all__ = [
+    "SHARED_BUDGETS",
     "Budget",
+    "Budgets",
     "Drained",
     "Lane",
     "Limiter",
     "LimiterEvent",
     "Listener",
     "Outcome",
+    "OwnBudgets",
     "Paused",
     "Permit",
+    "ProcessBudgets",
     "StoreAway",
     "StoreBack",
     "TokenBucket",
     "Waited",
-    "shared_bucket",
 ]

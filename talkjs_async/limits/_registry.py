@@ -67,6 +67,11 @@ class Registry(Generic[T]):
                     self._recent.popitem(last=False)
             return found
 
+    def all(self) -> list[T]:
+        """Everything that is kept or in use."""
+        with self._lock:
+            return list(self._used.values())
+
     def _forked(self) -> None:
         """Forget that somebody held the lock: who did may not exist in this process."""
         self._lock = threading.Lock()

@@ -141,6 +141,11 @@ class RedisLimiter:
         return f"<RedisLimiter {self._key} at {self._door.shown}: {self.statistics()!r}>"
 
     @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._queue.closed
+
+    @property
     def calls(self) -> int:
         """How many script calls there were."""
         return self._fetcher.calls

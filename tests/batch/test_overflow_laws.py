@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from talkjs_async import (
     AsyncTalkJS,
     NotFound,
+    OwnBudgets,
     SentMessage,
     TalkJSError,
     TokenBucket,
@@ -176,8 +177,7 @@ async def carry_out(traffic: Traffic) -> History:
             *secrets,
             transport=emulator.transport,
             clock=clock,
-            limiter=limiter,
-            batch_limiter=batch_limiter,
+            budgets=OwnBudgets(limiter, batch_limiter),
             overflow_to_batch=True,
         ) as talkjs,
         anyio.create_task_group() as guards,

@@ -31,7 +31,7 @@ from typing import Any, Final
 import anyio
 import attrs
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket, bulk
+from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket, bulk
 from talkjs_async.bulk import Job
 from talkjs_async.emulator import Emulator, Limits, RealClock
 
@@ -58,8 +58,10 @@ class Scene:
             self.emulator.app_id,
             self.emulator.secret_key,
             transport=self.emulator.transport,
-            limiter=TokenBucket(rate=100_000.0, burst=100_000),
-            batch_limiter=TokenBucket(rate=100_000.0, burst=100_000),
+            budgets=OwnBudgets(
+                TokenBucket(rate=100_000.0, burst=100_000),
+                TokenBucket(rate=100_000.0, burst=100_000),
+            ),
             retry=RetryPolicy(base_delay=0.01, max_delay=0.1),
         )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import anyio
 import attrs
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket, bulk
+from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket, bulk
 from talkjs_async.emulator import Emulator, Limits, RealClock
 
 CONVERSATIONS = 100
@@ -52,8 +52,10 @@ class Scene:
             "emulator",
             "sk_test_emulator",
             base_url=self.base_url,
-            limiter=TokenBucket(rate=100_000.0, burst=100_000),
-            batch_limiter=TokenBucket(rate=100_000.0, burst=100_000),
+            budgets=OwnBudgets(
+                TokenBucket(rate=100_000.0, burst=100_000),
+                TokenBucket(rate=100_000.0, burst=100_000),
+            ),
             retry=RetryPolicy(base_delay=0.01, max_delay=0.1),
         )
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from talkjs_async import AsyncTalkJS, TokenBucket, UserInput
+from talkjs_async import AsyncTalkJS, OwnBudgets, ProcessBudgets, TokenBucket, UserInput
 from talkjs_async.emulator import Emulator, RealClock
 
 LIVE_RATE: Final = 8.0
@@ -90,14 +90,14 @@ async def connect(anyio_backend: str, which: str) -> AsyncIterator[Connect]:
             secret_key = os.environ["TALKJS_LIVE_SECRET_KEY"]
             # One for both kinds of requests, and for all clients of a test.
             slow = TokenBucket(rate=LIVE_RATE, burst=1)
-            options: dict[str, Any] = {"limiter": slow, "batch_limiter": slow}
+            options: dict[str, Any] = {"budgets": OwnBudgets(slow, slow)}
         else:
             emulator = Emulator(clock=RealClock() if which == "over TCP" else None)
             app_id, secret_key = emulator.app_id, emulator.secret_key
             options = {"transport": emulator.transport, "clock": emulator.clock}
             if which == "over TCP":
                 server = stack.enter_context(emulator.serve())
-                options = {"base_url": server.base_url, "limiter": TokenBucket()}
+                options = {"base_url": server.base_url, "budgets": ProcessBudgets()}
 
         def make(**more: Any) -> AsyncTalkJS:
             client = AsyncTalkJS(app_id, secret_key, **{**options, **more})

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from talkjs_async import AnonymousProjects, AsyncTalkJS, TokenBucket, call_of
+from talkjs_async import AnonymousProjects, AsyncTalkJS, OwnBudgets, TokenBucket, call_of
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
@@ -263,6 +263,6 @@ def client(
         emulator.app_id,
         emulator.secret_key,
         transport=emulator.transport,
-        limiter=limiter,
+        budgets=OwnBudgets(limiter),
         hooks=hooks,
     )

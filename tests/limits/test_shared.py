@@ -8,12 +8,73 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.limits import TokenBucket, shared_bucket
+from talkjs_async.limits import SHARED_BUDGETS, ProcessBudgets, TokenBucket
 
 URL = "https://api.example.com"
 
 pytestmark = pytest.mark.anyio
+
+
+def shared_bucket(
+    base_url: str, app_id: str, endpoint_class: str = "ordinary", clock: Clock = SYSTEM_CLOCK
+) -> TokenBucket:
+    """What a client without *budgets* of its own uses."""
+    return SHARED_BUDGETS.limiters(base_url, app_id, clock)[endpoint_class == "batch"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "HTTPS://API.EXAMPLE.COM",
+        "https://api.example.com:443",
+        "https://api.example.com.",
+        "https://API.example.com.:443/",
+        "  https://api.example.com\n",
+    ],
+)
+def test_one_host_is_one_budget_however_it_is_written(url: str) -> None:
+    clock = VirtualClock()
+
+    assert shared_bucket(URL, "app", "ordinary", clock) is shared_bucket(
+        url, "app", "ordinary", clock
+    )
+    one, other = (
+        AsyncTalkJS("app", "sk_test_budgets", base_url=each, clock=clock) for each in (URL, url)
+    )
+    assert one._pipeline.limiters == other._pipeline.limiters
+
+
+def test_a_host_of_other_letters_is_its_name_in_dns() -> None:
+    clock = VirtualClock()
+
+    assert shared_bucket("https://büro.example", "app", "batch", clock) is shared_bucket(
+        "https://xn--bro-hoa.example:443", "app", "batch", clock
+    )
+
+
+@pytest.mark.parametrize("url", ["http://api.example.com", "https://api.example.com:444"])
+def test_another_port_is_another_budget(url: str) -> None:
+    clock = VirtualClock()
+
+    assert shared_bucket(URL, "app", "ordinary", clock) is not shared_bucket(
+        url, "app", "ordinary", clock
+    )
+
+
+def test_a_share_divides_both_budgets() -> None:
+    ordinary, batch = ProcessBudgets(share=1 / 4).limiters(URL, "app", VirtualClock())
+
+    assert (9 / 4, 150) == (ordinary.statistics().rate, ordinary.statistics().burst)
+    assert (1 / 4, 125) == (batch.statistics().rate, batch.statistics().burst)
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01, float("nan"), "1/4"])
+def test_a_share_that_is_no_part_is_refused(share: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"^share: "):
+        ProcessBudgets(share=share)
 
 
 def test_the_same_app_has_the_same_bucket() -> None:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 import redis
 
-from talkjs_async import AsyncTalkJS
+from talkjs_async import AsyncTalkJS, OwnBudgets
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator.limits import Limits
@@ -52,7 +52,7 @@ async def _call_together(
             emulator.secret_key,
             transport=emulator.transport,
             clock=clock,
-            limiter=limiter,
+            budgets=OwnBudgets(limiter),
         )
         async with client as talkjs, anyio.create_task_group() as calling:
             for _ in range(calls):

@@ -19,6 +19,7 @@ from talkjs_async import (
     ConnectFailed,
     DecodeError,
     OutcomeUnknown,
+    OwnBudgets,
     ServerError,
     TokenBucket,
     call_of,
@@ -340,7 +341,7 @@ async def test_uploads_travel_over_real_connections(engine: str, tmp_path: Path,
             emulator.secret_key,
             engine=engine,
             base_url=server.base_url,
-            limiter=TokenBucket(),
+            budgets=OwnBudgets(TokenBucket()),
         ) as talkjs:
             if kind == "stream":
                 with pytest.raises(ServerError):
@@ -364,7 +365,7 @@ async def test_an_injected_client_of_either_library_uploads(
             emulator.app_id,
             emulator.secret_key,
             http_client=http_client,
-            limiter=TokenBucket(clock=emulator.clock),
+            budgets=OwnBudgets(TokenBucket(clock=emulator.clock)),
             clock=emulator.clock,
         ) as talkjs,
     ):
