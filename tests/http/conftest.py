@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket
+from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket
 from talkjs_async._core.options import SLOTS
 from talkjs_async._http.connections import Connections, connections_for
 from tests.hostile.raw_server import RawServer, Script
@@ -86,9 +86,10 @@ async def client(anyio_backend: str, engine: str, authority: trustme.CA) -> Asyn
                 trusting = ssl.create_default_context()
                 authority.configure_trust(trusting)
                 options = {"ssl_context": trusting, **options}
+            limiter = options.pop("limiter", None) or TokenBucket()
             options = {
                 "retry": RetryPolicy(attempts=3, base_delay=0.0),
-                "limiter": TokenBucket(),
+                "budgets": OwnBudgets(limiter, TokenBucket(1.0, 500)),
                 "timeout": 30.0,
                 "engine": engine,
                 **options,
