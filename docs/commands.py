@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from talkjs_async.cli._typer_app import GLOBAL_OPTIONS
 from talkjs_async.cli.commands import PROGRAM, app, global_options
 from talkjs_async.emulator.__main__ import parser_for
 
@@ -35,7 +36,9 @@ Install it with `pip install 'talkjs-async[cli]'`; `python -m talkjs_async` is t
 
 """
 
-EXIT_CODES = """
+EXIT_CODES = f"""
+These options work before and after the command's name: `{PROGRAM} users sync users.csv --json`.
+
 ## Exit codes
 
 | code | what it means |
@@ -50,8 +53,12 @@ EXIT_CODES = """
 
 Results go to the standard output. Progress, complaints and what to do next go to the standard
 error: a bar on a terminal, elsewhere a line every ten seconds, with `--json` no progress at all.
-With `--json` the standard output is JSON Lines: a job writes `{"record": ...}` for each record that
-failed, is unknown or planned, and `{"report": ...}` at the end.
+With `--json` the standard output is JSON Lines: a job writes `{{"record": ...}}` for each record
+that failed, is unknown or planned, and `{{"report": ...}}` at the end.
+
+Characters that a stream cannot show, and those that a terminal takes for commands, are written as
+escapes such as `\\x1b`; with `--json` everything outside of ASCII is. When the reader of a pipe has
+gone, a job goes on in silence and ends with its own exit code. A full disk is told in one line.
 
 A job keeps a journal beside what it reads, named after the file and the app (`export` keeps it in
 its directory, `anonymise` needs none). With it the same command goes on after any interruption, and
@@ -97,7 +104,8 @@ def _takes(
     for parameter in inspect.signature(function).parameters.values():
         kind, *told = get_args(hints[parameter.name]) or (None,)
         for info in told:
-            if isinstance(info, ArgumentInfo | OptionInfo):
+            is_global = parameter.name in GLOBAL_OPTIONS and function is not global_options
+            if isinstance(info, ArgumentInfo | OptionInfo) and not is_global:
                 yield parameter.name, kind, info, parameter.default
 
 

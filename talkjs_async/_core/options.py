@@ -57,10 +57,16 @@ HEADERS: Final = (
 def checked_url(url: str) -> str:
     """Return *url* without a slash at its end."""
     url = url.strip()
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        is_plain = url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:
+        # No IPv6 address, or no number of a port.
+        parts, is_plain = urlsplit(""), False
     if "@" in parts.netloc:
         raise ConfigurationError("base_url", "must not hold a user name or a password.")
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+    is_http = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    if not (is_plain and is_http) or parts.query or parts.fragment:
         raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
     return url.rstrip("/")
 

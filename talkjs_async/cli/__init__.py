@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from talkjs_async.cli._global_options import PROGRAM
+from talkjs_async.cli._output import PROGRAM, guarded_streams, say
 
 __all__ = ["main", "run"]
 
@@ -33,11 +33,24 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached
         or does not allow it, or the disk is full; 130 stopped by Ctrl-C.
     """
+    with guarded_streams() as out:
+        code = _run(arguments)
+        out.flush()
+        if out.failure is not None:
+            reason = out.failure.strerror or type(out.failure).__name__
+            say(f"{PROGRAM}: standard output: {reason}. What the command did is done.")
+            code = code or 3
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
+        import typer  # noqa: F401, PLC0415
+
         from talkjs_async.cli.commands import run_command  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise
-        sys.stderr.write(f"{PROGRAM}: needs typer and rich: pip install 'talkjs-async[cli]'\n")
+        say(f"{PROGRAM}: needs typer and rich: pip install 'talkjs-async[cli]'")
         return 2
     return run_command(arguments)

@@ -76,7 +76,7 @@ def export(options: GlobalOptions, directory: Path) -> None:
         return bulk.export(talkjs, directory)
 
     # It uses both budgets by itself.
-    _run(options, f"export {directory.name}", job, overflow=False)
+    _run(options, f"export {directory.name}", job, overflow=False, has_journal=False)
 
 
 def restore(
@@ -123,13 +123,18 @@ def anonymise(
             dry_run=dry_run,
         )
 
-    _run(options, f"anonymise {user}", job, overflow=overflow)
+    _run(options, f"anonymise {user}", job, overflow=overflow, has_journal=False)
 
 
 def _run(
-    options: GlobalOptions, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+    options: GlobalOptions,
+    title: str,
+    make: Callable[[AsyncTalkJS], Job],
+    *,
+    overflow: bool,
+    has_journal: bool = True,
 ) -> None:
-    raise typer.Exit(run_job(options, title, make, overflow=overflow))
+    raise typer.Exit(run_job(options, title, make, overflow=overflow, has_journal=has_journal))
 
 
 def _load(
@@ -144,7 +149,7 @@ def _load(
     """Run a job over a file."""
     file = source.path
     # Two apps have two journals.
-    notes = journal or file.with_name(f"{file.name}.{options.checked_app_id()}.journal")
+    notes = journal or file.with_name(f"{file.name}.{options.app_in_file_names()}.journal")
 
     def make(talkjs: AsyncTalkJS) -> Job:
         return job(talkjs, source, journal=notes)
@@ -153,4 +158,4 @@ def _load(
 
 
 def _inside(directory: Path, name: str, options: GlobalOptions) -> Path:
-    return directory / f"{name}.{options.checked_app_id()}.journal"
+    return directory / f"{name}.{options.app_in_file_names()}.journal"

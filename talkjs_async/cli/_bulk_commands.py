@@ -10,6 +10,7 @@ import typer
 
 from talkjs_async.cli._typer_app import (
     app,
+    command,
     conversations_group,
     messages_group,
     migrate_group,
@@ -38,7 +39,7 @@ OverflowOption = Annotated[
 ]
 
 
-@users_group.command("sync")
+@command(users_group, "sync")
 def sync_users(
     context: typer.Context,
     file: File,
@@ -57,7 +58,7 @@ def sync_users(
     _bulk_actions.sync_users(context.obj, file, format, journal)
 
 
-@conversations_group.command("sync")
+@command(conversations_group, "sync")
 def sync_conversations(
     context: typer.Context,
     file: File,
@@ -76,7 +77,7 @@ def sync_conversations(
     _bulk_actions.sync_conversations(context.obj, file, format, journal, overflow=overflow)
 
 
-@messages_group.command("import")
+@command(messages_group, "import")
 def import_messages(
     context: typer.Context,
     file: File,
@@ -96,7 +97,7 @@ def import_messages(
     _bulk_actions.import_messages(context.obj, file, format, journal, overflow=overflow)
 
 
-@messages_group.command("send")
+@command(messages_group, "send")
 def send_messages(
     context: typer.Context,
     file: File,
@@ -115,7 +116,7 @@ def send_messages(
     _bulk_actions.send_messages(context.obj, file, format, journal, overflow=overflow)
 
 
-@app.command()
+@command(app)
 def export(
     context: typer.Context,
     directory: Annotated[
@@ -133,7 +134,7 @@ def export(
     _bulk_actions.export(context.obj, directory)
 
 
-@app.command()
+@command(app)
 def restore(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(help="Of a complete export.", show_default=False)],
@@ -151,7 +152,7 @@ def restore(
     _bulk_actions.restore(context.obj, directory, journal, overflow=overflow)
 
 
-@migrate_group.command("sendbird")
+@command(migrate_group, "sendbird")
 def migrate_sendbird(
     context: typer.Context,
     directory: Annotated[
@@ -166,7 +167,7 @@ def migrate_sendbird(
     _bulk_actions.migrate_sendbird(context.obj, directory, journal, overflow=overflow)
 
 
-@app.command()
+@command(app)
 def anonymise(
     context: typer.Context,
     user: Annotated[str, typer.Argument(help="ID of the user.", show_default=False)],

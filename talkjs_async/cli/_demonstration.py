@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import anyio
 
+from talkjs_async.cli._output import write
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.emulator import Emulator
 
@@ -30,20 +29,16 @@ async def _talk() -> None:
         await talkjs.conversations.upsert("trip", participants=["alice", "bob"], subject="Our trip")
         await talkjs.messages.send("trip", sender="alice", text="Shall we go to *Cardiff*?")
         await talkjs.messages.send("trip", sender="bob", text="Gladly. Friday?")
-        _say("The conversation, newest message first:")
+        write("The conversation, newest message first:")
         async for message in talkjs.messages.list("trip"):
-            _say(f"  {message.created_at:%H:%M:%S}  {message.sender_id}: {message.plain_text()}")
+            write(f"  {message.created_at:%H:%M:%S}  {message.sender_id}: {message.plain_text()}")
 
-        _say(f"{_REQUESTS:,} requests at once, against 600 and then 9 per second:")
+        write(f"{_REQUESTS:,} requests at once, against 600 and then 9 per second:")
         began = emulator.clock.monotonic()
         async with anyio.create_task_group() as tasks:
             for _ in range(_REQUESTS):
                 tasks.start_soon(talkjs.users.get, "bob")
         took = emulator.clock.monotonic() - began
         refused = sum(exchange.status == 429 for exchange in emulator.requests)
-        _say(f"  all answered after {took:.0f} s of the emulator's time, {refused} refused")
-        _say(f"  {talkjs.budget}")
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
+        write(f"  all answered after {took:.0f} s of the emulator's time, {refused} refused")
+        write(f"  {talkjs.budget}")

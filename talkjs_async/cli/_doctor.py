@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import ssl
-import sys
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -18,10 +16,11 @@ import anyio
 import attrs
 import httpx
 
-from talkjs_async._core.options import DEFAULT_BASE_URL
+from talkjs_async._core.options import DEFAULT_BASE_URL, checked_url
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._version import __version__
 from talkjs_async.cli._global_options import GlobalOptions
+from talkjs_async.cli._output import write, write_json
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, TalkJSError
 
@@ -73,9 +72,9 @@ def run(options: GlobalOptions) -> int:
     code, findings = anyio.run(_examine, options)
     for finding in findings:
         if options.json:
-            sys.stdout.write(json.dumps(attrs.asdict(finding), ensure_ascii=False) + "\n")
+            write_json(attrs.asdict(finding))
         else:
-            sys.stdout.write(f"{finding.verdict:8} {finding.what:12} {finding.words}\n")
+            write(f"{finding.verdict:8} {finding.what:12} {finding.words}")
     return code
 
 
@@ -128,7 +127,12 @@ def _clock(facts: _ServerFacts) -> Finding | None:
 
 
 def _tls(facts: _ServerFacts, options: GlobalOptions) -> Finding | None:
-    url = urlsplit(options.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+    try:
+        address = options.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL
+        url = urlsplit(checked_url(address))
+    except ConfigurationError:
+        # Told already, as what is wrong with the credentials.
+        return None
     if url.scheme == "https":
         return facts.tls and Finding("TLS", "ok", ", ".join(facts.tls))
     if url.hostname in {"127.0.0.1", "::1", "localhost"}:

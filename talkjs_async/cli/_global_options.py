@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from urllib.parse import quote
 
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from talkjs_async.client import AsyncTalkJS
-
-PROGRAM: Final = "talkjs-async"
 
 
 class GlobalOptions(NamedTuple):
@@ -51,7 +50,12 @@ class GlobalOptions(NamedTuple):
         app_id = self.app_id or os.environ.get("TALKJS_APP_ID")
         if not app_id:
             raise ConfigurationError("--app-id", "is missing: give it, or set TALKJS_APP_ID.")
+        _check("--app-id", app_id)
         return app_id
+
+    def app_in_file_names(self) -> str:
+        """Return the ID of the app in a form that file names may have."""
+        return quote(self.checked_app_id(), safe=" ")
 
     def secret_key(self, *, ask: Callable[[str], str] = getpass) -> str:
         """
@@ -64,12 +68,29 @@ class GlobalOptions(NamedTuple):
             try:
                 key = self.secret_file.read_text("utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError("--secret-file", f"cannot be read: {error}.") from None
+                raise ConfigurationError(
+                    "--secret-file", f"cannot be read: {self.secret_file}: {reason_of(error)}."
+                ) from None
+            _check("--secret-file", key)
             return key or _no_key(f"{self.secret_file} is empty")
         key = os.environ.get("TALKJS_SECRET_KEY", "")
         if not key and sys.stdin.isatty():
             key = ask("Secret key (TalkJS dashboard, Settings): ").strip()
+        _check("TALKJS_SECRET_KEY", key)
         return key or _no_key("is missing")
+
+
+def _check(name: str, value: str) -> None:
+    """Refuse what a copied line brings along: TalkJS would only say that the signature is wrong."""
+    if any(letter.isspace() or not letter.isprintable() for letter in value):
+        raise ConfigurationError(name, "holds a space, a line break or the like: take it out.")
+
+
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Say in a few words why a file cannot be used."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "it is not UTF-8"
 
 
 def _no_key(problem: str) -> NoReturn:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from itertools import islice
 from typing import Final
 
 import attrs
 
 from talkjs_async.bulk import BulkReport, Outcome
+from talkjs_async.cli._output import write, write_json
 from talkjs_async.cli._wording import amount, duration
 
 _SHOWN: Final = 20
@@ -23,29 +22,25 @@ def write_for_machines(report: BulkReport) -> None:
     """Write a line for each notable record, and one for the whole."""
     for outcome in _NOTABLE:
         for record in report.records(outcome) if getattr(report, outcome) else ():
-            _write_line({"record": attrs.asdict(record)})
+            write_json({"record": attrs.asdict(record)})
     whole = {name: getattr(report, name) for name in ("kind", "complete", *_COUNTS)}
     more = {"requests": report.requests, "seconds": report.seconds}
     journal = None if report.journal is None else str(report.journal)
-    _write_line({"report": {**whole, **more, "journal": journal}})
-
-
-def _write_line(data: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+    write_json({"report": {**whole, **more, "journal": journal}})
 
 
 def write_for_people(title: str, report: BulkReport) -> None:
     """Write the counts, and the first of the notable records."""
     counts = {outcome: int(getattr(report, outcome)) for outcome in _COUNTS}
     said = [f"{amount(n)} {outcome}" for outcome, n in counts.items() if n or outcome == "done"]
-    sys.stdout.write(
+    write(
         f"{title}: {', '.join(said)}; {amount(report.requests)} "
-        f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}\n"
+        f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}"
     )
     for outcome in _NOTABLE:
         for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
             reason = f": {record.reason}" if record.reason else ""
-            sys.stdout.write(f"  {outcome}: {record.id} (record {record.number}){reason}\n")
+            write(f"  {outcome}: {record.id} (record {record.number}){reason}")
         if counts[outcome] > _SHOWN:
             more = counts[outcome] - _SHOWN
-            sys.stdout.write(f"  ... and {amount(more)} more {outcome}; --json lists all\n")
+            write(f"  ... and {amount(more)} more {outcome}; --json lists all")

@@ -14,12 +14,12 @@ import anyio
 import attrs
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk import BulkReport, Job
+from talkjs_async.bulk import BulkReport, Job, StorageError
 from talkjs_async.cli._exit_codes import STOPPED
-from talkjs_async.cli._global_options import PROGRAM, GlobalOptions
+from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._job_report import write_for_machines, write_for_people
+from talkjs_async.cli._output import PROGRAM, say
 from talkjs_async.cli._progress_display import ProgressDisplay, ProgressLines
-from talkjs_async.cli._wording import say
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
 from talkjs_async.telemetry import Event, RetryScheduled
@@ -31,7 +31,12 @@ _OUTAGE_EVERY: Final = 10.0
 
 
 def run_job(
-    options: GlobalOptions, title: str, make: Callable[[AsyncTalkJS], Job], *, overflow: bool
+    options: GlobalOptions,
+    title: str,
+    make: Callable[[AsyncTalkJS], Job],
+    *,
+    overflow: bool,
+    has_journal: bool = True,
 ) -> int:
     """
     Run a job and tell of it.
@@ -40,14 +45,15 @@ def run_job(
         title: What the person has called.
         make: Makes the job.
         overflow: Whether batches take along what waits for the ordinary budget.
+        has_journal: Whether the command takes a place for a journal.
 
     Returns:
         The exit code.
 
     Raises:
-        TalkJSError: What has stopped the job.
+        TalkJSError, OSError: What has stopped the job.
     """
-    running = _Running(options, title, make, overflow)
+    running = _Running(options, title, make, overflow, has_journal)
     try:
         anyio.run(running.run)
     except KeyboardInterrupt:
@@ -62,9 +68,10 @@ class _Running:
     title: str
     make: Callable[[AsyncTalkJS], Job]
     overflow: bool
+    has_journal: bool
     stopped: bool = False
     job: Job | None = None
-    failure: TalkJSError | None = None
+    failure: TalkJSError | OSError | None = None
     display: ProgressDisplay | None = None
     told_of_outage: float = float("-inf")
 
@@ -79,7 +86,7 @@ class _Running:
                 with display_for(self.title, machine=self.options.json) as self.display:
                     try:
                         await self._watch(job, self.display)
-                    except TalkJSError as error:
+                    except (TalkJSError, OSError) as error:
                         # Raised by conclude(), out of the task group.
                         self.failure = error
                 tasks.cancel_scope.cancel()
@@ -137,7 +144,15 @@ class _Running:
                 write_for_people(self.title, report)
             if not report.complete:
                 command = shlex.join([PROGRAM, *sys.argv[1:]])
-                say(f"To go on where it was, run the same command again:\n  {command}")
+                say("To go on where it was, run the same command again:")
+                say(f"  {command}")
+        if report is None and isinstance(self.failure, StorageError):
+            # It never came to open its files: that is a wrong argument, and nothing to go on with.
+            raise ConfigurationError(
+                "journal" if self.has_journal else "directory",
+                f"{self.failure.path} cannot be used: {self.failure.reason}. Name a place where "
+                f"files can be written{', with --journal' if self.has_journal else ''}.",
+            )
         if self.failure is not None:
             raise self.failure
         if self.stopped and (report is None or not report.complete):

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from talkjs_async.bulk import Progress
+from talkjs_async.cli._output import drawing_stream, on_one_line
 from talkjs_async.cli._progress_display import ProgressDisplay
 from talkjs_async.cli._wording import sentence
 
@@ -43,11 +44,11 @@ class ProgressBar(ProgressDisplay):
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[words]}", markup=False),
-            console=Console(stderr=True),
+            console=Console(file=drawing_stream()),
             transient=True,
             expand=True,
         )
-        self._task = self._bar.add_task(title, total=None, words="")
+        self._task = self._bar.add_task(on_one_line(title), total=None, words="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -72,4 +73,4 @@ class ProgressBar(ProgressDisplay):
 
     def say(self, words: str) -> None:
         """Tell something above the bar."""
-        self._bar.console.print(words, highlight=False, markup=False)
+        self._bar.console.print(on_one_line(words), highlight=False, markup=False)

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from talkjs_async.bulk import Progress
-from talkjs_async.cli._wording import say, sentence
+from talkjs_async.cli._output import say
+from talkjs_async.cli._wording import sentence
 
 _QUIET: Final = 10.0
 """Seconds between two lines."""

@@ -9,7 +9,8 @@ from typing import Final
 
 import typer
 
-from talkjs_async.cli._global_options import GlobalOptions
+from talkjs_async.cli._global_options import GlobalOptions, reason_of
+from talkjs_async.cli._output import say, write, write_json
 from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.identity import Tokens
 from talkjs_async.webhooks import Webhooks
@@ -35,19 +36,19 @@ def verify_webhook(
     try:
         body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise ConfigurationError("FILE", f"cannot be read: {error}.") from None
+        raise ConfigurationError("FILE", f"{file} cannot be read: {reason_of(error)}.") from None
     tolerance = _FOREVER if any_age else 300.0
     webhooks = Webhooks(options.secret_key(), tolerance=tolerance)
     headers = {"X-TalkJS-Signature": signature, "X-TalkJS-Timestamp": timestamp}
     try:
         event = webhooks.parse(headers, body)
     except WebhookError as error:
-        typer.echo(f"Not genuine, or not fresh: {error}", err=True)
+        say(f"Not genuine, or not fresh: {error}")
         raise typer.Exit(1) from None
     if options.json:
-        typer.echo(json.dumps(json.loads(body), ensure_ascii=False))
+        write_json(json.loads(body))
     else:
-        typer.echo(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
+        write(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _tokens(options: GlobalOptions) -> Tokens:
@@ -55,4 +56,7 @@ def _tokens(options: GlobalOptions) -> Tokens:
 
 
 def _show_token(options: GlobalOptions, token: str) -> None:
-    typer.echo(json.dumps({"token": token}) if options.json else token)
+    if options.json:
+        write_json({"token": token})
+    else:
+        write(token)

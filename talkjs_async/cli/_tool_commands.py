@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from talkjs_async.cli._global_options import PROGRAM
-from talkjs_async.cli._typer_app import app, token_group, webhook_group
+from talkjs_async.cli._output import PROGRAM
+from talkjs_async.cli._typer_app import app, command, token_group, webhook_group
 
 
-@token_group.command("app")
+@command(token_group, "app")
 def app_token(
     context: typer.Context,
     expires_in: Annotated[float, typer.Option(help="Seconds that it lives.")] = 30.0,
@@ -23,7 +23,7 @@ def app_token(
     _tool_actions.app_token(context.obj, expires_in)
 
 
-@token_group.command("user")
+@command(token_group, "user")
 def user_token(
     context: typer.Context,
     user: Annotated[str, typer.Argument(help="ID of the user.", show_default=False)],
@@ -35,7 +35,7 @@ def user_token(
     _tool_actions.user_token(context.obj, user, expires_in)
 
 
-@webhook_group.command("verify")
+@command(webhook_group, "verify")
 def verify_webhook(
     context: typer.Context,
     file: Annotated[
@@ -60,7 +60,7 @@ def verify_webhook(
     )
 
 
-@app.command()
+@command(app)
 def doctor(context: typer.Context) -> None:
     """Check credentials, clock, TLS and budget."""
     from talkjs_async.cli import _doctor
@@ -79,8 +79,8 @@ def emulator(context: typer.Context) -> None:
     raise typer.Exit(start(context.args, prog=f"{PROGRAM} emulator"))
 
 
-@app.command()
-def demo() -> None:
+@command(app)
+def demo(context: typer.Context) -> None:  # noqa: ARG001 - for its options
     """Let two people talk: no account, no network."""
     from talkjs_async.cli import _demonstration
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from copy import copy
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 import typer
 from typer.core import TyperGroup
 
 from talkjs_async._version import __version__
-from talkjs_async.cli._global_options import PROGRAM, GlobalOptions
+from talkjs_async.cli._global_options import GlobalOptions
+from talkjs_async.cli._output import PROGRAM, write
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _HELP: Final = frozenset({"-h", "--help"})
 _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_content_width": 90}
@@ -40,28 +46,33 @@ webhook_group = _group("webhook", "Webhooks that were received.")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
+        write(f"{PROGRAM} {__version__}")
         raise typer.Exit
+
+
+AppId = Annotated[
+    str | None, typer.Option(envvar="TALKJS_APP_ID", help="From the TalkJS dashboard.")
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(envvar="TALKJS_BASE_URL", help="Default: https://api.talkjs.com.")
+]
+SecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file that holds the secret key. Otherwise it is taken from TALKJS_SECRET_KEY, "
+        "or asked for. It is never an argument: those are seen by all users of the machine.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON Lines for machines.")]
 
 
 @app.callback()
 def global_options(
     context: typer.Context,
-    app_id: Annotated[
-        str | None, typer.Option(envvar="TALKJS_APP_ID", help="From the TalkJS dashboard.")
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(envvar="TALKJS_BASE_URL", help="Default: https://api.talkjs.com."),
-    ] = None,
-    secret_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file that holds the secret key. Otherwise it is taken from TALKJS_SECRET_KEY, "
-            "or asked for. It is never an argument: those are seen by all users of the machine.",
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON Lines for machines.")] = False,
+    app_id: AppId = None,
+    base_url: BaseUrl = None,
+    secret_file: SecretFile = None,
+    json: Json = False,
     version: Annotated[  # noqa: ARG001 - its callback has done it all
         bool,
         typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
@@ -72,9 +83,49 @@ def global_options(
 
     Exit codes: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached or does
     not allow it, or the disk is full; 130 stopped by Ctrl-C. Results go to the standard output,
-    progress and complaints to the standard error.
+    progress and complaints to the standard error. Options work before and after the command's name.
     """
     context.obj = GlobalOptions(app_id, base_url, secret_file, json)
+
+
+GLOBAL_OPTIONS: Final = ("app_id", "base_url", "secret_file", "json")
+"""What stands before a command's name or behind it."""
+
+
+def _behind_the_name() -> list[inspect.Parameter]:
+    """The global options once more, without variables of the environment: those count less."""
+    parameters = []
+    for parameter in inspect.signature(global_options, eval_str=True).parameters.values():
+        if parameter.name in GLOBAL_OPTIONS:
+            type_, info = get_args(parameter.annotation)
+            info = copy(info)
+            info.envvar = None
+            parameters.append(
+                parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=Annotated[type_, info])
+            )
+    return parameters
+
+
+def command(group: typer.Typer, name: str | None = None) -> Callable[[F], F]:
+    """Register a command that takes the global options as well, behind its name."""
+
+    def register(function: F) -> F:
+        @wraps(function)
+        def with_options(*arguments: Any, **named: Any) -> Any:
+            given = {name: named.pop(name) for name in GLOBAL_OPTIONS}
+            context: typer.Context = named["context"]
+            changes = {name: value for name, value in given.items() if value}
+            context.obj = context.obj._replace(**changes)
+            return function(*arguments, **named)
+
+        signature = inspect.signature(function, eval_str=True)
+        parameters = [*signature.parameters.values(), *_behind_the_name()]
+        with_options.__dict__["__signature__"] = signature.replace(parameters=parameters)
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        group.command(name)(with_options)
+        return function
+
+    return register
 
 
 def help_for(arguments: Sequence[str]) -> str | None:

@@ -1,8 +1,6 @@
-"""Progress, amounts and durations in words for people. Words that are no result go to stderr."""
+"""Progress, amounts and durations in words for people."""
 
 from __future__ import annotations
-
-import sys
 
 from talkjs_async.bulk import Progress
 
@@ -36,9 +34,3 @@ def duration(seconds: float) -> str:
     if minutes < 100:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def say(words: str) -> None:
-    """Tell the person something that is no result."""
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()

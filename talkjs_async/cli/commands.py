@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import typer
-
 # Loaded so that their commands are registered.
 from talkjs_async.cli import _bulk_commands, _tool_commands  # noqa: F401
 from talkjs_async.cli._exit_codes import exit_code
-from talkjs_async.cli._global_options import PROGRAM
+from talkjs_async.cli._output import PROGRAM, say, write
 from talkjs_async.cli._typer_app import app, global_options, help_for
 from talkjs_async.errors import TalkJSError
 
@@ -26,13 +24,19 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run a command; return the exit code."""
     help_text = help_for(arguments)
     if help_text is not None:
-        typer.echo(help_text)
+        for line in help_text.splitlines():
+            write(line)
         return 0
     try:
         app(args=list(arguments), prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except TalkJSError as error:
-        typer.echo(f"{PROGRAM}: {error}", err=True)
+        say(f"{PROGRAM}: {error}")
         return exit_code(error)
+    except OSError as error:
+        # A file that was named, in a way that no check has foreseen.
+        name = f"{error.filename}: " if error.filename else ""
+        say(f"{PROGRAM}: {name}{error.strerror or type(error).__name__}. Name another file.")
+        return 2
     return 0

@@ -50,7 +50,7 @@ def main(
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")
-            emulator.faults.add(id_, p=float(probability or 1))
+            emulator.faults.add(id_, p=_probability(probability))
         for url in options.webhook:
             emulator.webhooks.to(url)
     except ValueError as error:
@@ -69,6 +69,13 @@ def main(
     }
     server.run(on_ready=lambda: _say(json.dumps(ready)))
     return 0
+
+
+def _probability(text: str) -> float:
+    try:
+        return float(text or 1)
+    except ValueError:
+        raise ValueError(f"A fault's probability must be a number up to 1, not {text!r}.") from None
 
 
 def _say(line: str) -> None:

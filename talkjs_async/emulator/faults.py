@@ -51,6 +51,11 @@ _ID = re.compile(
     r"(?:(?<=latency)-(?P<seconds>\d+(?:\.\d+)?))?"
     r"(?:-(?P<phase>before|after)-commit)?"
 )
+_EXAMPLES = (
+    "return-503, return-429-retry-after-2, return-502-html, refuse, drop-before-commit, "
+    "drop-after-commit, reset-before-commit, reset-after-commit, stall-before-commit, "
+    "stall-after-commit, truncate, truncated-json, empty-200, bad-gzip, garbage, latency-0.5"
+)
 _CUTS: dict[str, Cut] = {
     "refuse": "refuse",
     "drop": "drop",
@@ -83,7 +88,7 @@ class Fault:
         """Read a fault's id; `ValueError` when there is no such fault."""
         match = _ID.fullmatch(id_)
         if match is None:
-            raise ValueError(f"There is no fault {id_!r}.")
+            raise ValueError(f"There is no fault {id_!r}. There are: {_EXAMPLES}.")
         what, phase = match["what"], match["phase"]
         if what == "return" and match["status"] is None:
             raise ValueError(f"The fault {id_!r} needs a status, as in 'return-503'.")

@@ -178,3 +178,49 @@ def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
         assert "Nothing is lost: put that right and run the job again" in sentence
     assert 3_000 == len(Path("backup/users.jsonl").read_bytes().splitlines())
     assert 3_000 == len({commit.user_id for commit in emulator.commits.of("user.created")})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((*SYNC, "--journal", "/proc/x.journal"), "/proc/x.journal cannot be used: "),
+        ((*SYNC, "--journal", "x" * 300), f"{'x' * 300} cannot be used: "),
+        ((*SYNC, "--journal", "/proc/self/mem"), "/proc/self/mem cannot be used: "),
+        (("export", "users.csv/x"), "users.csv/x cannot be used: Not a directory. Name a place"),
+        (("users", "sync", "/proc/self/mem", "--format", "csv"), "/proc/self/mem cannot be read"),
+        (("--secret-file", "/", *SYNC), "--secret-file: cannot be read: /: Is a directory."),
+        (("--secret-file", "/proc/self/mem", *SYNC), "cannot be read: /proc/self/mem: Input"),
+        (
+            ("webhook", "verify", "/", "--signature", "x", "--timestamp", "1"),
+            "FILE: / cannot be read: Is a directory.",
+        ),
+        (("restore", "users.csv"), "users.csv holds no complete export"),
+        (("emulator", "--fault", "nope"), "There is no fault 'nope'. There are: return-503, "),
+        (("emulator", "--fault", "garbage@x"), "must be a number up to 1, not 'x'"),
+    ],
+    ids=lambda each: " ".join(each)[:40],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence_with_a_way_out(
+    command: Command, emulator: Emulator, arguments: tuple[str, ...], sentence: str
+) -> None:
+    write(GOOD)
+
+    outcome = command(*arguments)
+
+    assert (2, "") == (outcome.code, outcome.out)
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("talkjs-async")
+    assert sentence in last
+    assert "[Errno" not in last
+    assert "--journal" not in arguments or last.endswith("can be written, with --journal.")
+    assert 0 == len(emulator.requests.find("PUT /users"))
+
+
+def test_the_journal_of_an_app_with_a_slash_is_a_file(command: Command) -> None:
+    write(GOOD)
+
+    outcome = command("users", "sync", "users.csv", "--app-id", "a/b")
+
+    # There is no such app here, but that is for TalkJS to say.
+    assert (3, 1) == (outcome.code, outcome.err.count("\n"))
+    assert outcome.err.startswith("talkjs-async: GET /: 401 UNAUTHORIZED")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from talkjs_async.cli import run
-from talkjs_async.emulator import Emulator, Limits, RealClock
 
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -47,15 +50,26 @@ def test_the_doctor_finds_missing_credentials(
     assert "TALKJS_APP_ID" in outcome.out
 
 
-class Skewed(RealClock):
+def answer(seconds: float) -> type[BaseHTTPRequestHandler]:
     """A server whose clock is right, while ours is wrong."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._seconds = seconds
+    class Answer(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return formatdate(time.time() + seconds, usegmt=True)
 
-    def time(self) -> float:
-        return super().time() + self._seconds
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(APP)))
+            self.end_headers()
+            self.wfile.write(APP)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing."""
+
+    return Answer
+
+
+APP = b'{"id": "emulator", "name": "Emulator"}'
 
 
 @pytest.mark.parametrize(
@@ -73,12 +87,13 @@ def test_the_doctor_measures_the_clock(
     verdict: str,
     words: str,
 ) -> None:
-    emulator = Emulator(clock=Skewed(skew), limits=Limits.off())
-    monkeypatch.setenv("TALKJS_APP_ID", emulator.app_id)
-    monkeypatch.setenv("TALKJS_SECRET_KEY", emulator.secret_key)
+    monkeypatch.setenv("TALKJS_APP_ID", "emulator")
+    monkeypatch.setenv("TALKJS_SECRET_KEY", "sk_test_emulator")
 
-    with emulator.serve() as server:
-        code = run(["--base-url", server.base_url, "doctor"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), answer(skew)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        code = run(["--base-url", f"http://127.0.0.1:{server.server_port}", "doctor"])
+        server.shutdown()
 
     (line,) = (line for line in capsys.readouterr().out.splitlines() if " clock " in line)
     assert line.startswith(verdict)
@@ -96,3 +111,25 @@ def test_the_doctor_minds_a_secret_in_the_clear(
 
     assert 3 == code
     assert "talkjs.invalid gets the secret in the clear" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("address", ["api.talkjs.com", "http://[", "http://x:99999", "http://x y"])
+def test_the_doctor_says_what_is_wrong_with_an_address(command: Command, address: str) -> None:
+    outcome = command("doctor", "--base-url", address)
+
+    version, credentials = outcome.out.splitlines()
+    assert (2, True) == (outcome.code, version.startswith("ok "))
+    assert credentials.startswith("problem  credentials  base_url: must look like https://api.")
+
+
+@pytest.mark.parametrize("key", ["sk_test_emulator\n", " sk_test_emulator", "sk_\u200btest"])
+def test_the_doctor_says_that_a_key_was_copied_with_something(
+    command: Command, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("TALKJS_SECRET_KEY", key)
+
+    outcome = command("doctor")
+
+    assert 2 == outcome.code
+    assert "TALKJS_SECRET_KEY: holds a space, a line break or the like: take it out" in outcome.out
+    assert "emulator" not in outcome.out
