@@ -28,14 +28,14 @@ NASTY = "u\N{GRINNING FACE}\x1b[2J\r\n\u202egnp.exe\x9b1m"
 
 
 @pytest.fixture
-def one_fails() -> None:
+def one_fails(base_url: str) -> None:
     """Three users: one is refused, and its ID is no help."""
     users = [{"id": "u1", "name": "Ann"}, {"id": NASTY}, {"id": "u3", "name": "Cas"}]
     Path("users.jsonl").write_text("".join(json.dumps(user) + "\n" for user in users))
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-@pytest.mark.usefixtures("base_url", "one_fails")
+@pytest.mark.usefixtures("one_fails")
 def test_a_report_is_whole_in_every_encoding(
     start: Start, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
@@ -53,7 +53,7 @@ def test_a_report_is_whole_in_every_encoding(
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-@pytest.mark.usefixtures("base_url", "one_fails")
+@pytest.mark.usefixtures("one_fails")
 def test_machines_read_every_id_as_it_is(
     start: Start, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
@@ -72,7 +72,7 @@ COMMANDS = [("--help",), ("users", "sync", "--help"), ("--version",), ("demo",),
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("closed", ["out", "err", "both"])
-@pytest.mark.usefixtures("base_url", "one_fails")
+@pytest.mark.usefixtures("one_fails")
 def test_a_closed_pipe_is_silent_and_the_command_goes_on(
     start: Start, emulator: Emulator, arguments: tuple[str, ...], closed: str
 ) -> None:
@@ -95,7 +95,7 @@ def test_a_closed_pipe_is_silent_and_the_command_goes_on(
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-@pytest.mark.usefixtures("base_url", "one_fails")
+@pytest.mark.usefixtures("one_fails")
 def test_a_full_disk_is_one_line(start: Start, arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         process = start(*arguments, stdout=full, stderr=subprocess.PIPE)
@@ -107,7 +107,7 @@ def test_a_full_disk_is_one_line(start: Start, arguments: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-@pytest.mark.usefixtures("base_url", "one_fails")
+@pytest.mark.usefixtures("one_fails")
 def test_streams_may_be_closed_from_the_start(start: Start, arguments: tuple[str, ...]) -> None:
     process = start(*arguments, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
     _, err = process.communicate(timeout=60)
