@@ -179,11 +179,15 @@ class Level:
         self.granted -= 1
         return True
 
-    def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
+    def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:
         """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
         need, most = self.lanes[lane]
         tokens = self._seconds_to_token(need + ahead - self.free(now), now)
-        slot = self._seconds_to_slot(ahead + len(self.open) - most, most, now)
+        if not faster:
+            slot = self._seconds_to_slot(ahead, most, now)
+        else:
+            slot = self._seconds_to_slot(faster, self.lanes["interactive"][1], now)
+            slot += (ahead - faster) * self.answer_time / most
         return max(tokens, slot, self.resume_at - now, 0.0)
 
     def _seconds_to_token(self, lacking: float, now: float) -> float:
@@ -202,15 +206,15 @@ class Level:
         each = max(self.interval, (self.answer_time + self.interval) / self.capacity)
         return full_at - now + max(lacking, 0.0) * each
 
-    def _seconds_to_slot(self, before: float, most: float, now: float) -> float:
-        """Seconds until a slot is free when *before* requests have to end first."""
-        if before < 0 or most == math.inf:
+    def _seconds_to_slot(self, ahead: int, most: float, now: float) -> float:
+        """Seconds until one of *most* slots is free behind *ahead* others."""
+        if most == math.inf or ahead + len(self.open) < most:
             return 0.0
         # What is late already has, as a rule, as long to go as it is late.
         ends = sorted(abs(since + self.answer_time - now) for since, _ in self.open.values())
-        rounds, number = divmod(int(before), int(max(most, len(ends))))
-        first = ends[number] if number < len(ends) else self.answer_time
-        return first + rounds * self.answer_time
+        slots = [0.0] * (int(most) - len(ends)) + ends[-int(most) :]
+        rounds, number = divmod(ahead, int(most))
+        return slots[number] + rounds * self.answer_time
 
     def free(self, now: float) -> float:
         """Tokens that could be granted. Negative when there is a debt."""

@@ -30,13 +30,16 @@ from talkjs_async.limits._waiting_lists import Deadlines, LaneQueue
 SLACK: Final = 1e-6
 """Seconds that we wake after the moment computed, so that rounding never makes it too early."""
 
-_OWED_PER_GRANT: Final = 1 / 9
-"""While background waits, every tenth grant is its own, whatever is left: nobody starves."""
-
-_AHEAD: Final = 2.0
+_SHARE: Final = 9
 """
-Grants that background can have had in advance: served freely until now, it does not disturb a page
-that opens with 20 calls.
+Interactive grants, while background waits, after which background is owed one of its own, whatever
+is left: it gets every tenth and does not starve.
+"""
+
+_AHEAD: Final = 2 * _SHARE
+"""
+Interactive grants that background can have in advance: served freely until now, it does not disturb
+a page that opens with 20 calls.
 """
 
 
@@ -72,8 +75,17 @@ class TokenSource(Protocol):
         """Take back a grant whose caller has gone."""
         ...
 
-    def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
-        """Seconds until a token is due for a new caller in *lane* behind *ahead* others."""
+    def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:
+        """
+        Seconds until a token is due for a new caller.
+
+        Args:
+            now: The clock.
+            ahead: How many others come before it.
+            faster: How many of those have the slots and tokens of interactive callers, where the
+                new one has not.
+            lane: Where the new one stands.
+        """
         ...
 
 
@@ -161,15 +173,18 @@ class Queue:
         """Seconds until a new caller in *lane* gets its token, if all goes on as it does now."""
         interactive = self._interactive.waiting
         background = self._background.waiting
+        # Background callers that get their share while the interactive ones wait.
+        sharing = max((self._owed + interactive) // _SHARE, 0)
+        faster = interactive + min(sharing, background)
+        estimate = self._source.estimate
         if lane == "interactive":
-            owed = max(math.floor(self._owed + interactive * _OWED_PER_GRANT + 1e-9), 0)
-            return self._source.estimate(now, ahead=interactive + min(owed, background), lane=lane)
-        last = self._source.estimate(now, ahead=interactive + background, lane=lane)
+            return estimate(now, ahead=faster, faster=0, lane=lane)
+        last = estimate(now, ahead=interactive + background, faster=faster, lane=lane)
         # Every tenth grant is its own, out of the reserve as well.
-        before = max(math.ceil((background + 1 - self._owed) / _OWED_PER_GRANT - 1e-9), 0)
-        if before >= interactive:
+        before = max(_SHARE * (background + 1) - self._owed, 0)
+        if before > interactive:
             return last
-        share = self._source.estimate(now, ahead=before + background, lane="interactive")
+        share = estimate(now, ahead=before + background, faster=0, lane="interactive")
         return min(share, last)
 
     def rest(self) -> None:
@@ -298,7 +313,7 @@ class Queue:
             interactive = fast.head() if fast.waiting else None
             if slow.waiting:
                 background = slow.head()
-                owed = self._owed >= 1.0
+                owed = self._owed >= _SHARE
             else:
                 background = None
                 owed = False
@@ -313,12 +328,12 @@ class Queue:
                 continue
             head.state = GRANTED
             if head is background:
-                self._owed = max(self._owed - 1.0, -_AHEAD)
+                self._owed = max(self._owed - _SHARE, -_AHEAD)
                 slow.waiting -= 1
             else:
                 fast.waiting -= 1
                 if background is not None:
-                    self._owed += _OWED_PER_GRANT
+                    self._owed += 1
             self.waiting -= 1
             head.grant = source.take(head.lane, now)
             self.last = head

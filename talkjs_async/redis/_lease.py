@@ -192,7 +192,7 @@ class Leases:
             insort(pool, lease.usable)
         return True
 
-    def estimate(self, now: float, *, ahead: int, lane: Lane) -> float:
+    def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:  # noqa: ARG002 - slots are not counted
         """Seconds until one more is due behind *ahead* others; see `TokenSource.estimate`."""
         need = self.lanes[lane][0] + ahead
         rate = self.effective_rate if self.alone is None else self.alone.rate

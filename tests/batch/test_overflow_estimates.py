@@ -1,0 +1,76 @@
+"""With overflow on, what a call is told to wait counts the batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkjs_async import AsyncTalkJS, OwnBudgets, RateLimitWaitTimeout, TokenBucket
+from talkjs_async.emulator import Emulator
+
+
+async def ask(
+    waiting: int, batch_tokens: int, ordinary_tokens: int, max_wait: float | None
+) -> tuple[Any, float]:
+    """Let *waiting* calls wait, then one more; what came of it, and after how many seconds."""
+    emulator = Emulator()
+    clock = emulator.clock
+    budgets = OwnBudgets(
+        TokenBucket(clock=clock, tokens=ordinary_tokens),
+        TokenBucket(1.0, 500, clock=clock, tokens=batch_tokens),
+    )
+    result: Any = None
+    async with AsyncTalkJS(
+        emulator.app_id,
+        emulator.secret_key,
+        clock=clock,
+        transport=emulator.transport,
+        budgets=budgets,
+        overflow_to_batch=True,
+    ) as talkjs:
+        await AsyncTalkJS(
+            emulator.app_id, emulator.secret_key, clock=clock, transport=emulator.transport
+        ).users.upsert("alice", name="Alice")
+        async with anyio.create_task_group() as tasks:
+            for _ in range(waiting):
+                tasks.start_soon(talkjs.users.get, "alice")
+            await clock.sleep(2**-14)
+            asked = clock.monotonic()
+            try:
+                result = await talkjs.with_options(max_wait=max_wait).users.get("alice")
+            except RateLimitWaitTimeout as error:
+                result = error
+            took = clock.monotonic() - asked
+    return result, took
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_call_that_a_batch_takes_in_time_is_not_refused(backend: str) -> None:
+    result, took = anyio.run(ask, 99, 500, 0, 2.0, backend=backend)
+
+    assert "alice" == result.id
+    assert took < 0.3
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@given(
+    waiting=st.integers(20, 400),
+    batch_tokens=st.integers(0, 12),
+    ordinary_tokens=st.sampled_from([0, 15]),
+)
+@settings(deadline=None, max_examples=15)
+def test_the_wait_that_a_refused_call_is_told_is_the_one_it_would_have_had(
+    backend: str, waiting: int, batch_tokens: int, ordinary_tokens: int
+) -> None:
+    refused, _ = anyio.run(ask, waiting, batch_tokens, ordinary_tokens, 0.0, backend=backend)
+    _, took = anyio.run(ask, waiting, batch_tokens, ordinary_tokens, None, backend=backend)
+
+    # A batch is the grain in which calls are served.
+    if isinstance(refused, RateLimitWaitTimeout):
+        assert abs(refused.retry_after - took) <= 0.1 * took + 1.0
+    else:
+        assert took <= 1.0
