@@ -20,8 +20,8 @@ Written by `python docs/switches.py` from the code of the emulator; a test compa
 
 What TalkJS's documentation leaves open has a switch in the emulator, so that your program can be
 tested under each answer. In Python it is an attribute of `emulator.switches`, on the command line
-`--switch NAME=VALUE`, on the page `/_emulator/` a button, and for other languages an action of
-`POST /_emulator/do`: `{"do": "switch", "name": ..., "value": ...}`. The first value is the default.
+`--switch NAME=VALUE`, on the page `/_emulator/` a button, and for other languages
+`PATCH /_emulator/v1/switches` with `{NAME: VALUE}`. The first value is the default.
 
 *Known* says how sure the default is: *documented*, seen in *code* that runs against TalkJS, said by
 a *third party*, *inferred*, or *unknown*.

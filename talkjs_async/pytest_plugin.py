@@ -79,10 +79,7 @@ def talkjs_emulator(request: pytest.FixtureRequest) -> Emulator:
         clock=_clock(request), limits=Limits(**_options(request, "limits")), seed=request.node.name
     )
     for name, value in _options(request, "switches").items():
-        if name not in emulator.switches.choices():
-            names = ", ".join(emulator.switches.choices())
-            raise ValueError(f"There is no switch {name!r}; there are: {names}.")
-        setattr(emulator.switches, name, value)
+        emulator.switches.set(name, str(value))
     for marker in reversed(list(request.node.iter_markers("talkjs_fault"))):
         emulator.faults.add(*marker.args, **marker.kwargs)
     request.node.stash[_EMULATOR] = emulator

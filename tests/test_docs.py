@@ -69,6 +69,13 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert page.page() == page.PAGE.read_text(), "run `python docs/commands.py`"
 
 
+@pytest.mark.parametrize("program", ["faults.py", "control.py"])
+def test_the_other_pages_of_the_emulator_are_what_it_says(program: str) -> None:
+    page = load(ROOT / "docs" / program)
+
+    assert page.page() == page.PAGE.read_text(), f"run `python docs/{program}`"
+
+
 def test_the_page_of_switches_is_what_the_emulator_says() -> None:
     page = load(ROOT / "docs" / "switches.py")
 

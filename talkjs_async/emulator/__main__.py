@@ -1,26 +1,33 @@
 """
 `python -m talkjs_async.emulator`: the emulator on a port, for programs in any language.
 
-Prints one line of JSON as soon as it can answer, then nothing more:
+Prints one line of JSON as soon as it can answer, and after that only a line per request, to stderr:
 
-    {"base_url": "http://127.0.0.1:4711", "app_id": "emulator", "secret_key": "sk_test_emulator"}
+    {"base_url": "http://127.0.0.1:4711", "app_id": "emulator", "secret_key": "sk_test_emulator",
+     "page": "http://127.0.0.1:4711/_emulator/"}
 """
 
 import argparse
 import json
+import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
-from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
+from talkjs_async.emulator import Emulator, Exchange, Limits, RealClock, Switches
+from talkjs_async.emulator._paths import INSPECTION
+from talkjs_async.emulator._trigger import trigger
 from talkjs_async.emulator.switches import Switch
 
 __all__ = ["main", "parser_for"]
 
 # Enough to look back, without growing for ever.
 _LOG_LIMIT = 1_000
+_INBOX_LIMIT = 100
 
 
 def main(
@@ -33,6 +40,9 @@ def main(
         arguments: None: those of the process.
         prog: What it is called here.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "trigger":
+        return trigger(arguments[1:], prog)
     parser = parser_for(prog)
     options = parser.parse_args(arguments)
     if options.list_switches:
@@ -47,16 +57,19 @@ def main(
             switches=_switches(options.switch),
             seed=options.seed,
             log_limit=_LOG_LIMIT,
+            inbox_limit=_INBOX_LIMIT,
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")
             emulator.faults.add(id_, p=_probability(probability))
-        for url in options.webhook:
-            emulator.webhooks.to(url)
+        for url, events in options.webhook:
+            emulator.webhooks.to(url, events=events)
     except ValueError as error:
         parser.error(str(error))
     try:
-        server = emulator.serve(host=options.host, port=options.port)
+        server = emulator.serve(
+            host=options.host, port=options.port, allowed_hosts=options.allow_host
+        )
     except (ModuleNotFoundError, OSError) as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 1
@@ -66,8 +79,16 @@ def main(
         "base_url": server.base_url,
         "app_id": emulator.app_id,
         "secret_key": emulator.secret_key,
+        "page": f"{server.base_url}{INSPECTION}",
     }
-    server.run(on_ready=lambda: _say(json.dumps(ready)))
+    if not options.quiet:
+        emulator.on_answer = _log
+    parent = os.getppid()
+    server.run(
+        on_ready=lambda: _say(json.dumps(ready)),
+        # An orphan gets another parent, however the first one ended.
+        while_true=(lambda: os.getppid() == parent) if options.die_with_parent else None,
+    )
     return 0
 
 
@@ -76,6 +97,14 @@ def _probability(text: str) -> float:
         return float(text or 1)
     except ValueError:
         raise ValueError(f"A fault's probability must be a number up to 1, not {text!r}.") from None
+
+
+def _log(exchange: Exchange) -> None:
+    fault = f" ({exchange.fault})" if exchange.fault else ""
+    answer = exchange.status or "no answer"
+    moment = time.strftime("%H:%M:%S", time.gmtime(exchange.at))
+    # One write, so that lines of several threads do not mix.
+    sys.stderr.write(f"{moment} {exchange.method} {exchange.path} {answer}{fault}\n")
 
 
 def _say(line: str) -> None:
@@ -88,6 +117,7 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="A local stand-in for the TalkJS REST API. Not TalkJS.",
+        epilog="To have a running one send an event: trigger EVENT --at URL --set message.text=Hi",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one (default)")
@@ -107,9 +137,63 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
         "--fault", action="append", default=[], metavar="ID[@P]", help="such as return-503@0.05"
     )
     parser.add_argument(
-        "--webhook", action="append", default=[], metavar="URL", help="where to send events"
+        "--webhook",
+        action=_Webhook,
+        default=[],
+        metavar="URL",
+        help="where to send events; may be repeated",
+    )
+    parser.add_argument(
+        "--events",
+        action=_Events,
+        metavar="TYPE,...",
+        help="send only these to the --webhook before it, such as message.sent",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this host name as well, such as that of a container; may be repeated",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not log requests to stderr")
+    parser.add_argument(
+        "--die-with-parent",
+        action="store_true",
+        help="end when the process that started this one has ended, even by kill -9",
     )
     return parser
+
+
+class _Webhook(argparse.Action):
+    """Begins the settings of one receiver."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  # argparse's own signature
+    ) -> None:
+        if not values.startswith(("http://", "https://")):
+            parser.error(f"--webhook takes an http:// or https:// URL, not {values!r}")
+        namespace.webhook = [*namespace.webhook, (values, None)]
+
+
+class _Events(argparse.Action):
+    """Chooses the events of the receiver before it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002  # argparse's own signature
+    ) -> None:
+        if not namespace.webhook:
+            parser.error("--events belongs behind the --webhook that it is about")
+        *others, (url, _) = namespace.webhook
+        namespace.webhook = [*others, (url, values.split(","))]
 
 
 def _limits(options: argparse.Namespace) -> Limits:

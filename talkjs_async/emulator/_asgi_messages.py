@@ -12,17 +12,30 @@ Send = Callable[[AsgiMessage], Awaitable[None]]
 AsgiCallable = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Return a request's whole body, or what had come of it when the client went away."""
+LARGEST_BODY = 64 * 1024 * 1024
+
+
+async def read_body(receive: Receive, declared: int = 0) -> bytes | None:
+    """
+    Return a request's whole body, or what had come of it when the client went away.
+
+    Args:
+        receive: Gives the next part.
+        declared: Its length as the headers have it.
+
+    Returns:
+        None when it is, or says it is, larger than `LARGEST_BODY`.
+    """
     parts: list[bytes] = []
-    while True:
+    size = 0
+    while max(size, declared) <= LARGEST_BODY:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        parts.append(message.get("body", b""))
+        if message["type"] != "http.disconnect":
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
         if not message.get("more_body", False):
-            break
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+    return None
 
 
 async def send_response(answer: Response, send: Send, *, cut_at: int | None = None) -> None:

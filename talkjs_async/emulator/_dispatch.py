@@ -37,6 +37,8 @@ def handle(world: World, context: RequestContext) -> Response:
         if response.cut is None or response.cut == "truncate":
             context.exchange.status = response.status
         response.headers = (*response.headers, (b"date", _http_date(int(now))))
+        if world.on_answer is not None:
+            world.on_answer(context.exchange)
         return response
 
 

@@ -1,5 +1,6 @@
 """The emulator that users see: its state and services, put together with the ways in."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ class Emulator(World):
         seed: int | str = 0,
         latency: Latency | None = None,
         log_limit: int | None = None,
+        inbox_limit: int = 0,
     ) -> None:
         """
         Make an empty app.
@@ -61,6 +63,8 @@ class Emulator(World):
             latency: Gives seconds to the server and back, per request. None: no time passes.
                 In process only.
             log_limit: How many requests and changes to remember. None: all of them.
+            inbox_limit: How many events to remember in `webhooks.inbox`, where they are to be seen
+                without a receiver.
         """
         super().__init__(
             app_id=app_id,
@@ -72,6 +76,7 @@ class Emulator(World):
             seed=seed,
             latency=latency,
             log_limit=log_limit,
+            inbox_limit=inbox_limit,
         )
 
     def __repr__(self) -> str:
@@ -90,13 +95,22 @@ class Emulator(World):
         """The ASGI application."""
         return AsgiApp(self)
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> Server:
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 0, allowed_hosts: Collection[str] = ()
+    ) -> Server:
         """
         Listen on a port, from a thread of its own, for as long as a `with` block runs.
 
-        Needs uvicorn. Port 0 picks a free one; see `Server.base_url`.
+        Needs uvicorn.
+
+        Args:
+            host: The address to listen on.
+            port: 0 picks a free one; see `Server.base_url`.
+            allowed_hosts: By which names it may be asked, besides *host* and those of this machine.
         """
-        return Server(self.asgi, self.webhooks, host=host, port=port)
+        hosts = {name.lower() for name in (host, *allowed_hosts)}
+        app = AsgiApp(self, hosts=hosts)
+        return Server(app, self.webhooks, host=host, port=port)
 
     def simulate_user(self, user_id: str) -> SimulatedUser:
         """Simulate a user in front of the app's chat, who is online, reads, types, writes."""

@@ -38,6 +38,11 @@ def not_found(what: str, id_: str) -> Problem:
     return Problem(404, f"{what.upper()}_NOT_FOUND", [f"There is no {what} {id_!r}."])
 
 
+def too_large() -> Problem:
+    """Return the 413 for a body that is not even read. What TalkJS takes is not documented."""
+    return Problem(413, "BODY_TOO_LARGE", ["The emulator takes no body above 64 MiB."])
+
+
 def not_implemented(method: str, path: str) -> Problem:
     """Return the answer for what the emulator does not have: never a silent 404."""
     reason = f"The emulator has no {method} {path}. That says nothing about TalkJS."

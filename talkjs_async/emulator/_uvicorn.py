@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable, Receive, Scope, Send
 from talkjs_async.emulator.asgi import CONNECTION
-from talkjs_async.emulator.webhooks import WebhookSender
+from talkjs_async.emulator.webhooks import Receiver, WebhookSender
 
 # SO_LINGER on, with no time to linger: closing sends a reset.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -51,6 +51,12 @@ class EmulatorServer(uvicorn.Server):
         self._forwarder: asyncio.Task[None] | None = None
         self.ready = threading.Event()
         self.on_ready: Callable[[], object] | None = None
+        self.while_true: Callable[[], bool] | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether to end; asked ten times a second."""
+        ended = self.while_true is not None and not self.while_true()
+        return await super().on_tick(counter) or ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening."""
@@ -73,14 +79,20 @@ class EmulatorServer(uvicorn.Server):
         webhooks = self._webhooks
         loop = asyncio.get_running_loop()
         something_new = asyncio.Event()
+        under_way: dict[Receiver, asyncio.Task[None]] = {}
         webhooks.on_event = lambda: loop.call_soon_threadsafe(something_new.set)
         try:
             while True:
                 await something_new.wait()
                 something_new.clear()
-                await webhooks.settle()
+                for receiver in webhooks.receivers:
+                    # One at a time each, side by side with all others.
+                    if receiver not in under_way or under_way[receiver].done():
+                        under_way[receiver] = asyncio.create_task(webhooks.drain(receiver, []))
         finally:
             webhooks.on_event = None
+            for task in under_way.values():
+                task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

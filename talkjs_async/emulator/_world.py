@@ -16,7 +16,7 @@ from talkjs_async.emulator.clock import EmulatorClock
 from talkjs_async.emulator.commit_log import CommitLog
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.limits import AppBudget, Limits
-from talkjs_async.emulator.request_log import RequestLog
+from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import WebhookSender
 
@@ -42,6 +42,7 @@ class World:
         anonymous_accounts: Access token to the app that belongs to it.
         anonymous_created_at: Client address to the monotonic time of its last anonymous app.
         changes: How often something was done to the emulator from outside of the API.
+        on_answer: Called with each request when its answer is made.
         lock: Held while a request is admitted or handled.
     """
 
@@ -57,6 +58,7 @@ class World:
         seed: int | str,
         latency: Latency | None,
         log_limit: int | None,
+        inbox_limit: int,
     ) -> None:
         self.app_id = app_id
         self.secret_key = secret_key
@@ -74,9 +76,11 @@ class World:
             switches=switches,
             seed=seed,
             log_limit=log_limit,
+            inbox_limit=inbox_limit,
         )
         self.lock: threading.RLock = threading.RLock()
         self.changes = 0
+        self.on_answer: Callable[[Exchange], object] | None = None
         self._limits = limits
         self._switches = switches
         self._start()

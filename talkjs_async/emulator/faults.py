@@ -5,23 +5,7 @@ Two requests that look the same to a client (the connection broke) need opposite
 depending on whether the server had already done the work. So every fault knows its place
 relative to the commit, and every plan counts how often it fired.
 
-A fault is named by a string:
-
-| id | what happens |
-|---|---|
-| `return-503` (any status) | the answer is this error; nothing was done |
-| `return-429-retry-after-2`, `return-429-retry-after-2-date` | the same with `Retry-After` |
-| `return-502-html` | an error page instead of JSON |
-| `return-503-after-commit` | the work was done, the answer is an error all the same |
-| `refuse` | the connection is refused: the server never sees the request |
-| `drop-before-commit`, `drop-after-commit` | the connection is closed without an answer |
-| `reset-before-commit`, `reset-after-commit` | the connection is reset |
-| `stall-before-commit`, `stall-after-commit` | no answer ever comes |
-| `truncate-after-commit` | half of the body arrives, then the connection is closed |
-| `truncated-json` | half of the body arrives, with a matching length |
-| `empty-200`, `bad-gzip` | a 200 whose body is empty, or is not what its encoding says |
-| `garbage` | bytes that are not HTTP |
-| `latency-0.5` | the answer is that many seconds late |
+A fault is named by a string; `FAULT_TYPES` lists them, `docs/reference/faults.md` is made of that.
 
 The work is done before `truncate...`, `truncated-json`, `empty-200`, `bad-gzip` and `garbage`;
 append `-before-commit` to have it not done. Over TCP a connection cannot be refused any more when
@@ -39,7 +23,40 @@ import attrs
 from talkjs_async.emulator._patterns import request_pattern
 from talkjs_async.emulator._responses import Cut, Response, json_response
 
-__all__ = ["Fault", "Faults", "Plan"]
+__all__ = ["FAULT_TYPES", "Fault", "FaultType", "Faults", "Plan"]
+
+
+@attrs.frozen
+class FaultType:
+    """One thing that can go wrong: an id, or an example of one, and what happens."""
+
+    id: str
+    meaning: str
+
+
+FAULT_TYPES = (
+    FaultType("return-503", "The answer is this error (any status); nothing was done."),
+    FaultType("return-503-after-commit", "The work was done, the answer is an error all the same."),
+    FaultType("return-429-retry-after-2", "The same with `Retry-After`, in seconds."),
+    FaultType("return-429-retry-after-2-date", "The same with `Retry-After` as an HTTP date."),
+    FaultType("return-502-html", "An error page instead of JSON; nothing was done."),
+    FaultType("refuse", "The connection is refused: the server never sees the request."),
+    FaultType(
+        "drop-before-commit", "The connection is closed without an answer; nothing was done."
+    ),
+    FaultType("drop-after-commit", "The work was done, then the connection is closed."),
+    FaultType("reset-before-commit", "The connection is reset; nothing was done."),
+    FaultType("reset-after-commit", "The work was done, then the connection is reset."),
+    FaultType("stall-before-commit", "No answer ever comes; nothing was done."),
+    FaultType("stall-after-commit", "The work was done, but no answer ever comes."),
+    FaultType("truncate-after-commit", "Half of the body arrives, then the connection is closed."),
+    FaultType("truncated-json", "Half of the body arrives, with a matching length."),
+    FaultType("empty-200", "A 200 whose body is empty."),
+    FaultType("bad-gzip", "A 200 whose body is not what its encoding says."),
+    FaultType("garbage", "Bytes that are not HTTP."),
+    FaultType("latency-0.5", "The answer is that many seconds late."),
+)
+"""Every type of fault. A status, a number of seconds may be another one."""
 
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
 _ID = re.compile(
@@ -50,11 +67,6 @@ _ID = re.compile(
     r"(?P<html>-html)?)?"
     r"(?:(?<=latency)-(?P<seconds>\d+(?:\.\d+)?))?"
     r"(?:-(?P<phase>before|after)-commit)?"
-)
-_EXAMPLES = (
-    "return-503, return-429-retry-after-2, return-502-html, refuse, drop-before-commit, "
-    "drop-after-commit, reset-before-commit, reset-after-commit, stall-before-commit, "
-    "stall-after-commit, truncate, truncated-json, empty-200, bad-gzip, garbage, latency-0.5"
 )
 _CUTS: dict[str, Cut] = {
     "refuse": "refuse",
@@ -88,7 +100,8 @@ class Fault:
         """Read a fault's id; `ValueError` when there is no such fault."""
         match = _ID.fullmatch(id_)
         if match is None:
-            raise ValueError(f"There is no fault {id_!r}. There are: {_EXAMPLES}.")
+            there_are = ", ".join(fault.id for fault in FAULT_TYPES)
+            raise ValueError(f"There is no fault {id_!r}. There are: {there_are}.")
         what, phase = match["what"], match["phase"]
         if what == "return" and match["status"] is None:
             raise ValueError(f"The fault {id_!r} needs a status, as in 'return-503'.")
@@ -152,6 +165,7 @@ class Plan:
     When a fault fires.
 
     Attributes:
+        number: Position among all plans, from 1.
         fault: What happens.
         on, p, first, nth: As given to `Faults.add`.
         until: Monotonic seconds on the emulator's clock.
@@ -159,6 +173,7 @@ class Plan:
         seen: How many requests it could have happened to.
     """
 
+    number: int
     fault: Fault
     on: str | None
     p: float
@@ -242,6 +257,7 @@ class Faults:
             raise ValueError("first and nth exclude each other.")
         self._made += 1
         plan = Plan(
+            number=self._made,
             fault=Fault.parse(fault),
             on=on,
             p=p,

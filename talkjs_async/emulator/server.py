@@ -64,9 +64,21 @@ class Server:
         if self._thread is not None:
             self._thread.join(_TIMEOUT)
 
-    def run(self, *, on_ready: Callable[[], object] | None = None) -> None:
-        """Serve in this thread until `stop` is called; call *on_ready* when it answers."""
+    def run(
+        self,
+        *,
+        on_ready: Callable[[], object] | None = None,
+        while_true: Callable[[], bool] | None = None,
+    ) -> None:
+        """
+        Serve in this thread until `stop` is called.
+
+        Args:
+            on_ready: Called when it answers.
+            while_true: Asked several times a second; False ends it.
+        """
         self._server.on_ready = on_ready
+        self._server.while_true = while_true
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:

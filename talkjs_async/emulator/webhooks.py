@@ -7,98 +7,41 @@ secret key; 5 seconds to answer; a single retry. Not documented, so settings her
 timestamp (a switch), and when the retry comes.
 
 Nothing is sent by itself in process: events wait until `settle()`. An emulator on a port delivers
-as they come.
+as they come. Every receiver has a queue of its own, so that one that does not answer holds up no
+other.
 """
 
-import copy
-import hmac
+import itertools
+import json
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
+import anyio
 import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._deliveries import (
+    EVENT_TYPES,
+    TAMPERING,
+    Delivery,
+    Receiver,
+    Tampering,
+    WaitingEvent,
+    sign,
+)
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._receivers import Answer, call_asgi, call_url
 from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.clock import EmulatorClock, RealClock
 from talkjs_async.emulator.switches import Switches
 
-__all__ = ["EVENT_TYPES", "Delivery", "Receiver", "Tampering", "WebhookSender"]
+__all__ = ["EVENT_TYPES", "TAMPERING", "Delivery", "Receiver", "Tampering", "WebhookSender"]
 
-# Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
-EVENT_TYPES = (
-    "user.created",
-    "user.updated",
-    "message.sent",
-    "message.read",
-    "message.updated",
-    "message.deleted",
-    "conversation.deleted",
-    "notification.triggered",
-    "notification.sent",
-    "notification.delivered",
-    "notification.bounced",
-    "notification.opened",
-    "notification.link.clicked",
-)
 _TIMEOUT = 5.0
 _RETRY_DELAY = 1.0
-
-Tampering = Literal["body", "signature", "timestamp"]
-
-
-@attrs.frozen(kw_only=True)
-class Delivery:
-    """
-    One attempt to deliver one event.
-
-    Attributes:
-        event_id, event_type: What was delivered.
-        target: The URL, or a description of the application.
-        attempt: 1, or 2 for the retry.
-        at: Unix time in seconds.
-        status: What the receiver answered. None: nothing, or too late.
-        error: Why there is no status; or, beside a status other than 200, what the receiver said.
-        headers, body: What was sent.
-        tampering: What was spoilt in it on purpose.
-    """
-
-    event_id: str
-    event_type: str
-    target: str
-    attempt: int
-    at: float
-    status: int | None
-    error: str | None
-    headers: Mapping[str, str]
-    body: bytes
-    tampering: Tampering | None = None
-
-
-@attrs.define(eq=False, kw_only=True)
-class Receiver:
-    """Where events go: a URL, or an ASGI application in this process."""
-
-    target: str | AsgiCallable
-    path: str
-    events: frozenset[str] | None
-    clock: EmulatorClock
-    """What the receiver compares timestamps with."""
-
-    @property
-    def name(self) -> str:
-        """Return what to call it in the log."""
-        return self.target if isinstance(self.target, str) else f"asgi:{self.path}"
-
-
-@attrs.define(eq=False, kw_only=True)
-class _Pending:
-    event: dict[str, Any]
-    receiver: Receiver
-    tampering: Tampering | None = None
+_SECONDS_BETWEEN_LOOKS = 0.005
 
 
 class WebhookSender:
@@ -110,6 +53,10 @@ class WebhookSender:
         timeout: Seconds that a receiver has.
         retry_delay: Seconds until the only retry, on the emulator's clock.
         deliveries: Every attempt so far.
+        delivered: How many attempts there have been, the forgotten ones included.
+        inbox: The latest events, delivered or not. Empty unless *inbox_limit* allows some.
+        held: Events wait, although the emulator is on a port. See `release`.
+        on_event: Called whenever an event starts to wait, from whatever thread.
     """
 
     def __init__(
@@ -121,6 +68,7 @@ class WebhookSender:
         switches: Switches,
         seed: int | str,
         log_limit: int | None,
+        inbox_limit: int,
     ) -> None:
         self.secret_key = secret_key
         self.switches = switches
@@ -128,11 +76,11 @@ class WebhookSender:
         self.retry_delay = _RETRY_DELAY
         self.deliveries: deque[Delivery] = deque(maxlen=log_limit)
         self.delivered: int = 0
-        """How many attempts there have been, the forgotten ones included."""
+        self.held = False
         self.on_event: Callable[[], object] | None = None
-        """Called whenever an event starts to wait, from whatever thread."""
-        self._receivers: list[Receiver] = []
-        self._pending: deque[_Pending] = deque()
+        self._inbox: deque[bytes] = deque(maxlen=inbox_limit)
+        self._queues: dict[Receiver, deque[WaitingEvent]] = {}
+        self._under_way: set[WaitingEvent] = set()
         self._clock = clock
         self._ids = ids
         self._random = random.Random(f"hooks:{seed}")  # noqa: S311  # repeatable
@@ -155,99 +103,177 @@ class WebhookSender:
             clock: What the receiver compares timestamps with. None: the machine's for a URL, the
                 emulator's own for an application.
         """
-        unknown = set(events or ()) - set(EVENT_TYPES)
+        unknown = sorted(set(events or ()) - set(EVENT_TYPES))
         if unknown:
-            raise ValueError(f"There are no events {sorted(unknown)}; see EVENT_TYPES.")
+            raise ValueError(f"There are no events {unknown}; there are: {', '.join(EVENT_TYPES)}.")
         wanted = None if events is None else frozenset(events)
         if clock is None:
             clock = RealClock() if isinstance(target, str) else self._clock
         receiver = Receiver(target=target, path=path, events=wanted, clock=clock)
-        self._receivers.append(receiver)
+        self._queues[receiver] = deque()
         return receiver
 
     def remove(self, receiver: Receiver) -> None:
         """Send nothing more there."""
-        self._receivers.remove(receiver)
+        del self._queues[receiver]
 
     @property
     def receivers(self) -> tuple[Receiver, ...]:
         """Where events go."""
-        return tuple(self._receivers)
+        return tuple(self._queues)
 
     @property
     def pending(self) -> tuple[dict[str, Any], ...]:
         """Events that wait to be delivered, once per receiver."""
-        return tuple(entry.event for entry in self._pending)
+        return tuple(json.loads(entry.body) for entry in self._waiting())
 
-    def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> None:
-        """Note that something happened. *data* is only called if a receiver wants it."""
-        receivers = [
-            receiver
-            for receiver in self._receivers
-            if receiver.events is None or event_type in receiver.events
-        ]
-        if not receivers:
-            return
-        event = {
-            "id": self._ids.make("evt_"),
-            "type": event_type,
-            "createdAt": int(self._clock.time() * 1000),
-            # What it looks like now: the records behind it go on changing.
-            "data": copy.deepcopy(data()),
-        }
-        self._pending.extend(_Pending(event=event, receiver=receiver) for receiver in receivers)
-        if self.on_event is not None:
-            self.on_event()
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be delivered, once per receiver."""
+        return sum(map(len, list(self._queues.values())))
 
-    def trigger(self, event_type: str, data: Mapping[str, Any]) -> None:
+    @property
+    def inbox(self) -> tuple[dict[str, Any], ...]:
+        """The latest events, the oldest first."""
+        return tuple(map(json.loads, list(self._inbox)))
+
+    def emit(self, event_type: str, data: Callable[[], dict[str, Any]]) -> str | None:
+        """
+        Note that something happened; return the event's ID.
+
+        *data* is only called if a receiver, or the inbox, wants it. None: neither does.
+        """
+        receivers = [one for one in list(self._queues) if one.wants(event_type)]
+        if not receivers and not self._inbox.maxlen:
+            return None
+        event_id = self._ids.make("evt_")
+        # Encoded at once, since the records behind it go on changing.
+        body = encode(
+            {
+                "id": event_id,
+                "type": event_type,
+                "createdAt": int(self._clock.time() * 1000),
+                "data": data(),
+            }
+        )
+        self._inbox.append(body)
+        for receiver in receivers:
+            self._queue(WaitingEvent(event_id, event_type, body, receiver))
+        return event_id
+
+    def trigger(self, event_type: str, data: Mapping[str, Any]) -> str | None:
         """Send an event whose cause is outside of the emulator, such as an opened e-mail."""
-        self.emit(event_type, lambda: dict(data))
+        if event_type not in EVENT_TYPES:
+            there_are = ", ".join(EVENT_TYPES)
+            raise ValueError(f"There is no event {event_type!r}; there are: {there_are}.")
+        return self.emit(event_type, lambda: dict(data))
+
+    def resend(self, delivery: Delivery) -> int:
+        """
+        Deliver an event once more, with a new signature, to where it went.
+
+        To all receivers, if that one is gone. Returns to how many.
+        """
+        there = [one for one in self._queues if one.name == delivery.target] or list(self._queues)
+        event = delivery.event_id, delivery.event_type, delivery.event
+        for receiver in there:
+            self._queue(WaitingEvent(*event, receiver))
+        return len(there)
 
     def duplicate(self) -> None:
         """Have everything that waits delivered twice."""
-        self._pending.extend([attrs.evolve(entry) for entry in self._pending])
+        for queue in self._queues.values():
+            queue.extend(list(queue))
 
     def reorder(self) -> None:
         """Shuffle what waits. No order is promised (nothing found)."""
-        self._random.shuffle(self._pending)
+        for queue in self._queues.values():
+            self._random.shuffle(queue)
 
     def tamper(self, what: Tampering) -> None:
         """Spoil the body, the signature or the timestamp of everything that waits."""
-        for entry in self._pending:
-            entry.tampering = what
+        for queue in self._queues.values():
+            for index, entry in enumerate(queue):
+                queue[index] = attrs.evolve(entry, tampering=what)
+
+    def release(self) -> None:
+        """Deliver what was held, and everything else as it comes."""
+        self.held = False
+        self._tell()
 
     async def settle(self) -> list[Delivery]:
-        """Deliver everything that waits, retries included; return the attempts made."""
+        """
+        Deliver everything that waits, retries included; return the attempts made.
+
+        To all receivers at the same time; the attempts are in the order of the receivers.
+        """
         attempts: list[Delivery] = []
-        while self._pending:
-            entry = self._pending.popleft()
-            attempts.append(await self._deliver(entry, attempt=1))
-            if attempts[-1].status != 200:
-                await self._clock.sleep(self.retry_delay)
-                attempts.append(await self._deliver(entry, attempt=2))
+        # What a receiver does may cause events for one whose queue was empty before.
+        while busy := [one for one, queue in list(self._queues.items()) if queue]:
+            made: list[list[Delivery]] = [[] for _ in busy]
+            async with anyio.create_task_group() as tasks:
+                for receiver, attempts_there in zip(busy, made, strict=True):
+                    tasks.start_soon(self.drain, receiver, attempts_there)
+            attempts += itertools.chain.from_iterable(made)
         return attempts
+
+    async def settled(self) -> None:
+        """Deliver everything that waits, and wait for what others deliver at the moment."""
+        while self.waiting or self._under_way:
+            if not self.held:
+                await self.settle()
+            await anyio.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    async def drain(self, receiver: Receiver, attempts: list[Delivery]) -> None:
+        """Deliver what waits for one receiver, in order; add the attempts made to *attempts*."""
+        while queue := self._queues.get(receiver):
+            entry = queue.popleft()
+            self._under_way.add(entry)
+            try:
+                attempts.append(await self._deliver(entry, attempt=1))
+                if attempts[-1].status != 200:
+                    await self._clock.sleep(self.retry_delay)
+                    attempts.append(await self._deliver(entry, attempt=2))
+            finally:
+                self._under_way.discard(entry)
 
     def clear(self) -> None:
         """Forget what waits and what was delivered, but not where it goes."""
-        self._pending.clear()
+        for queue in self._queues.values():
+            queue.clear()
+        self._inbox.clear()
         self.deliveries.clear()
 
     def signature(self, timestamp: str, body: bytes) -> str:
         """Return the signature that proves that a body came from here."""
-        signed = timestamp.encode() + b"." + body
-        return hmac.digest(self.secret_key.encode(), signed, "sha256").hex().upper()
+        return sign(self.secret_key, timestamp, body)
 
-    async def _deliver(self, entry: _Pending, *, attempt: int) -> Delivery:
+    def _waiting(self) -> Iterator[WaitingEvent]:
+        for queue in list(self._queues.values()):
+            yield from list(queue)
+
+    def _queue(self, entry: WaitingEvent) -> None:
+        self._queues[entry.receiver].append(entry)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.on_event is not None and not self.held:
+            self.on_event()
+
+    async def _deliver(self, entry: WaitingEvent, *, attempt: int) -> Delivery:
         at = self._clock.time()
-        headers, body = self._signed(entry)
+        seconds = self.switches.webhook_timestamp == "seconds"
+        headers, body = entry.signed(self.secret_key, seconds=seconds)
         status, error = None, None
         try:
             status, error = await self._call(entry.receiver, headers, body)
         except Exception as failure:  # noqa: BLE001  # whatever a receiver does, TalkJS lives on
             error = f"{type(failure).__name__}: {failure}"
+        self.delivered += 1
         delivery = Delivery(
-            event_id=entry.event["id"],
-            event_type=entry.event["type"],
+            number=self.delivered,
+            event_id=entry.event_id,
+            event_type=entry.event_type,
             target=entry.receiver.name,
             attempt=attempt,
             at=at,
@@ -255,10 +281,10 @@ class WebhookSender:
             error=error,
             headers=headers,
             body=body,
+            event=entry.body,
             tampering=entry.tampering,
         )
         self.deliveries.append(delivery)
-        self.delivered += 1
         return delivery
 
     async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -266,22 +292,3 @@ class WebhookSender:
         if isinstance(target, str):
             return await call_url(target, headers, body, limit=limit)
         return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=self._clock)
-
-    def _signed(self, entry: _Pending) -> tuple[dict[str, str], bytes]:
-        body = encode(entry.event)
-        seconds = self.switches.webhook_timestamp == "seconds"
-        now = entry.receiver.clock.time()
-        timestamp = str(int(now if seconds else now * 1000))
-        signature = self.signature(timestamp, body)
-        if entry.tampering == "body":
-            body = body.replace(b'"id"', b'"ID"', 1)
-        elif entry.tampering == "signature":
-            signature = signature[:-1] + ("0" if signature[-1] != "0" else "1")
-        elif entry.tampering == "timestamp":
-            timestamp = str(int(timestamp) + 1)
-        headers = {
-            "content-type": "application/json",
-            "x-talkjs-timestamp": timestamp,
-            "x-talkjs-signature": signature,
-        }
-        return headers, body

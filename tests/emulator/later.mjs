@@ -36,10 +36,10 @@ const receiver = createServer(async (request, response) => {
 await new Promise((resume) => receiver.listen(Number(port), "127.0.0.1", resume));
 
 async function turn(seconds) {
-  await fetch(`${baseUrl}/_emulator/do`, {
+  await fetch(`${baseUrl}/_emulator/v1/clock`, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Emulator": "1" },
-    body: JSON.stringify({ do: "advance", seconds }),
+    body: JSON.stringify({ advance: seconds }),
   });
 }
 

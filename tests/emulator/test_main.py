@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -40,8 +41,9 @@ def get(said: dict[str, str], path: str = "/users") -> httpx.Response:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_prints_one_line_when_it_is_ready_and_stops_when_told(number: signal.Signals) -> None:
-    with running("--port", "0") as (process, said):
-        assert set(said) == {"base_url", "app_id", "secret_key"}
+    with running("--port", "0", "--quiet") as (process, said):
+        assert set(said) == {"base_url", "app_id", "secret_key", "page"}
+        assert httpx.get(said["page"]).status_code == 200
         assert get(said).status_code == 200
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
@@ -70,7 +72,12 @@ def test_without_limits_nothing_is_refused() -> None:
     [
         (["--switch", "nonsense=1"], "There is no switch 'nonsense'"),
         (["--switch", "empty_phone=2"], "empty_phone must be one of"),
-        (["--fault", "explode"], "There is no fault 'explode'"),
+        (["--fault", "explode"], "There is no fault 'explode'. There are: return-503, "),
+        (["--events", "message.sent"], "--events belongs behind the --webhook"),
+        (["--webhook", "here"], "--webhook takes an http:// or https:// URL, not 'here'"),
+        (["--webhook", "http://x", "--events", "message.set"], "There are no events"),
+        (["trigger", "message.sent", "--at", "here"], "--at takes an http:// or https:// URL"),
+        (["trigger", "x", "--at", "http://127.0.0.1:1", "--set", "y"], "--set takes PATH=VALUE"),
         (["--fault", "return-503@2"], "p must be"),
         (["--port", "http"], "invalid int value"),
     ],
@@ -112,3 +119,65 @@ def test_the_switches_are_listed_with_their_choices(capsys: pytest.CaptureFixtur
     listed = capsys.readouterr().out
     for name, choices in Switches.choices().items():
         assert f"{name}={'|'.join(map(str, choices))}\n" in listed
+
+
+def test_every_request_is_a_line_on_stderr() -> None:
+    with running("--fault", "return-503@1") as (process, said):
+        get(said, "/users/alice")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+
+    assert re.fullmatch(r"\d\d:\d\d:\d\d GET /users/alice 503 \(return-503\)\n", err)
+
+
+def test_a_receiver_gets_the_events_that_were_chosen_for_it() -> None:
+    chosen = ["--webhook", "http://127.0.0.1:1/a", "--events", "message.sent,message.read"]
+    with running(*chosen, "--webhook", "http://127.0.0.1:1/b") as (_, said):
+        receivers = httpx.get(f"{said['base_url']}/_emulator/v1/webhooks").json()
+
+    assert [
+        {"target": "http://127.0.0.1:1/a", "events": ["message.read", "message.sent"]},
+        {"target": "http://127.0.0.1:1/b", "events": None},
+    ] == receivers
+
+
+def test_an_event_can_be_triggered_and_seen_though_nothing_listens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with running() as (_, said):
+        command = ["trigger", "message.sent", "--at", said["base_url"]]
+        codes = [
+            main([*command, "--set", "message.text=Hi", "--set", "message.custom.count=1"]),
+            main([*command, "--set", "message.id.no=1"]),
+        ]
+        inbox = httpx.get(f"{said['base_url']}/_emulator/v1/inbox").json()
+    codes.append(main(command))
+
+    captured = capsys.readouterr()
+    assert [0, 1, 1] == codes
+    message = inbox[-1]["data"]["message"]
+    assert (message["text"], message["custom"]["count"]) == ("Hi", 1)
+    assert inbox[-1]["id"] == json.loads(captured.out)["id"]
+    assert "leads through 'id'" in captured.err
+    assert "no emulator answers at http://127.0.0.1" in captured.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_can_end_with_its_parent(number: signal.Signals) -> None:
+    program = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-m', 'talkjs_async.emulator', '--die-with-parent'])\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    with parent:
+        assert parent.stdout is not None
+        said = json.loads(parent.stdout.readline())
+        assert get(said).status_code == 200
+
+        parent.send_signal(number)
+
+        # The pipe ends when the last process that could write to it has ended.
+        assert parent.stdout.read() == ""
+        with pytest.raises(httpx.ConnectError):
+            get(said)

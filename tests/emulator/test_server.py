@@ -1,6 +1,7 @@
 """Over TCP the same faults really break connections."""
 
 import builtins
+import contextlib
 import socket
 import sys
 import threading
@@ -118,7 +119,7 @@ def test_an_open_connection_does_not_keep_the_server_alive() -> None:
         host, port = server.base_url.removeprefix("http://").split(":")
         open_one = socket.create_connection((host, int(port)))
         open_one.sendall(
-            b"GET /v1/emulator/users HTTP/1.1\r\nhost: x\r\n"
+            b"GET /v1/emulator/users HTTP/1.1\r\nhost: localhost\r\n"
             b"authorization: Bearer sk_test_emulator\r\n\r\n"
         )
         while not emulator.requests:
@@ -163,3 +164,83 @@ def test_without_uvicorn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'talkjs-async\[emulator\]'"):
         Emulator().serve()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.168.0.2"])
+def test_a_host_that_is_not_this_machine_gets_nothing(served: Served, host: str) -> None:
+    emulator, client = served
+
+    for path in ("/v1/emulator/users", "/_emulator/", "/_emulator/v1/requests"):
+        url = client.base_url.copy_with(raw_path=path.encode())
+        answer = client.get(url, headers={"host": host})
+        assert 403 == answer.status_code
+        assert "--allow-host" in answer.text
+    assert len(emulator.requests) == 0
+
+
+def test_another_host_may_be_allowed() -> None:
+    emulator = Emulator(clock=RealClock())
+    with emulator.serve(allowed_hosts=["TalkJS"]) as server:
+        url = f"{server.base_url}/v1/emulator/users"
+        answers = [
+            httpx.get(url, headers={**KEY, "host": host}).status_code
+            for host in ("talkjs:80", "localhost", "other")
+        ]
+
+    assert [200, 200, 403] == answers
+
+
+def test_people_who_look_for_the_page_find_it(served: Served) -> None:
+    emulator, client = served
+
+    for path in (b"/", b"/_emulator"):
+        answer = client.get(client.base_url.copy_with(raw_path=path), follow_redirects=True)
+        assert (200, "/_emulator/") == (answer.status_code, answer.url.path)
+    icon = client.get(client.base_url.copy_with(raw_path=b"/favicon.ico"))
+    assert icon.status_code == 404
+    assert len(emulator.requests) == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/emulator/users/alice", "/_emulator/v1/reset"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_without_end_is_not_taken(served: Served, path: str, declared: bool) -> None:
+    emulator, client = served
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 1_400_000_000:
+            sent += 1_000_000
+            yield b"x" * 1_000_000
+
+    headers = {"content-length": "1400000000"} if declared else {"transfer-encoding": "chunked"}
+    url = client.base_url.copy_with(raw_path=path.encode())
+    # Whether the answer arrives before the broken pipe does is a race.
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        assert 413 == client.put(url, content=endless(), headers=headers).status_code
+
+    assert sent < (20_000_000 if declared else 120_000_000)
+    assert len(emulator.requests) == 0
+    assert client.get("/users").status_code == 200
+
+
+def test_a_receiver_that_never_answers_holds_up_no_other(served: Served) -> None:
+    emulator, _ = served
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        emulator.webhooks.to(f"http://127.0.0.1:{port}/")
+        received = threading.Semaphore(0)
+
+        async def quick(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            received.release()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        emulator.webhooks.to(quick)
+        began = time.monotonic()
+        for _ in range(5):
+            emulator.webhooks.trigger("user.created", {})
+            assert received.acquire(timeout=4)
+
+        assert time.monotonic() - began < emulator.webhooks.timeout

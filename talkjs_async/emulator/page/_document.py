@@ -1,7 +1,6 @@
 """The page itself, rendered from what the emulator knows at this moment."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ from talkjs_async.emulator._stored_records import StoredConversation
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
-from talkjs_async.emulator.page._html import Html, fill, join
+from talkjs_async.emulator.page._html import Html, button, fill, join
 from talkjs_async.emulator.page._switches import switch_table
 from talkjs_async.emulator.page._traffic import deliveries, planned_faults, requests
 
@@ -85,7 +84,7 @@ def document(world: World, chosen: str | None) -> Html:
         thread=thread(world, conversation),
         composer=composer(world, conversation),
         fault_buttons=_buttons(
-            (label, {"do": "fault", "id": id_, "first": 1}) for label, id_ in _FAULTS
+            (label, "POST faults", {"id": id_, "first": 1}) for label, id_ in _FAULTS
         ),
         faults=planned_faults(world.faults),
         switches=switch_table(world.switches),
@@ -94,16 +93,13 @@ def document(world: World, chosen: str | None) -> Html:
     )
 
 
-def _buttons(buttons: Iterable[tuple[str, dict[str, object]]]) -> Html:
-    return join(
-        fill('<button data-do="{action}">{label}</button> ', action=json.dumps(action), label=label)
-        for label, action in buttons
-    )
+def _buttons(buttons: Iterable[tuple[str, str, Mapping[str, object]]]) -> Html:
+    return join(button(label, call, arguments) for label, call, arguments in buttons)
 
 
 def _status(world: World) -> Html:
     app = world.main_app
-    clock = [(label, {"do": "advance", "seconds": seconds}) for label, seconds in _CLOCK]
+    clock = [(label, "POST clock", {"advance": seconds}) for label, seconds in _CLOCK]
     return fill(
         '{ordinary}{batch}<div class="clock"><h2>Clock</h2><p><time>{now}</time> UTC</p>'
         '<p class="buttons">{clock}</p></div><div><h2>Data</h2><p>{users} users, '
@@ -115,7 +111,12 @@ def _status(world: World) -> Html:
         users=len(app.users),
         conversations=len(app.conversations),
         commits=world.commits.total,
-        data=_buttons([("Example", {"do": "demo"}), ("Forget everything", {"do": "reset"})]),
+        data=_buttons(
+            [
+                ("Example", "POST seed", {"name": "demo"}),
+                ("Forget everything", "POST reset", {"clock": True}),
+            ]
+        ),
     )
 
 

@@ -5,7 +5,8 @@ Everything on the page comes out of requests and counts as hostile. `fill` escap
 it puts into a template, unless the value is `Html` already, which only `fill` and `join` make.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from html import escape
 from string import Formatter
 from typing import Any
@@ -34,3 +35,28 @@ def fill(template: str, **values: Any) -> Html:
 def join(parts: Iterable[Html]) -> Html:
     """Put pieces of HTML one behind the other."""
     return Html("".join(parts))
+
+
+def button(
+    label: object,
+    call: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    pressed: bool | None = None,
+) -> Html:
+    """
+    Return a button that calls the control API.
+
+    Args:
+        label: What is on it.
+        call: Method and path, such as `POST clock`.
+        arguments: The body.
+        pressed: Whether it is the one in force. None: it is not that kind of button.
+    """
+    return fill(
+        '<button data-call="{call}" data-with="{arguments}"{pressed}>{label}</button> ',
+        call=call,
+        arguments=json.dumps(arguments or {}),
+        pressed="" if pressed is None else fill(' aria-pressed="{on}"', on=str(pressed).lower()),
+        label=label,
+    )

@@ -1,9 +1,8 @@
 """The switches for undocumented behaviour, each with a button per choice."""
 
-import json
 from typing import Any
 
-from talkjs_async.emulator.page._html import Html, fill, join
+from talkjs_async.emulator.page._html import Html, button, fill, join
 from talkjs_async.emulator.switches import Switch, Switches
 
 
@@ -18,14 +17,8 @@ def _row(switch: Switch, chosen: Any) -> Html:
         '<tr><td title="{meaning}"><code>{name}</code></td><td class="buttons">{choices}</td></tr>',
         meaning=switch.meaning,
         name=switch.name,
-        choices=join(_button(switch, choice, chosen) for choice in switch.choices),
-    )
-
-
-def _button(switch: Switch, choice: Any, chosen: Any) -> Html:
-    return fill(
-        '<button data-do="{action}" aria-pressed="{pressed}">{choice}</button> ',
-        action=json.dumps({"do": "switch", "name": switch.name, "value": choice}),
-        pressed="true" if choice == chosen else "false",
-        choice=choice,
+        choices=join(
+            button(choice, "PATCH switches", {switch.name: choice}, pressed=choice == chosen)
+            for choice in switch.choices
+        ),
     )

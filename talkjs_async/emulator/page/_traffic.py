@@ -6,7 +6,7 @@ from typing import Any
 
 from talkjs_async.emulator.faults import Faults
 from talkjs_async.emulator.page._conversation import short_time
-from talkjs_async.emulator.page._html import Html, fill, join
+from talkjs_async.emulator.page._html import Html, button, fill, join
 from talkjs_async.emulator.request_log import Exchange, RequestLog
 from talkjs_async.emulator.webhooks import WebhookSender
 
@@ -39,8 +39,8 @@ def planned_faults(faults: Faults) -> Html:
     ]
     if not rows:
         return Html("")
-    button = Html('<button data-do=\'{"do": "clear_faults"}\'>Forget faults</button>')
-    return fill("{table}{button}", table=_table(rows, ""), button=button)
+    forget = button("Forget faults", "DELETE faults")
+    return fill("{table}{button}", table=_table(rows, ""), button=forget)
 
 
 def deliveries(webhooks: WebhookSender) -> Html:

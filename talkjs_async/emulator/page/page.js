@@ -32,33 +32,31 @@ function follow() {
   if (list) list.scrollTop = list.scrollHeight;
 }
 
-async function act(action) {
-  const answer = await fetch("/_emulator/do", {
-    method: "POST",
+async function call(method, path, body) {
+  const answer = await fetch(`/_emulator/v1/${path}`, {
+    method,
     headers: { "Content-Type": "application/json", "X-Emulator": "1" },
-    body: JSON.stringify(action),
+    body: body && JSON.stringify(body),
   });
   if (!answer.ok) alert(((await answer.json()).reasons || ["It did not work."]).join("\n"));
   return answer.ok;
 }
 
+const asUser = (form, what, more) =>
+  call("POST", `users/${encodeURIComponent(form.user.value)}/${what}`, { conversation: form.dataset.conversation, ...more });
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.do) act(JSON.parse(button.dataset.do));
-  if (button.name === "read") {
-    const form = button.form;
-    act({ do: "read", user: form.user.value, conversation: form.dataset.conversation });
-  }
+  if (button.dataset.call) call(...button.dataset.call.split(" "), JSON.parse(button.dataset.with));
+  if (button.name === "read") asUser(button.form, "read");
 });
 
 document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
-  const text = form.text.value.trim();
-  if (!text) return;
-  const sent = await act({ do: "say", user: form.user.value, conversation: form.dataset.conversation, text });
-  if (sent) form.text.value = "";
+  if (!form.text.value.trim()) return;
+  if (await asUser(form, "say", { text: form.text.value.trim() })) form.text.value = "";
 });
 
 let lastTyped = 0;
@@ -66,7 +64,7 @@ document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (!form || event.target.name !== "text" || Date.now() - lastTyped < 5000) return;
   lastTyped = Date.now();
-  act({ do: "type", user: form.user.value, conversation: form.dataset.conversation });
+  asUser(form, "type");
 });
 
 // The budget fills up by itself, without anything happening.

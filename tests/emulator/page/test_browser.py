@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator, RealClock
-from talkjs_async.emulator.page._demo import fill_with_demo
+from talkjs_async.emulator._demo import fill_with_demo
 
 pytestmark = pytest.mark.browser
 

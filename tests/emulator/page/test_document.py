@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.emulator._demo import fill_with_demo
 from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.admission import admit
-from talkjs_async.emulator.page._demo import fill_with_demo
 from talkjs_async.emulator.page._document import document
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;{braces}"
