@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.base_url import base_url_of
+from talkjs_async._core.clock import Clock
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
     DEFAULT_ANSWER_BYTES,
     DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
+    checked_clock,
     checked_hooks,
+    checked_retry,
     checked_total,
-    checked_url,
     checked_wait,
     timeouts,
 )
@@ -32,6 +32,7 @@ from talkjs_async.telemetry import Hook
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
 __all__ = ["AnonymousProjects"]
 
@@ -62,19 +63,19 @@ class AnonymousProjects(Anonymous):
     def __init__(
         self,
         *,
-        engine: str = "httpx",
+        engine: Literal["httpx", "httpx2"] | None = None,
         base_url: str | None = None,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-        timeout: float | None = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
+        timeout: float | httpx.Timeout | httpx2.Timeout | None = DEFAULT_TIMEOUT,
         max_wait: float | None = None,
         total_timeout: float | None = None,
-        http_client: httpx.AsyncClient | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        base_url = checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
-        clock = clock or SYSTEM_CLOCK
+        base_url = base_url_of(base_url)
+        clock = checked_clock(clock)
         self._connections = connections_for(
             engine,
             tls=base_url.startswith("https:"),
@@ -94,7 +95,7 @@ class AnonymousProjects(Anonymous):
             },
             connections=self._connections,
             clock=clock,
-            retry=retry,
+            retry=checked_retry(retry),
             timeout=timeouts(timeout),
             terms=Terms(DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_ANSWER_BYTES),
             lane="interactive",

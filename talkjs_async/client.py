@@ -1,36 +1,41 @@
-"""`AsyncTalkJS`: wires the floors together, opens and closes; does no work itself."""
+"""`AsyncTalkJS`: wires the layers together, opens and closes; does no work itself."""
 
 from __future__ import annotations
 
-import os
-import re
+import inspect
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from urllib.parse import quote
 
 import attrs
 
-from talkjs_async._core.call import Bucket, Call, Lane, Method, as_is
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.base_url import base_url_of
+from talkjs_async._core.call import Bucket, Lane, Method
+from talkjs_async._core.clock import Clock
+from talkjs_async._core.credentials import app_id_of, secret_key_of
+from talkjs_async._core.endpoint import ResourceOf
 from talkjs_async._core.forwarder import Forwarder
+from talkjs_async._core.free_call import free_call
 from talkjs_async._core.options import (
     DEFAULT_ANSWER_BYTES,
     DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
     checked_answer_bytes,
     checked_attempt_timeout,
+    checked_auth,
     checked_budgets,
+    checked_clock,
+    checked_flag,
     checked_hooks,
     checked_lane,
     checked_proxy,
+    checked_retry,
     checked_ssl_context,
     checked_total,
-    checked_url,
     checked_version,
     checked_wait,
     timeouts,
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+    import httpx2
 
     from talkjs_async.batch import Batch
     from talkjs_async.batch._overflow import Dispatchers
@@ -66,11 +72,6 @@ if TYPE_CHECKING:
     from talkjs_async.resources.themes import Themes
 
 __all__ = ["AsyncTalkJS"]
-
-
-_METHODS = get_args(Method)
-_PATH = re.compile(r"/[A-Za-z0-9\-._~%!$&'()*+,;=:@/]*")
-"""RFC 3986, section 3.3."""
 
 
 class AsyncTalkJS:
@@ -85,7 +86,8 @@ class AsyncTalkJS:
         app_id: From the TalkJS dashboard. None: the environment variable TALKJS_APP_ID.
         secret_key: From the TalkJS dashboard. None: the environment variable TALKJS_SECRET_KEY.
             Not needed when *auth* is given.
-        engine: HTTP library: "httpx" or "httpx2" (extra `[httpx2]`).
+        engine: HTTP library: "httpx" or "httpx2" (extra `[httpx2]`). None: that of *http_client* or
+            *transport*, else httpx.
         base_url: None: the environment variable TALKJS_BASE_URL, else https://api.talkjs.com.
         auth: How to sign requests. None: `AppTokenAuth`, a fresh token per attempt.
         api_version: Sent as `TalkJS-REST-Version`, for example "2024-01-01". None: the app's
@@ -96,7 +98,7 @@ class AsyncTalkJS:
             `OwnBudgets`. Closing the client does not close it.
         overflow_to_batch: Let batches take along the calls that wait for the ordinary budget. See
             `docs/explanation/overflow.md`.
-        retry: How persistent to be.
+        retry: How persistent to be: a policy, or just the number of attempts.
         timeout: Seconds that each read or write of an attempt may take; connecting takes at most
             10. None: for ever.
         attempt_timeout: Seconds from the first byte of a request (an upload: from its last) to the
@@ -122,19 +124,36 @@ class AsyncTalkJS:
         ConfigurationError: A credential is missing, or an argument breaks a rule.
     """
 
+    users: ResourceOf[Users] = ResourceOf("resources.users", "Users")
+    conversations: ResourceOf[Conversations] = ResourceOf(
+        "resources.conversations", "Conversations"
+    )
+    participants: ResourceOf[Participants] = ResourceOf("resources.participants", "Participants")
+    messages: ResourceOf[Messages] = ResourceOf("resources.messages", "Messages")
+    reactions: ResourceOf[Reactions] = ResourceOf("resources.reactions", "Reactions")
+    presences: ResourceOf[Presences] = ResourceOf("resources.presences", "Presences")
+    files: ResourceOf[Files] = ResourceOf("resources.files", "Files")
+    notifications: ResourceOf[Notifications] = ResourceOf(
+        "resources.notifications", "Notifications"
+    )
+    imports: ResourceOf[Imports] = ResourceOf("resources.imports", "Imports")
+    app: ResourceOf[AppSettings] = ResourceOf("resources.app", "AppSettings")
+    themes: ResourceOf[Themes] = ResourceOf("resources.themes", "Themes")
+    batch: ResourceOf[Batch] = ResourceOf("batch", "Batch", made_of="_batch_made_of")
+
     def __init__(
         self,
         app_id: str | None = None,
         secret_key: str | None = None,
         *,
-        engine: str = "httpx",
+        engine: Literal["httpx", "httpx2"] | None = None,
         base_url: str | None = None,
         auth: Auth | None = None,
         api_version: str | None = None,
         budgets: Budgets | None = None,
         overflow_to_batch: bool = False,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-        timeout: float | None = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
+        timeout: float | httpx.Timeout | httpx2.Timeout | None = DEFAULT_TIMEOUT,
         attempt_timeout: float | None = DEFAULT_ATTEMPT_TIMEOUT,
         max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
         lane: Lane = "interactive",
@@ -142,20 +161,23 @@ class AsyncTalkJS:
         total_timeout: float | None = None,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
-        http_client: httpx.AsyncClient | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        app_id = app_id or os.environ.get("TALKJS_APP_ID") or _missing("app_id", "TALKJS_APP_ID")
-        secret_key = secret_key or os.environ.get("TALKJS_SECRET_KEY")
-        if auth is None:
-            auth = AppTokenAuth(app_id, secret_key or _missing("secret_key", "TALKJS_SECRET_KEY"))
-        clock = clock or SYSTEM_CLOCK
-        self._tokens = Tokens(app_id, secret_key, clock=clock) if secret_key else None
-        # From here on no frame of ours holds it: a traceback with local variables is a log too.
-        del secret_key
-        base_url = checked_url(base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL)
+        try:
+            app_id = app_id_of(app_id)
+            auth = checked_auth(auth)
+            secret_key = secret_key_of(secret_key, needed=auth is None)
+            clock = checked_clock(clock)
+            if auth is None:
+                auth = AppTokenAuth(app_id, secret_key or "")
+            self._tokens = Tokens(app_id, secret_key, clock=clock) if secret_key else None
+        finally:
+            # From here on no frame of ours holds it: a traceback with local variables is a log too.
+            del secret_key
+        base_url = base_url_of(base_url)
         self._pipeline = Pipeline(
             root=f"{base_url}/v1/{quote(app_id, safe='')}",
             headers=HEADERS,
@@ -178,7 +200,7 @@ class AsyncTalkJS:
                 proxy=checked_proxy(proxy),
             ),
             clock=clock,
-            retry=retry,
+            retry=checked_retry(retry),
             timeout=timeouts(timeout),
             terms=Terms(
                 checked_attempt_timeout(attempt_timeout), checked_answer_bytes(max_answer_bytes)
@@ -190,7 +212,7 @@ class AsyncTalkJS:
         )
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
         self._dispatchers: Dispatchers | None = None
-        if overflow_to_batch:
+        if checked_flag("overflow_to_batch", overflow_to_batch):
             if "batch" not in self._pipeline.limiters:
                 raise _no_batches()
             from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
@@ -198,75 +220,30 @@ class AsyncTalkJS:
 
             self._dispatchers = Dispatchers(partial(Dispatcher, self._pipeline))
         self.app_id = app_id
-        self._open_doors()
+        # A client that with_options has made uses what this one owns.
+        self._owns = True
+        self._set_out()
 
-    def _open_doors(self) -> None:
+    def _set_out(self) -> None:
         run = self._pipeline.run
         if self._dispatchers is not None:
             from talkjs_async.batch._overflow import Overflow  # noqa: PLC0415
 
             run = Overflow(self._pipeline, self._dispatchers).run
-        self._door = door = run, self._pipeline.api_version
-        self.users: Users = Users(*door)
-        self.conversations: Conversations = Conversations(*door)
-        self.participants: Participants = Participants(*door)
-        self.messages: Messages = Messages(*door)
-        self.reactions: Reactions = Reactions(*door)
-        self.presences: Presences = Presences(*door)
+        self._made_of = run, self._pipeline.api_version
 
-    # Doors that few programs go through. They are loaded when somebody does: together they would
-    # take a sixth of the time in which the client is imported.
-
-    @cached_property
-    def files(self) -> Files:
-        """What messages can carry."""
-        from talkjs_async.resources.files import Files  # noqa: PLC0415
-
-        return Files(*self._door)
-
-    @cached_property
-    def notifications(self) -> Notifications:
-        """Reminding people of messages that they have not answered."""
-        from talkjs_async.resources.notifications import Notifications  # noqa: PLC0415
-
-        return Notifications(*self._door)
-
-    @cached_property
-    def imports(self) -> Imports:
-        """Messages that were written elsewhere."""
-        from talkjs_async.resources.imports import Imports  # noqa: PLC0415
-
-        return Imports(*self._door)
-
-    @cached_property
-    def app(self) -> AppSettings:
-        """The app itself."""
-        from talkjs_async.resources.app import AppSettings  # noqa: PLC0415
-
-        return AppSettings(*self._door)
-
-    @cached_property
-    def themes(self) -> Themes:
-        """How the chat looks."""
-        from talkjs_async.resources.themes import Themes  # noqa: PLC0415
-
-        return Themes(*self._door)
-
-    @cached_property
-    def batch(self) -> Batch:
-        """Many calls in one request."""
-        from talkjs_async.batch import Batch  # noqa: PLC0415
-
+    @property
+    def _batch_made_of(self) -> tuple[Pipeline]:
         if "batch" not in self._pipeline.limiters:
             raise _no_batches()
-        return Batch(self._pipeline)
+        return (self._pipeline,)
 
     def with_options(
         self,
         *,
         api_version: str | None | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
-        timeout: float | None | Unset = UNSET,
+        retry: RetryPolicy | int | Unset = UNSET,
+        timeout: float | httpx.Timeout | httpx2.Timeout | None | Unset = UNSET,
         attempt_timeout: float | None | Unset = UNSET,
         max_answer_bytes: int | Unset = UNSET,
         lane: Lane | Unset = UNSET,
@@ -278,13 +255,14 @@ class AsyncTalkJS:
         Return a client with other options, on the same connections and the same budget.
 
         Cheap enough for a single call: `talkjs.with_options(lane="background").users.get("a")`.
-        What is left out stays as it is. Closing either client closes both.
+        What is left out stays as it is. The new client owns nothing: closing it leaves this one
+        open, and closing this one closes both.
         """
         changes: dict[str, Any] = {}
         if api_version is not UNSET:
             changes["api_version"] = checked_version(api_version)
         if retry is not UNSET:
-            changes["retry"] = retry
+            changes["retry"] = checked_retry(retry)
         if timeout is not UNSET:
             changes["timeout"] = timeouts(timeout)
         terms = self._pipeline.terms
@@ -302,17 +280,15 @@ class AsyncTalkJS:
         if hooks is not UNSET:
             changes["hooks"] = checked_hooks(hooks)
         derived = object.__new__(type(self))
+        resources = {name for name in vars(self) if isinstance(_declared(self, name), ResourceOf)}
+        # Whatever a subclass has added goes along.
+        vars(derived).update({k: v for k, v in vars(self).items() if k not in resources})
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
-        # The events of the budget go to this client's hooks as long as either client exists.
-        derived._forwarder = (
-            self._forwarder
-            if hooks is UNSET
-            else Forwarder(derived._pipeline.limiters, derived._pipeline.hooks)
-        )
-        derived.app_id = self.app_id
-        derived._dispatchers = self._dispatchers
-        derived._tokens = self._tokens
-        derived._open_doors()
+        derived._owns = False
+        if hooks is not UNSET:
+            # The budget's events go to these hooks for as long as there is this client.
+            derived._forwarder = Forwarder(derived._pipeline.limiters, derived._pipeline.hooks)
+        derived._set_out()
         return derived
 
     async def request(
@@ -331,29 +307,18 @@ class AsyncTalkJS:
 
         Args:
             method: "GET", "PUT", "POST", "PATCH" or "DELETE".
-            path: Below `/v1/{appId}`, beginning with "/"; percent-encode the IDs in it.
+            path: Below `/v1/{appId}`, beginning with "/"; percent-encode the IDs in it. Segments
+                "." and ".." are refused: they could lead out of the app.
             params: Query parameters, unencoded.
             json: The body. None: no body.
 
         Returns:
             The parsed JSON of the answer.
+
+        Raises:
+            ConfigurationError: An argument breaks its rule.
         """
-        verb = method.upper()
-        if verb not in _METHODS:
-            raise ConfigurationError("method", f"must be one of {_METHODS}, not {method!r}.")
-        if not _PATH.fullmatch(path):
-            raise ConfigurationError(
-                "path", f"must begin with '/' and be percent-encoded, unlike {path!r}."
-            )
-        call: Call[Any] = Call(
-            method=cast("Method", verb),
-            path=path,
-            query=dict(params or {}),
-            body=json,
-            decode=as_is,
-            idempotent=verb != "POST",
-        )
-        return await self._pipeline.run(call)
+        return await self._pipeline.run(free_call(method, path, params, json))
 
     @property
     def tokens(self) -> Tokens:
@@ -385,8 +350,10 @@ class AsyncTalkJS:
         """
         Close the connections of this event loop, and tell the hooks of no more waits and pauses.
 
-        A given *http_client* stays open.
+        A given *http_client* stays open, and so does all that a client made by `with_options` uses.
         """
+        if not self._owns:
+            return
         self._forwarder.stop()
         if self._dispatchers is not None:
             self._dispatchers.here().stop()
@@ -413,10 +380,8 @@ class AsyncTalkJS:
         raise TypeError("A client holds a secret key and open connections: build one per process.")
 
 
-def _missing(argument: str, variable: str) -> NoReturn:
-    raise ConfigurationError(
-        argument, f"is missing: pass it or set {variable} (TalkJS dashboard, Settings)."
-    )
+def _declared(client: object, name: str) -> object:
+    return inspect.getattr_static(type(client), name, None)
 
 
 def _limiters(budgets: Budgets, base_url: str, app_id: str, clock: Clock) -> dict[Bucket, Limiter]:

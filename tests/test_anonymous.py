@@ -15,12 +15,13 @@ from talkjs_async import (
 )
 from talkjs_async.anonymous import AnonymousProjects
 from talkjs_async.emulator import Emulator
+from tests.fixtures import EngineName
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def anonymous(emulator: Emulator, engine: str) -> AsyncIterator[AnonymousProjects]:
+async def anonymous(emulator: Emulator, engine: EngineName) -> AsyncIterator[AnonymousProjects]:
     """What makes projects on the emulator."""
     async with AnonymousProjects(
         engine=engine, transport=emulator.transport, clock=emulator.clock

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import pickle
+import pydoc
 import traceback
 from importlib import import_module
 from typing import Any
+from unittest.mock import create_autospec
 
 import anyio
 import httpx
@@ -26,7 +28,7 @@ from talkjs_async import (
     Unauthorized,
 )
 from talkjs_async.emulator import Emulator, VirtualClock
-from tests.fixtures import MakeTalkJS
+from tests.fixtures import EngineName, MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +46,38 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"base_url": "ftp://api.talkjs.com"}, "base_url"),
         ({"base_url": "https://api.talkjs.com?x=1"}, "base_url"),
         ({"base_url": "https://me:hush@api.talkjs.com"}, "base_url"),
+        ({"app_id": 5}, "app_id"),
+        ({"app_id": "a b"}, "app_id"),
+        ({"app_id": "x" * 5_000}, "app_id"),
+        ({"secret_key": 5}, "secret_key"),
+        ({"secret_key": f"{SECRET}\u200b{SECRET}"}, "secret_key"),
+        ({"secret_key": f"{SECRET} {SECRET}"}, "secret_key"),
         ({"engine": "requests"}, "engine"),
+        ({"engine": 2}, "engine"),
+        ({"engine": "httpx2", "http_client": httpx.AsyncClient()}, "engine"),
+        (
+            {"engine": "httpx2", "transport": httpx.MockTransport(lambda _: httpx.Response(200))},
+            "engine",
+        ),
+        ({"http_client": "https://proxy"}, "http_client"),
+        ({"http_client": httpx.Client()}, "http_client"),
+        ({"transport": object()}, "transport"),
+        ({"auth": "x"}, "auth"),
+        ({"auth": AppTokenAuth}, "auth"),
+        ({"clock": 5}, "clock"),
+        ({"retry": None}, "retry"),
+        ({"retry": 0}, "retry"),
+        ({"retry": True}, "retry"),
+        ({"retry": "3"}, "retry"),
+        ({"timeout": "5"}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"timeout": (1, 2)}, "timeout"),
+        ({"overflow_to_batch": "yes"}, "overflow_to_batch"),
+        ({"hooks": print}, "hooks"),
+        ({"hooks": [7]}, "hooks"),
+        ({"hooks": [anyio.sleep]}, "hooks"),
+        ({"lane": ["interactive"]}, "lane"),
+        ({"api_version": 2024}, "api_version"),
         ({"lane": "fast"}, "lane"),
         ({"max_wait": -1.0}, "max_wait"),
         ({"max_wait": "2"}, "max_wait"),
@@ -56,7 +89,6 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"timeout": float("nan")}, "timeout"),
         ({"api_version": "2024\n01"}, "api_version"),
     ],
-    ids=str,
 )
 def test_a_wrong_argument_is_named_before_anything_is_sent(
     arguments: dict[str, Any], argument: str
@@ -238,18 +270,48 @@ async def test_the_escape_hatch_takes_the_same_road(
     assert 4 == talkjs.budget.granted
 
 
-@pytest.mark.parametrize("path", ["users", "/users/a b", "/users/ü", "/users?limit=1", "/a#b", ""])
-async def test_a_path_that_is_not_encoded_is_refused(talkjs: AsyncTalkJS, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["users", "/users/a b", "/users/ü", "/users?limit=1", "/a#b", "", "/a%", "/a%zz", None, 7],
+        # They lead to another app, or out of the API.
+        *["/..", "/../other", "/users/../../other/users", "/.", "/%2e%2e/other", "/.%2E", "//x"],
+    ],
+)
+async def test_a_path_that_is_not_encoded_or_leads_elsewhere_is_refused(
+    talkjs: AsyncTalkJS, path: Any
+) -> None:
     with pytest.raises(ConfigurationError, match="path"):
         await talkjs.request("GET", path)
 
-
-async def test_a_method_that_does_not_exist_is_refused(talkjs: AsyncTalkJS) -> None:
-    with pytest.raises(ConfigurationError, match="method"):
-        await talkjs.request("FETCH", "/users")  # type: ignore[arg-type]
+    assert 0 == talkjs.budget.granted
 
 
-def test_one_client_serves_several_event_loops(emulator: Emulator, engine: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"method": "FETCH"}, "method"),
+        ({"method": None}, "method"),
+        ({"params": {"limit": 5}}, "params"),
+        ({"params": [("limit", "5")]}, "params"),
+        ({"params": {"limit": "\ud83d"}}, "params"),
+        ({"params": {"x": "y" * 70_000}}, "params"),
+        ({"json": {}}, "json"),
+        ({"method": "PUT", "json": {"a": float("nan")}}, "json"),
+        ({"method": "PUT", "json": {"a": object()}}, "json"),
+    ],
+)
+async def test_what_is_no_request_is_refused(
+    talkjs: AsyncTalkJS, arguments: dict[str, Any], argument: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.request(**{"method": "GET", "path": "/users", **arguments})
+
+    assert argument == caught.value.argument
+    assert 0 == talkjs.budget.granted
+
+
+def test_one_client_serves_several_event_loops(emulator: Emulator, engine: EngineName) -> None:
     talkjs = AsyncTalkJS(
         emulator.app_id,
         emulator.secret_key,
@@ -265,6 +327,142 @@ def test_one_client_serves_several_event_loops(emulator: Emulator, engine: str) 
         anyio.run(call, backend=backend)
 
     assert 5 == talkjs.budget.granted
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {}", "\ufeff{}", "\t{}\r\n"])
+async def test_blanks_around_credentials_are_not_theirs(
+    emulator: Emulator, around: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALKJS_SECRET_KEY", around.format(emulator.secret_key))
+    async with AsyncTalkJS(
+        around.format(emulator.app_id), transport=emulator.transport, clock=emulator.clock
+    ) as talkjs:
+        assert [] == await talkjs.users.list().collect()
+
+    assert emulator.app_id == talkjs.app_id
+
+
+def test_a_key_that_cannot_be_one_is_never_shown() -> None:
+    with pytest.raises(ConfigurationError, match="blank, line break or invisible") as caught:
+        AsyncTalkJS("app", f"{SECRET} {SECRET}")
+
+    assert SECRET not in str(caught.value)
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    own = [frame for frame in frames if "talkjs_async" in frame.filename]
+    assert own
+    assert SECRET not in str([frame.locals for frame in own])
+
+
+@pytest.mark.parametrize("credentials", [(None, SECRET), ("app", None), (5, SECRET)])
+def test_a_failed_construction_without_credentials_shows_no_key(credentials: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncTalkJS(*credentials)
+
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    own = [frame for frame in frames if "talkjs_async" in frame.filename]
+    assert SECRET not in str([frame.locals for frame in own])
+
+
+def test_a_misspelt_word_is_guessed() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'background'"):
+        AsyncTalkJS("app", SECRET, lane="Backgroud")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="did you mean 'httpx2'"):
+        AsyncTalkJS("app", SECRET, engine="httpx_2")  # type: ignore[arg-type]
+
+
+async def test_retries_can_be_given_as_their_number(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-503")
+
+    for talkjs in (make_talkjs(retry=2), make_talkjs().with_options(retry=2)):
+        asked_before = len(emulator.requests)
+        with pytest.raises(TalkJSError):
+            await talkjs.users.get("alice")
+        assert 2 == len(emulator.requests) - asked_before
+
+
+def test_a_timeout_of_either_library_is_taken(engine: str) -> None:
+    timeout = import_module(engine).Timeout(5.0, connect=2.0)
+
+    talkjs = AsyncTalkJS("app", SECRET, timeout=timeout)
+
+    assert {"connect": 2.0, "read": 5.0, "write": 5.0, "pool": None} == talkjs._pipeline.timeout
+
+
+def test_a_client_of_either_library_says_the_engine(engine: str) -> None:
+    talkjs = AsyncTalkJS("app", SECRET, http_client=import_module(engine).AsyncClient())
+
+    assert engine == talkjs._pipeline.connections.engine.name
+
+
+def test_the_class_shows_the_resources() -> None:
+    shown = pydoc.plain(pydoc.render_doc(AsyncTalkJS))
+
+    for name in ("users", "conversations", "messages", "files", "themes", "batch"):
+        assert name in dir(AsyncTalkJS)
+        assert f"\n |  {name} = " in shown
+
+
+async def test_a_client_can_be_replaced_by_a_mock_of_its_shape() -> None:
+    talkjs: Any = create_autospec(AsyncTalkJS, instance=True)
+    talkjs.users.get.return_value = "alice"
+
+    assert "alice" == await talkjs.users.get("alice")
+    with pytest.raises(TypeError):
+        await talkjs.users.get()
+    with pytest.raises(AttributeError):
+        talkjs.users.got  # noqa: B018 - looking is the test
+
+
+def test_a_resource_is_made_once() -> None:
+    talkjs = AsyncTalkJS("app", SECRET)
+
+    assert talkjs.users is talkjs.users
+    assert talkjs.files is talkjs.files
+    assert talkjs.with_options(lane="background").users is not talkjs.users
+
+
+class Named(AsyncTalkJS):
+    """A client of a program's own, with an attribute of its own."""
+
+    def __init__(self, *args: Any, name: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.name = name
+
+
+async def test_a_subclass_keeps_what_it_has(emulator: Emulator) -> None:
+    talkjs = Named(
+        emulator.app_id,
+        emulator.secret_key,
+        name="mine",
+        transport=emulator.transport,
+        clock=emulator.clock,
+    )
+
+    derived = talkjs.with_options(lane="background")
+
+    assert isinstance(derived, Named)
+    assert "mine" == derived.name
+    assert [] == await derived.users.list().collect()
+    await talkjs.aclose()
+
+
+async def test_a_derived_client_owns_nothing(talkjs: AsyncTalkJS) -> None:
+    async with talkjs.with_options(lane="background", hooks=[lambda _event: None]) as derived:
+        await derived.users.list().collect()
+    await talkjs.with_options(max_wait=1.0).aclose()
+
+    assert [] == await talkjs.users.list().collect()
+
+
+async def test_the_client_that_owns_closes_for_all(talkjs: AsyncTalkJS) -> None:
+    derived = talkjs.with_options(lane="background")
+
+    await talkjs.aclose()
+
+    with pytest.raises(ConfigurationError, match="closed"):
+        await derived.users.list().collect()
 
 
 def test_a_client_is_not_pickled() -> None:

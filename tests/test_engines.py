@@ -6,11 +6,12 @@ import pytest
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async.emulator import Emulator, RealClock
+from tests.fixtures import EngineName
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_one_word_chooses_the_library(engine: str) -> None:
+async def test_one_word_chooses_the_library(engine: EngineName) -> None:
     emulator = Emulator(clock=RealClock())
 
     with emulator.serve() as server:

@@ -25,7 +25,7 @@ Wire = Callable[[str], Any]
 """From "httpx" or "httpx2" to a transport of it. None: the network."""
 
 
-async def client(stack: AsyncExitStack, url: str, wire: Wire | None, engine: str) -> AsyncTalkJS:
+async def client(stack: AsyncExitStack, url: str, wire: Wire | None, engine: Any) -> AsyncTalkJS:
     """Our client with the budget's arithmetic; only the budget itself is large."""
     from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 from talkjs_async._core.call import Lane
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async._core.wire import checked_word
 from talkjs_async._version import __version__
+from talkjs_async.auth import Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budgets
 from talkjs_async.limits._rules import IN_FLIGHT, is_within
@@ -22,7 +26,9 @@ from talkjs_async.telemetry import Hook, check_synchronous
 if TYPE_CHECKING:
     import ssl
 
-DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
+    import httpx
+    import httpx2
+
 DEFAULT_TIMEOUT: Final = 30.0
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds. A server that takes longer to shake hands is not going to answer."""
@@ -45,6 +51,8 @@ transport`). At 9 calls/s one or two slots are in use and the others are closed.
 
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
+_PHASES: Final = ("connect", "read", "write", "pool")
+
 HEADERS: Final = (
     (b"Accept", b"application/json"),
     # The one coding that is read within bounds.
@@ -54,28 +62,51 @@ HEADERS: Final = (
 """What every request carries."""
 
 
-def checked_url(url: str) -> str:
-    """Return *url* without a slash at its end."""
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        is_plain = url.isprintable() and " " not in url and parts.port != 0
-    except ValueError:
-        # No IPv6 address, or no number of a port.
-        parts, is_plain = urlsplit(""), False
-    if "@" in parts.netloc:
-        raise ConfigurationError("base_url", "must not hold a user name or a password.")
-    is_http = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    if not (is_plain and is_http) or parts.query or parts.fragment:
-        raise ConfigurationError("base_url", f"must look like {DEFAULT_BASE_URL}, not {url!r}.")
-    return url.rstrip("/")
-
-
 def checked_lane(lane: Lane) -> Lane:
     """Return *lane*."""
-    if lane not in {"interactive", "background"}:
-        raise ConfigurationError("lane", f"must be 'interactive' or 'background', not {lane!r}.")
+    checked_word("lane", lane, get_args(Lane))
     return lane
+
+
+def checked_flag(argument: str, value: object) -> bool:
+    """Return *value*, True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(argument, f"must be True or False, not {value!r}.")
+    return value
+
+
+def checked_retry(retry: RetryPolicy | int) -> RetryPolicy:
+    """Return the policy. A number is that of the attempts."""
+    if isinstance(retry, RetryPolicy):
+        return retry
+    if isinstance(retry, int) and not isinstance(retry, bool) and retry >= 1:
+        return RetryPolicy(attempts=retry)
+    raise ConfigurationError(
+        "retry", f"must be a RetryPolicy or a number of attempts, not {retry!r}; 1 never repeats."
+    )
+
+
+def checked_auth(auth: Auth | None) -> Auth | None:
+    """Return *auth*. Never shows it: it may hold a key."""
+    if auth is None or (not isinstance(auth, type) and callable(getattr(auth, "bearer", None))):
+        return auth
+    kind = f"the class {auth.__name__}" if isinstance(auth, type) else type(auth).__name__
+    raise ConfigurationError(
+        "auth", f"must be an object with a method bearer(now), as AppTokenAuth has, not {kind}."
+    )
+
+
+def checked_clock(clock: Clock | None) -> Clock:
+    """Return *clock*, or the machine's."""
+    if clock is None:
+        return SYSTEM_CLOCK
+    if isinstance(clock, type) or any(
+        not callable(getattr(clock, name, None)) for name in ("monotonic", "time", "sleep")
+    ):
+        raise ConfigurationError(
+            "clock", f"must have the methods of talkjs_async.Clock, unlike {clock!r}."
+        )
+    return clock
 
 
 def checked_wait(max_wait: float | None) -> float | None:
@@ -165,19 +196,29 @@ def checked_ssl_context(context: ssl.SSLContext | None) -> ssl.SSLContext | None
     return context
 
 
-def timeouts(seconds: float | None) -> dict[str, float | None]:
-    """Write one timeout as httpx's four."""
-    if seconds is None:
-        return dict.fromkeys(("connect", "read", "write", "pool"))
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise ConfigurationError("timeout", f"must be above 0 seconds, not {seconds!r}.")
-    return {
-        "connect": min(seconds, CONNECT_TIMEOUT),
-        "read": seconds,
-        "write": seconds,
-        # Waiting for a connection is the slots' business, not the library's pool's.
-        "pool": None,
-    }
+def timeouts(timeout: float | httpx.Timeout | httpx2.Timeout | None) -> dict[str, float | None]:
+    """Write *timeout* as httpx's four."""
+    if timeout is None:
+        return dict.fromkeys(_PHASES)
+    if isinstance(timeout, int | float):
+        if isinstance(timeout, bool) or not (timeout > 0 and math.isfinite(timeout)):
+            raise ConfigurationError(
+                "timeout", f"must be above 0 seconds, or None, not {timeout!r}."
+            )
+        return {
+            "connect": min(timeout, CONNECT_TIMEOUT),
+            "read": timeout,
+            "write": timeout,
+            # Waiting for a connection is the slots' business, not the library's pool's.
+            "pool": None,
+        }
+    # An httpx.Timeout or httpx2.Timeout, told by its attributes: neither library need be loaded.
+    parts: dict[str, Any] = {phase: getattr(timeout, phase, "missing") for phase in _PHASES}
+    if not all(each is None or is_within(each, 0, sys.float_info.max) for each in parts.values()):
+        raise ConfigurationError(
+            "timeout", f"must be a number of seconds, an httpx.Timeout or None, not {timeout!r}."
+        )
+    return {**parts, "pool": None}
 
 
 def checked_version(api_version: str | None) -> str | None:

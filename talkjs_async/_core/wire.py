@@ -7,11 +7,11 @@ Knows no noun of the API and no transport. Models, resources and tokens call it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
-from talkjs_async.errors import DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError
 
 
 class Unset(enum.Enum):
@@ -66,6 +66,30 @@ MOST_ID_BYTES: Final = 4_096
 In UTF-8. TalkJS documents no limit. This one keeps every URL, with its three IDs, each byte of them
 percent-encoded, below the 65,536 characters at which the HTTP libraries refuse it.
 """
+
+
+def checked_word(argument: str, value: object, words: Collection[str]) -> None:
+    """
+    Check that *value* is one of a few words.
+
+    Raises:
+        ConfigurationError: It is none of them; the error says which one may have been meant.
+    """
+    if isinstance(value, str) and value in words:
+        return
+    listed = " or ".join(repr(word) for word in words)
+    guess = meant(value, words)
+    hint = "" if guess is None else f": did you mean {guess!r}?"
+    raise ConfigurationError(argument, f"must be {listed}, not {value!r}{hint or '.'}")
+
+
+def meant(value: object, words: Collection[object]) -> str | None:
+    """Return the one of *words* that *value* is probably a misspelling of."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for wrong arguments only
+
+    spellings = {word.casefold(): word for word in words if isinstance(word, str)}
+    close = get_close_matches(value.casefold(), spellings, 1) if isinstance(value, str) else []
+    return spellings[close[0]] if close else None
 
 
 def is_id(value: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, cast, final
 
 from talkjs_async._http.answer import Exchange, adopt
 from talkjs_async._http.connection import Route, client_over
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx
+    import httpx2
 
 INJECTED: Final = 20
 """
@@ -103,11 +104,11 @@ class Connections:
 
 
 def connections_for(
-    engine: str,
+    engine: str | None,
     *,
     tls: bool,
-    http_client: httpx.AsyncClient | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
+    http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None,
+    transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None,
     size: int,
     ssl_context: ssl.SSLContext | None = None,
     proxy: str | None = None,
@@ -116,8 +117,7 @@ def connections_for(
     Choose how requests travel.
 
     Args:
-        engine: Name of the library. An *http_client* brings its own, and so does a *transport* of
-            httpx2.
+        engine: Name of the library. None: that of *http_client* or *transport*, else httpx.
         tls: Whether the base URL is https://.
         http_client: A client of the user's, used as it is and never closed.
         transport: A transport of the user's. `aclose` closes it, the end of an event loop does not:
@@ -132,23 +132,34 @@ def connections_for(
                 argument, f"belongs to the *{mine}* that you pass: give it there"
             )
     if http_client is not None and transport is not None:
-        raise ConfigurationError("transport", "give either this or http_client, not both")
+        raise ConfigurationError("transport", "give either this or http_client, not both.")
     if http_client is not None:
-        given = http_client
+        # httpx2 has the same classes as httpx.
+        given = cast("httpx.AsyncClient", http_client)
         library = engine_of(http_client, argument="http_client", base="AsyncClient")
+        if engine not in {None, library.name}:
+            raise _contradiction(engine, "http_client", library)
         return Connections(library, lambda: Gate(given, owned=False, size=INJECTED), given=given)
     if transport is not None:
         library = engine_of(transport, argument="transport", base="AsyncBaseTransport")
-        if engine == "httpx2":
-            # A transport may serve both libraries, as the emulator's does.
-            library = Engine(engine)
+        if engine not in {None, library.name}:
+            # A transport may serve both libraries, as the emulator's does; not one of their own.
+            other = Engine(str(engine))
+            if type(transport).__module__.partition(".")[0] == library.name:
+                raise _contradiction(engine, "transport", library)
+            library = other
             library.load()
-        return Connections(
-            library, lambda: Gate(client_over(library, transport), owned=True, size=size)
-        )
-    chosen = Engine(engine)
+        own = cast("httpx.AsyncBaseTransport", transport)
+        return Connections(library, lambda: Gate(client_over(library, own), owned=True, size=size))
+    chosen = Engine("httpx" if engine is None else engine)
     route = Route(tls, ssl_context, proxy)
     return Connections(chosen, lambda: Slots(chosen, route, size=size), foreign=False)
+
+
+def _contradiction(engine: object, given: str, library: Engine) -> ConfigurationError:
+    return ConfigurationError(
+        "engine", f"says {engine!r}, and the {given} is of {library.name}: leave the engine out."
+    )
 
 
 @final

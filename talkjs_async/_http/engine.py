@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import anyio
 import anyio.to_thread
 
+from talkjs_async._core.wire import checked_word
 from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ class Engine:
     plain_headers: dict[str, str]
 
     def __init__(self, name: str) -> None:
-        if name not in _CORE:
-            raise ConfigurationError("engine", f"must be 'httpx' or 'httpx2', not {name!r}")
+        checked_word("engine", name, _CORE)
         if find_spec(name) is None:
             raise ConfigurationError(
                 "engine", f"{name!r} is not installed: pip install 'talkjs-async[{name}]'"

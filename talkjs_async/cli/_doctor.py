@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import ssl
 import time
@@ -16,7 +15,7 @@ import anyio
 import attrs
 import httpx
 
-from talkjs_async._core.options import DEFAULT_BASE_URL, checked_url
+from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._version import __version__
 from talkjs_async.cli._global_options import GlobalOptions
@@ -128,8 +127,7 @@ def _clock(facts: _ServerFacts) -> Finding | None:
 
 def _tls(facts: _ServerFacts, options: GlobalOptions) -> Finding | None:
     try:
-        address = options.base_url or os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL
-        url = urlsplit(checked_url(address))
+        url = urlsplit(base_url_of(options.base_url))
     except ConfigurationError:
         # Told already, as what is wrong with the credentials.
         return None

@@ -36,7 +36,7 @@ async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as opened:
 
         def make(
-            engine: str, *, tls: bool = False, size: int = SLOTS, **options: Any
+            engine: str | None, *, tls: bool = False, size: int = SLOTS, **options: Any
         ) -> Connections:
             connections = connections_for(engine, tls=tls, size=size, **options)
             opened.push_async_callback(connections.aclose)
@@ -77,7 +77,9 @@ def serve(authority: trustme.CA) -> Iterator[Serve]:
 
 
 @pytest.fixture
-async def client(anyio_backend: str, engine: str, authority: trustme.CA) -> AsyncIterator[Client]:
+async def client(
+    anyio_backend: str, engine: str | None, authority: trustme.CA
+) -> AsyncIterator[Client]:
     """Build clients of raw servers, closed after the test."""
     async with AsyncExitStack() as clients:
 

@@ -434,7 +434,7 @@ class TestGate:
         self, connect: Connect
     ) -> None:
         mine = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(207)))
-        connections = connect("httpx2", http_client=mine)
+        connections = connect(None, http_client=mine)
 
         status = await get(connections, "http://any/")
         await connections.aclose()
@@ -446,7 +446,7 @@ class TestGate:
 
     async def test_an_injected_client_of_httpx2_is_recognised(self, connect: Connect) -> None:
         mine = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(207)))
-        connections = connect("httpx", http_client=mine)
+        connections = connect(None, http_client=mine)
 
         status = await get(connections, "http://any/")
 

@@ -27,6 +27,7 @@ from talkjs_async import (
 from talkjs_async.emulator import Emulator, RealClock
 from talkjs_async.emulator._multipart import read_multipart
 from talkjs_async.emulator.files import File
+from tests.fixtures import EngineName
 
 pytestmark = pytest.mark.anyio
 
@@ -329,7 +330,9 @@ async def test_a_cancelled_upload_lets_go_of_its_source(kind: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["path", "stream"])
-async def test_uploads_travel_over_real_connections(engine: str, tmp_path: Path, kind: str) -> None:
+async def test_uploads_travel_over_real_connections(
+    engine: EngineName, tmp_path: Path, kind: str
+) -> None:
     content = bytes(range(256)) * 8_000
     path = tmp_path / "a.bin"
     path.write_bytes(content)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, assert_type
 
 import attrs
+import httpx
+import httpx2
 
 from talkjs_async import (
     AnonymousProject,
@@ -50,6 +52,7 @@ async def client(talkjs: AsyncTalkJS) -> None:
     assert_type(talkjs.with_options(lane="background"), AsyncTalkJS)
     assert_type(await talkjs.request("GET", "/users"), Any)
     assert_type(talkjs.budget, Budget)
+    assert_type(talkjs.batch_budget, Budget)
     assert_type(talkjs.tokens, Tokens)
     await talkjs.aclose()
     async with talkjs as entered:
@@ -186,12 +189,14 @@ async def batch(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.batch(*[get], return_exceptions=True), tuple[User | TalkJSError, ...])
 
 
-async def pages(pages: Records[User]) -> None:
-    assert_type([user async for user in pages], list[User])
-    assert_type([page async for page in pages.pages()], list[Page[User]])
-    assert_type(await pages.first(), User | None)
-    assert_type(await pages.collect(max_items=5), list[User])
-    async for page in pages.pages():
+async def records(records: Records[User]) -> None:
+    assert_type([user async for user in records], list[User])
+    assert_type([page async for page in records.pages()], list[Page[User]])
+    assert_type(await records.first(), User | None)
+    assert_type(await records.page(), Page[User])
+    await records.aclose()
+    assert_type(await records.collect(max_items=5), list[User])
+    async for page in records.pages():
         assert_type(page.items, tuple[User, ...])
         assert_type(page.cursor, str | None)
         assert_type(list(page), list[User])
@@ -220,3 +225,9 @@ async def jobs(talkjs: AsyncTalkJS, users: list[dict[str, str]], chats: dict[str
     assert_type(list(job.report.records("failed")), list[RecordReport])
     assert_type(bulk.read_conversations("chats.csv"), RecordFile)
     assert_type(bulk.read_messages("new.jsonl", format="jsonl"), RecordFile)
+
+
+def clients_of_either_library() -> None:
+    assert_type(AsyncTalkJS(http_client=httpx.AsyncClient()), AsyncTalkJS)
+    assert_type(AsyncTalkJS(http_client=httpx2.AsyncClient(), engine="httpx2"), AsyncTalkJS)
+    assert_type(AsyncTalkJS(retry=3, timeout=httpx2.Timeout(5.0)), AsyncTalkJS)

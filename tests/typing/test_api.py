@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from talkjs_async import AnonymousProjects, AsyncTalkJS, Pages, Webhooks, bulk
+from talkjs_async import AnonymousProjects, AsyncTalkJS, Records, Webhooks, bulk
 from talkjs_async._core.endpoint import Resource
 from talkjs_async.identity import Tokens
 
@@ -38,7 +38,7 @@ def test_every_public_method_is_in_the_typing_file() -> None:
     }
     expected |= {f"talkjs.tokens.{name}" for name in public(Tokens)}
     expected |= {f"webhooks.{name}" for name in public(Webhooks)}
-    expected |= {f"pages.{name}" for name in public(Pages)}
+    expected |= {f"records.{name}" for name in public(Records)}
     expected |= {f"anonymous.{name}" for name in public(AnonymousProjects)}
     expected |= {f"bulk.{name}" for name in bulk.__all__ if name.islower()}
 

@@ -1,0 +1,96 @@
+"""
+Which server: the base URL, checked and written in one way.
+
+One way, because clients of the same server share one budget, however they spell its address.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import IPv6Address
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
+
+from talkjs_async.errors import ConfigurationError
+
+DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_MOST_IN_A_HOST: Final = 253
+"""RFC 1035, section 2.3.4: 255 bytes, of which two are not text."""
+_PATH: Final = re.compile(r"(/[A-Za-z0-9\-._~%!$&'()*+,;=:@]*)*")
+"""RFC 3986, section 3.3."""
+
+
+def base_url_of(base_url: object) -> str:
+    """Return the base URL: the given one, that of the environment, or TalkJS's own."""
+    if base_url is None:
+        base_url = os.environ.get("TALKJS_BASE_URL") or DEFAULT_BASE_URL
+    return checked_url(base_url)
+
+
+def checked_url(url: object) -> str:
+    """
+    Return *url* in its one spelling: small letters, no default port, no slash or dot at the end.
+
+    Raises:
+        ConfigurationError: It is no base URL.
+    """
+    if not isinstance(url, str):
+        _refuse(f"must be text (str) such as {DEFAULT_BASE_URL!r}, not {type(url).__name__}.")
+    text = url.strip().strip("\ufeff").strip()
+    # Before anything is quoted: it may hold a password.
+    if "@" in text:
+        _refuse("must not hold a user name or a password.")
+    if re.search(r"[\s\\\x00-\x1f\x7f]", text):
+        _refuse("must not hold blanks, line breaks or backslashes.")
+    for sign, name in (("?", "query"), ("#", "fragment")):
+        if sign in text:
+            _refuse(f"must have no {name}: end it before the {sign!r}.")
+    if "://" not in text:
+        _refuse(f"must begin with 'https://': did you mean {f'https://{text}'!r}?")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        _refuse(f"is no URL ({error}): it must look like {DEFAULT_BASE_URL!r}.")
+    if parts.scheme not in _DEFAULT_PORTS:
+        _refuse(f"must begin with 'https://' or 'http://', not {parts.scheme!r}.")
+    if port == 0 or parts.netloc.endswith(":"):
+        _refuse("must have a port from 1 to 65535, or none.")
+    if not _PATH.fullmatch(parts.path) or {".", ".."} & set(parts.path.split("/")):
+        _refuse(f"must have a percent-encoded path without dots, or none, not {parts.path!r}.")
+    host = _checked_host(parts.hostname or "")
+    shown = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{host}{shown}{parts.path.rstrip('/')}"
+
+
+def _checked_host(host: str) -> str:
+    if ":" in host:
+        try:
+            return f"[{IPv6Address(host)}]"
+        except ValueError:
+            _refuse(f"must hold a valid IPv6 address, not {host!r}.")
+    if not host.isascii():
+        host = _in_ascii(host)
+    host = host.lower().removesuffix(".")
+    if len(host) > _MOST_IN_A_HOST or not all(map(_LABEL.fullmatch, host.split("."))):
+        _refuse(
+            f"must name a host whose labels are of 1 to 63 letters, digits and dashes, not {host!r}"
+        )
+    return host
+
+
+def _in_ascii(host: str) -> str:
+    import idna  # noqa: PLC0415 - httpx and httpx2 bring it; few hosts need it
+
+    try:
+        return idna.encode(host.lower(), uts46=True).decode()
+    except idna.IDNAError as error:
+        _refuse(f"must name a host that the domain name system can hold ({error}).")
+
+
+def _refuse(rule: str) -> NoReturn:
+    raise ConfigurationError("base_url", rule) from None
