@@ -43,7 +43,7 @@ Headers: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 """
 Headers as any framework has them: something with `items()`, or pairs; of str or bytes.
 
-Names in any case; a WSGI environ is understood too.
+Names in any case, a value or a list of values for each; a WSGI environ is understood too.
 """
 
 
@@ -147,9 +147,11 @@ class Webhooks:
             raise ConfigurationError(
                 "raw_body", "must be the bytes of the request, before anything has parsed them."
             )
-        body = bytes(raw_body)
-        if len(body) > self.largest_body:
+        # Before anything is copied.
+        size = raw_body.nbytes if isinstance(raw_body, memoryview) else len(raw_body)
+        if size > self.largest_body:
             raise WebhookError("The body is larger than allowed.")
+        body = bytes(raw_body)
         signature, timestamp = _read_headers(headers)
         self._verify(signature, timestamp, body)
         self._check_age(timestamp)
@@ -234,24 +236,38 @@ _WANTED: Final = {
 def _pairs(headers: Headers) -> Iterator[tuple[Any, Any]]:
     items = getattr(headers, "items", None)
     pairs: Any = items() if callable(items) else headers
-    try:
-        yield from pairs
-    except TypeError:
-        raise ConfigurationError("headers", "must be a mapping or pairs.") from None
+    if isinstance(pairs, str | bytes | bytearray) or not isinstance(pairs, Iterable):
+        raise ConfigurationError("headers", "must be a mapping or pairs.")
+    for pair in pairs:
+        # Some libraries have more than two in a pair, such as whether it may be logged.
+        if isinstance(pair, str | bytes) or not isinstance(pair, Sequence) or len(pair) < 2:
+            raise WebhookError("The headers are not pairs of name and value.")
+        yield pair[0], pair[1]
 
 
 def _plain(name: Any) -> str:
-    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    text = bytes(name).decode("latin-1") if isinstance(name, _BYTES) else name
     return text.lower() if isinstance(text, str) else ""
+
+
+_BYTES: Final = (bytes, bytearray, memoryview)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _only(values: list[Any]) -> bytes:
     """The one value of a header. Two are refused: a proxy may have looked at the other one."""
+    # AWS hands over a list for each name (`multiValueHeaders`).
+    values = [one for value in values for one in (value if _is_list(value) else (value,))]
     if len(values) != 1:
         raise WebhookError("There must be one signature and one timestamp.")
     value = values[0]
     if isinstance(value, str) and value.isascii():
         value = value.encode()
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
     if not isinstance(value, bytes):
         raise WebhookError("The signature and the timestamp must be ASCII.")
     return value.strip(b" \t")

@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 import subprocess
+import tracemalloc
 import wsgiref.headers
 from collections.abc import Callable
 from typing import Any
@@ -84,6 +85,13 @@ def test_a_genuine_webhook_of_a_known_type_is_typed(webhooks: Webhooks) -> None:
         lambda headers: iter([*headers.items(), ("X-Other", "1"), (b"\xff", b"\xff"), (1, 2)]),
         httpx.Headers,
         lambda headers: wsgiref.headers.Headers(list(headers.items())),
+        lambda headers: {name: [value] for name, value in headers.items()},
+        lambda headers: {name: (value,) for name, value in headers.items()} | {"Other": []},
+        lambda headers: [[name.encode(), bytearray(v.encode())] for name, v in headers.items()],
+        lambda headers: [
+            (memoryview(k.encode()), memoryview(v.encode())) for k, v in headers.items()
+        ],
+        lambda headers: [(name, value, True) for name, value in headers.items()],
     ],
     ids=[
         "lower",
@@ -96,6 +104,11 @@ def test_a_genuine_webhook_of_a_known_type_is_typed(webhooks: Webhooks) -> None:
         "others",
         "httpx",
         "wsgiref",
+        "lists of values",
+        "tuples of values",
+        "bytearrays",
+        "memoryviews",
+        "three in a pair",
     ],
 )
 def test_headers_may_come_in_any_form(webhooks: Webhooks, change: Callable[[Any], Any]) -> None:
@@ -187,6 +200,13 @@ WRONG_HEADERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "double": lambda headers: [*headers.items(), (SIGNATURE, headers[SIGNATURE])],
     "double in two cases": lambda headers: headers | {SIGNATURE.lower(): headers[SIGNATURE]},
     "double as in WSGI": lambda headers: headers | {"HTTP_X_TALKJS_TIMESTAMP": headers[TIMESTAMP]},
+    "a list of two": lambda headers: headers | {SIGNATURE: [headers[SIGNATURE]] * 2},
+    "a list of none": lambda headers: headers | {SIGNATURE: []},
+    "a list in a list": lambda headers: headers | {SIGNATURE: [[headers[SIGNATURE]]]},
+    "a pair of one": lambda headers: [*headers.items(), ("X-Other",)],
+    "no pair": lambda headers: [*headers.items(), 7],
+    "texts for pairs": lambda headers: [f"{k}: {v}" for k, v in headers.items()],
+    "sets for pairs": lambda headers: [{k, v} for k, v in headers.items()],
     "double in httpx": lambda headers: httpx.Headers([*headers.items(), *headers.items()]),
 }
 
@@ -262,6 +282,18 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_looked_at(webhooks: Web
         webhooks.parse({}, body)
 
 
+def test_an_oversized_body_is_refused_before_it_is_copied(webhooks: Webhooks) -> None:
+    body = memoryview(bytearray(64_000_000)).cast("Q")
+    tracemalloc.start()
+
+    with pytest.raises(WebhookError, match="larger"):
+        webhooks.parse({}, body)  # type: ignore[arg-type]
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_the_largest_body_can_be_chosen(clock: FixedClock) -> None:
     exact = Webhooks(KEY, clock=clock, largest_body=len(BODY))
     short = Webhooks(KEY, clock=clock, largest_body=len(BODY) - 1)
@@ -279,7 +311,7 @@ def test_a_body_that_somebody_has_parsed_is_a_mistake_in_the_code(
         webhooks.parse(webhooks.sign(BODY), body)
 
 
-@pytest.mark.parametrize("headers", [None, 3])
+@pytest.mark.parametrize("headers", [None, 3, "Name: x", b"x"])
 def test_headers_that_are_none_are_a_mistake_in_the_code(webhooks: Webhooks, headers: Any) -> None:
     with pytest.raises(ConfigurationError, match="headers"):
         webhooks.parse(headers, BODY)

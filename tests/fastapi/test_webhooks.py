@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
 import pytest
+import sniffio
 from fastapi import FastAPI
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
@@ -364,3 +368,134 @@ async def test_a_bot_answers_what_the_emulator_delivers_in_process(
 
     assert [200, 200, 200] == [attempt.status for attempt in attempts]
     assert ["Yes?", "Bot?"] == [message.text for message in said]
+
+
+async def cancelled_task() -> None:
+    """Await what was cancelled elsewhere."""
+    if sniffio.current_async_library() == "trio":
+        raise BaseExceptionGroup("as from a nursery", [asyncio.CancelledError()])
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+async def cancel_itself() -> None:
+    """Cancel the task that the handler runs in."""
+    if sniffio.current_async_library() == "trio":
+        raise SystemExit(3)
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(60)
+
+
+async def leave() -> None:
+    raise SystemExit(3)
+
+
+async def generator_exit() -> None:
+    raise GeneratorExit
+
+
+async def group() -> None:
+    raise BaseExceptionGroup("of two", [ValueError(), KeyboardInterrupt()])
+
+
+@pytest.mark.parametrize("fail", [cancelled_task, cancel_itself, leave, generator_exit, group])
+async def test_no_failure_of_a_handler_touches_the_others(
+    make_app: MakeApp,
+    webhooks: Webhooks,
+    caplog: pytest.LogCaptureFixture,
+    fail: Callable[[], Awaitable[None]],
+) -> None:
+    router = webhook_router(HOOK)
+    finished = []
+
+    async def other(event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        await anyio.sleep(0.01)
+        finished.append(event.id)
+
+    router.on(UserCreated)(other)
+
+    @router.on(UserCreated)
+    async def broken(event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        await fail()
+
+    router.on(UserCreated)(other)
+    body = webhook()
+    async with running(make_app(router)) as http:
+        answer = await http.post(HOOK, content=body, headers=webhooks.sign(body))
+
+    assert (200, ["evt_1", "evt_1"]) == (answer.status_code, finished)
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "broken failed on the event evt_1 (user.created)" in record.getMessage()
+
+
+async def test_handlers_end_with_what_they_run_in(make_app: MakeApp, webhooks: Webhooks) -> None:
+    router = webhook_router(HOOK)
+    cleaned = []
+
+    @router.on(UserCreated)
+    async def slow(event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        try:
+            await anyio.sleep(60)
+        finally:
+            cleaned.append(event.id)
+
+    body = webhook()
+    async with running(make_app(router)) as http:
+        with anyio.move_on_after(0.2) as scope:
+            await http.post(HOOK, content=body, headers=webhooks.sign(body))
+
+    assert (True, ["evt_1"]) == (scope.cancelled_caught, cleaned)
+
+
+class Callee:
+    """An object that is called."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self._seen = seen
+
+    async def __call__(self, event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        self._seen.append("object")
+
+
+async def test_handlers_are_whatever_can_be_called(make_app: MakeApp, webhooks: Webhooks) -> None:
+    router = webhook_router(HOOK)
+    seen: list[str] = []
+
+    async def bound(word: str, event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        seen.append(word)
+
+    @router.on(UserCreated)
+    def plain(event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        seen.append("main thread" if in_main_thread() else "plain")
+
+    router.on(UserCreated)(partial(bound, "partial"))
+    router.on(UserCreated)(lambda event, talkjs: bound("lambda", event, talkjs))
+    router.on(UserCreated)(Callee(seen))
+    body = webhook()
+    async with running(make_app(router)) as http:
+        await http.post(HOOK, content=body, headers=webhooks.sign(body))
+
+    assert ["lambda", "object", "partial", "plain"] == sorted(seen)
+
+
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+async def no_arguments() -> None: ...
+async def three(event: object, talkjs: object, more: object) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [None, "name", no_arguments, three])
+async def test_what_cannot_be_a_handler_is_refused_at_once(handler: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must take the event and the client"):
+        webhook_router(HOOK).on(UserCreated)(handler)
+
+
+@pytest.mark.parametrize("path", ["hooks", "https://example.com/hooks", None])
+async def test_a_path_without_a_slash_is_refused_at_once(path: Any) -> None:
+    with pytest.raises(ConfigurationError, match="path: must begin with a slash"):
+        webhook_router(path)

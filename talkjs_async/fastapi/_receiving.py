@@ -1,0 +1,43 @@
+"""From a request to a verified event. Reads no more of a body than may be there."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from talkjs_async.errors import WebhookError
+from talkjs_async.models.events import Event
+from talkjs_async.webhooks import Webhooks
+
+_logger: Final = logging.getLogger("talkjs_async")
+
+
+async def verified(request: Request, webhooks: Webhooks) -> Event:
+    """
+    Read a request and verify it.
+
+    Raises:
+        WebhookError: It is refused, which is logged.
+    """
+    try:
+        # Pairs, not a mapping: a header that comes twice must be seen twice.
+        return webhooks.parse(request.headers.raw, await _read(request, webhooks))
+    except WebhookError as error:
+        _logger.warning("Refused a webhook: %s", error)
+        raise
+
+
+async def _read(request: Request, webhooks: Webhooks) -> bytes:
+    body = bytearray()
+    try:
+        async with aclosing(request.stream()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > webhooks.largest_body:
+                    raise WebhookError("The body is larger than allowed.")
+    except ClientDisconnect:
+        raise WebhookError("The sender hung up.") from None
+    return bytes(body)
