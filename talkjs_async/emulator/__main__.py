@@ -28,6 +28,7 @@ __all__ = ["main", "parser_for"]
 # Enough to look back, without growing for ever.
 _LOG_LIMIT = 1_000
 _INBOX_LIMIT = 100
+_BODY_LIMIT = 4_000
 
 
 def main(
@@ -58,6 +59,7 @@ def main(
             seed=options.seed,
             log_limit=_LOG_LIMIT,
             inbox_limit=_INBOX_LIMIT,
+            body_limit=_BODY_LIMIT,
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")

@@ -36,6 +36,10 @@ def handle(world: World, context: RequestContext) -> Response:
                 response = fault.spoil(response, now)
         if response.cut is None or response.cut == "truncate":
             context.exchange.status = response.status
+        # Routes without an app answer with the keys of one, which belong into no log.
+        if world.body_limit and context.app is not None:
+            context.exchange.body = _beginning(context.request.body, world.body_limit)
+            context.exchange.answer = _beginning(response.body, world.body_limit)
         response.headers = (*response.headers, (b"date", _http_date(int(now))))
         if world.on_answer is not None:
             world.on_answer(context.exchange)
@@ -56,6 +60,11 @@ def run_route(
     except Problem as problem:
         return problem_response(problem)
     return Response(200, encode(body))
+
+
+def _beginning(body: bytes, limit: int) -> str:
+    text = body[: limit + 1].decode(errors="replace")
+    return f"{text[:limit]}…" if len(text) > limit else text
 
 
 def _answer(world: World, context: RequestContext) -> Response:

@@ -49,6 +49,7 @@ class Emulator(World):
         latency: Latency | None = None,
         log_limit: int | None = None,
         inbox_limit: int = 0,
+        body_limit: int = 0,
     ) -> None:
         """
         Make an empty app.
@@ -65,6 +66,8 @@ class Emulator(World):
             log_limit: How many requests and changes to remember. None: all of them.
             inbox_limit: How many events to remember in `webhooks.inbox`, where they are to be seen
                 without a receiver.
+            body_limit: How many characters of a request's and an answer's body to keep in
+                `requests`.
         """
         super().__init__(
             app_id=app_id,
@@ -77,6 +80,7 @@ class Emulator(World):
             latency=latency,
             log_limit=log_limit,
             inbox_limit=inbox_limit,
+            body_limit=body_limit,
         )
 
     def __repr__(self) -> str:

@@ -34,6 +34,7 @@ class World:
         clock: Its time. Give it to the program under test as well.
         seed: What all IDs and all chances come from.
         latency: Gives seconds to the server and back, per request. None: no time passes.
+        body_limit: How many characters of bodies to keep in the log of requests.
         faults: Plans for what goes wrong.
         requests: The log of requests: what was asked.
         commits: The commit log: what was done.
@@ -59,6 +60,7 @@ class World:
         latency: Latency | None,
         log_limit: int | None,
         inbox_limit: int,
+        body_limit: int,
     ) -> None:
         self.app_id = app_id
         self.secret_key = secret_key
@@ -66,6 +68,7 @@ class World:
         self.clock = clock
         self.seed = seed
         self.latency = latency
+        self.body_limit = body_limit
         self.ids: IdGenerator = IdGenerator(seed)
         self.requests: RequestLog = RequestLog(log_limit)
         self.commits: CommitLog = CommitLog(log_limit)

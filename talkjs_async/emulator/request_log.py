@@ -31,6 +31,7 @@ class Exchange:
         idempotency_keys: Of the messages in the body.
         attempt: How many requests with the same first key there have been, this one included.
         operations: The operations inside a batch.
+        body, answer: The beginning of both bodies, where the emulator keeps them (`body_limit`).
     """
 
     number: int
@@ -46,6 +47,8 @@ class Exchange:
     idempotency_keys: tuple[str, ...] = ()
     attempt: int = 1
     operations: tuple["Exchange", ...] = ()
+    body: str = ""
+    answer: str = ""
 
 
 class RequestLog(Log[Exchange]):

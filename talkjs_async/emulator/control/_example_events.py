@@ -34,6 +34,7 @@ def example_data(world: World, event_type: str) -> dict[str, Any]:
         latency=None,
         log_limit=None,
         inbox_limit=1000,
+        body_limit=0,
     )
     _cause_everything(hidden)
     for event in reversed(hidden.webhooks.inbox):

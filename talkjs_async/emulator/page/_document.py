@@ -10,7 +10,8 @@ from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
 from talkjs_async.emulator.page._html import Html, button, fill, join
 from talkjs_async.emulator.page._switches import switch_table
-from talkjs_async.emulator.page._traffic import deliveries, planned_faults, requests
+from talkjs_async.emulator.page._traffic import fault_types, planned_faults, requests
+from talkjs_async.emulator.page._webhook_section import trigger_form, webhook_section
 
 MAX_CONVERSATIONS = 100
 
@@ -27,6 +28,8 @@ _PAGE = """<!doctype html>
 <header>
   <h1>TalkJS emulator</h1>
   <p class="app">app <code>{app_id}</code> key <code>{secret_key}</code></p>
+  <form role="search" action="/_emulator/"><input type="search" name="find" value="{find}"
+    placeholder="Search" aria-label="Search conversations, requests and webhooks"></form>
   <p id="live" class="live" title="Follows the emulator">not live</p>
 </header>
 <section id="status" class="status" data-live>{status}</section>
@@ -41,16 +44,21 @@ _PAGE = """<!doctype html>
       <h2>Next request</h2>
       <p class="buttons">{fault_buttons}</p>
       <div id="faults" data-live>{faults}</div>
-    </section>
-    <section>
-      <h2>Switches</h2>
-      <details>
-        <summary>Other answers where TalkJS documents none</summary>
-        <div id="switches" data-live>{switches}</div>
+      <details class="more">
+        <summary>All faults</summary>
+        {fault_types}
       </details>
     </section>
     <section id="requests" data-live>{requests}</section>
     <section id="webhooks" data-live>{webhooks}</section>
+    <section>{trigger}</section>
+    <section>
+      <h2>Switches</h2>
+      <details class="more">
+        <summary>Other answers where TalkJS documents none</summary>
+        <div id="switches" class="switches" data-live>{switches}</div>
+      </details>
+    </section>
   </aside>
 </main>
 <footer>This is a stand-in that runs on your machine, made from TalkJS's documentation. It is not
@@ -70,8 +78,15 @@ _FAULTS = (
 _CLOCK = (("+10 s", 10), ("+1 min", 60), ("+1 h", 3_600), ("+1 day", 86_400))
 
 
-def document(world: World, chosen: str | None) -> Html:
-    """Return the page, showing the conversation *chosen*, or else the latest."""
+def document(world: World, chosen: str | None, find: str = "") -> Html:
+    """
+    Return the page.
+
+    Args:
+        world: What is shown.
+        chosen: The conversation to show. None: the latest.
+        find: Show only conversations, requests and webhooks in which this text occurs.
+    """
     app = world.main_app
     latest = next(iter(app.conversations_by_activity.walk(descending=True)), None)
     conversation = app.conversations.get(chosen) if chosen is not None else latest
@@ -80,7 +95,8 @@ def document(world: World, chosen: str | None) -> Html:
         app_id=world.app_id,
         secret_key=world.secret_key,
         status=_status(world),
-        conversations=_conversations(world, conversation),
+        find=find,
+        conversations=_conversations(world, conversation, find),
         thread=thread(world, conversation),
         composer=composer(world, conversation),
         fault_buttons=_buttons(
@@ -88,8 +104,10 @@ def document(world: World, chosen: str | None) -> Html:
         ),
         faults=planned_faults(world.faults),
         switches=switch_table(world.switches),
-        requests=requests(world.requests),
-        webhooks=deliveries(world.webhooks),
+        fault_types=fault_types(),
+        requests=requests(world.requests, find),
+        webhooks=webhook_section(world.webhooks, find),
+        trigger=trigger_form(),
     )
 
 
@@ -136,24 +154,27 @@ def _gauge(world: World, name: str, bucket: Bucket) -> Html:
     )
 
 
-def _conversations(world: World, shown: StoredConversation | None) -> Html:
+def _conversations(world: World, shown: StoredConversation | None, find: str) -> Html:
     app = world.main_app
-    rows = islice(app.conversations_by_activity.walk(descending=True), MAX_CONVERSATIONS)
+    newest = app.conversations_by_activity.walk(descending=True)
+    found = (one for one in newest if find in f"{one.id} {one.subject} {_last_text(one)}")
     items = [
         fill(
-            '<li><a href="/_emulator/?conversation={link}"{current}><b>{title}</b>'
+            '<li><a href="/_emulator/?conversation={link}{search}"{current}><b>{title}</b>'
             "<time>{time}</time><span>{last}</span>{unread}</a></li>",
             link=quote(conversation.id, safe="", errors="replace"),
+            search=f"&find={quote(find, errors='replace')}" if find else "",
             current=Html(' aria-current="true"') if conversation is shown else "",
             title=title(conversation),
             time=short_time(conversation.activity[0]),
             last=_last_text(conversation),
             unread=_unread(conversation),
         )
-        for conversation in rows
+        for conversation in islice(found, MAX_CONVERSATIONS)
     ]
     if not items:
-        return Html('<p class="empty">No conversations yet.</p>')
+        text = "No conversation like that." if find else "No conversations yet."
+        return fill('<p class="empty">{text}</p>', text=text)
     return fill("<ul>{items}</ul>", items=join(items))
 
 

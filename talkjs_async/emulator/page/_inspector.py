@@ -3,7 +3,7 @@ The little web application behind the inspection page.
 
 | | |
 |---|---|
-| `GET /_emulator/` | the page; `?conversation=<id>` chooses what it shows |
+| `GET /_emulator/` | the page; `?conversation=<id>` and `?find=<text>` choose what it shows |
 | `GET /_emulator/events` | server-sent events: something has happened |
 
 What is done from the page goes through the control API, as a program would do it.
@@ -27,7 +27,7 @@ _SECONDS_BETWEEN_SIGNS_OF_LIFE = 15.0
 
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    b"img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    b"img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _SAFE: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", _POLICY),
@@ -63,9 +63,10 @@ class Inspector:
             return Response(200, content, ((b"content-type", _ASSETS[name]),))
         if name:
             return _refusal(404, "There is nothing here. The page is at /_emulator/.")
-        chosen = parse_qs(query).get("conversation", [None])[0]
+        asked = parse_qs(query)
+        chosen, find = asked.get("conversation", [None])[0], asked.get("find", [""])[0]
         with world.lock:
-            html = document(world, chosen)
+            html = document(world, chosen, find)
         # A message may hold half of a surrogate pair, which no encoding has.
         content = html.encode(errors="replace")
         return Response(200, content, ((b"content-type", b"text/html; charset=utf-8"),))

@@ -14,9 +14,12 @@ def switch_table(switches: Switches) -> Html:
 
 def _row(switch: Switch, chosen: Any) -> Html:
     return fill(
-        '<tr><td title="{meaning}"><code>{name}</code></td><td class="buttons">{choices}</td></tr>',
-        meaning=switch.meaning,
+        '<tr><td><code>{name}</code> <b class="mark" title="{source}">{mark}</b><br>{meaning}</td>'
+        '<td class="buttons">{choices}</td></tr>',
         name=switch.name,
+        mark=switch.mark,
+        source=switch.source,
+        meaning=switch.meaning.replace("`", ""),
         choices=join(
             button(choice, "PATCH switches", {switch.name: choice}, pressed=choice == chosen)
             for choice in switch.choices

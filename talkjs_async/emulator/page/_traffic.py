@@ -1,27 +1,27 @@
-"""What went over the wire: requests, planned faults, webhooks."""
+"""What went over the wire: requests and their answers, attempts of the same message, faults."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from talkjs_async.emulator.faults import Faults
+from talkjs_async.emulator.faults import FAULT_TYPES, Faults
 from talkjs_async.emulator.page._conversation import short_time
 from talkjs_async.emulator.page._html import Html, button, fill, join
 from talkjs_async.emulator.request_log import Exchange, RequestLog
-from talkjs_async.emulator.webhooks import WebhookSender
 
 MAX_REQUESTS = 60
-MAX_DELIVERIES = 30
 
 
-def requests(log: RequestLog) -> Html:
-    """Return the latest requests, the newest on top."""
-    newest = islice(reversed(list(log)), MAX_REQUESTS)
-    rows = [_request(entry) for entry in newest]
+def requests(log: RequestLog, find: str) -> Html:
+    """Return the latest requests, the newest on top: only those in which *find* occurs."""
+    attempts = log.attempts()
+    found = (entry for entry in reversed(list(log)) if find in _text(entry))
+    rows = [_request(entry, attempts) for entry in islice(found, MAX_REQUESTS)]
     return fill(
         "<h2>Requests <small>{total}</small></h2>{table}",
         total=log.total,
-        table=_table(rows, "No requests yet."),
+        table=table(rows, "No requests yet." if not find else "No request like that."),
     )
 
 
@@ -39,61 +39,100 @@ def planned_faults(faults: Faults) -> Html:
     ]
     if not rows:
         return Html("")
-    forget = button("Forget faults", "DELETE faults")
-    return fill("{table}{button}", table=_table(rows, ""), button=forget)
+    return fill(
+        "{table}{button}", table=table(rows, ""), button=button("Forget faults", "DELETE faults")
+    )
 
 
-def deliveries(webhooks: WebhookSender) -> Html:
-    """Return the latest attempts to deliver webhooks, the newest on top."""
+def fault_types() -> Html:
+    """Return every fault with its meaning, and a button to have it hit the next request."""
     rows = [
         fill(
-            '<tr class="{outcome}"><td>{time}</td><td>{type}{again}</td><td>{status}</td>'
-            "<td><details><summary>{target}</summary><pre>{body}</pre></details></td></tr>",
-            outcome="good" if entry.status == 200 else "bad",
-            time=short_time(int(entry.at * 1000)),
-            type=entry.event_type,
-            again=Html(' <b class="attempt">2nd try</b>') if entry.attempt == 2 else "",
-            status=entry.status or "no answer",
-            target=entry.target,
-            body=entry.body.decode(errors="replace"),
+            "<tr><td>{button}</td><td>{meaning}</td></tr>",
+            button=button(fault.id, "POST faults", {"id": fault.id, "first": 1}),
+            meaning=fault.meaning.replace("`", ""),
         )
-        for entry in islice(reversed(webhooks.deliveries), MAX_DELIVERIES)
+        for fault in FAULT_TYPES
     ]
-    where = "Nothing delivered yet." if webhooks.receivers else "No webhook is set up."
-    return fill("<h2>Webhooks</h2>{table}", table=_table(rows, where))
+    return table(rows, "")
 
 
-def _request(entry: Exchange) -> Html:
+def table(rows: Sequence[Html], otherwise: str) -> Html:
+    """Return rows as a table, or a text when there are none."""
+    if not rows:
+        return fill('<p class="empty">{text}</p>', text=otherwise)
+    return fill("<table><tbody>{rows}</tbody></table>", rows=join(rows))
+
+
+def pretty(body: str) -> str:
+    """Return JSON as people read it, and anything else as it is."""
+    try:
+        # As it is, if it was cut: half of it is no JSON.
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _text(entry: Exchange) -> str:
+    """Return where to search."""
+    keys = " ".join(entry.idempotency_keys)
+    line = f"{entry.method} {entry.path} {entry.status} {entry.fault} {keys}"
+    return f"{line} {entry.body} {entry.answer}"
+
+
+def _request(entry: Exchange, attempts: dict[str, list[Exchange]]) -> Html:
     status: Any = entry.status or "no answer"
-    inside = join(
-        fill(
-            "<div>{method} {path} <b>{status}</b></div>",
-            method=operation.method,
-            path=operation.path,
-            status=operation.status,
-        )
-        for operation in entry.operations
-    )
+    key = entry.idempotency_keys[0] if entry.idempotency_keys else None
     return fill(
-        '<tr class="{outcome}"><td>{time}</td><td><code>{method} {path}{query}</code>{attempt}'
-        "{fault}{inside}</td><td>{status}</td></tr>",
+        '<tr class="{outcome}"><td>{time}</td><td><details id="request-{number}"><summary>'
+        "<code>{method} {path}{query}</code>{attempt}{fault}</summary>{operations}{same}"
+        "{body}{answer}</details></td><td>{status}</td></tr>",
         outcome="good" if entry.status == 200 else "bad",
+        number=entry.number,
         time=short_time(int(entry.at * 1000)),
         method=entry.method,
         path=entry.path,
         query=f"?{entry.query}" if entry.query else "",
         attempt=_badge("attempt", f"attempt {entry.attempt}" if entry.attempt > 1 else ""),
         fault=_badge("fault", entry.fault or ""),
-        inside=inside,
+        operations=_lines(entry.operations),
+        same=_attempts(key, attempts.get(key, [])) if key else "",
+        body=_body("Request", entry.body),
+        answer=_body("Answer", entry.answer),
         status=status,
     )
 
 
+def _attempts(key: str, entries: Sequence[Exchange]) -> Html:
+    """Return all attempts of one message, which its idempotency key holds together."""
+    if len(entries) < 2:
+        return fill("<p>Key <code>{key}</code>, one attempt</p>", key=key)
+    return fill(
+        "<p>Key <code>{key}</code>, {count} attempts:</p>{lines}",
+        key=key,
+        count=len(entries),
+        lines=_lines(entries, times=True),
+    )
+
+
+def _lines(entries: Iterable[Exchange], *, times: bool = False) -> Html:
+    return join(
+        fill(
+            "<div>{time}{method} {path} <b>{status}</b></div>",
+            time=f"{short_time(int(entry.at * 1000))} " if times else "",
+            method=entry.method,
+            path=entry.path,
+            status=entry.status or "no answer",
+        )
+        for entry in entries
+    )
+
+
+def _body(title: str, body: str) -> Html:
+    if not body:
+        return Html("")
+    return fill("<h3>{title}</h3><pre>{body}</pre>", title=title, body=pretty(body))
+
+
 def _badge(kind: str, text: str) -> Html:
     return fill(' <b class="{kind}">{text}</b>', kind=kind, text=text) if text else Html("")
-
-
-def _table(rows: Sequence[Html], otherwise: str) -> Html:
-    if not rows:
-        return fill('<p class="empty">{text}</p>', text=otherwise)
-    return fill("<table><tbody>{rows}</tbody></table>", rows=join(rows))

@@ -15,9 +15,9 @@ async function refresh() {
     const successor = fresh.getElementById(part.id);
     if (!successor || part.innerHTML === successor.innerHTML) continue;
     if (part.id === "composer" && sameWriters(part, successor)) continue; // Keep what was typed.
-    const open = [...part.querySelectorAll("details[open]")].length;
-    if (open && part.id === "webhooks") continue; // Its delivery is being read.
+    const open = [...part.querySelectorAll("details[open][id]")].map((one) => one.id);
     part.replaceChildren(...document.adoptNode(successor).childNodes);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", ""); // It is being read.
   }
   follow();
 }
@@ -53,15 +53,25 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", async (event) => {
-  event.preventDefault();
   const form = event.target;
-  if (!form.text.value.trim()) return;
-  if (await asUser(form, "say", { text: form.text.value.trim() })) form.text.value = "";
+  event.preventDefault();
+  if (form.matches("[role=search]")) return search(form.find.value);
+  if (form.matches("[data-trigger]")) return call("POST", "events", { type: form.event.value });
+  const text = form.text.value.trim();
+  if (text && (await asUser(form, "say", { text }))) form.text.value = "";
 });
+
+function search(text) {
+  const url = new URL(location.href);
+  url.searchParams.set("find", text);
+  history.replaceState(null, "", url);
+  refresh();
+}
 
 let lastTyped = 0;
 document.addEventListener("input", (event) => {
   const form = event.target.form;
+  if (event.target.name === "find") return search(event.target.value);
   if (!form || event.target.name !== "text" || Date.now() - lastTyped < 5000) return;
   lastTyped = Date.now();
   asUser(form, "type");

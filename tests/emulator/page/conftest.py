@@ -1,5 +1,6 @@
 """A real browser."""
 
+import base64
 import itertools
 import json
 import os
@@ -13,8 +14,7 @@ from typing import Any
 
 import pytest
 
-Evaluate = Callable[[str], Any]
-Browser = Callable[[str], Evaluate]
+Browser = Callable[..., "Page"]
 
 FLAGS = (
     "--headless",
@@ -72,6 +72,29 @@ class _Pipe:
         return answer
 
 
+class Page:
+    """One page: call it with JavaScript to evaluate."""
+
+    def __init__(self, pipe: _Pipe, session: str) -> None:
+        self._pipe = pipe
+        self._session = session
+
+    def call(self, method: str, **params: Any) -> Any:
+        return self._pipe.call(method, session=self._session, **params)
+
+    def __call__(self, expression: str) -> Any:
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def screenshot(self) -> bytes:
+        """Return a picture of the whole page, as PNG."""
+        taken = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        return base64.b64decode(taken["data"])
+
+
 @pytest.fixture
 def browser(chromium: str, tmp_path: Path) -> Iterator[Browser]:
     """Open a page, and get a function that evaluates JavaScript in it."""
@@ -93,22 +116,17 @@ def browser(chromium: str, tmp_path: Path) -> Iterator[Browser]:
     )
     pipe = _Pipe(to_browser, from_browser)
 
-    def open_page(url: str) -> Evaluate:
-        target = pipe.call("Target.createTarget", url=url)["targetId"]
+    def open_page(url: str, *, width: int = 1280, dark: bool = False) -> Page:
+        target = pipe.call("Target.createTarget", url="about:blank")["targetId"]
         session = pipe.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-
-        def evaluate(expression: str) -> Any:
-            answer = pipe.call(
-                "Runtime.evaluate",
-                session=session,
-                expression=expression,
-                awaitPromise=True,
-                returnByValue=True,
-            )
-            assert "exceptionDetails" not in answer, answer
-            return answer["result"].get("value")
-
-        return evaluate
+        page = Page(pipe, session)
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        page.call("Emulation.setDeviceMetricsOverride", **size)
+        page.call("Emulation.setEmulatedMedia", features=[scheme])
+        page.call("Page.enable")
+        page.call("Page.navigate", url=url)
+        return page
 
     try:
         yield open_page
