@@ -144,6 +144,12 @@ def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> C
     return call if version is None else attrs.evolve(call, api_version=version)
 
 
+def listing_of(method: Callable[P, Records[T]], /, *args: P.args, **kwargs: P.kwargs) -> Listing[T]:
+    """Build the list that a list method would read, with its arguments checked."""
+    listing: Listing[T] = method.__build__(method.__self__, *args, **kwargs)  # type: ignore[attr-defined]  # see listing()
+    return listing
+
+
 def _result_of(build: Callable[..., object]) -> str:
     """What `Call[User]` or `Listing[User]` yields, for `help()`: the text between the brackets."""
     returns = str(build.__annotations__["return"])

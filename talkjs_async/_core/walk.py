@@ -21,8 +21,8 @@ anchor is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 from talkjs_async._core.call import Run
 from talkjs_async._core.listing import Listing, Page
@@ -35,6 +35,9 @@ Mark = tuple[str, float]
 
 _KEPT: Final = 4
 """Marks of earlier pages that are kept where pages are smaller: the last one and three before."""
+
+_KNOWN_IN_PLACE: Final = 500
+"""IDs of one millisecond that are kept where a walk is interrupted."""
 
 _RESTARTS: Final = 8
 """How often in a row a walk may start from the top without finding anything new."""
@@ -69,7 +72,15 @@ class Walk(Generic[T]):
         "done",
     )
 
-    def __init__(self, listing: Listing[T], run: Run) -> None:
+    def __init__(
+        self, listing: Listing[T], run: Run, place: Mapping[str, Any] | None = None
+    ) -> None:
+        """
+        Begin to read, or go on.
+
+        Args:
+            place: What `place` of an earlier walk through the same list said.
+        """
         self._listing = listing
         self._order = listing.order
         self._run = run
@@ -83,6 +94,16 @@ class Walk(Generic[T]):
         # The most recent moment before this pass. None: this is the first pass.
         self._since: float | None = None
         self._begin_pass()
+        if place:
+            self._tail += [(key, at) for key, at in place["tail"]]
+            self._known, self._position = set(place["known"]), place["position"]
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where another walk can go on, in a form that JSON can hold. Not where records move."""
+        # So many records in one millisecond are few only where they were imported.
+        known = sorted(self._known)[:_KNOWN_IN_PLACE]
+        return {"tail": self._tail[-_KEPT:], "known": known, "position": self._position}
 
     def _begin_pass(self) -> None:
         self._tail: list[Mark] = []

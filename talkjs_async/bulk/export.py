@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
 import attrs
+from anyio.abc import TaskGroup
 
+from talkjs_async._core.pages import Records
+from talkjs_async._core.walk import Walk
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
-from talkjs_async.bulk._engine.page_reader import AHEAD, PageFetch, PageReader, RawPage
+from talkjs_async.bulk._engine.raw_lists import RawRecord, raw_walk
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk.formats import export_directory as directory
-from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, file_of
-from talkjs_async.bulk.formats.json_lines import LinesFile
+from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, Manifest, file_of
+from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import NotFound
 from talkjs_async.limits import Lane
@@ -29,6 +32,11 @@ __all__ = ["export"]
 
 _BLOCK: Final = 1 << 16
 """Bytes of the list of conversations that are read at a time."""
+_AHEAD: Final = 100
+"""
+Conversations whose first page is read at a time. A batch may wait two seconds for its budget, and
+the pages behind it, which come at nine per second, must not wait for it.
+"""
 _FLUSH: Final = 1_000
 """Messages from which on they are written without waiting for more."""
 
@@ -76,7 +84,7 @@ class _Export(Step):
 
     async def run(self, context: JobContext) -> None:
         in_thread = context.journal.in_thread
-        place = context.journal.place or {name: {"bytes": 0, "lines": 0} for name in NAMES}
+        place = context.journal.place or {name: dict(EMPTY) for name in NAMES}
         files: dict[str, LinesFile] = {}
         try:
             for name in NAMES:
@@ -88,8 +96,8 @@ class _Export(Step):
             await in_thread(partial(_close_all, tuple(files.values())))
         if not context.stopping:
             lines = {name: file.lines for name, file in files.items()}
-            app_id = context.talkjs.app_id
-            await in_thread(partial(directory.write_manifest, self._target, app_id, lines))
+            manifest = Manifest(app_id=context.talkjs.app_id, files=lines)
+            await in_thread(partial(directory.write_manifest, self._target, manifest))
 
     async def conclude(self) -> None:
         await run_in_thread(partial(directory.conclude, self._target), to_the_end=True)
@@ -100,7 +108,35 @@ def _close_all(files: Iterable[LinesFile]) -> None:
         file.close()
 
 
-@attrs.define(eq=False)
+class _FirstPage:
+    """The first page of a conversation's messages, which is read ahead."""
+
+    def __init__(self, walk: Walk[RawRecord], tasks: TaskGroup) -> None:
+        self.walk = walk
+        self._page: Sequence[RawRecord] = ()
+        self._failure: Exception | None = None
+        self._ended = anyio.Event()
+        tasks.start_soon(self._read)
+
+    async def _read(self) -> None:
+        try:
+            self._page = await _next_page(self.walk)
+        except Exception as error:  # noqa: BLE001 - raised by records()
+            self._failure = error
+        self._ended.set()
+
+    @property
+    def is_there(self) -> bool:
+        return self._ended.is_set()
+
+    async def records(self) -> Sequence[RawRecord]:
+        await self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._page
+
+
+@attrs.frozen(eq=False)
 class _OpenConversation:
     """
     A conversation whose messages are being read.
@@ -112,7 +148,7 @@ class _OpenConversation:
     id: str
     begin: int
     end: int
-    first_page: PageFetch
+    first_page: _FirstPage
 
 
 class _Exporting:
@@ -132,13 +168,13 @@ class _Exporting:
         self._files = files
         self._scope = anyio.CancelScope()
         self._failure: Exception | None = None
-        self._listed = anyio.Event()
+        self._news = anyio.Event()
 
     async def run(self) -> None:
         self._count()
         with self._scope:
             async with anyio.create_task_group() as workers:
-                self._reader = PageReader(self._context, workers)
+                self._workers = workers
                 workers.start_soon(self._stop_when_told)
                 async with anyio.create_task_group() as streams:
                     for stream in (self._users, self._conversations, self._messages):
@@ -160,51 +196,59 @@ class _Exporting:
             self._scope.cancel()
 
     async def _users(self) -> None:
-        place = self._place["users"]
-        while not place.get("complete"):
-            page = await self._reader.page(
-                self._talkjs.users.list, starting_after=place.get("after")
-            )
-            await self._write(users=page.records)
-            place.update(_behind(page))
-            await self._note()
+        await self._list("users", self._as_it_is, self._talkjs.users.list)
+
+    async def _as_it_is(self, users: Sequence[RawRecord]) -> None:
+        await self._write(users=users)
 
     async def _conversations(self) -> None:
-        place = self._place["conversations"]
+        # In this order, what is new comes at the end.
+        order = {"order_by": "createdAt", "order_direction": "ASC"}
+        await self._list(
+            "conversations", self._with_participants, self._talkjs.conversations.list, **order
+        )
+
+    async def _with_participants(self, conversations: Sequence[RawRecord]) -> None:
+        participants = []
+        for conversation in conversations:
+            conversation.pop("lastMessage", None)
+            # Without any it is an empty object, or an empty list (seen in code).
+            for user_id, settings in dict(conversation.pop("participants", {})).items():
+                key = {"conversationId": conversation["id"], "userId": user_id}
+                participants.append({**key, **settings})
+        await self._write(conversations=conversations, participants=participants)
+
+    async def _list(
+        self,
+        name: str,
+        write: Callable[[Sequence[RawRecord]], Awaitable[None]],
+        method: Callable[..., Records[Any]],
+        **arguments: Any,
+    ) -> None:
+        place = self._place[name]
+        walk = raw_walk(self._context, place.get("walk"), method, **arguments)
         while not place.get("complete"):
-            # In this order, what is new comes at the end.
-            page = await self._reader.page(
-                self._talkjs.conversations.list,
-                order_by="createdAt",
-                order_direction="ASC",
-                starting_after=place.get("after"),
-            )
-            participants = []
-            for conversation in page.records:
-                conversation.pop("lastMessage", None)
-                # Without any it is an empty object, or an empty list (seen in code).
-                for user_id, settings in dict(conversation.pop("participants", {})).items():
-                    key = {"conversationId": conversation["id"], "userId": user_id}
-                    participants.append({**key, **settings})
-            await self._write(conversations=page.records, participants=participants)
-            place.update(_behind(page))
+            await write(await _next_page(walk))
+            place.update({"complete": True} if walk.done else {"walk": walk.place})
             await self._note()
-            self._listed.set()
-            self._listed = anyio.Event()
+            self._news.set()
+            self._news = anyio.Event()
 
     async def _messages(self) -> None:
         place = self._place["messages"]
         listed = self._place["conversations"]
-        ids = _Ids(self._files["conversations"].path, place.get("read_to", 0))
-        after = place.get("after")
+        ids = _Ids(self._context, self._files["conversations"].path, place.get("read_to", 0))
+        begun = place.get("walk")
         reading: deque[_OpenConversation] = deque()
         while True:
-            news = self._listed
-            while len(reading) < AHEAD and (found := await ids.next(listed["bytes"])):
+            news = self._news
+            while len(reading) < _AHEAD and (found := await ids.next(listed["bytes"])):
                 conversation_id, begin, end = found
-                fetch = self._fetch(conversation_id, after)
-                reading.append(_OpenConversation(conversation_id, begin, end, fetch))
-                after = None
+                method = self._talkjs.messages.list
+                walk = raw_walk(self._context, begun, method, conversation_id)
+                first_page = _FirstPage(walk, self._workers)
+                reading.append(_OpenConversation(conversation_id, begin, end, first_page))
+                begun = None
             if reading:
                 await self._take_over(reading)
             elif listed.get("complete"):
@@ -215,27 +259,23 @@ class _Exporting:
     async def _take_over(self, reading: deque[_OpenConversation]) -> None:
         """Write the messages of the first conversation, and of those behind it that are there."""
         place = self._place["messages"]
-        records: list[dict[str, Any]] = []
+        records: list[RawRecord] = []
         while True:
             conversation = reading.popleft()
-            page = await _messages_of(conversation.first_page)
-            records += page.records
-            while page.more:
+            records += await conversation.first_page.records()
+            walk = conversation.first_page.walk
+            while not walk.done:
                 await self._write(messages=records)
-                place["read_to"], place["after"] = conversation.begin, page.records[-1]["id"]
+                place["read_to"], place["walk"] = conversation.begin, walk.place
                 await self._note()
-                page = await _messages_of(self._fetch(conversation.id, place["after"]))
-                records = page.records
-            if not reading or not reading[0].first_page.ended or len(records) >= _FLUSH:
+                records = list(await _next_page(walk))
+            if not reading or not reading[0].first_page.is_there or len(records) >= _FLUSH:
                 break
         await self._write(messages=records)
-        place["read_to"], place["after"] = conversation.end, None
+        place["read_to"], place["walk"] = conversation.end, None
         await self._note()
 
-    def _fetch(self, conversation_id: str, after: str | None) -> PageFetch:
-        return self._reader.fetch(self._talkjs.messages.list, conversation_id, starting_after=after)
-
-    async def _write(self, **records: list[dict[str, Any]]) -> None:
+    async def _write(self, **records: Sequence[RawRecord]) -> None:
         """
         Write records into their files.
 
@@ -259,25 +299,20 @@ class _Exporting:
         tally.changed()
 
 
-async def _messages_of(fetch: PageFetch) -> RawPage:
+async def _next_page(walk: Walk[RawRecord]) -> Sequence[RawRecord]:
     try:
-        return await fetch.result()
+        return (await walk.page()).items
     except NotFound:
-        # The conversation was deleted after it was listed.
-        return RawPage(records=[], more=False)
-
-
-def _behind(page: RawPage) -> dict[str, Any]:
-    """Say where the next page of a list begins."""
-    if page.more:
-        return {"after": page.records[-1]["id"]}
-    return {"complete": True}
+        # The conversation has been deleted.
+        walk.done = True
+        return ()
 
 
 class _Ids:
     """The IDs in the list of conversations, read from the disk while it grows."""
 
-    def __init__(self, path: Path, place: int) -> None:
+    def __init__(self, context: JobContext, path: Path, place: int) -> None:
+        self._in_thread = context.journal.in_thread
         self._path = path
         self._read_to = place
         self._ready: deque[tuple[str, int, int]] = deque()
@@ -290,7 +325,7 @@ class _Ids:
             length: Bytes of the list that may be read.
         """
         if not self._ready and self._read_to < length:
-            await run_in_thread(partial(self._read, length))
+            await self._in_thread(partial(self._read, length))
         return self._ready.popleft() if self._ready else None
 
     def _read(self, length: int) -> None:

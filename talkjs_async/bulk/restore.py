@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
+from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
-from talkjs_async.bulk._record_types.participants import ParticipantChange, ParticipantRecordType
+from talkjs_async.bulk._record_types.participants import (
+    ParticipantChange,
+    ParticipantRecordType,
+    participant_name,
+)
 from talkjs_async.bulk._record_types.users import UserRecordType
-from talkjs_async.bulk.formats.export_directory import file_of, read_manifest
-from talkjs_async.bulk.formats.json_lines import read_lines, read_lines_backwards
+from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
 from talkjs_async.models._requests import ParticipationInput
 
@@ -31,6 +36,7 @@ def restore(
     talkjs: AsyncTalkJS,
     target: str | os.PathLike[str],
     *,
+    into_existing: bool = False,
     journal: str | os.PathLike[str] | None = None,
     job_id: str | None = None,
     lane: Lane = "background",
@@ -39,17 +45,21 @@ def restore(
     """
     Load what `export` has written into an app, which should be empty.
 
-    IDs of users and conversations, participants and their settings, texts, times, readers and
-    custom data of messages come back as they were. TalkJS's import takes only messages of
-    participants that have a text: system messages, files and places are reported as failed. Those
-    who wrote and have left take part while their messages are imported, and leave again. Message
-    IDs, references, reactions and edits are lost, and times of users and conversations are new.
+    The files are compared with what `export.json` says of them before anything is sent; the order
+    of their lines does not matter. IDs of users and conversations, participants and their settings,
+    texts, times, readers and custom data of messages come back as they were. TalkJS's import takes
+    only messages of participants that have a text: system messages, files and places are reported
+    as failed. Those who wrote and have left take part while their messages are imported, and leave
+    again. Message IDs, references, reactions and edits are lost, and times of users and
+    conversations are new.
 
     Args:
         talkjs: The client of the app that gets it all.
         target: The directory of a complete export.
-        journal: A file to note in what was done, needed to go on after an interruption: without it
-            a second run imports all messages again. None: a temporary one.
+        into_existing: Whether the app may have users or conversations already. Messages that are
+            there, of the same backup perhaps, are there twice then.
+        journal: A file to note in what was done, needed to go on after an interruption. None: a
+            temporary one.
         job_id, lane: As in `upsert_users`.
         settle: As in `import_messages`.
 
@@ -57,86 +67,110 @@ def restore(
         The job; await it.
 
     Raises:
-        ConfigurationError: The job raises it when *target* holds no complete export.
+        ConfigurationError: The job raises it when *target* holds no complete export, or a damaged
+            one, and when the app is not empty.
     """
-    step = _Restore(Path(target), settle)
+    step = _Restore(Path(target), settle, into_existing=into_existing)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
 
 
 class _Restore(StoreStages):
     kind = "restore"
 
-    def __init__(self, target: Path, settle: float) -> None:
+    def __init__(self, target: Path, settle: float, *, into_existing: bool) -> None:
         self._target = target
+        self._into_existing = into_existing
         self._import = ImportRecordType(settle=settle)
-        self._lines: Mapping[str, int] = {}
+        self._scratch = Scratch()
 
     async def prepare(self) -> None:
-        self._lines = await run_in_thread(partial(read_manifest, self._target))
+        self._export = await run_in_thread(self._read)
+
+    def _read(self) -> SortedExport:
+        export = SortedExport.of(self._target, self._scratch.path / "export")
+        lines = export.manifest.files
+        counts = [lines[name].count for name in ("users", "conversations", "messages")]
+        # Those of participants that have nothing to be set are no records.
+        participants = sum(1 for _ in _participants(export))
+        self._counts = (*counts, participants)
+        return export
+
+    async def run(self, context: JobContext) -> None:
+        # Once: what a later pass finds there is what the first one has sent.
+        if context.journal.place is None:
+            if not self._into_existing:
+                await self._check_empty(context)
+            await context.journal.move({"begun": True})
+        await super().run(context)
+
+    async def _check_empty(self, context: JobContext) -> None:
+        for name in ("users", "conversations"):
+            method = getattr(context.talkjs, name).list
+            if (await context.read(call_of(method, page_size=1))).items:
+                app_id = context.talkjs.app_id
+                own = " (it is the one that was exported)"
+                raise ConfigurationError(
+                    "into_existing",
+                    f"the app {app_id}{own if app_id == self._export.manifest.app_id else ''} has "
+                    f"{name} already, and messages that it has would be there twice: restore into "
+                    "an empty app, or pass into_existing=True (--into-existing).",
+                )
 
     def stages(self) -> Sequence[Stage]:
-        lines = self._lines
+        export = self._export
+        users, conversations, messages, participants = self._counts
         return (
-            Stage("user", UserRecordType(), self._users, lines["users"]),
+            Stage("user", UserRecordType(), lambda: _users(export), users),
             Stage(
                 "conversation",
                 ConversationRecordType(),
-                self._conversations,
-                lines["conversations"],
+                lambda: _conversations(export),
+                conversations,
             ),
-            Stage("message", self._import, self._messages, lines["messages"]),
+            Stage("message", self._import, lambda: _messages(export), messages),
             # Last: a participant who may only read, or has left, could not have written.
-            Stage("participant", ParticipantRecordType(), self._participants, 0),
+            Stage(
+                "participant", ParticipantRecordType(), lambda: _participants(export), participants
+            ),
         )
 
-    def _users(self) -> Iterator[object]:
-        for user in read_lines(file_of(self._target, "users")):
-            yield _given(user, _USER_FIELDS)
 
-    def _conversations(self) -> Iterator[object]:
-        for conversation, participants, former in self._people():
-            users = [participant["userId"] for participant in participants]
-            fields = _given(conversation, _CONVERSATION_FIELDS)
-            yield {**fields, "participants": [*users, *former]}
-
-    def _messages(self) -> Iterator[object]:
-        # Backwards, since each conversation stands there with its newest message first.
-        for message in read_lines_backwards(file_of(self._target, "messages")):
-            yield _old_message(message)
-
-    def _participants(self) -> Iterator[object]:
-        for conversation, participants, former in self._people():
-            id_ = conversation["id"]
-            for participant in participants:
-                settings = _settings(participant)
-                if settings is not None:
-                    yield ParticipantChange(id_, participant["userId"], settings)
-            for user_id in former:
-                yield ParticipantChange(id_, user_id, None)
-
-    def _people(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[str]]]:
-        """Go through the conversations, with participants, and with others who wrote there."""
-        participants = _Groups(read_lines(file_of(self._target, "participants")))
-        messages = _Groups(read_lines(file_of(self._target, "messages")))
-        for conversation in read_lines(file_of(self._target, "conversations")):
-            there = list(participants.of(conversation["id"]))
-            senders = {message["senderId"] for message in messages.of(conversation["id"])}
-            former = senders - {participant["userId"] for participant in there} - {None}
-            yield conversation, there, sorted(former)
+def _users(export: SortedExport) -> Iterator[object]:
+    for user in export.users():
+        yield _given(user, _USER_FIELDS)
 
 
-class _Groups:
-    """Lines of one conversation after another, in the order of the list of conversations."""
+def _conversations(export: SortedExport) -> Iterator[object]:
+    for conversation in export.conversations():
+        id_ = conversation["id"]
+        users = [participant["userId"] for participant in export.participants_of(id_)]
+        fields = _given(conversation, _CONVERSATION_FIELDS)
+        yield {**fields, "participants": [*users, *export.former_participants_of(id_)]}
 
-    def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
-        self._groups = groupby(lines, lambda line: line["conversationId"])
-        self._next = next(self._groups, None)
 
-    def of(self, conversation_id: str) -> Iterator[dict[str, Any]]:
-        """Return the lines of a conversation. Use them up before asking for the next."""
-        if self._next is not None and self._next[0] == conversation_id:
-            yield from self._next[1]
-            self._next = next(self._groups, None)
+def _messages(export: SortedExport) -> Iterator[object]:
+    for message in export.messages():
+        yield _old_message(message)
+    for message in export.lost_messages():
+        yield BadRecord(
+            reason="its conversation or its sender is not in the export.", id=message["id"]
+        )
+
+
+def _participants(export: SortedExport) -> Iterator[object]:
+    for conversation in export.conversations():
+        id_ = conversation["id"]
+        for participant in export.participants_of(id_):
+            settings = _settings(participant)
+            if settings is not None:
+                yield ParticipantChange(id_, participant["userId"], settings)
+        for user_id in export.former_participants_of(id_):
+            yield ParticipantChange(id_, user_id, None)
+    for participant in export.lost_participants():
+        reason = "the participant's conversation or user is not in the export."
+        yield BadRecord(
+            reason=reason, id=participant_name(participant["conversationId"], participant["userId"])
+        )
 
 
 _USER_FIELDS: Final = (

@@ -23,7 +23,8 @@ from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
 from talkjs_async.bulk._record_types.participants import ParticipantChange, ParticipantRecordType
 from talkjs_async.bulk._record_types.users import UserRecordType
-from talkjs_async.bulk.formats.sendbird_export import is_text, read_rows, sort_export
+from talkjs_async.bulk.formats._rows import read_rows
+from talkjs_async.bulk.formats.sendbird_export import is_text, sort_export
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane

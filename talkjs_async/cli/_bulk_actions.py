@@ -80,13 +80,18 @@ def export(options: GlobalOptions, directory: Path) -> None:
 
 
 def restore(
-    options: GlobalOptions, directory: Path, journal: Path | None, *, overflow: bool
+    options: GlobalOptions,
+    directory: Path,
+    journal: Path | None,
+    *,
+    into_existing: bool,
+    overflow: bool,
 ) -> None:
     """Load an export."""
     notes = journal or _inside(directory, "restore", options)
 
     def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.restore(talkjs, directory, journal=notes)
+        return bulk.restore(talkjs, directory, into_existing=into_existing, journal=notes)
 
     _run(options, f"restore {directory.name}", job, overflow=overflow)
 

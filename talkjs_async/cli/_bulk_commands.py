@@ -138,6 +138,13 @@ def export(
 def restore(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(help="Of a complete export.", show_default=False)],
+    into_existing: Annotated[
+        bool,
+        typer.Option(
+            "--into-existing",
+            help="Also into an app that has data; messages that it has would be there twice.",
+        ),
+    ] = False,
     journal: JournalOption = None,
     overflow: OverflowOption = True,
 ) -> None:
@@ -149,7 +156,9 @@ def restore(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.restore(context.obj, directory, journal, overflow=overflow)
+    _bulk_actions.restore(
+        context.obj, directory, journal, into_existing=into_existing, overflow=overflow
+    )
 
 
 @command(migrate_group, "sendbird")

@@ -137,7 +137,8 @@ class _Running:
                 # It has none if it never came to open its journal.
                 report = self.job.report
         # A job that was refused before it did anything has only that to tell.
-        if report is not None and (self.failure is None or report.requests):
+        came_to_something = report is not None and (report.done or report.failed or report.unknown)
+        if report is not None and (self.failure is None or came_to_something):
             if self.options.json:
                 write_for_machines(report)
             else:

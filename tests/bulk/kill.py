@@ -10,7 +10,6 @@ own.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import random
 import signal
@@ -25,6 +24,8 @@ import anyio
 import attrs
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket, bulk
+from talkjs_async.bulk.formats.export_directory import Manifest, write_manifest
+from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile
 from talkjs_async.emulator import Emulator, Limits, RealClock
 
 CONVERSATIONS = 100
@@ -161,8 +162,8 @@ def same_as_unkilled(scene: Scene, _emulator: Emulator) -> None:
 
 async def make_backup(scene: Scene) -> None:
     """Write an export: conversations of alice, where bob has written, too, and has left."""
-    backup = anyio.Path(scene.directory / "backup")
-    await backup.mkdir()
+    backup = scene.directory / "backup"
+    backup.mkdir()
     people = [{"id": user_id, "name": "x"} for user_id in ("alice", "bob")]
     chats = [{"id": f"c{number}"} for number in range(CONVERSATIONS)]
     messages = [
@@ -185,12 +186,13 @@ async def make_backup(scene: Scene) -> None:
         "participants": [{"conversationId": chat["id"], "userId": "alice"} for chat in chats],
         "messages": messages,
     }
+    written = {}
     for name, records in files.items():
-        lines = "".join(f"{json.dumps(record)}\n" for record in records)
-        await (backup / f"{name}.jsonl").write_text(lines)
-    manifest = {name: len(records) for name, records in files.items()}
-    about = {"format": "talkjs-async export", "version": 1, "appId": "emulator"}
-    await (backup / "export.json").write_text(json.dumps({**about, **manifest}))
+        file = LinesFile(backup / f"{name}.jsonl", EMPTY)
+        file.append(records)
+        file.close()
+        written[name] = file.lines
+    write_manifest(backup, Manifest(app_id="another", files=written))
 
 
 def restore(scene: Scene) -> None:

@@ -53,7 +53,7 @@ async def test_records_are_stored_whose_values_have_it_and_fail_whose_names_have
     assert (3, 4, True) == (report.done, report.failed, report.complete)
     assert ["#2", "u4", "u5", "u6"] == [record.id for record in report.records("failed")]
     no_id, no_field, no_url, no_key = [str(r.reason) for r in report.records("failed")]
-    assert "line 2: id: holds half of a surrogate pair." == no_id
+    assert "line 2: id: must be valid Unicode: it holds half of a surrogate pair." == no_id
     assert no_field.startswith(r"line 4: x\ud83d: is no field")
     assert no_url.startswith("line 5: photo_url: must be text (str) of valid Unicode")
     assert no_key.startswith("line 6: custom: must map texts to texts")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from talkjs_async.bulk import (
     upsert_conversations,
     upsert_users,
 )
+from talkjs_async.bulk.formats.export_directory import Manifest, write_manifest
+from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile
 from talkjs_async.emulator import Emulator, Limits
 from tests.fixtures import MakeTalkJS
 
@@ -179,10 +183,11 @@ async def test_a_directory_without_a_complete_export_is_refused(
     [
         ("{}", "is not that of an export"),
         ("nonsense", "is not that of an export"),
+        ('{"format": "talkjs-async export", "version": 1}', "is of format version 1"),
+        ('{"format": "talkjs-async export", "version": 2}', "export.json is damaged"),
         (
-            """{"format": "talkjs-async export", "version": 2,
-            "users": 0, "conversations": 0, "participants": 0, "messages": 0}""",
-            "which this version cannot read",
+            '{"format": "talkjs-async export", "version": 2, "appId": "a", "files": {"users": 7}}',
+            "export.json is damaged",
         ),
     ],
 )
@@ -199,13 +204,156 @@ def put(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-async def test_an_export_that_was_damaged_since_is_refused(
-    make_talkjs: MakeTalkJS, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def backup(make_talkjs: MakeTalkJS, emulator: Emulator, tmp_path: Path) -> Path:
+    """An export of users, conversations and messages."""
+    emulator.limits = Limits.off()
     talkjs = make_talkjs()
-    await upsert_users(talkjs, [{"id": "a", "name": "A"}])
+    await fill(talkjs)
     await export(talkjs, tmp_path / "before")
-    put(tmp_path / "before" / "users.jsonl", '{"id": "a"}\n{"id": "')
+    return tmp_path / "before"
 
-    with pytest.raises(ConfigurationError, match=r"users\.jsonl was damaged: line 2"):
-        await restore(talkjs, tmp_path / "before")
+
+@pytest.fixture
+async def empty_app(other: Emulator, anyio_backend: str) -> AsyncIterator[AsyncTalkJS]:
+    async with AsyncTalkJS(
+        "emulator", "sk_test_emulator", transport=other.transport, clock=other.clock
+    ) as talkjs:
+        yield talkjs
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "sentence"),
+    [
+        ("messages", lambda lines: lines[:5], "602 lines were written, and 5 are there"),
+        ("conversations", lambda lines: lines[1:], "53 lines were written, and 52 are there"),
+        ("participants", lambda _: [], "53 lines were written, and 0 are there"),
+        ("users", lambda lines: [*lines[1:], lines[-1]], "its lines are not those"),
+        ("users", lambda lines: [lines[0].replace("User", "Usor"), *lines[1:]], "not those"),
+        ("users", lambda lines: [lines[0][:-3], *lines[1:]], "line 1 is no JSON object"),
+        ("messages", None, "messages.jsonl is missing"),
+    ],
+)
+async def test_an_export_that_is_not_whole_is_refused_before_anything_is_sent(
+    backup: Path,
+    empty_app: AsyncTalkJS,
+    other: Emulator,
+    name: str,
+    damage: Callable[[list[str]], list[str]] | None,
+    sentence: str,
+) -> None:
+    change(backup / f"{name}.jsonl", damage)
+
+    with pytest.raises(ConfigurationError, match=sentence):
+        await restore(empty_app, backup)
+
+    assert 0 == other.requests.total
+
+
+def change(path: Path, how: Callable[[list[str]], list[str]] | None) -> None:
+    if how is None:
+        path.unlink()
+    else:
+        path.write_text("".join(f"{line}\n" for line in how(path.read_text().splitlines())))
+
+
+async def test_the_order_of_lines_does_not_matter(
+    backup: Path, empty_app: AsyncTalkJS, tmp_path: Path
+) -> None:
+    for name in NEW:
+        change(backup / name, lambda lines: random.Random(0).sample(lines, len(lines)))
+
+    report = await restore(empty_app, backup)
+    await export(empty_app, tmp_path / "after")
+
+    assert report.ok
+    for name in NEW:
+        assert as_a_set(old(backup / name)) == as_a_set(old(tmp_path / "after" / name))
+
+
+def as_a_set(records: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+@pytest.mark.parametrize("there", ["users", "conversations"])
+async def test_an_app_that_is_not_empty_is_refused_unless_told_otherwise(
+    backup: Path, empty_app: AsyncTalkJS, other: Emulator, journal: Path, there: str
+) -> None:
+    if there == "users":
+        await empty_app.users.upsert("someone", name="Someone")
+    else:
+        await empty_app.conversations.upsert("some")
+    before = len(other.commits)
+
+    with pytest.raises(ConfigurationError, match=f"has {there} already") as caught:
+        await restore(empty_app, backup, journal=journal)
+    refused = len(other.commits)
+    report = await restore(empty_app, backup, journal=journal, into_existing=True)
+
+    assert before == refused
+    assert "into_existing=True" in str(caught.value)
+    assert report.ok
+
+
+async def test_the_app_that_was_exported_is_named(talkjs: AsyncTalkJS, backup: Path) -> None:
+    with pytest.raises(ConfigurationError, match="it is the one that was exported"):
+        await restore(talkjs, backup)
+
+
+async def test_what_belongs_to_nothing_is_an_error(
+    empty_app: AsyncTalkJS, other: Emulator, tmp_path: Path
+) -> None:
+    export_of(
+        tmp_path / "odd",
+        users=[{"id": "a", "name": "A"}],
+        conversations=[{"id": "c"}],
+        participants=[
+            {"conversationId": "c", "userId": "a"},
+            {"conversationId": "c", "userId": "nowhere"},
+            {"conversationId": "gone", "userId": "a"},
+        ],
+        messages=[
+            message("m1", "c", "a"),
+            message("m2", "c", "nowhere"),
+            message("m3", "gone", "a"),
+        ],
+    )
+
+    report = await restore(empty_app, tmp_path / "odd")
+
+    assert (False, 3, 4) == (report.ok, report.done, report.failed)
+    assert {
+        ("message:m2", "its conversation or its sender is not in the export."),
+        ("message:m3", "its conversation or its sender is not in the export."),
+        (
+            'participant:["c", "nowhere"]',
+            "the participant's conversation or user is not in the export.",
+        ),
+        (
+            'participant:["gone", "a"]',
+            "the participant's conversation or user is not in the export.",
+        ),
+    } == {(record.id, record.reason) for record in report.records("failed")}
+    assert 1 == len(other.commits.of("message.imported"))
+
+
+def message(id_: str, conversation: str, sender: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "type": "UserMessage",
+        "conversationId": conversation,
+        "senderId": sender,
+        "text": id_,
+        "createdAt": 1_700_000_000_000,
+    }
+
+
+def export_of(target: Path, **files: list[dict[str, Any]]) -> None:
+    target.mkdir()
+    lines = {}
+    for name, records in files.items():
+        file = LinesFile(target / f"{name}.jsonl", EMPTY)
+        file.append(records)
+        file.close()
+        lines[name] = file.lines
+    write_manifest(target, Manifest(app_id="another", files=lines))

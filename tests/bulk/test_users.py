@@ -110,11 +110,11 @@ async def test_what_breaks_a_rule_is_reported_without_a_request(
 
     assert {
         "text": "email: must be a collection of texts (str), not one text.",
-        "unknown": "nmae: is no field; the fields are name, email, phone, photo_url, "
-        "welcome_message, locale, role, availability_text, custom, push_tokens, id.",
+        "unknown": "nmae: is no field (did you mean name?); the fields are name, email, phone, "
+        "photo_url, welcome_message, locale, role, availability_text, custom, push_tokens, id.",
         "twice": "photoUrl: is given twice, also as photo_url.",
         "#4": "id: is missing.",
-        "..": "id: must be an ID, not '..'.",
+        "..": "id: must not be '..', which URLs resolve away.",
         "#6": "source: holds a str where a user should be.",
         "#7": "line 7 is not JSON.",
     } == {record.id: record.reason for record in report.records()}

@@ -90,7 +90,7 @@ class _Flow(Generic[V]):
         self._space = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
-        context.tally.per_request = record_type.per_request
+        context.tally.begin(record_type.per_request)
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
@@ -188,10 +188,10 @@ class _Flow(Generic[V]):
                 to=records[0].group,
             )
         results: Sequence[str | None]
+        self._tally.sent(self._context.clock.monotonic())
         try:
             results = await self._record_type.send(self._context, records)
         except APIError as error:
-            self._tally.requests += 1
             if len(records) == 1 and self._record_type.already_stored(error):
                 results = [None]
             elif self._record_type.sinks_group(error):
@@ -200,9 +200,8 @@ class _Flow(Generic[V]):
                 return
             else:
                 raise
-        else:
-            self._tally.requests += 1
         self._tally.answered += len(records)
+        self._tally.was_answered(len(records), self._context.clock.monotonic())
         self._answered += 1
         self._start_requests()
         try:

@@ -17,8 +17,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
-from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.bulk._engine.eta import seconds_for, time_left
+from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.journal_file import JobIdentity
@@ -59,11 +59,8 @@ class Job:
         if job_id is not None and not job_id:
             raise ConfigurationError("job_id", "must not be empty.")
         self._step = step
-        self._talkjs = talkjs.with_options(lane=lane)
-        self._lane: Lane = lane
-        # The client has no public face for these two.
-        self._clock: Clock = talkjs._pipeline.clock  # noqa: SLF001
-        self._retry: RetryPolicy = talkjs._pipeline.retry  # noqa: SLF001
+        self._client = JobClient(talkjs, lane)
+        self._clock: Clock = self._client.clock
         self._path = None if journal is None else Path(journal)
         self._identity = JobIdentity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()
@@ -126,7 +123,7 @@ class Job:
     def progress(self) -> Progress:
         """How far the job is right now."""
         tally = self._tally
-        budget = self._talkjs.budget
+        budget = self._client.talkjs.budget
         now = self._ended if tally.finished else self._clock.monotonic()
         elapsed = now - self._began if self._started else 0.0
         return Progress(
@@ -136,11 +133,11 @@ class Job:
             planned=tally.planned,
             waiting=tally.waiting,
             total=tally.total,
-            requests=tally.requests,
+            requests=self._client.requests,
             rate=tally.through / elapsed if elapsed > 0 else 0.0,
             budget_wait=seconds_for(1.0 - budget.tokens, budget.effective_rate),
             elapsed=elapsed,
-            eta=time_left(self._talkjs, tally),
+            eta=time_left(self._client, tally),
             finished=tally.finished,
         )
 
@@ -175,13 +172,7 @@ class Job:
             await self._step.prepare()
             journal = await JobJournal.open(self._path, self._identity)
             self._context = context = JobContext(
-                self._talkjs,
-                self._clock,
-                self._retry,
-                self._lane,
-                journal,
-                self._tally,
-                stopping=self._stopped,
+                self._client, journal, self._tally, stopping=self._stopped
             )
             complete = False
             try:
@@ -195,6 +186,7 @@ class Job:
             if complete:
                 await self._step.conclude()
         finally:
+            self._client.close()
             self._ended = self._clock.monotonic()
             self._tally.finished = True
             self._tally.changed()
@@ -222,7 +214,7 @@ class Job:
             failed=tally.failed,
             unknown=unknown,
             planned=tally.planned,
-            requests=tally.requests,
+            requests=self._client.requests,
             seconds=self._clock.monotonic() - self._began,
             journal=self._path if self._step.has_records else None,
             file=journal.path if self._step.has_records else None,

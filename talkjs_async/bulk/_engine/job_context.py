@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import anyio
 import attrs
 
+from talkjs_async._core.call import Call
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._engine.eta import may_overflow, pace
+from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.limits import Lane
+
+T = TypeVar("T")
 
 
 @attrs.define
@@ -20,33 +24,42 @@ class JobContext:
     What a step has at hand.
 
     Attributes:
-        talkjs: The client, with the job's lane.
-        retry: The client's, for steps that decide themselves when to repeat.
         stopping: Whether to take up nothing new.
+        dry_run: Whether to send nothing, and to note what would be sent.
     """
 
-    talkjs: AsyncTalkJS
-    clock: Clock
-    retry: RetryPolicy
-    lane: Lane
+    client: JobClient
     journal: JobJournal
     tally: Tally
     stopping: bool = False
+    dry_run: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
 
     @property
+    def talkjs(self) -> AsyncTalkJS:
+        """The client, with the job's lane."""
+        return self.client.talkjs
+
+    @property
+    def clock(self) -> Clock:
+        """The client's."""
+        return self.client.clock
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """The client's, for steps that decide themselves when to repeat."""
+        return self.client.retry
+
+    async def read(self, call: Call[T]) -> T:
+        """Send a GET, through either budget; see `JobClient.read`."""
+        return await self.client.read(call)
+
+    @property
     def overflows(self) -> bool:
-        """Whether the next requests of the present kind wait for batches to take them along."""
-        return self.budget_wait() > 0 and may_overflow(self.talkjs, self.tally.per_request)
+        """Whether the next requests of the present type wait for batches to take them along."""
+        return self.client.wait() > 0 and self.client.may_overflow(self.tally.per_request)
 
     def could_leave(self, seconds: float) -> float:
-        """How many requests of the present kind can leave from now on within some seconds."""
-        tokens, rate = pace(self.talkjs, self.tally.per_request)
-        return tokens + rate * seconds
-
-    def budget_wait(self) -> float:
-        """Seconds until the budget would let one more request of the job go."""
-        budget = self.talkjs.budget
-        if self.lane == "interactive":
-            return budget.estimated_wait
-        return budget.estimated_wait_background
+        """How many requests of the present type can leave from now on within some seconds."""
+        pace = self.client.pace(self.tally.per_request)
+        return pace.free + pace.in_flight + pace.rate * seconds

@@ -14,13 +14,13 @@ class Progress:
         done, unchanged, failed, planned: Records so far; see `Outcome`.
         waiting: Records that were read from the source and are not through yet.
         total: How many records there are. None when the source does not say.
-        requests: Requests that were answered so far.
+        requests: Requests that TalkJS has answered so far; see `BulkReport`.
         rate: Records per second, on average since the job began.
         budget_wait: Seconds until the app's budget lets another request go; 0 when it has some
             left, infinite while that is unknown.
         elapsed: Seconds since the job began.
-        eta: Seconds that are left, computed from the budget. None when *total* is, or while
-            the rate is unknown.
+        eta: Seconds that are left, by the budget and by what was seen so far. None when *total* is,
+            or while the rate is unknown.
         finished: Whether this is the last one.
     """
 

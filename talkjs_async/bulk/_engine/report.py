@@ -57,7 +57,7 @@ class BulkReport:
         complete: Whether the whole source was worked through. If not, run the job again with the
             same journal.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
-        requests: Requests that were answered. A retried request counts once.
+        requests: Requests that TalkJS has answered: reads and repeated ones, too; a batch is one.
         seconds: How long it took.
         journal: The file that has all records. None: it was a temporary one, kept as long as this
             report is.

@@ -14,6 +14,8 @@ class Tally:
     Attributes:
         answered: Records that TalkJS has answered for and that are not noted yet.
         per_request: How many records go into a request, for the estimate of what is left.
+        first_sent, last_stored, stored: When the first request of the present record type left,
+            when the latest one was answered, and how many records were stored or refused by then.
     """
 
     done: int = 0
@@ -22,12 +24,29 @@ class Tally:
     planned: int = 0
     waiting: int = 0
     answered: int = 0
-    requests: int = 0
     total: int | None = None
     per_request: int = 1
+    first_sent: float | None = None
+    last_stored: float = 0.0
+    stored: int = 0
     version: int = 0
     finished: bool = False
     _news: anyio.Event | None = None
+
+    def begin(self, per_request: int) -> None:
+        """Note that records of another type come now."""
+        self.per_request = per_request
+        self.first_sent, self.stored = None, 0
+
+    def sent(self, now: float) -> None:
+        """Note that a request leaves."""
+        if self.first_sent is None:
+            self.first_sent = now
+
+    def was_answered(self, records: int, now: float) -> None:
+        """Note that TalkJS has answered for so many records."""
+        self.stored += records
+        self.last_stored = now
 
     def changed(self) -> None:
         """Wake the tasks that watch."""

@@ -29,6 +29,11 @@ class ParticipantChange:
     settings: ParticipationInput | None
 
 
+def participant_name(conversation_id: str, user_id: str) -> str:
+    """What a report calls a participant."""
+    return json.dumps([conversation_id, user_id], ensure_ascii=False)
+
+
 class ParticipantRecordType(RecordType[ParticipantChange]):
     """What is special about participants: each has a request of its own."""
 
@@ -38,8 +43,10 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
 
     def read(self, thing: object, number: int) -> Record[ParticipantChange] | BadRecord:
         """Make a record of a `ParticipantChange`."""
+        if isinstance(thing, BadRecord):
+            return thing
         assert isinstance(thing, ParticipantChange)  # noqa: S101 - the sources are our own
-        id_ = json.dumps([thing.conversation_id, thing.user_id], ensure_ascii=False)
+        id_ = participant_name(thing.conversation_id, thing.user_id)
         wire = None if thing.settings is None else thing.settings.to_wire()
         return make_record(id_, number, thing, wire)
 

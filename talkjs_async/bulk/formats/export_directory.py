@@ -1,7 +1,7 @@
 """
 The directory of an export: which files there are, and what says that it is complete.
 
-Knows names and counts of lines, nothing of TalkJS.
+Knows names, counts and digests of lines, nothing of TalkJS.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from talkjs_async.bulk.formats.json_lines import disk_error
+import attrs
+
+from talkjs_async.bulk._engine.private_files import create_private, make_private_directory
+from talkjs_async.bulk.formats.json_lines import Lines, disk_error
 from talkjs_async.errors import ConfigurationError
 
 __all__ = [
     "MANIFEST",
+    "Manifest",
     "JOURNAL",
     "NAMES",
     "file_of",
@@ -33,7 +38,7 @@ JOURNAL: Final = "export.journal"
 NAMES: Final = ("users", "conversations", "participants", "messages")
 
 _FORMAT: Final = "talkjs-async export"
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 def file_of(target: Path, name: str) -> Path:
@@ -52,7 +57,7 @@ def prepare(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise ConfigurationError("target", f"{target} is a file: name a directory.")
     try:
-        target.mkdir(exist_ok=True)
+        make_private_directory(target)
         names = {path.name for path in target.iterdir() if not path.name.startswith(f"{JOURNAL}-")}
     except FileNotFoundError:
         raise ConfigurationError("target", f"{target.parent} does not exist.") from None
@@ -69,13 +74,37 @@ def conclude(target: Path) -> None:
     (target / JOURNAL).unlink(missing_ok=True)
 
 
-def write_manifest(target: Path, app_id: str, lines: Mapping[str, int]) -> None:
-    """Say, as the last thing, that all is there: how many lines each file has."""
-    manifest = {"format": _FORMAT, "version": _VERSION, "appId": app_id, **lines}
+@attrs.frozen(kw_only=True)
+class Manifest:
+    """
+    What `export.json` says.
+
+    Attributes:
+        app_id: The app that was exported.
+        files: What is in each file.
+    """
+
+    app_id: str
+    files: Mapping[str, Lines]
+
+
+def write_manifest(target: Path, manifest: Manifest) -> None:
+    """Say, as the last thing, that all is there."""
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "appId": manifest.app_id,
+        "files": {
+            name: {"lines": lines.count, "digest": lines.digest}
+            for name, lines in manifest.files.items()
+        },
+    }
     new = target / f"{MANIFEST}.new"
     try:
+        new.unlink(missing_ok=True)
+        create_private(new)
         with new.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(manifest, indent=2) + "\n")
+            file.write(json.dumps(content, indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
         new.replace(target / MANIFEST)
@@ -83,25 +112,31 @@ def write_manifest(target: Path, app_id: str, lines: Mapping[str, int]) -> None:
         raise disk_error(new, error) from error
 
 
-def read_manifest(target: Path) -> dict[str, int]:
+def read_manifest(target: Path) -> Manifest:
     """
-    Return how many lines each file of a complete export has.
+    Return what a complete export has.
 
     Raises:
-        ConfigurationError: There is no complete export in *target*, or that of a newer version.
+        ConfigurationError: There is no complete export in *target*, or that of another version.
     """
     path = target / MANIFEST
     if not path.is_file():
         way_out = ": run the export again to complete it" if (target / JOURNAL).exists() else ""
         raise ConfigurationError("target", f"{target} holds no complete export{way_out}.")
-    try:
-        manifest = json.loads(path.read_bytes())
-        format_, version = manifest["format"], manifest["version"]
-        lines = {name: int(manifest[name]) for name in NAMES}
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ConfigurationError("target", f"{path} is not that of an export.") from error
-    if (format_, version) != (_FORMAT, _VERSION):
+    content: Any = None
+    with suppress(ValueError, RecursionError, OSError):
+        content = json.loads(path.read_bytes())
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ConfigurationError("target", f"{path} is not that of an export.")
+    version = content.get("version")
+    if version != _VERSION:
         raise ConfigurationError(
-            "target", f"{path} is of format {format_!r}, {version}, which this version cannot read."
+            "target", f"{path} is of format version {version!r}; this library reads {_VERSION}."
         )
-    return lines
+    try:
+        return Manifest(
+            app_id=str(content["appId"]),
+            files={name: Lines.noted(content["files"][name]) for name in NAMES},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError("target", f"{path} is damaged.") from error

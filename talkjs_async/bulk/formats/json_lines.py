@@ -1,5 +1,5 @@
 """
-JSON Lines: an object in each line, in a file that grows and can be read from either end.
+JSON Lines: an object in each line, in a file that grows.
 
 What was written behind the noted place is cut off when a file is opened again, so it never has half
 a line or a line twice.
@@ -10,30 +10,68 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import attrs
+
 from talkjs_async._core.wire import utf8
+from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
-__all__ = ["LinesFile", "disk_error", "read_lines", "read_lines_backwards"]
+__all__ = ["EMPTY", "Lines", "LinesFile", "checked_lines", "disk_error"]
 
-_BLOCK: Final = 1 << 16
-"""Bytes that are read at a time."""
+EMPTY: Final[Mapping[str, Any]] = {"bytes": 0, "lines": 0, "digest": ""}
+"""The place of a file that does not exist yet."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+@attrs.define
+class Lines:
+    """
+    What can be said of lines without having them: how many there are, and a digest of all.
+
+    The digest does not depend on their order, and says of each line how often it is there.
+    """
+
+    count: int = 0
+    _sum: int = 0
+
+    def add(self, line: bytes) -> None:
+        """Count in a line, with or without the characters that end it."""
+        self.count += 1
+        one = blake2b(line.rstrip(), digest_size=_DIGEST).digest()
+        self._sum = (self._sum + int.from_bytes(one)) % (1 << 8 * _DIGEST)
+
+    @property
+    def digest(self) -> str:
+        """The sum of the digests of the lines, in hexadecimal digits."""
+        return f"{self._sum:0{2 * _DIGEST}x}"
+
+    @classmethod
+    def noted(cls, place: Mapping[str, Any]) -> Lines:
+        """Go on with lines that were counted before."""
+        return cls(place["lines"], int(place["digest"] or "0", 16))
+
+
+_DIGEST: Final = 16
+"""Bytes."""
+
+
 class LinesFile:
     """
-    A growing file of JSON Lines. Its methods touch the disk: call them in a worker thread.
+    A growing file of JSON Lines. Its methods touch the disk: call them in a thread.
 
     Attributes:
-        bytes, lines: How much there is of it.
+        bytes: How long it is.
+        lines: What is in it.
     """
 
-    def __init__(self, path: Path, place: Mapping[str, int]) -> None:
+    def __init__(self, path: Path, place: Mapping[str, Any]) -> None:
         """
         Open the file at *place* and cut off what is behind it.
 
@@ -42,9 +80,12 @@ class LinesFile:
         """
         self.path = path
         self.bytes: int = place["bytes"]
-        self.lines: int = place["lines"]
+        self.lines: Lines = Lines.noted(place)
         try:
-            self._file: BinaryIO = path.open("r+b" if self.bytes else "wb")
+            if not self.bytes:
+                path.unlink(missing_ok=True)
+                create_private(path)
+            self._file: BinaryIO = path.open("r+b")
             if self._file.seek(0, os.SEEK_END) < self.bytes:
                 self._file.close()
                 raise StorageError(path=str(path), reason="it is shorter than it was")
@@ -63,12 +104,13 @@ class LinesFile:
         except OSError as error:
             raise disk_error(self.path, error) from error
         self.bytes += len(data)
-        self.lines += len(lines)
+        for line in lines:
+            self.lines.add(line)
 
     @property
-    def place(self) -> dict[str, int]:
+    def place(self) -> dict[str, Any]:
         """Where to go on."""
-        return {"bytes": self.bytes, "lines": self.lines}
+        return {"bytes": self.bytes, "lines": self.lines.count, "digest": self.lines.digest}
 
     def close(self) -> None:
         """Close the file, with everything on the disk."""
@@ -79,44 +121,43 @@ class LinesFile:
             raise disk_error(self.path, error) from error
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def checked_lines(path: Path, expected: Lines) -> Iterator[tuple[str, dict[str, Any]]]:
     """
-    Read the objects of a file.
+    Read the lines of a file, each with its object, and compare all of them with what is expected.
 
     Raises:
-        ConfigurationError: One of them was damaged.
+        ConfigurationError: The file is missing, or its lines are not those; before the last one has
+            been read, only for a line that is no JSON object.
     """
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            yield _parsed(path, line, f"line {number}")
-
-
-def read_lines_backwards(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the objects from the end of the file, a block at a time; see `read_lines`."""
-    with path.open("rb") as file:
-        place = file.seek(0, os.SEEK_END)
-        rest = b""
-        while place > 0:
-            size = min(_BLOCK, place)
-            place -= size
-            file.seek(place)
-            first, *others = (file.read(size) + rest).split(b"\n")
-            for line in reversed(others):
-                if line:
-                    yield _parsed(path, line, "a line")
-            rest = first
-        if rest:
-            yield _parsed(path, rest, "line 1")
-
-
-def _parsed(path: Path, line: bytes, place: str) -> dict[str, Any]:
+    found = Lines()
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        record = None
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                found.add(line)
+                yield _parsed(path, line, number)
+    except FileNotFoundError:
+        raise ConfigurationError("target", f"{path} is missing.") from None
+    except OSError as error:
+        raise disk_error(path, error) from error
+    if found.count != expected.count:
+        raise ConfigurationError(
+            "target",
+            f"{path} is damaged: {expected.count} lines were written, and {found.count} are there.",
+        )
+    if found != expected:
+        raise ConfigurationError(
+            "target", f"{path} is damaged: its lines are not those that were written."
+        )
+
+
+def _parsed(path: Path, line: bytes, number: int) -> tuple[str, dict[str, Any]]:
+    text, record = "", None
+    with suppress(ValueError, RecursionError):
+        text = line.decode()
+        record = json.loads(text)
     if not isinstance(record, dict):
-        raise ConfigurationError("target", f"{path} was damaged: {place} is not a JSON object.")
-    return record
+        raise ConfigurationError("target", f"{path} is damaged: line {number} is no JSON object.")
+    return text, record
 
 
 def disk_error(path: Path, error: OSError) -> StorageError:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -23,7 +23,7 @@ from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._json_arrays import items_of
 from talkjs_async.errors import ConfigurationError
 
-__all__ = ["is_text", "read_rows", "sort_export"]
+__all__ = ["is_text", "sort_export"]
 
 _TABLES: Final = """
 CREATE TABLE user (id TEXT PRIMARY KEY, rank INTEGER, item TEXT);
@@ -233,11 +233,3 @@ def _number(value: object) -> int:
 def is_text(message: Mapping[str, Any]) -> bool:
     """Whether a message is a text of a user, and no file or admin message."""
     return message.get("type") == "MESG"
-
-
-def read_rows(
-    database_path: Path, query: str, arguments: Sequence[Any] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """Read rows of the database. The iterator may run in changing worker threads."""
-    with closing(sqlite3.connect(database_path, check_same_thread=False)) as database:
-        yield from database.execute(query, arguments)

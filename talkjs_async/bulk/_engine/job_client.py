@@ -1,0 +1,153 @@
+"""
+The client as a job uses it: with the job's lane, its own dispatcher, and a count of its requests.
+
+The one place where jobs reach behind the client's public face.
+"""
+# ruff: noqa: SLF001 - see above
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import count
+from typing import Final, TypeVar
+
+import attrs
+
+from talkjs_async._core.call import Bucket, Call
+from talkjs_async._core.clock import Clock
+from talkjs_async._core.retry import RetryPolicy
+from talkjs_async.batch import MOST_OPERATIONS
+from talkjs_async.batch._dispatcher import Dispatcher
+from talkjs_async.batch._overflow import Dispatchers, Overflow
+from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import DecodeError
+from talkjs_async.limits import Lane
+from talkjs_async.resources.users import MOST_USERS_PER_PUT
+from talkjs_async.telemetry import AttemptEnded
+
+T = TypeVar("T")
+
+
+_ODD_ANSWERS: Final = 4
+"""How often in a row an answer to the same GET may read oddly before the job gives up."""
+_PAUSE: Final = 0.5
+"""Seconds before it is asked for again, and as many more each time."""
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """
+    How fast the budgets let requests of a job go.
+
+    Attributes:
+        free: How many could leave at once.
+        burst: The most that ever could.
+        in_flight: How many have left and are not answered.
+        rate: How many more per second.
+    """
+
+    free: float
+    burst: float
+    in_flight: int
+    rate: float
+
+
+class JobClient:
+    """
+    The client of one job.
+
+    Attributes:
+        talkjs: A client with the job's lane.
+        clock: The client's.
+        retry: The client's, for steps that decide themselves when to repeat.
+        requests: How many were answered, repeated ones and batches included.
+    """
+
+    def __init__(self, talkjs: AsyncTalkJS, lane: Lane) -> None:
+        derived = talkjs.with_options(lane=lane)
+        pipeline = attrs.evolve(derived._pipeline, hooks=(*derived._pipeline.hooks, self._count))
+        # Its own, so that the batches are the job's alone and can be counted. It reads through both
+        # budgets if the app has two, and writes through both if the client does.
+        self._dispatchers: Dispatchers | None = None
+        self._run = pipeline.run
+        if "batch" in pipeline.limiters:
+            self._dispatchers = Dispatchers(partial(Dispatcher, pipeline))
+            self._run = Overflow(pipeline, self._dispatchers).run
+        self._writes_overflow = derived._dispatchers is not None
+        derived._pipeline = pipeline
+        if self._writes_overflow:
+            derived._dispatchers = self._dispatchers
+        derived._set_out()
+        self.talkjs: AsyncTalkJS = derived
+        self.clock: Clock = pipeline.clock
+        self.retry: RetryPolicy = pipeline.retry
+        self.requests = 0
+        self._lane: Lane = lane
+
+    def _count(self, event: object) -> None:
+        if isinstance(event, AttemptEnded) and event.status is not None:
+            self.requests += 1
+
+    async def read(self, call: Call[T]) -> T:
+        """
+        Send a GET, alone or in a batch.
+
+        One odd answer does not end a job: it is asked for again.
+        """
+        for attempt in count(1):
+            try:
+                return await self._run(call)
+            except DecodeError:
+                if attempt == _ODD_ANSWERS:
+                    raise
+                await self.clock.sleep(_PAUSE * attempt)
+        raise AssertionError("not reached")
+
+    def close(self) -> None:
+        """Take nothing more into batches."""
+        if self._dispatchers is not None:
+            self._dispatchers.here().stop()
+
+    def wait(self) -> float:
+        """Seconds until the budget would let one more request of the job go."""
+        budget = self.talkjs.budget
+        if self._lane == "interactive":
+            return budget.estimated_wait
+        return budget.estimated_wait_background
+
+    def may_overflow(self, per_request: int) -> bool:
+        """Whether batches take along requests of so many records: not those of `PUT /users`."""
+        return (
+            self._writes_overflow
+            and self._dispatchers is not None
+            and per_request < MOST_USERS_PER_PUT
+            and self._dispatchers.here().active
+        )
+
+    def pace(self, per_request: int) -> Pace:
+        """
+        Say how fast the budgets let requests go.
+
+        Args:
+            per_request: How many records go into one, which tells what batches may take along.
+        """
+        ordinary = self._pace_of("ordinary")
+        if not self.may_overflow(per_request):
+            return ordinary
+        batch = self._pace_of("batch")
+        return Pace(
+            free=ordinary.free + MOST_OPERATIONS * batch.free,
+            burst=ordinary.burst + MOST_OPERATIONS * batch.burst,
+            in_flight=ordinary.in_flight + MOST_OPERATIONS * batch.in_flight,
+            rate=ordinary.rate + MOST_OPERATIONS * batch.rate,
+        )
+
+    def _pace_of(self, bucket: Bucket) -> Pace:
+        budget = self.talkjs._pipeline.limiters[bucket].statistics()
+        reserve = 0 if self._lane == "interactive" else budget.background_reserve
+        return Pace(
+            free=max(0.0, budget.tokens - reserve),
+            burst=max(1.0, budget.burst - reserve),
+            in_flight=budget.in_flight,
+            rate=budget.effective_rate,
+        )
