@@ -23,8 +23,8 @@ tested under each answer. In Python it is an attribute of `emulator.switches`, o
 `--switch NAME=VALUE`, on the page `/_emulator/` a button, and for other languages
 `PATCH /_emulator/v1/switches` with `{NAME: VALUE}`. The first value is the default.
 
-*Known* says how sure the default is: *documented*, seen in *code* that runs against TalkJS, said by
-a *third party*, *inferred*, or *unknown*.
+*Known* says how sure the default is: seen *live*, *documented*, seen in *code* that runs against
+TalkJS, said by a *third party*, *inferred*, or *unknown*.
 
 | switch | values | what it is about | known | from |
 |---|---|---|---|---|

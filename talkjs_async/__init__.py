@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         TalkJSError,
         TransportError,
         Unauthorized,
+        UnknownApp,
+        UnknownEndpoint,
         WebhookError,
     )
     from talkjs_async.identity import one_on_one_id
@@ -157,6 +159,8 @@ __all__ = [
     "TalkJSError",
     "TransportError",
     "Unauthorized",
+    "UnknownApp",
+    "UnknownEndpoint",
     "WebhookError",
 ]
 

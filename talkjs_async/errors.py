@@ -10,6 +10,7 @@ Everything that can go wrong, as one tree.
     │   └── OutcomeUnknown      it left, no answer settles it: it may or may not have happened
     ├── APIError                TalkJS answered with an error status
     │   ├── BadRequest (400)  Unauthorized (401)  Forbidden (403)  NotFound (404)
+    │   ├── UnknownApp, UnknownEndpoint (404 as well, and neither is a NotFound)
     │   ├── RateLimited (429)
     │   └── ServerError (5xx)
     ├── DecodeError             an answer that is not what the API promises
@@ -39,6 +40,8 @@ __all__ = [
     "TalkJSError",
     "TransportError",
     "Unauthorized",
+    "UnknownApp",
+    "UnknownEndpoint",
     "WebhookError",
 ]
 
@@ -223,7 +226,7 @@ class BadRequest(APIError):
 
 
 class Unauthorized(APIError):
-    """401: the app ID, the secret key or this machine's clock is wrong."""
+    """401: the secret key does not belong to the app, or this machine's clock is wrong."""
 
 
 class Forbidden(APIError):
@@ -232,6 +235,26 @@ class Forbidden(APIError):
 
 class NotFound(APIError):
     """404: no such user, conversation or message."""
+
+
+class UnknownApp(APIError):
+    """
+    404 for every call: TalkJS knows no app with this ID, and did not look at the secret key.
+
+    It is no `NotFound`, which programs take for "there is no such user".
+
+    Source: seen live by a third party on 2026-09-01.
+    """
+
+
+class UnknownEndpoint(APIError):
+    """
+    404: TalkJS does not know this path or method. No argument of yours is the reason.
+
+    You get it from calls that are inferred and that TalkJS turns out not to have.
+
+    Source: seen live by a third party on 2026-09-01.
+    """
 
 
 class RateLimited(APIError):

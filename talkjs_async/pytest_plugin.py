@@ -245,7 +245,7 @@ def _unfired_faults(emulator: Emulator) -> Iterator[str]:
 def _unknown_routes(emulator: Emulator) -> Iterator[str]:
     for request in emulator.requests:
         for entry in (request, *request.operations):
-            if entry.status == 501 and not entry.operation:
+            if entry.status in (404, 501) and not entry.operation:
                 yield f"The emulator has no {entry.method} {entry.path}."
 
 

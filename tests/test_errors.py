@@ -27,6 +27,8 @@ from talkjs_async.errors import (
     ServerError,
     TalkJSError,
     Unauthorized,
+    UnknownApp,
+    UnknownEndpoint,
     WebhookError,
 )
 
@@ -41,6 +43,8 @@ EXAMPLES = [
     Unauthorized(status=401),
     Forbidden(status=403),
     NotFound(status=404, code="USER_NOT_FOUND"),
+    UnknownApp(status=404),
+    UnknownEndpoint(status=404),
     RateLimited(status=429, retry_after=2.0),
     ServerError(status=503, attempts=5),
     DecodeError(json_path="$.id", expected="a string", got="null"),
@@ -96,6 +100,28 @@ def test_a_configuration_error_is_a_value_error_that_names_the_argument() -> Non
 )
 def test_the_status_decides_the_class(status: int, kind: type[APIError]) -> None:
     assert kind is type(error_for(status))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b"Not found.", UnknownApp, "TalkJS knows no app with this ID."),
+        (b'"Not found"', UnknownEndpoint, "TalkJS does not know this path or method."),
+    ],
+)
+def test_a_404_that_is_about_no_record_is_no_not_found(
+    body: bytes, kind: type[APIError], said: str
+) -> None:
+    error = error_for(404, body)
+
+    assert kind is type(error)
+    assert not isinstance(error, NotFound)
+    assert f"GET /users/a: 404: {said}" == str(error)
+
+
+@pytest.mark.parametrize("body", [b"Not found", b"not found.", b'"Not found."', b"", b"{}", b"[]"])
+def test_any_other_404_is_about_a_record(body: bytes) -> None:
+    assert NotFound is type(error_for(404, body))
 
 
 def test_code_and_reasons_are_read() -> None:

@@ -17,14 +17,19 @@ from talkjs_async.errors import (
     RateLimited,
     ServerError,
     Unauthorized,
+    UnknownApp,
+    UnknownEndpoint,
 )
 
 _WORDS_KEPT: Final = 300
 """A reason longer than this is somebody's HTML page, not a sentence."""
 
 
-UNKNOWN_APP: Final = "TalkJS knows no app with this ID."
-"""Said of the plain `Not found.` that it answers then, whatever the path (seen live 2026-11-26)."""
+_BY_BODY: Final[dict[bytes, tuple[type[APIError], str]]] = {
+    b"Not found.": (UnknownApp, "TalkJS knows no app with this ID."),
+    b'"Not found"': (UnknownEndpoint, "TalkJS does not know this path or method."),
+}
+"""Of a 404: neither is about a record (seen live by a third party on 2026-09-01)."""
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
     400: BadRequest,
@@ -50,8 +55,9 @@ def classify(
     """
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, APIError)
     code, reasons, by_key = _read_error_body(body)
-    if status == 404 and body == b"Not found.":
-        reasons = (UNKNOWN_APP,)
+    if status == 404 and body in _BY_BODY:
+        kind, reason = _BY_BODY[body]
+        reasons = (reason,)
     return kind(
         status=status,
         code=code,

@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core.call import Call
-from talkjs_async._core.classify import UNKNOWN_APP, classify
+from talkjs_async._core.classify import classify
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
@@ -28,6 +28,7 @@ from talkjs_async.errors import (
     TalkJSError,
     TransportError,
     Unauthorized,
+    UnknownApp,
 )
 from talkjs_async.models._field_types import mismatch
 
@@ -149,10 +150,8 @@ def is_refused(error: TalkJSError) -> bool:
     A proxy that does not let `POST /batch` through, or a plan without it, is no reason for a call
     to fail. A wrong key and an unknown app are.
     """
-    return (
-        isinstance(error, APIError)
-        and not isinstance(error, RateLimited | ServerError | Unauthorized)
-        and UNKNOWN_APP not in error.reasons
+    return isinstance(error, APIError) and not isinstance(
+        error, RateLimited | ServerError | Unauthorized | UnknownApp
     )
 
 

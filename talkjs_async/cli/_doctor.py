@@ -21,7 +21,7 @@ from talkjs_async._version import __version__
 from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._output import write, write_json
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError, TalkJSError
+from talkjs_async.errors import ConfigurationError, TalkJSError, Unauthorized, UnknownApp
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -93,7 +93,7 @@ async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
             app = await talkjs.app.get()
         except TalkJSError as error:
             code = 2 if isinstance(error, ConfigurationError) else 3
-            findings.append(Finding("credentials", "problem", str(error)))
+            findings.append(Finding("credentials", "problem", _wrong(error)))
             return code, findings + _seen(facts, options)
         words = f"app {app.id} answers in {facts.seconds * 1000:.0f} ms"
         findings.append(Finding("credentials", "ok", words))
@@ -102,6 +102,14 @@ async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
     if any(finding.verdict == "problem" for finding in findings):
         code = 3
     return code, findings
+
+
+def _wrong(error: TalkJSError) -> str:
+    if isinstance(error, UnknownApp):
+        return "TalkJS knows no app with this ID: check TALKJS_APP_ID; the key was not looked at"
+    if isinstance(error, Unauthorized):
+        return f"{error}. The app ID is right: check TALKJS_SECRET_KEY, and the clock below"
+    return str(error)
 
 
 def _versions() -> Finding:

@@ -21,10 +21,11 @@ class Problem(Exception):
         *,
         headers: tuple[tuple[bytes, bytes], ...] = (),
         body: Any = None,
+        content_type: bytes = b"application/json",
     ) -> None:
         super().__init__(f"{status} {code}: {reasons}")
         self.status = status
-        self.headers = headers
+        self.headers = ((b"content-type", content_type), *headers)
         self.body: Any = {"errorCode": code, "reasons": reasons} if body is None else body
 
 
@@ -43,7 +44,12 @@ def too_large() -> Problem:
     return Problem(413, "BODY_TOO_LARGE", ["The emulator takes no body above 64 MiB."])
 
 
+def no_such_call() -> Problem:
+    """Return the answer to a path or method that the API does not have (seen live)."""
+    return Problem(404, "", [], body="Not found", content_type=b"application/json; charset=utf-8")
+
+
 def not_implemented(method: str, path: str) -> Problem:
-    """Return the answer for what the emulator does not have: never a silent 404."""
+    """Return the answer that says that the emulator does not have something."""
     reason = f"The emulator has no {method} {path}. That says nothing about TalkJS."
     return Problem(501, "NOT_IMPLEMENTED_BY_EMULATOR", [reason])

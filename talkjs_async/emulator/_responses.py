@@ -30,8 +30,13 @@ class Response:
 def problem_response(problem: Problem) -> Response:
     """Return the answer that a problem stands for."""
     response = json_response(problem.status, problem.body)
-    response.headers = (*JSON_HEADERS, *problem.headers)
+    response.headers = problem.headers
     return response
+
+
+def no_such_app() -> Response:
+    """Return the answer to an app ID that does not exist: text, and no type (seen live)."""
+    return Response(404, b"Not found.", ())
 
 
 def too_many_requests(

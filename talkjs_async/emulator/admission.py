@@ -1,8 +1,9 @@
 """
 Admission: whether a request gets in, decided in front of the work.
 
-In this order: faults that happen before the server sees a request, the rate limit, the token, all
-other faults. So a request with a bad token is charged (inferred; the harder one for callers).
+In this order: faults that happen before the server sees a request, the path, the app, the rate
+limit, the token, all other faults. So a request with a bad token is charged (inferred; the harder
+one for callers).
 """
 
 import math
@@ -10,10 +11,15 @@ from email.utils import formatdate
 
 from talkjs_async.emulator._auth import authorize
 from talkjs_async.emulator._idempotency import keys_in_body
-from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._problems import Problem, no_such_call
 from talkjs_async.emulator._request_context import RequestContext
 from talkjs_async.emulator._requests import Request
-from talkjs_async.emulator._responses import Response, problem_response, too_many_requests
+from talkjs_async.emulator._responses import (
+    Response,
+    no_such_app,
+    problem_response,
+    too_many_requests,
+)
 from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.faults import Fault
@@ -87,9 +93,14 @@ def _identify(world: World, context: RequestContext) -> None:
 
 def _enter(world: World, context: RequestContext, now: float) -> None:
     exchange, route = context.exchange, context.route
+    if route is None and world.switches.unknown_path == "not_found":
+        raise no_such_call()
     if route is not None and route.open:
         return
     app = context.app = world.apps.get(exchange.app_id)
+    if app is None and world.switches.unknown_app == "not_found":
+        context.refused = no_such_app()
+        return
     if app is None:
         raise Problem(401, "UNAUTHORIZED", [f"There is no app {exchange.app_id!r} here."])
     context.refused = _charge(world, context, app, now)

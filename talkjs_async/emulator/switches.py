@@ -14,7 +14,7 @@ import attrs
 
 __all__ = ["Switch", "Switches"]
 
-Mark = Literal["documented", "code", "third party", "inferred", "unknown"]
+Mark = Literal["live", "documented", "code", "third party", "inferred", "unknown"]
 
 
 @attrs.frozen
@@ -26,8 +26,8 @@ class Switch:
         name: The attribute of `Switches`.
         choices: Its possible values, the default first.
         meaning: What is asked, and what the values stand for.
-        mark: How the default is known: documented, seen in code, said by a third party, inferred,
-            or not at all (unknown).
+        mark: How the default is known: seen live, documented, seen in code, said by a third party,
+            inferred, or not at all (unknown).
         source: Where it is known from, or what it was inferred from.
     """
 
@@ -198,6 +198,19 @@ class Switches:
     rate_limit_body: Literal["json", "text", "empty"] = _switch("The body of a 429.")
     webhook_timestamp: Literal["milliseconds", "seconds"] = _switch(
         "The unit of a webhook's timestamp."
+    )
+
+    unknown_app: Literal["not_found", "unauthorized"] = _switch(
+        "An app ID that does not exist: a 404 with the text `Not found.`, before anybody looks at "
+        "the credential; or a 401.",
+        "live",
+        "a third party, 2026-09-01",
+    )
+    unknown_path: Literal["not_found", "not_implemented"] = _switch(
+        'A path or method that the emulator lacks: a 404 with the JSON string `"Not found"`, as '
+        "TalkJS answers what it does not know; or a 501 that says so.",
+        "live",
+        "a third party, 2026-09-01",
     )
 
     # Endpoints that may look different, or not be there

@@ -39,6 +39,24 @@ def test_the_doctor_finds_a_wrong_key(command: Command, monkeypatch: pytest.Monk
     assert {"version": "ok", "credentials": "problem", "clock": "ok", "TLS": "warning"} == verdicts
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TALKJS_APP_ID", "nosuchapp", "TalkJS knows no app with this ID: check TALKJS_APP_ID"),
+        ("TALKJS_SECRET_KEY", f"sk_test_{'wrong' * 8}", "The app ID is right: check TALKJS_SECRET"),
+    ],
+)
+def test_the_doctor_tells_a_wrong_app_from_a_wrong_key(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    outcome = command("doctor")
+
+    assert 3 == outcome.code
+    assert said in outcome.out
+
+
 def test_the_doctor_finds_missing_credentials(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

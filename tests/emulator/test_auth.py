@@ -167,15 +167,20 @@ async def test_tokens_expire_on_the_emulators_clock(signed: Callable[..., Any]) 
     assert (await signed(10)).status_code == 401
 
 
-async def test_an_app_that_does_not_exist_is_a_401(emulator: Emulator) -> None:
+@pytest.mark.parametrize("credential", [None, "Bearer nonsense", "Bearer sk_test_emulator"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/users"), ("PUT", "/users/a"), ("GET", "")])
+async def test_an_app_that_does_not_exist_is_told_before_the_credential_is_looked_at(
+    emulator: Emulator, method: str, path: str, credential: str | None
+) -> None:
+    headers = {} if credential is None else {"authorization": credential}
     async with httpx.AsyncClient(transport=emulator.transport) as client:
-        answer = await client.get(
-            "http://emulator/v1/other/users",
-            headers={"authorization": f"Bearer {emulator.secret_key}"},
-        )
+        answer = await client.request(method, f"http://emulator/v1/other{path}", headers=headers)
+        emulator.switches.unknown_app = "unauthorized"
+        other = await client.request(method, f"http://emulator/v1/other{path}", headers=headers)
 
-    assert answer.status_code == 401
-    assert answer.json()["errorCode"] == "UNAUTHORIZED"
+    assert (404, b"Not found.") == (answer.status_code, answer.content)
+    assert "content-type" not in answer.headers
+    assert (401, "UNAUTHORIZED") == (other.status_code, other.json()["errorCode"])
 
 
 def test_verifying_a_fresh_token_takes_microseconds() -> None:

@@ -63,8 +63,14 @@ async def test_a_trailing_slash_does_not_matter(send: Send) -> None:
 async def test_what_is_not_there_says_so(
     emulator: Emulator, send: Send, method: str, path: str
 ) -> None:
-    answer = await send(method, path)
+    for headers in ({}, {"authorization": "Bearer wrong"}):
+        answer = await send(method, path, headers=headers)
+        assert (answer.status_code, answer.content) == (404, b'"Not found"')
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
+        assert emulator.requests[-1].operation == ""
 
+    emulator.switches.unknown_path = "not_implemented"
+    answer = await send(method, path)
     assert answer.status_code == 501
     assert answer.json()["errorCode"] == "NOT_IMPLEMENTED_BY_EMULATOR"
     assert emulator.requests[-1].operation == ""
@@ -77,4 +83,7 @@ async def test_a_path_that_is_no_utf8_is_a_400(send: Send) -> None:
 
 async def test_a_path_outside_the_api_belongs_to_no_app(emulator: Emulator) -> None:
     async with httpx.AsyncClient(transport=emulator.transport) as client:
+        assert (await client.get("http://emulator/health")).content == b'"Not found"'
+        emulator.switches.unknown_path = "not_implemented"
+        emulator.switches.unknown_app = "unauthorized"
         assert (await client.get("http://emulator/health")).status_code == 401

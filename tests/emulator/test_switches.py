@@ -24,7 +24,7 @@ def test_a_value_that_is_no_choice_is_refused() -> None:
 def test_a_switch_says_what_it_is_about_and_how_it_is_known() -> None:
     for switch in Switches.table():
         assert switch.meaning.endswith(".")
-        assert switch.mark in {"documented", "code", "third party", "inferred", "unknown"}
+        assert switch.mark in {"live", "documented", "code", "third party", "inferred", "unknown"}
         assert bool(switch.source) >= (switch.mark in {"documented", "code", "third party"})
 
 

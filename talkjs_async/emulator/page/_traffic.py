@@ -85,7 +85,7 @@ def _request(entry: Exchange, attempts: dict[str, list[Exchange]]) -> Html:
     key = entry.idempotency_keys[0] if entry.idempotency_keys else None
     return fill(
         '<tr class="{outcome}"><td>{time}</td><td><details id="request-{number}"><summary>'
-        "<code>{method} {path}{query}</code>{attempt}{fault}</summary>{operations}{same}"
+        "<code>{method} {path}{query}</code>{attempt}{fault}{unknown}</summary>{operations}{same}"
         "{body}{answer}</details></td><td>{status}</td></tr>",
         outcome="good" if entry.status == 200 else "bad",
         number=entry.number,
@@ -95,6 +95,7 @@ def _request(entry: Exchange, attempts: dict[str, list[Exchange]]) -> Html:
         query=f"?{entry.query}" if entry.query else "",
         attempt=_badge("attempt", f"attempt {entry.attempt}" if entry.attempt > 1 else ""),
         fault=_badge("fault", entry.fault or ""),
+        unknown=_badge("fault", "" if entry.operation else "not in the emulator"),
         operations=_lines(entry.operations),
         same=_attempts(key, attempts.get(key, [])) if key else "",
         body=_body("Request", entry.body),

@@ -12,7 +12,7 @@ from talkjs_async.emulator._checks import (
     updated_custom,
     wrong_fields,
 )
-from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._problems import bad_request, no_such_call
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 
@@ -84,7 +84,7 @@ def patch_themes(context: RouteContext) -> Any:
 
 def _update_themes(context: RouteContext, method: str) -> Any:
     if context.switches.themes_method not in (method, "both"):
-        raise Problem(404, "NOT_FOUND", [f"This server does not {method} themes."])
+        raise no_such_call()
     themes = context.json()
     if not isinstance(themes, dict):
         raise bad_request(["The body must be an object of name to theme."])

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import attrs
 
 from talkjs_async.emulator._dispatch import run_route
-from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._problems import Problem, bad_request, no_such_call
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import (
     Response,
@@ -160,7 +160,7 @@ def _find(context: RouteContext, method: str, path: str) -> tuple[Route, list[st
     found = context.world.router.find(method, path)
     if found is None or found[0].open:
         # Documented: an unknown path gets a 404 of its own.
-        raise Problem(404, "NOT_FOUND", [f"There is no {method} {path}."])
+        raise no_such_call()
     if found[0].name in _NOT_IN_A_BATCH:
         raise bad_request([f"{found[0].name} cannot be part of a batch."])
     return found

@@ -10,7 +10,7 @@ of them the server has; `readBy` cannot mark as unread.
 from typing import Any
 
 from talkjs_async.emulator._checks import read
-from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._problems import no_such_call
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator.routes._marking import mark_read
@@ -66,5 +66,4 @@ def _read_until(value: object) -> str | None:
 
 def _has_form(context: RouteContext, form: str) -> None:
     if context.switches.mark_as_read not in (form, "all"):
-        reason = f"This server does not mark conversations as read by {form}."
-        raise Problem(404, "NOT_FOUND", [reason])
+        raise no_such_call()

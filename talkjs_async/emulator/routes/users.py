@@ -15,7 +15,7 @@ from talkjs_async.emulator._checks import (
     wrong_arguments,
     wrong_fields,
 )
-from talkjs_async.emulator._problems import Problem, bad_request
+from talkjs_async.emulator._problems import Problem, bad_request, no_such_call
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._routing import Routes
 from talkjs_async.emulator._stored_records import StoredUser
@@ -117,7 +117,7 @@ def list_(context: RouteContext) -> Any:
 def list_sessions(context: RouteContext, user_id: str) -> Any:
     """List where a user is online. Superseded by presences, perhaps still served."""
     if context.switches.old_sessions == "gone":
-        raise Problem(404, "NOT_FOUND", ["There is no such resource any more."])
+        raise no_such_call()
     context.user(user_id)
     return [
         {

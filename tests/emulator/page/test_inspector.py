@@ -101,6 +101,15 @@ def test_real_time_can_be_put_forward() -> None:
     assert emulator.clock.monotonic() - before[1] >= 3_600
 
 
+async def test_what_the_emulator_lacks_is_shown(
+    emulator: Emulator, http: httpx.AsyncClient
+) -> None:
+    await http.get("/v1/emulator/nothing/here")
+
+    assert "not in the emulator" in (await http.get("/_emulator/")).text
+    assert "" == emulator.requests[0].operation
+
+
 async def test_half_a_surrogate_pair_does_not_break_the_page(
     emulator: Emulator, http: httpx.AsyncClient
 ) -> None:
