@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 from talkjs_async.emulator import Emulator
@@ -20,6 +20,17 @@ from tests.redis_server import RedisServer
 
 # `pytest --hypothesis-profile=long tests/core/test_walk.py` looks for hours' worth of bad luck.
 settings.register_profile("long", max_examples=10_000)
+
+
+# For `nox -s mutants`, which runs the same tests in many forks of one process.
+settings.register_profile(
+    "mutants",
+    derandomize=True,
+    max_examples=25,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -150,7 +150,9 @@ class Dispatcher:
     async def _run(self) -> None:
         try:
             await self._send_one()
-        except Exception:  # noqa: BLE001 - on trio it would end the whole program
+        except (anyio.get_cancelled_exc_class(), GeneratorExit):
+            raise
+        except BaseException:  # noqa: BLE001 - a hook may exit; on trio it would end the program
             log(logging.ERROR, "A task of the overflow failed", exc_info=True)
 
     async def _send_one(self) -> None:
