@@ -58,10 +58,14 @@ class AppTokenAuth:
         token_type: str = "app",  # noqa: S107 - a claim, not a password
         lifetime: float = TOKEN_LIFETIME,
     ) -> None:
+        try:
+            self._signer = Signer(secret_key)
+        finally:
+            # A traceback with local variables is a log too.
+            del secret_key
         if not lifetime > 0:
             raise ConfigurationError("lifetime", f"must be above 0 seconds, not {lifetime!r}.")
         self._app_id = app_id
-        self._signer = Signer(secret_key)
         self._token_type = token_type
         self._lifetime = lifetime
 

@@ -12,10 +12,10 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import anyio
-import anyio.to_thread
 
 from talkjs_async._http.connect import connect
 from talkjs_async._http.engine import Engine
+from talkjs_async._http.loading import in_thread
 from talkjs_async._http.proxies import proxy_for
 from talkjs_async._http.stream import SocketStream
 from talkjs_async._http.watch import Watch
@@ -63,8 +63,7 @@ async def open_client(engine: Engine, route: Route) -> httpx.AsyncClient:
     if context is None and route.tls:
         context = await engine.tls_context()
     if not engine.loaded:
-        # A cancelled call leaves at once; the thread finishes the work for the next one.
-        await anyio.to_thread.run_sync(engine.load, abandon_on_cancel=True)
+        await in_thread(engine.load)
     return client_over(engine, engine.transport_over(OneConnection(engine, route, context)))
 
 

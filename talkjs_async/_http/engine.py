@@ -7,16 +7,15 @@ never a library that the user did not choose. Called by the slots and by the pip
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
-import anyio.to_thread
 
 from talkjs_async._core.wire import checked_word
+from talkjs_async._http.loading import in_thread
 from talkjs_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 
 if TYPE_CHECKING:
@@ -96,8 +95,10 @@ class Engine:
             return
         library: Any = import_module(self.name)
         core: Any = import_module(_CORE[self.name])
-        # What signs comes next. Loaded here, it is a thread that waits and not the event loop.
+        # What signs and what looks up a host come next. Loaded here, it is a thread that waits and
+        # not the event loop.
         import_module("jwt.algorithms")
+        import_module("encodings.idna")
         self.module = library
         self.core = core
         self.Request = library.Request
@@ -190,21 +191,18 @@ class Engine:
         known = TLS_CONTEXTS.get(self.name)
         if known is not None and self.loaded:
             return known
-        # A cancelled call leaves at once; the thread finishes the work for the next one.
-        return await anyio.to_thread.run_sync(self._make_tls_context, abandon_on_cancel=True)
+        return await in_thread(self._make_tls_context)
 
     def _make_tls_context(self) -> ssl.SSLContext:
-        with _tls_lock:
-            self.load()
-            name = self.name
-            if name not in TLS_CONTEXTS:
-                try:
-                    TLS_CONTEXTS[name] = self.module.create_ssl_context()
-                except OSError as error:
-                    raise ConfigurationError(
-                        "SSL_CERT_FILE", f"the trust store cannot be read: {error}"
-                    ) from error
-            return TLS_CONTEXTS[name]
+        self.load()
+        if self.name not in TLS_CONTEXTS:
+            try:
+                TLS_CONTEXTS[self.name] = self.module.create_ssl_context()
+            except OSError as error:
+                raise ConfigurationError(
+                    "SSL_CERT_FILE", f"the trust store cannot be read: {error}"
+                ) from error
+        return TLS_CONTEXTS[self.name]
 
 
 def _plain_headers(library: Any) -> dict[str, str]:
@@ -260,5 +258,3 @@ def engine_of(given: object, *, argument: str, base: str) -> Engine:
 
 TLS_CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}
 """The TLS context of this process, by library."""
-
-_tls_lock: Final = threading.Lock()

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from anyio.lowlevel import current_token
 
-from talkjs_async._http.backend import load_backend
+from talkjs_async._http.loading import load_backend
 
 
 class Closable(Protocol):

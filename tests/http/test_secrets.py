@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -18,9 +20,10 @@ pytestmark = pytest.mark.anyio
 
 
 class TestSecrets:
+    @pytest.mark.parametrize("injected", [False, True])
     @pytest.mark.parametrize("end", ["drop", "status"])
     async def test_neither_a_cause_nor_a_frame_of_a_failed_call_holds_the_token(
-        self, serve: Serve, client: Client, end: str
+        self, serve: Serve, client: Client, engine: str, end: str, injected: bool
     ) -> None:
         tokens: list[str] = []
 
@@ -31,10 +34,12 @@ class TestSecrets:
             else:
                 exchange.reset()
 
-        talkjs = client(serve(script), retry=RetryPolicy(attempts=1))
+        async with import_module(engine).AsyncClient() as mine:
+            options = {"http_client": mine} if injected else {}
+            talkjs = client(serve(script), retry=RetryPolicy(attempts=1), **options)
 
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - any of ours
-            await talkjs.users.get("alice")
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - any of ours
+                await talkjs.users.get("alice")
 
         (token,) = tokens
         assert token
@@ -52,3 +57,30 @@ class TestSecrets:
 
         with pytest.raises(ConnectFailed, match=rf"no connection to localhost:{server.port} in 0"):
             await talkjs.users.get("alice")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"app_id": None},
+        {"base_url": "ftp://x"},
+        {"timeout": -1},
+        {"proxy": "nonsense"},
+        {"secret_key": f"-----BEGIN PRIVATE KEY-----{SECRET}-----END PRIVATE KEY-----"},
+    ],
+    ids=lambda arguments: next(iter(arguments)),
+)
+def test_no_frame_of_a_refused_construction_holds_the_key(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncTalkJS(**{"app_id": "app", "secret_key": SECRET, **arguments})
+
+    error = caught.value.with_traceback(caught.tb.tb_next)
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert SECRET not in "".join(shown.format())
+
+
+def test_a_proxy_is_not_quoted() -> None:
+    with pytest.raises(ConfigurationError, match="proxy: must look like") as caught:
+        AsyncTalkJS("app", SECRET, proxy="gopher://me:hush@proxy:1")
+
+    assert "hush" not in str(caught.value)
