@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import httpx
@@ -79,7 +79,9 @@ async def test_pytest_httpx_answers_and_checks(httpx_mock: Any) -> None:
 
 
 @pytest.mark.parametrize("engine", ["httpx", "httpx2"])
-async def test_vcrpy_records_and_replays(engine: str, tmp_path: Path) -> None:
+async def test_vcrpy_records_and_replays(
+    engine: Literal["httpx", "httpx2"], tmp_path: Path
+) -> None:
     tape = tmp_path / "tape.yaml"
     recorder = vcr.VCR(filter_headers=["authorization"])
     with RawServer(right) as server, recorder.use_cassette(str(tape)):

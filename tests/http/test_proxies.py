@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from talkjs_async import AsyncTalkJS
@@ -45,7 +47,7 @@ async def test_an_entry_that_cannot_be_read_breaks_no_call(
     with RawServer(right) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", entry)
-        options = {"base_url": "http://talkjs.test", "engine": engine}
+        options: dict[str, Any] = {"base_url": "http://talkjs.test", "engine": engine}
 
         async with AsyncTalkJS("app", "sk_test_key_of_32_characters_or_more", **options) as talkjs:
             user = await talkjs.users.get("alice")
@@ -62,13 +64,9 @@ async def test_the_proxy_that_is_given_goes_before_the_environment(
         monkeypatch.setenv("HTTP_PROXY", "http://unused.test:1")
         monkeypatch.setenv("NO_PROXY", "*")
 
-        async with AsyncTalkJS(
-            "app",
-            "sk_test_key_of_32_characters_or_more",
-            base_url="http://talkjs.test",
-            engine=engine,
-            proxy=proxy.url.replace("http://", "http://me:hush@"),
-        ) as talkjs:
+        options: dict[str, Any] = {"base_url": "http://talkjs.test", "engine": engine}
+        options["proxy"] = proxy.url.replace("http://", "http://me:hush@")
+        async with AsyncTalkJS("app", "sk_test_key_of_32_characters_or_more", **options) as talkjs:
             await talkjs.users.get("alice")
 
     assert 1 == len(proxy.seen)

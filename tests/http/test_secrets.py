@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import (
-    ConnectFailed,
-    RetryPolicy,
-)
+from talkjs_async import AsyncTalkJS, ConfigurationError, ConnectFailed, RetryPolicy
 from tests.hostile.raw_server import Exchange, RawServer, answer, right
 from tests.http.conftest import SECRET, Client, Serve
 
