@@ -57,8 +57,9 @@ def groups(*names: str) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff: rules and format."""
+    """Ruff: rules and format; hadolint: the container of the emulator."""
     session.install(*groups("lint"))
+    session.run("hadolint", "examples/emulator/Dockerfile")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 

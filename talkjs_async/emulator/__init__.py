@@ -11,6 +11,7 @@ named switch here (`Switches`, `Limits`). Start it on a port with `python -m tal
 
 from talkjs_async.emulator._emulator import Emulator
 from talkjs_async.emulator._problems import Problem
+from talkjs_async.emulator._snapshots import Snapshot
 from talkjs_async.emulator.clock import EmulatorClock, RealClock, VirtualClock
 from talkjs_async.emulator.commit_log import Commit, CommitLog
 from talkjs_async.emulator.faults import Fault, Faults, Plan
@@ -36,6 +37,7 @@ __all__ = [
     "Limits",
     "Plan",
     "Problem",
+    "Snapshot",
     "Switches",
     "RealClock",
     "VirtualClock",

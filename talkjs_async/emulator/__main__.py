@@ -66,6 +66,8 @@ def main(
             emulator.faults.add(id_, p=_probability(probability))
         for url, events in options.webhook:
             emulator.webhooks.to(url, events=events)
+        for seed in options.load:
+            emulator.load(seed)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -129,6 +131,13 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, help="requests per second instead of 9")
     parser.add_argument("--burst", type=int, help="requests at once instead of 600")
     parser.add_argument("--seed", default="0", help="what IDs and chances come from")
+    parser.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        metavar="SEED",
+        help="users, conversations, messages: a .json, .toml or .yaml file, an export, or demo",
+    )
     parser.add_argument(
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )

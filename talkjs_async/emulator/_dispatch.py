@@ -53,10 +53,20 @@ def run_route(
     exchange: Exchange,
     route: Route,
     ids: list[str],
+    *,
+    now: float | None = None,
 ) -> Response:
-    """Run one route's function. Used for requests and for the operations of a batch."""
+    """
+    Run one route's function. Used for requests, for the operations of a batch, and for seeds.
+
+    Args:
+        world, app: Where.
+        request, exchange: What is asked, and its entry in the log.
+        route, ids: What answers, and the IDs in the path.
+        now: The Unix time at which it happens. None: the emulator's.
+    """
     try:
-        body = route.handler(RouteContext(world, app, request, exchange), *ids)
+        body = route.handler(RouteContext(world, app, request, exchange, now=now), *ids)
     except Problem as problem:
         return problem_response(problem)
     return Response(200, encode(body))

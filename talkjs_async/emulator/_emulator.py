@@ -1,9 +1,13 @@
 """The emulator that users see: its state and services, put together with the ways in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from talkjs_async.emulator._demo import fill_with_demo
+from talkjs_async.emulator._seed_files import read_seed
+from talkjs_async.emulator._seeding import plant
 from talkjs_async.emulator._world import Latency, World
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.clock import EmulatorClock, VirtualClock
@@ -115,6 +119,22 @@ class Emulator(World):
         hosts = {name.lower() for name in (host, *allowed_hosts)}
         app = AsgiApp(self, hosts=hosts)
         return Server(app, self.webhooks, host=host, port=port)
+
+    def load(self, seed: Mapping[str, Any] | Path | str) -> None:
+        """
+        Add users, conversations and messages, with times of their own.
+
+        Args:
+            seed: `{"users": ..., "conversations": ...}`; a file with that as JSON, TOML or YAML;
+                the directory of an export; or `"demo"`.
+
+        Raises:
+            ValueError: It cannot be read, or something in it is wrong.
+        """
+        if seed == "demo":
+            fill_with_demo(self)
+        else:
+            plant(self, read_seed(Path(seed)) if isinstance(seed, str | Path) else seed)
 
     def simulate_user(self, user_id: str) -> SimulatedUser:
         """Simulate a user in front of the app's chat, who is online, reads, types, writes."""

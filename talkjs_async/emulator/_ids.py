@@ -7,6 +7,7 @@ nothing may read a meaning or an order from them.
 
 import random
 import string
+from typing import Any
 
 _ALPHABET = string.digits + string.ascii_letters
 # Two characters at a time: half the divisions.
@@ -24,6 +25,15 @@ class IdGenerator:
     def restart(self) -> None:
         """Begin from the first ID again."""
         self._random = random.Random(f"ids:{self._seed}")  # noqa: S311  # repeatable
+
+    @property
+    def state(self) -> object:
+        """Where it stands: what comes next."""
+        return self._random.getstate()
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._random.setstate(state)
 
     def make(self, prefix: str) -> str:
         """Return *prefix* and 22 characters out of digits and letters."""

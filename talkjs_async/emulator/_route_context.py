@@ -31,6 +31,8 @@ class RouteContext:
         app: StoredApp,
         request: Request,
         exchange: Exchange,
+        *,
+        now: float | None = None,
     ) -> None:
         self.world = world
         self.app = app
@@ -38,7 +40,7 @@ class RouteContext:
         self.exchange = exchange
         self.version: str = version_in_force(exchange.api_version, world.switches)
         """The API version in force, `YYYY-MM-DD`: compare as text."""
-        self.now: float = world.clock.time()
+        self.now: float = world.clock.time() if now is None else now
         """Unix time in seconds."""
         self.now_ms: int = int(self.now * 1000)
 

@@ -4,13 +4,13 @@ The state and the services of one emulator: what routes, page and ways in share.
 Knows no rule of the API and none of the modules that stand on it.
 """
 
-import itertools
 import random
 import threading
 from collections.abc import Callable
 
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._routing import Router
+from talkjs_async.emulator._snapshots import Snapshot
 from talkjs_async.emulator._stored_records import StoredApp
 from talkjs_async.emulator.clock import EmulatorClock
 from talkjs_async.emulator.commit_log import CommitLog
@@ -42,6 +42,7 @@ class World:
         apps: The data of this app, and of others made as anonymous test projects.
         anonymous_accounts: Access token to the app that belongs to it.
         anonymous_created_at: Client address to the monotonic time of its last anonymous app.
+        snapshots: Those that were taken through the control API.
         changes: How often something was done to the emulator from outside of the API.
         on_answer: Called with each request when its answer is made.
         lock: Held while a request is admitted or handled.
@@ -83,6 +84,7 @@ class World:
         )
         self.lock: threading.RLock = threading.RLock()
         self.changes = 0
+        self.snapshots: dict[str, Snapshot] = {}
         self.on_answer: Callable[[Exchange], object] | None = None
         self._limits = limits
         self._switches = switches
@@ -94,7 +96,7 @@ class World:
         self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
         self.anonymous_accounts: dict[str, StoredApp] = {}
         self.anonymous_created_at: dict[str, float] = {}
-        self._numbers = itertools.count(1)
+        self._last_number = 0
         self.apps: dict[str, StoredApp] = {}
         self.add_app(self.app_id, self.secret_key)
 
@@ -112,6 +114,31 @@ class World:
             self.requests.clear()
             self.commits.clear()
             self._start()
+
+    def snapshot(self) -> Snapshot:
+        """Return all data as it is now, for `restore`. Logs, settings and time are not part."""
+        with self.lock:
+            return Snapshot.of(
+                self.apps,
+                self.anonymous_accounts,
+                self.anonymous_created_at,
+                self._last_number,
+                self.random,
+                self.ids.state,
+            )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to the data of a snapshot, as often as wanted; forget events that wait."""
+        with self.lock:
+            self.webhooks.clear()
+            (
+                self.apps,
+                self.anonymous_accounts,
+                self.anonymous_created_at,
+                self._last_number,
+                self.random,
+                self.ids.state,
+            ) = snapshot.copy()
 
     def add_app(self, app_id: str, secret_key: str) -> StoredApp:
         """Add another app, with data and a budget of its own."""
@@ -156,7 +183,8 @@ class World:
 
     def next_number(self) -> int:
         """Return a number higher than all before, for the order of arrival."""
-        return next(self._numbers)
+        self._last_number += 1
+        return self._last_number
 
 
 def _method_of(clock: EmulatorClock, name: str, what: str) -> Callable[..., None]:

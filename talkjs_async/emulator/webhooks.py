@@ -56,6 +56,7 @@ class WebhookSender:
         delivered: How many attempts there have been, the forgotten ones included.
         inbox: The latest events, delivered or not. Empty unless *inbox_limit* allows some.
         held: Events wait, although the emulator is on a port. See `release`.
+        muted: Nothing that happens makes an event.
         on_event: Called whenever an event starts to wait, from whatever thread.
     """
 
@@ -77,6 +78,7 @@ class WebhookSender:
         self.deliveries: deque[Delivery] = deque(maxlen=log_limit)
         self.delivered: int = 0
         self.held = False
+        self.muted = False
         self.on_event: Callable[[], object] | None = None
         self._inbox: deque[bytes] = deque(maxlen=inbox_limit)
         self._queues: dict[Receiver, deque[WaitingEvent]] = {}
@@ -144,7 +146,7 @@ class WebhookSender:
         *data* is only called if a receiver, or the inbox, wants it. None: neither does.
         """
         receivers = [one for one in list(self._queues) if one.wants(event_type)]
-        if not receivers and not self._inbox.maxlen:
+        if self.muted or not (receivers or self._inbox.maxlen):
             return None
         event_id = self._ids.make("evt_")
         # Encoded at once, since the records behind it go on changing.

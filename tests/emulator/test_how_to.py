@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from talkjs_async.emulator import Emulator
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "emulator.md"
 API_PAGE = PAGE.with_name("emulator-api.md")
 
@@ -43,3 +45,14 @@ def test_every_call_of_the_api_s_page_is_answered(tmp_path: Path) -> None:
 
     assert 0 == done.returncode, answers.read_text()
     assert '"kind":"message.sent"' in answers.read_text()
+
+
+def test_the_seed_that_is_printed_can_be_loaded(tmp_path: Path) -> None:
+    seed = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    (tmp_path / "seed.toml").write_text(seed)
+    emulator = Emulator()
+
+    emulator.load(tmp_path / "seed.toml")
+
+    (conversation,) = emulator.main_app.conversations.values()
+    assert (1, "Order 1") == (len(conversation.messages), conversation.subject)

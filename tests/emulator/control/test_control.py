@@ -265,3 +265,26 @@ async def test_settling_ends_when_the_time_is_over() -> None:
 
     assert {"settled": False, "deliveries": 0} == waited.json()
     assert {"settled": True, "deliveries": 1} == settled.json()
+
+
+async def test_data_is_seeded_kept_and_gone_back_to(
+    emulator: Emulator, control: httpx.AsyncClient
+) -> None:
+    seed = {
+        "users": {"alice": {"name": "Alice", "at": "-2h"}},
+        "conversations": {"c": {"participants": ["alice"], "messages": [{"text": "Hello"}]}},
+    }
+    assert {"users": 1, "conversations": 1} == (await control.post("/seed", json=seed)).json()
+    assert ["before"] == (await control.put("/snapshots/before")).json()
+
+    await control.post("/users/alice/say", json={"conversation": "c", "text": "Hi"})
+    await control.post("/reset")
+    assert [] == list(emulator.main_app.users)
+    await control.post("/snapshots/before/restore")
+
+    assert ["before"] == (await control.get("/snapshots")).json()
+    assert ["alice"] == list(emulator.main_app.users)
+    assert 1 == len(emulator.main_app.conversations["c"].messages)
+    assert 404 == (await control.post("/snapshots/after/restore")).status_code
+    wrong = await control.post("/seed", json={"users": {"bob": {"name": 5}}})
+    assert (400, "users.bob: ") == (wrong.status_code, wrong.json()["reasons"][0][:11])
