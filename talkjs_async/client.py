@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from urllib.parse import quote
+from weakref import WeakSet
 
 import attrs
 
@@ -211,6 +212,8 @@ class AsyncTalkJS:
             hooks=checked_hooks(hooks),
         )
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
+        # Those of clients derived from this one end with it.
+        self._forwarders = WeakSet([self._forwarder])
         self._dispatchers: Dispatchers | None = None
         if checked_flag("overflow_to_batch", overflow_to_batch):
             if "batch" not in self._pipeline.limiters:
@@ -288,6 +291,8 @@ class AsyncTalkJS:
         if hooks is not UNSET:
             # The budget's events go to these hooks for as long as there is this client.
             derived._forwarder = Forwarder(derived._pipeline.limiters, derived._pipeline.hooks)
+            derived._pipeline = attrs.evolve(derived._pipeline, kept=derived._forwarder)
+            derived._forwarders.add(derived._forwarder)
         derived._set_out()
         return derived
 
@@ -354,7 +359,8 @@ class AsyncTalkJS:
         """
         if not self._owns:
             return
-        self._forwarder.stop()
+        for forwarder in list(self._forwarders):
+            forwarder.stop()
         if self._dispatchers is not None:
             self._dispatchers.here().stop()
         await self._pipeline.connections.aclose()

@@ -3,8 +3,9 @@ OpenTelemetry: a client span for every attempt. Needs the extra `[otel]`.
 
     AsyncTalkJS(hooks=[OpenTelemetryHook()])
 
-The attributes are those of OpenTelemetry's semantic conventions for HTTP clients. The time of a
-span is that of the exchange; the wait for the budget before it is an attribute of its own.
+The attributes have the names of OpenTelemetry's semantic conventions for HTTP clients, as far as a
+hook knows them: not the server's address and not the whole URL, which holds IDs. The time of a span
+is that of the exchange; the wait for the budget before it is an attribute of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class OpenTelemetryHook:
     """
     A hook that turns the events of a client into spans.
 
-    It runs in the task that makes the call, so the spans hang below whatever span is current there.
+    It runs in the task that makes the call, so the spans hang below the span that is current there.
+    A batch that carries waiting calls of several tasks (*overflow_to_batch*) hangs below none.
 
     Args:
         tracer_provider: Where the spans go. None: OpenTelemetry's global one.

@@ -50,7 +50,8 @@ class AttemptEnded:
         method, path: The request, below `/v1/{appId}`.
         attempt: 1 for the first.
         status: HTTP status. None when no answer came.
-        error: Class name of the error. None after a success.
+        error: Class name of the error. "Cancelled" when the call was, or when the source of its
+            upload failed. None after a success; whether its data can be decoded shows later.
         waited: Seconds spent waiting for the budget.
         elapsed: Seconds from leaving to the whole answer, the wait for a connection included.
     """

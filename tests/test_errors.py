@@ -168,3 +168,28 @@ def test_a_page_of_html_is_not_quoted() -> None:
     error = error_for(502, b"<html>" + b"x" * 10_000)
 
     assert "GET /users/a: 502" == str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "temporary", "retry_after"),
+    [
+        (RateLimitWaitTimeout(retry_after=4.0, max_wait=1.0), True, 4.0),
+        (LimiterUnavailable("closed"), True, None),
+        (RateLimited(status=429, retry_after=2.0), True, 2.0),
+        (ServerError(status=503), True, None),
+        (ConnectFailed("no", method="GET", path="/"), True, None),
+        (OutcomeUnknown("no", method="GET", path="/"), True, None),
+        (ConfigurationError("a", "b"), False, None),
+        (NotFound(status=404), False, None),
+        (WebhookError("no"), False, None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_passes_by_itself_is_told_apart_in_one_way(
+    error: TalkJSError, temporary: bool, retry_after: float | None
+) -> None:
+    assert (temporary, retry_after, False) == (
+        error.temporary,
+        error.retry_after,
+        error.maybe_done,
+    )

@@ -42,7 +42,8 @@ DEFAULT_ANSWER_BYTES: Final = 16 * 1024 * 1024
 SLOTS: Final = 2 * IN_FLIGHT
 """
 Connections per client and event loop: enough for all that both budgets, ordinary and batch, let
-out, so that no call holds a token while it waits for a connection.
+out, so that no call holds a token while it waits for a connection. It does where a limiter
+has a higher bound, or none.
 
 How much is in flight is decided there, and explained at IN_FLIGHT. Where a limiter has no such
 bound, this is the bound. The CPU time of a call does not depend on it (`python -m benchmarks

@@ -68,6 +68,7 @@ class Pipeline:
         terms: What the answer to one attempt may take, in seconds and bytes.
         lane, max_wait: How to queue for the budget.
         total_timeout: Seconds that a call may take in all: waits, attempts and pauses.
+        kept: What must live as long as a call runs, though its client may be gone.
     """
 
     root: str
@@ -84,6 +85,7 @@ class Pipeline:
     max_wait: float | None
     total_timeout: float | None
     hooks: Sequence[Hook]
+    kept: object = None
 
     async def run(self, call: Call[T], /) -> T:
         """
@@ -203,7 +205,7 @@ class Pipeline:
         status: int | None = None
         failure: TalkJSError | None = None
         chunks: Chunks | None = None
-        begun = False
+        begun = succeeded = False
         asked = granted = self.clock.monotonic()
         permit = await acquire()
         # Nothing runs between the grant and this `try`, which owns the permit. Until the request
@@ -243,6 +245,7 @@ class Pipeline:
                     if failure is not None:
                         # In here, so that it costs the connection.
                         raise failure
+                    succeeded = True
                     return b"null" if status in _NO_CONTENT else content
             failure = classify(
                 status=status,
@@ -252,7 +255,7 @@ class Pipeline:
                 path=call.path,
             )
             if retry_state.history.is_success(failure):
-                failure = None
+                succeeded = True
                 return b"{}"
             raise failure
         finally:
@@ -260,10 +263,10 @@ class Pipeline:
             if failure is not None:
                 retry_state.history.failed(failure)
             if chunks is not None:
-                with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
-                    await chunks.aclose()
+                await _close(chunks)
             if begun and self.hooks:
-                self._announce(call, retry_state.history.attempts, status, failure, asked, granted)
+                how = None if succeeded else failure or "Cancelled"
+                self._announce(call, retry_state.history.attempts, status, how, asked, granted)
 
     async def _answer(
         self, call: Call[Any], exchange: Exchange, request: httpx.Request, since: float
@@ -320,7 +323,7 @@ class Pipeline:
         call: Call[Any],
         attempt: int,
         status: int | None,
-        failure: TalkJSError | None,
+        how: TalkJSError | str | None,
         asked: float,
         granted: float,
     ) -> None:
@@ -329,7 +332,7 @@ class Pipeline:
             path=call.path,
             attempt=attempt,
             status=status,
-            error=None if failure is None else type(failure).__name__,
+            error=type(how).__name__ if isinstance(how, TalkJSError) else how,
             waited=granted - asked,
             elapsed=self.clock.monotonic() - granted,
         )
@@ -344,6 +347,11 @@ class Pipeline:
             error=type(state.outcome.exception()).__name__,
         )
         emit(self.hooks, event)
+
+
+async def _close(chunks: Chunks) -> None:
+    with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
+        await chunks.aclose()
 
 
 def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:

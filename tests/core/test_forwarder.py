@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import weakref
@@ -11,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from talkjs_async import AnonymousProjects, AsyncTalkJS, OwnBudgets, TokenBucket, call_of
+from talkjs_async import AnonymousProjects, AsyncTalkJS, NotFound, OwnBudgets, TokenBucket, call_of
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
@@ -266,3 +267,30 @@ def client(
         budgets=OwnBudgets(limiter),
         hooks=hooks,
     )
+
+
+async def test_a_client_that_is_derived_for_one_call_hears_of_its_own_wait(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    events: list[Event] = []
+    talkjs = make_talkjs(limiter=TokenBucket(9.0, 1, tokens=0, clock=emulator.clock))
+
+    with contextlib.suppress(NotFound):
+        await talkjs.with_options(hooks=[events.append]).users.get("alice")
+
+    assert [Waited] == [type(event) for event in of_the_budget(events)]
+
+
+async def test_closing_a_client_ends_what_the_hooks_of_derived_clients_hear(
+    make_talkjs: MakeTalkJS,
+) -> None:
+    events: list[Event] = []
+    limiter = TokenBucket()
+    talkjs = make_talkjs(limiter=limiter)
+    derived = talkjs.with_options(hooks=[events.append])
+
+    await talkjs.aclose()
+    await surprise(limiter)
+
+    assert derived is not None
+    assert [] == events

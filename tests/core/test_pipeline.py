@@ -15,6 +15,7 @@ from talkjs_async import (
     ConfigurationError,
     ConnectFailed,
     DecodeError,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     RateLimitWaitTimeout,
@@ -23,7 +24,7 @@ from talkjs_async import (
     TokenBucket,
 )
 from talkjs_async.emulator import Emulator
-from talkjs_async.telemetry import AttemptEnded, RetryScheduled
+from talkjs_async.telemetry import AttemptEnded, Event, RetryScheduled
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -213,13 +214,121 @@ async def test_a_repeat_that_comes_after_the_keys_have_expired_is_refused(
 ) -> None:
     await chat(make_talkjs())
     bucket = TokenBucket(rate=0.00001, burst=1, clock=emulator.clock)
-    talkjs = make_talkjs(limiter=bucket)
+    events: list[Event] = []
+    talkjs = make_talkjs(limiter=bucket, hooks=[events.append])
     emulator.faults.add("drop-after-commit", first=1)
 
-    with pytest.raises(OutcomeUnknown, match="no longer safe"):
-        await talkjs.messages.send("c1", sender="alice", text="once")
+    with pytest.raises(OutcomeUnknown, match="no longer safe") as caught:
+        await talkjs.messages.send("c1", sender="alice", text="once", idempotency_key="k1")
 
     assert 1 == len(emulator.commits.of("message.sent"))
+    assert (1, ("k1",)) == (caught.value.attempts, caught.value.idempotency_keys)
+    assert 1 == len([event for event in events if isinstance(event, AttemptEnded)])
+    assert 0 == talkjs.budget.in_flight
+
+
+@pytest.mark.parametrize("fault", ["drop-after-commit", "return-503-after-commit"])
+async def test_a_404_to_a_repeated_delete_is_a_success(
+    make_talkjs: MakeTalkJS, emulator: Emulator, fault: str
+) -> None:
+    talkjs = make_talkjs()
+    await chat(talkjs)
+    sent = await talkjs.messages.send("c1", sender="alice", text="hi")
+    url = f"DELETE /conversations/c1/messages/{sent.id}"
+    emulator.faults.add(fault, on=url, first=1)
+    emulator.faults.add("return-404", on=url)
+
+    await talkjs.messages.delete("c1", sent.id)
+
+    assert 1 == len(emulator.commits.of("message.deleted"))
+    with pytest.raises(NotFound):
+        await talkjs.messages.delete("c1", sent.id)
+
+
+async def test_a_5xx_to_a_call_without_a_key_says_that_it_may_have_been_carried_out(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=3))
+    await chat(talkjs)
+    emulator.faults.add("return-500-after-commit")
+
+    with pytest.raises(ServerError, match="may have been carried out") as write:
+        await talkjs.notifications.send("c1", channels=["sms"])
+    with pytest.raises(ServerError) as read:
+        await talkjs.users.get("alice")
+
+    assert (True, False) == (write.value.maybe_done, read.value.maybe_done)
+    assert "carried out" not in str(read.value)
+
+
+class TestTotalTimeout:
+    """Waits, attempts and pauses of a call, together."""
+
+    @pytest.mark.parametrize("total_timeout", [0.0, 0.5, 2.0])
+    async def test_a_call_that_cannot_leave_in_time_says_so_at_once(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator, total_timeout: float
+    ) -> None:
+        bucket = TokenBucket(rate=0.1, burst=1, tokens=0, clock=emulator.clock)
+        talkjs = make_talkjs(limiter=bucket).with_options(total_timeout=total_timeout)
+        began = emulator.clock.monotonic()
+
+        with pytest.raises(RateLimitWaitTimeout):
+            await talkjs.users.get("alice")
+
+        assert began == emulator.clock.monotonic()
+
+    @pytest.mark.parametrize("fault", ["stall-after-commit", "return-503", "drop-after-commit"])
+    async def test_nothing_lasts_longer(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator, fault: str
+    ) -> None:
+        await chat(make_talkjs())
+        talkjs = make_talkjs(
+            total_timeout=2.0, timeout=30.0, max_wait=2.0, retry=RetryPolicy(attempts=50)
+        )
+        emulator.faults.add(fault)
+        began = emulator.clock.monotonic()
+
+        with pytest.raises((OutcomeUnknown, ServerError)) as caught:
+            await talkjs.messages.send("c1", sender="alice", text="hi")
+
+        assert emulator.clock.monotonic() - began <= 2.0 + 1e-6
+        assert caught.value.maybe_done
+
+    async def test_waits_for_the_budget_of_all_attempts_count(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator
+    ) -> None:
+        bucket = TokenBucket(rate=1.0, burst=1, clock=emulator.clock)
+        talkjs = make_talkjs(
+            limiter=bucket, max_wait=2.0, total_timeout=2.0, retry=RetryPolicy(base_delay=0.0)
+        )
+        emulator.faults.add("return-503")
+        began = emulator.clock.monotonic()
+
+        with pytest.raises((RateLimitWaitTimeout, ServerError)):
+            await talkjs.users.get("alice")
+
+        assert emulator.clock.monotonic() - began <= 2.0 + 1e-6
+
+    @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "5", []])
+    async def test_what_is_no_time_is_refused(self, make_talkjs: MakeTalkJS, value: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"^total_timeout: "):
+            make_talkjs(total_timeout=value)
+
+
+async def test_a_cancelled_attempt_is_not_shown_as_a_success(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    events: list[Event] = []
+    talkjs = make_talkjs(hooks=[events.append])
+    emulator.faults.add("latency-20")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(talkjs.users.get, "alice")
+        await emulator.clock.sleep(1.0)
+        tasks.cancel_scope.cancel()
+
+    (ended,) = (event for event in events if isinstance(event, AttemptEnded))
+    assert "Cancelled" == ended.error
 
 
 @pytest.mark.parametrize(
