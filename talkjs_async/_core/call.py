@@ -75,6 +75,7 @@ class Call(Generic[T]):
         bucket: The budget that pays for it.
         idempotency_keys: Of the messages that it sends, in their order.
         record_id: The ID that the answer must have, if it names one. Another is not its answer.
+        missing_ok: Whether a 404 to it is a success: what it deletes need not be there.
         batchable: Whether `POST /batch` can carry it.
         api_version: TalkJS-REST-Version of this call. None: that of the client which sends it.
     """
@@ -90,6 +91,7 @@ class Call(Generic[T]):
     idempotency_keys: tuple[str, ...] = ()
     bucket: Bucket = "ordinary"
     record_id: str | None = None
+    missing_ok: bool = False
     batchable: bool = True
     api_version: str | None = None
 

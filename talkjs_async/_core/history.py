@@ -73,8 +73,9 @@ class CallHistory:
             error.idempotency_keys = self.call.idempotency_keys
 
     def is_success(self, error: TalkJSError) -> bool:
-        """Tell whether *error* shows that an earlier attempt was carried out."""
-        return self.maybe_done and self.call.method == "DELETE" and isinstance(error, NotFound)
+        """Tell whether *error* says that what the call was to delete is gone, as it shall be."""
+        deleted = self.maybe_done and self.call.method == "DELETE"
+        return (deleted or self.call.missing_ok) and isinstance(error, NotFound)
 
     def verdict(self, error: TalkJSError) -> TalkJSError:
         """

@@ -67,7 +67,7 @@ class RouteContext:
         if not body:
             return {}
         declared = self.request.headers.get(b"content-type", b"")
-        if not declared.startswith(b"application/json"):
+        if not declared.lower().startswith(b"application/json"):
             if self.switches.wrong_content_type == "bad_request":
                 raise bad_request(["The Content-Type must be application/json."])
             if self.switches.wrong_content_type == "unsupported_media_type":

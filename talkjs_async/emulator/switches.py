@@ -64,10 +64,12 @@ class Switches:
 
     # Lists
 
-    limit_over_max: Literal["reject", "clamp"] = _switch(
-        "A page limit outside its range: refused with 400, or cut to the range.",
+    limit_over_max: Literal["reject", "clamp", "up_to_100"] = _switch(
+        "A page limit outside its range: refused with 400, or cut to the range; or up to 100 "
+        "conversations are served, and more refused.",
         "inferred",
-        "an error status was seen in production in 2023, not which one",
+        "an error status was seen in production in 2023, not which one; older programs of TalkJS's "
+        "own ask for 50 and 100 conversations",
     )
     unknown_cursor: Literal["reject", "empty", "start"] = _switch(
         "`startingAfter` names a record that is gone: 400, an empty page, or the list anew."
@@ -91,10 +93,10 @@ class Switches:
     idempotency_scope: Literal["conversation", "app"] = _switch(
         "Where an `idempotencyKey` has to be unique."
     )
-    delete_unknown: Literal["ok", "not_found"] = _switch(
-        "Deleting a conversation, message or participant that does not exist: 200, or 404.",
-        "inferred",
-        "official scripts delete without looking first",
+    delete_unknown: Literal["not_found", "ok"] = _switch(
+        "Deleting a conversation, message or participant that does not exist: 404, or 200.",
+        "code",
+        "an Elixir app in production handles a 404; official scripts delete without looking first",
     )
     put_conversation_unknown_user: Literal["error", "ok"] = _switch(
         "PUT of a conversation with a participant who was never synchronized: 400, or accepted.",

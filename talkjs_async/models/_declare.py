@@ -50,6 +50,7 @@ def wire(
     hash: bool | None = ...,
     repr: bool = ...,
     rule: Rule | None = ...,
+    older: str | None = ...,
 ) -> T | D: ...
 def wire(
     key: str,
@@ -59,6 +60,7 @@ def wire(
     hash: bool | None = None,
     repr: bool = True,
     rule: Rule | None = None,
+    older: str | None = None,
 ) -> Any:
     """
     Declare a field of a `Model`.
@@ -69,6 +71,7 @@ def wire(
         default: What null and a missing key mean. Left out: neither is allowed.
         hash, repr: As for `attrs.field`.
         rule: For a model that callers make as well: what they may pass.
+        older: What TalkJS used to call it. Looked at where *key* is missing; it stays in `extra`.
     """
     return attrs.field(
         default=default,
@@ -76,7 +79,7 @@ def wire(
         repr=repr,
         converter=None if rule is None else rule.convert,
         validator=rule,
-        metadata={WIRE: Wire(key, type)},
+        metadata={WIRE: Wire(key, type, older)},
     )
 
 

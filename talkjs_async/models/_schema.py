@@ -27,10 +27,11 @@ M = TypeVar("M")
 
 @attrs.frozen
 class Wire:
-    """What a field declares of itself: TalkJS's key, and what the value may be."""
+    """What a field declares of itself: TalkJS's key, what the value may be, and an older key."""
 
     key: str
     type: FieldType[Any]
+    older: str | None
 
 
 WIRE: Final = "talkjs_async.wire"
@@ -45,6 +46,7 @@ class Field:
     key: str
     type: FieldType[Any]
     default: Any
+    older: str | None
 
     @property
     def needed(self) -> bool:
@@ -54,6 +56,8 @@ class Field:
     def read(self, source: Mapping[str, Any]) -> Any:
         """Read the field out of its object; a DecodeError names the place."""
         value = source.get(self.key)
+        if self.older is not None and self.key not in source:
+            value = source.get(self.older)
         if value is None and not self.needed:
             return self.default
         try:
@@ -67,7 +71,7 @@ class Field:
 def fields_of(model: type[Any]) -> list[Field]:
     """List what the fields of a class declare; a field that declares nothing is left out."""
     return [
-        Field(field.name, wire.key, wire.type, field.default)
+        Field(field.name, wire.key, wire.type, field.default, wire.older)
         for field in attrs.fields(model)
         if (wire := field.metadata.get(WIRE)) is not None
     ]
@@ -180,18 +184,21 @@ class Schema(Generic[M]):
                 yield f"  if {field.key!r} in data: {self._assignment(field)}"
                 name = field.attribute
                 yield f"  else: draft.{name} = default_{name}; known -= 1"
+                if field.older is not None:
+                    yield f"  if {field.key!r} not in data: {self._assignment(field, older=True)}"
         yield "  draft.extra = EMPTY if len(data) == known else read_rest(data)"
         yield "  draft.__class__ = Model"
         yield "  return draft"
 
     @staticmethod
-    def _assignment(field: Field) -> str:
+    def _assignment(field: Field, *, older: bool = False) -> str:
         """Write the statements that give a draft's attribute the value of a key that is there."""
+        value_of = f"data.get({field.older!r})" if older else f"data[{field.key!r}]"
         value = field.type.fast.format(read=f"read_{field.attribute}")
         if not field.needed:
             default = "None" if field.default is None else f"default_{field.attribute}"
             value = f"{default} if v is None else {value}"
-        return f"v = data[{field.key!r}]; draft.{field.attribute} = {value}"
+        return f"v = {value_of}; draft.{field.attribute} = {value}"
 
 
 def _draft_of(model: type[Any]) -> type[Any]:

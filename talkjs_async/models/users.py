@@ -37,7 +37,8 @@ class User(Model):
             an empty array for that (both were seen in code).
         photo_url, welcome_message, availability_text: None when not set.
         locale: IETF language tag. None means the app's default.
-        role: Name of the user's role. "default" when none was set (documented sample).
+        role: Name of the user's role. "default" when none was set (documented sample). Read under
+            its older name `configuration`, too.
         custom: Your own data, texts only.
         push_tokens: Registered devices as "fcm:..." or "apns:...", each mapped to True.
         created_at_ms: When TalkJS first heard of the user, in Unix milliseconds.
@@ -52,7 +53,7 @@ class User(Model):
     photo_url: str | None = wire("photoUrl", TEXT, default=None)
     welcome_message: str | None = wire("welcomeMessage", TEXT, default=None)
     locale: str | None = wire("locale", TEXT, default=None)
-    role: str | None = wire("role", TEXT, default=None)
+    role: str | None = wire("role", TEXT, default=None, older="configuration")
     availability_text: str | None = wire("availabilityText", TEXT, default=None)
     custom: Mapping[str, str] = wire("custom", TEXT_MAP, default=EMPTY)
     push_tokens: Mapping[str, bool | None] = wire("pushTokens", _PUSH_TOKENS, default=EMPTY)

@@ -137,15 +137,19 @@ class Conversations(Resource):
         )
 
     @endpoint
-    def delete(self, conversation_id: str) -> Call[None]:
+    def delete(self, conversation_id: str, *, missing_ok: bool = False) -> Call[None]:
         """
         Delete a conversation with all its messages. There is no way back.
 
+        Args:
+            conversation_id: The conversation.
+            missing_ok: Whether it is fine that there is none.
+
         Raises:
-            NotFound: There is no such conversation (not documented: TalkJS may say nothing).
+            NotFound: There is no such conversation (seen in code; TalkJS may also say nothing).
         """
         url = path("conversations", conversation_id=conversation_id)
-        return Call(method="DELETE", path=url, decode=nothing)
+        return Call(method="DELETE", path=url, decode=nothing, missing_ok=missing_ok)
 
     @endpoint
     def mark_as_read(

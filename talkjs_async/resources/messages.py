@@ -188,9 +188,15 @@ class Messages(Resource):
         return Call(method="PUT", path=url, body=edit.to_wire(), decode=nothing)
 
     @endpoint
-    def delete(self, conversation_id: str, message_id: str) -> Call[None]:
+    def delete(
+        self, conversation_id: str, message_id: str, *, missing_ok: bool = False
+    ) -> Call[None]:
         """
         Delete one message.
+
+        Args:
+            conversation_id, message_id: The message.
+            missing_ok: Whether it is fine that there is none.
 
         Source: TalkJS's own programs.
 
@@ -198,7 +204,7 @@ class Messages(Resource):
             NotFound: There is no such message (not documented: TalkJS may as well say nothing).
         """
         url = _path(conversation_id) + path("messages", message_id=message_id)
-        return Call(method="DELETE", path=url, decode=nothing)
+        return Call(method="DELETE", path=url, decode=nothing, missing_ok=missing_ok)
 
 
 def _path(conversation_id: str) -> str:

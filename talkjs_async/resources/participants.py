@@ -93,14 +93,26 @@ class Participants(Resource):
         )
 
     @endpoint
-    def remove(self, conversation_id: str, user_id: str) -> Call[None]:
+    def remove(self, conversation_id: str, user_id: str, *, missing_ok: bool = False) -> Call[None]:
         """
         Take a user out of a conversation.
 
         It disappears from their list (API versions before 2021-07-30: it stays, with the old
         messages). To let them keep what they have read, use `patch(..., access="None")`.
+
+        Args:
+            conversation_id, user_id: Of a participant.
+            missing_ok: Whether it is fine that they do not take part.
+
+        Raises:
+            NotFound: They do not (seen in code; TalkJS may also say nothing).
         """
-        return Call(method="DELETE", path=_path(conversation_id, user_id), decode=nothing)
+        return Call(
+            method="DELETE",
+            path=_path(conversation_id, user_id),
+            decode=nothing,
+            missing_ok=missing_ok,
+        )
 
     @endpoint
     def get_email(self, conversation_id: str, user_id: str) -> Call[str]:

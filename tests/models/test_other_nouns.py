@@ -31,6 +31,15 @@ def test_the_app_is_read_and_written() -> None:
     assert {"custom": {"k": None}} == AppInput(custom={"k": None}).to_wire()
 
 
+def test_the_apps_custom_data_may_be_by_language() -> None:
+    wire = {"id": "app", "custom": {"greeting": {"en": "Hi", "nl": "Hoi"}, "k": "v"}}
+
+    app = App.from_wire(wire)
+
+    assert {"en": "Hi", "nl": "Hoi"} == app.custom["greeting"]
+    assert {**wire, "defaultLocale": None} == app.to_wire()
+
+
 def test_themes_are_read_by_name_and_written_without_a_missing_base() -> None:
     themes = read_themes({"dark": {"base": "default_v7", "files": {"layout.json": "{}"}}})
 

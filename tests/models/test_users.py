@@ -121,3 +121,25 @@ def test_an_input_does_not_follow_later_changes_of_what_it_was_given() -> None:
     emails.append("b@example.com")
 
     assert {"custom": {"team": "blue"}, "email": ("a@example.com",)} == user.to_wire()
+
+
+@pytest.mark.parametrize(
+    ("wire", "role"),
+    [
+        ({"configuration": "buyer"}, "buyer"),
+        ({"configuration": "buyer", "role": "seller"}, "seller"),
+        ({"configuration": "buyer", "role": None}, None),
+        ({"configuration": None}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_role_is_read_under_its_older_name_too(
+    wire: dict[str, Any], role: str | None, *, complete: bool
+) -> None:
+    others = {f"new_{number}": number for number in range(20 if complete else 0)}
+
+    user = User.from_wire({"id": "a", "name": "A", "createdAt": 1, **others, **wire})
+
+    assert role == user.role
+    assert {key: value for key, value in wire.items() if key != "role"} | others == user.extra

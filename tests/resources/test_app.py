@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, NotFound
+from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, UnknownEndpoint
 from talkjs_async.emulator import Emulator
 from talkjs_async.models.themes import Theme
 
@@ -58,7 +58,7 @@ async def test_themes_are_written_read_and_deleted(
 async def test_the_other_method_can_be_asked_for(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
     emulator.switches.themes_method = "PATCH"
 
-    with pytest.raises(NotFound):
+    with pytest.raises(UnknownEndpoint):
         await talkjs.themes.update({"blue": None})
 
 

@@ -58,7 +58,7 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
         ids = participant.conversation_id, participant.user_id
         settings = participant.settings
         if settings is None:
-            await context.talkjs.participants.remove(*ids)
+            await context.talkjs.participants.remove(*ids, missing_ok=True)
         else:
             changes = drop_unset({"access": settings.access, "notify": settings.notify})
             await context.talkjs.participants.patch(*ids, **changes)

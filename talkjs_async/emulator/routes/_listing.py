@@ -23,6 +23,8 @@ def page_limit(context: RouteContext, maximum: int) -> int:
     if value is None:
         return DEFAULT_LIMIT
     limit = _integer("limit", value)
+    if context.switches.limit_over_max == "up_to_100":
+        maximum = max(maximum, 100)
     if 1 <= limit <= maximum:
         return limit
     if context.switches.limit_over_max == "clamp":

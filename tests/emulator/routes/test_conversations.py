@@ -296,7 +296,7 @@ async def test_a_deleted_conversation_is_gone_everywhere(emulator: Emulator, sen
 
 
 async def test_deleting_what_is_not_there(emulator: Emulator, send: Send) -> None:
-    assert (await send("DELETE", "/conversations/none")).status_code == 200
-
-    emulator.switches.delete_unknown = "not_found"
     assert (await send("DELETE", "/conversations/none")).status_code == 404
+
+    emulator.switches.delete_unknown = "ok"
+    assert (await send("DELETE", "/conversations/none")).status_code == 200

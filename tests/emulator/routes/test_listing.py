@@ -62,6 +62,18 @@ async def test_a_limit_out_of_range_is_cut_if_the_server_is_so(
 
 
 @pytest.mark.parametrize(("path", "maximum"), PATHS)
+@pytest.mark.usefixtures("data")
+async def test_up_to_a_hundred_of_anything_are_served_if_the_server_is_so(
+    emulator: Emulator, send: Send, path: str, maximum: int
+) -> None:
+    emulator.switches.limit_over_max = "up_to_100"
+
+    assert len((await send("GET", path, limit=100)).json()["data"]) == 12
+    assert (await send("GET", path, limit=101)).status_code == 400
+    assert (await send("GET", path, limit=0)).status_code == 400
+
+
+@pytest.mark.parametrize(("path", "maximum"), PATHS)
 @pytest.mark.parametrize("ties", ["sequence", "id"])
 async def test_pages_follow_each_other_without_gap_or_double(
     emulator: Emulator, send: Send, path: str, maximum: int, ties: str

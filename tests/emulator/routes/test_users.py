@@ -159,6 +159,13 @@ async def test_a_body_must_be_declared_as_json(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("declared", ["Application/JSON", "application/json; Charset=UTF-8"])
+async def test_the_content_type_is_compared_without_case(send: Send, declared: str) -> None:
+    answer = await send("PUT", "/users/a", {"name": "A"}, headers={"content-type": declared})
+
+    assert answer.status_code == 200
+
+
 async def test_shapes_that_were_never_set_follow_the_switches(
     emulator: Emulator, send: Send
 ) -> None:
