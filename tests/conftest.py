@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 from talkjs_async.emulator import Emulator
 from tests.fixtures import MakeTalkJS
+from tests.postgres_server import PostgresServer, directory_of_programs
 from tests.redis_server import RedisServer
 
 # `pytest --hypothesis-profile=long tests/core/test_walk.py` looks for hours' worth of bad luck.
@@ -112,6 +113,24 @@ def own_redis() -> Iterator[RedisServer]:
         server.start()
         yield server
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests of this run; in CI a missing one is a failure."""
+    programs = directory_of_programs()
+    if programs is None:
+        reason = "PostgreSQL is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        server = PostgresServer(Path(folder), programs)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def _require_redis() -> None:

@@ -15,7 +15,7 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.progress import Progress
 from talkjs_async.bulk._engine.report import BulkReport, Outcome, RecordReport
 from talkjs_async.bulk._engine.source_records import BadRecord
-from talkjs_async.bulk.anonymise import anonymise_user
+from talkjs_async.bulk.anonymise import anonymise_user, anonymise_vanished
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.export import export
@@ -47,6 +47,7 @@ __all__ = [
     "StorageError",
     "UserRecord",
     "anonymise_user",
+    "anonymise_vanished",
     "export",
     "import_messages",
     "migrate_sendbird",

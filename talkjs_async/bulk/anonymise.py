@@ -6,20 +6,24 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
+import anyio.to_thread
 import attrs
 
 from talkjs_async._core.call import path
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.job_journal import forget_record
 from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.report import BulkReport
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError, NotFound
 from talkjs_async.limits import Lane
 
-__all__ = ["anonymise_user"]
+__all__ = ["anonymise_user", "anonymise_vanished"]
 
 _DELETED: Final = "[DELETED]"
 """What TalkJS's script writes in place of names and texts."""
@@ -70,6 +74,53 @@ def anonymise_user(
         dry_run=dry_run,
     )
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+
+
+async def anonymise_vanished(
+    talkjs: AsyncTalkJS, report: BulkReport, *, max_share: float = 0.05
+) -> tuple[str, ...]:
+    """
+    Overwrite the personal data of the users that a source of `upsert_users` no longer has.
+
+    They are what `BulkReport.vanished` names, and are anonymised as by `anonymise_user`, one after
+    the other; the journal forgets each. Users who came to TalkJS in another way are left alone.
+
+    Args:
+        talkjs: The client.
+        report: Of a run of `upsert_users` with a journal, read before the next.
+        max_share: The largest part of the journal's users that may vanish at a time. More is more
+            often a wrong query than a wave of departures.
+
+    Returns:
+        Who was anonymised. A user who could not be wholly is not, and comes again the next time.
+
+    Raises:
+        ConfigurationError: More have vanished, what has vanished cannot be told, or *report* is
+            that of another job. Nothing was overwritten.
+    """
+    if report.kind != "upsert_users" or report.journal is None:
+        raise ConfigurationError("report", "must be that of upsert_users with a journal.")
+    if not 0 <= max_share <= 1:
+        raise ConfigurationError("max_share", f"must be between 0 and 1, not {max_share!r}.")
+    vanished = await anyio.to_thread.run_sync(list[str], report.vanished())
+    known = len(vanished) + report.done + report.unchanged + report.failed + report.unknown
+    if len(vanished) > max_share * known:
+        raise ConfigurationError(
+            "max_share",
+            f"is {max_share:g}, and {len(vanished)} of {known} users have vanished: look into the "
+            "source, and pass a larger max_share if that is right.",
+        )
+    forgotten = []
+    for user_id in vanished:
+        try:
+            done = (await anonymise_user(talkjs, user_id)).ok
+        except NotFound:
+            # It was never stored.
+            done = True
+        if done:
+            await anyio.to_thread.run_sync(forget_record, report.journal, user_id)
+            forgotten.append(user_id)
+    return tuple(forgotten)
 
 
 @attrs.frozen

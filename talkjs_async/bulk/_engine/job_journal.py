@@ -310,6 +310,27 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
         raise journal_error(path, error) from error
 
 
+def is_latest_run(path: Path, first_pass: int) -> bool:
+    """Tell whether a journal's latest run began with a pass, and is complete."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database:
+            row = database.execute("SELECT first_pass, complete FROM job").fetchone()
+    except FAILURES as error:
+        raise journal_error(path, error) from error
+    return bool(row == (first_pass, 1))
+
+
+def forget_record(path: Path, id_: str) -> None:
+    """Take a record out of a journal that no job has open: if it comes again, it is a new one."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database, database:
+            database.execute("DELETE FROM record WHERE id = ?", (id_,))
+    except FAILURES as error:
+        raise journal_error(path, error) from error
+
+
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
 _STORED: Final = "SELECT count(*) FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
 _SENT: Final = """

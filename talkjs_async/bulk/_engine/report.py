@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from talkjs_async.bulk._engine.job_journal import read_records
+from talkjs_async.bulk._engine.job_journal import is_latest_run, read_records
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.errors import ConfigurationError
@@ -112,12 +112,39 @@ class BulkReport:
                     reason=row.reason, result=row.result,
                 )  # fmt: skip
 
+    def vanished(self) -> Iterator[str]:
+        """
+        Go through the IDs of records that earlier runs have sent and the source no longer has.
+
+        Raises:
+            ConfigurationError: That cannot be told: the source did not come to its end, the journal
+                was a temporary one or has run again since, or has records without an ID.
+            StorageError: The journal cannot be read.
+        """
+        if not self.complete or self.journal is None:
+            way_out = "it needs a journal that stays, and a source that was read to its end"
+            raise ConfigurationError("report", f"does not know what has vanished: {way_out}.")
+        if not is_latest_run(self.journal, self._first_pass):
+            raise ConfigurationError("report", "is not that of the latest run of its journal.")
+        arguments = (self._first_pass, *_NAMELESS_RANGE)
+        for row in read_records(self.journal, _NAMELESS_HERE, arguments):
+            raise ConfigurationError(
+                "report",
+                f"does not know what has vanished: record {row.number} of the source has no ID "
+                "of its own, and may be any.",
+            )
+        for row in read_records(self.journal, _VANISHED, arguments):
+            yield row.id
+
     def _outcome(self, row: RecordRow) -> Outcome:
         if row.state is RecordState.DONE and row.made_in < self._first_pass:
             return "unchanged"
         return _OUTCOMES[row.state]
 
 
+_NAMELESS_RANGE: Final = (NAMELESS, NAMELESS[:-1] + chr(ord(NAMELESS[-1]) + 1))
+_NAMELESS_HERE: Final = "seen >= ? AND id >= ? AND id < ?"
+_VANISHED: Final = f"seen < ? AND NOT (id >= ? AND id < ?) AND state != {RecordState.PLANNED:d}"
 _OUTCOMES: Final[dict[RecordState, Outcome]] = {
     RecordState.SENT: "unknown",
     RecordState.DONE: "done",
