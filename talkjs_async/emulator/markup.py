@@ -4,7 +4,9 @@ TalkJS's message markup, turned into text nodes.
 `*bold*`, `_italic_`, `~strike~`, `` `code` ``, `- ` bullet lists, `<url>`, `<url|label>`,
 `<actionbutton:name?key=value|Label>`, `<actionlink:name?key=value|Label>`; bare web addresses
 become links as well. Seen in official examples and in the JavaScript SDK. How delimiters inside
-words and unbalanced ones are read is not documented; here they stay text, as in most chats.
+words and unbalanced ones are read is not documented; here they stay text, as in most chats. Marks
+count at the boundaries of a word only (documented); a word joiner (U+2060) is part of the word that
+it touches (inferred from its name).
 """
 
 import re
@@ -17,12 +19,13 @@ Node = str | dict[str, Any]
 
 _STYLES = {"*": "bold", "_": "italic", "~": "strikethrough"}
 _TOKENS = re.compile(
-    r"`(?P<code>[^`\n]+)`"
+    r"(?<![\w\u2060])`(?P<code>[^`\n]+)`(?![\w\u2060])"
     r"|<(?P<action>actionbutton|actionlink):(?P<name>[^|>?\s]+)(?:\?(?P<query>[^|>]*))?"
     r"\|(?P<action_label>[^>\n]+)>"
     r"|<(?P<url>(?:https?://|mailto:|tel:)[^|>\s]+)(?:\|(?P<label>[^>\n]+))?>"
     r"|(?P<bare>https?://[^\s<>*~`]*[^\s<>*~`.,;:!?)'\"])"
-    r"|(?<!\w)(?P<style>[*_~])(?=\S)(?P<styled>(?:(?!(?P=style)).)+?)(?<=\S)(?P=style)(?!\w)"
+    r"|(?<![\w\u2060])(?P<style>[*_~])(?=\S)(?P<styled>(?:(?!(?P=style)).)+?)(?<=\S)(?P=style)"
+    r"(?![\w\u2060])"
 )
 _SPECIAL = re.compile(r"[*_~`<]|^- |://", re.MULTILINE)
 _ACTIONS = {"actionbutton": "actionButton", "actionlink": "actionLink"}

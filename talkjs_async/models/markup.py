@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from talkjs_async.errors import DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models.content import (
     AutoLinkNode,
     CodeSpanNode,
@@ -118,7 +118,15 @@ def _decoded(text: str, otherwise: str | None = None) -> str:
 
 
 _JOINER: Final = "\u2060"
-_EDGE: Final = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|^[ \t]*[-+](?=\s)", re.MULTILINE)
+_MARK: Final = re.compile(
+    # Left alone: addresses, which TalkJS takes whole, and marks with space on both sides.
+    r"https?://[A-Za-z0-9](?:[^\s<>*~`]*[^\s<>*~`.,;:!?)'\"])?"
+    r"|(?<=[ \t])[*_~](?=[ \t])"
+    # A sign that begins a list, at the beginning of any line that Python or JavaScript knows.
+    r"|(?P<wrap>(?:^|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))[ \t]*[-+*](?=\s)"
+    # Marks that are not inside of a word.
+    r"|(?<![^\W_])[*_~]|[*_~](?![^\W_])|`)"
+)
 _ANGLES: Final = str.maketrans("<>|", "‹›¦")  # noqa: RUF001 - that they look alike is the point
 
 
@@ -126,22 +134,29 @@ def escape_markup(text: str) -> str:
     """
     Change a user's words so that TalkJS does not read them as markup.
 
+    Two ways keep words as they are. A message that is nothing but a user's words needs none of
+    this: send it as `content=[TextBlock(children=(words,))]`, which is never parsed, whatever is in
+    it; choose that wherever you can. Use this function where words go into a larger text, an edit,
+    an import or a subject, which have no blocks.
+
     TalkJS has no escape character. So marks that could begin or end bold, italic, struck-through
-    or code text, and dashes that could begin a list, are wrapped in word joiners (U+2060), which
-    nobody sees: TalkJS leaves marks within a word alone (documented). `<`, `>` and `|`, which make
+    or code text, and signs that could begin a list, are wrapped in word joiners (U+2060), which
+    are not seen: TalkJS leaves marks within a word alone (documented). `<`, `>` and `|`, which make
     links and action buttons, become the look-alikes `‹`, `›` and `¦`. Marks between letters, as in
-    `snake_case`, stay. So do bare web and mail addresses, which TalkJS makes clickable by itself,
-    and emoji names such as `:cat:`.
+    `snake_case`, and between spaces, as in `2 * 3`, stay. So do bare web and mail addresses, which
+    TalkJS makes clickable by itself, and emoji names such as `:cat:`.
 
-    A message that is nothing but a user's words needs none of this: send it as
-    `content=[TextBlock(children=(words,))]`, which is never parsed. Use this function where words
-    go into a larger text, an edit, an import or a subject.
+    Raises:
+        ConfigurationError: *text* is no text.
 
-    Source: the rules for marks are documented and agree with TalkJS's SDK; how the server parses
-    `<...|...>` is not known, which is why no such sign is left.
+    Source: the rules for marks are documented. That a word joiner counts as part of a word is
+    inferred, and how the server parses `<...|...>` is not known, which is why no such sign is left.
     """  # noqa: RUF002 - the look-alikes have to be shown
-    return _EDGE.sub(_wrap, text.translate(_ANGLES))
+    if not isinstance(text, str):
+        raise ConfigurationError("text", f"must be text (str), not {type(text).__name__}.")
+    # The look-alikes come last: an address ends where the sign stands.
+    return _MARK.sub(_escaped, text).translate(_ANGLES)
 
 
-def _wrap(match: re.Match[str]) -> str:
-    return f"{_JOINER}{match[0]}{_JOINER}"
+def _escaped(match: re.Match[str]) -> str:
+    return f"{_JOINER}{match[0]}{_JOINER}" if match["wrap"] else match[0]

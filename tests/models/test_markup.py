@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from talkjs_async import AsyncTalkJS, ConfigurationError, TextBlock
+from talkjs_async.emulator import Emulator
+from talkjs_async.emulator.markup import parse, plain
 from talkjs_async.models._parts import read_block
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.markup import escape_markup, plain_text
@@ -126,6 +130,60 @@ def test_escaped_words_hold_no_markup(words: str) -> None:
     assert not MARKUP.search(escape_markup(words))
 
 
+LOOK_ALIKES = str.maketrans("‹›¦", "<>|", "\u2060")
+
+
+def shown_by_the_emulator(words: str) -> tuple[list[Any], str]:
+    """The nodes that are markup, and the text that a reader sees."""
+    nodes = parse(words)
+    # An address that becomes a link shows itself.
+    markup = [node for node in nodes if not isinstance(node, str) and node["type"] != "autoLink"]
+    return markup, plain(nodes)
+
+
+@settings(max_examples=10 * settings().max_examples, deadline=None)
+@given(WORDS | st.text(alphabet="*_~`- htps:/.x<>|\n\r\u2060\x85", max_size=20))
+@example("*bold*")
+@example("2 * 3 * 4")
+@example("a\r- b")
+@example("_https://x.y/_z_ *https://x.y/*")
+@example("<https://x.y|*bank*>")
+@example("```code```")
+def test_the_emulator_shows_escaped_words_as_they_were(words: str) -> None:
+    markup, shown = shown_by_the_emulator(escape_markup(words))
+
+    assert [] == markup
+    assert words.translate(LOOK_ALIKES) == shown.translate(LOOK_ALIKES)
+
+
+@pytest.mark.parametrize("words", ["*bold*", "_it_", "~s~", "`code`", "- point"])
+def test_the_emulator_reads_the_same_words_as_markup_without_escaping(words: str) -> None:
+    assert shown_by_the_emulator(words)[0]
+
+
+@pytest.mark.anyio
+async def test_escaped_words_stay_words_in_messages_and_in_what_comes_back() -> None:
+    emulator = Emulator()
+    words = "*a* _b_ ~c~ `d` <https://x.y|z>"
+    async with AsyncTalkJS(
+        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
+    ) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await talkjs.conversations.upsert("c", participants=["alice"])
+        await talkjs.messages.send("c", sender="alice", text=f"Said: {escape_markup(words)}")
+        await talkjs.messages.send("c", sender="alice", content=[TextBlock(children=(words,))])
+        block, text_message = await talkjs.messages.list("c").collect()
+
+    assert (TextBlock(children=(words,)),) == block.content
+    assert f"Said: {words}" == text_message.plain_text().translate(LOOK_ALIKES)
+
+
+@pytest.mark.parametrize("words", [None, 7, b"x"])
+def test_what_is_no_text_is_not_escaped(words: Any) -> None:
+    with pytest.raises(ConfigurationError, match="text: must be text"):
+        escape_markup(words)
+
+
 @given(WORDS, WORDS)
 def test_escaped_words_do_not_break_the_markup_around_them(name: str, label: str) -> None:
     message = f"*{escape_markup(name)}* <https://example.com|{escape_markup(label)}>"
@@ -148,6 +206,8 @@ def test_two_escaped_pieces_side_by_side_hold_no_emphasis(left: str, right: str)
         "https://example.com/a_b~c",
         "a-b",
         "well - yes",
+        "2 * 3 * 4",
+        "see https://example.com/_a_/b_ for more",
         ":cat:",
         "é_à",
     ],
