@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         UnknownBlock,
     )
     from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
+    from talkjs_async.models.files import UploadedFile
     from talkjs_async.models.filters import Filter, equals, exists, one_of
     from talkjs_async.models.imports import ImportedMessage
     from talkjs_async.models.markup import escape_markup
@@ -131,6 +132,7 @@ __all__ = [
     "TextBlock",
     "Theme",
     "UnknownBlock",
+    "UploadedFile",
     "User",
     "UserConversation",
     "UserInput",
@@ -190,6 +192,7 @@ _MODULES = {
     "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
+    "models.files": ["UploadedFile"],
     "models.filters": ["Filter", "equals", "exists", "one_of"],
     "models.imports": ["ImportedMessage"],
     "models.markup": ["escape_markup"],

@@ -22,6 +22,8 @@ a secret, a token or a body that was sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 __all__ = [
@@ -57,9 +59,12 @@ class TalkJSError(Exception):
         retry_after: Seconds after which that makes sense. None when there is nothing to tell.
         maybe_done: Whether the call may have been carried out all the same, in its last attempt or
             in an earlier one. Always False for what only reads.
+        headers: Of the answer, by small letters: what TalkJS's support asks for. Empty when no
+            answer came; never with cookies or credentials.
     """
 
     temporary: ClassVar[bool] = False
+    headers: Mapping[str, str] = MappingProxyType({})
     retry_after: float | None = None
     maybe_done: bool = False
 
@@ -282,7 +287,10 @@ class DecodeError(TalkJSError):
         expected: What should be there.
         got: What is there, in a few words; never the value of a whole document.
         method, path: The request. Empty when a model was read from somewhere else.
+        status: HTTP status of the answer. None when a model was read from somewhere else.
     """
+
+    status: int | None = None
 
     def __init__(
         self, *, json_path: str, expected: str, got: str, method: str = "", path: str = ""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Final
 
@@ -54,6 +54,8 @@ class AttemptEnded:
             upload failed. None after a success; whether its data can be decoded shows later.
         waited: Seconds spent waiting for the budget.
         elapsed: Seconds from leaving to the whole answer, the wait for a connection included.
+        headers: Of the answer, by small letters, without cookies and credentials. Empty when no
+            answer came.
     """
 
     method: str
@@ -63,6 +65,7 @@ class AttemptEnded:
     error: str | None
     waited: float
     elapsed: float
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -108,7 +108,7 @@ class Call(Generic[T]):
             DecodeError: It is not what the API promises of this call.
         """
         try:
-            result = self.decode(data)
+            result = self._decoded(data)
         except DecodeError as error:
             error.method, error.path = self.method, self.path
             error.maybe_done = self.method != "GET"
@@ -122,6 +122,16 @@ class Call(Generic[T]):
                 path=self.path,
             )
         return result
+
+    def _decoded(self, data: Any) -> T:
+        try:
+            return self.decode(data)
+        except RecursionError:
+            raise DecodeError(
+                json_path="$",
+                expected="what this call answers",
+                got="JSON that is nested too deep",
+            ) from None
 
 
 MOST_IN_A_TARGET: Final = 60_000
@@ -184,6 +194,6 @@ def path(noun: str, /, **ids: str) -> str:
         if problem is not None:
             raise ConfigurationError(argument, problem)
         if value in {".", ".."}:
-            raise ConfigurationError(argument, f"must not be {value!r}, which URLs resolve away.")
+            raise ConfigurationError(argument, f"must be an ID, not {value!r}.")
         segments.append(quote(value, safe=""))
     return "/" + "/".join(segments)

@@ -7,6 +7,7 @@ Source: TalkJS documentation, REST API introduction (read 2026-11-22).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Final
 
 from talkjs_async.errors import (
@@ -67,6 +68,27 @@ def classify(
         method=method,
         path=path,
     )
+
+
+_NEVER_SHOWN: Final = ("cookie", "auth", "token", "secret", "key", "signature")
+_HEADERS_SHOWN: Final = 50
+
+
+def shown_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """
+    Choose what of an answer's headers errors and events may show.
+
+    Those are what a support asks for: IDs of requests, caches and proxies, limits, dates. What may
+    hold a cookie or a credential, by its name or because it looks like a token, is left out.
+    """
+    shown: dict[str, str] = {}
+    for name, value in headers:
+        small = name.lower()
+        if any(word in small for word in _NEVER_SHOWN) or "Bearer" in value or "eyJ" in value:
+            continue
+        if len(shown) < _HEADERS_SHOWN:
+            shown[small] = value[:_WORDS_KEPT]
+    return shown
 
 
 def _read_error_body(

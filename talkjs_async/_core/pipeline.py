@@ -17,7 +17,7 @@ import attrs
 
 from talkjs_async._core import codec
 from talkjs_async._core.call import Bucket, Call, Chunks, Lane, Upload, nothing, target
-from talkjs_async._core.classify import classify
+from talkjs_async._core.classify import classify, shown_headers
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.retry import RetryPolicy, RetryState, parse_retry_after
@@ -97,7 +97,11 @@ class Pipeline:
         retry_state = self.begin(call)
         answer = await self.persist(call, retry_state, self.sender(call, retry_state))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
-        return self.read(call, answer)
+        try:
+            return self.read(call, answer)
+        except DecodeError as error:
+            _tell_answer(error, retry_state)
+            raise
 
     def begin(self, call: Call[Any]) -> RetryState:
         """Start the clock of a call, and count its attempts from here on."""
@@ -226,7 +230,7 @@ class Pipeline:
                 end_permit = permit.settle
                 exchange = self.connections.exchange(http, request)
                 try:
-                    answer = await self._answer(call, exchange, request, granted)
+                    answer = await self._answer(call, exchange, request, granted, retry_state)
                 except (TransportError, DecodeError) as error:
                     failure = error
                     if isinstance(error, ConnectFailed):
@@ -261,19 +265,24 @@ class Pipeline:
         finally:
             end_permit()
             if failure is not None:
-                retry_state.history.failed(failure)
+                _note_failure(retry_state, failure, status)
             if chunks is not None:
                 await _close(chunks)
             if begun and self.hooks:
                 how = None if succeeded else failure or "Cancelled"
-                self._announce(call, retry_state.history.attempts, status, how, asked, granted)
+                self._announce(call, retry_state, status, how, asked, granted)
 
     async def _answer(
-        self, call: Call[Any], exchange: Exchange, request: httpx.Request, since: float
+        self,
+        call: Call[Any],
+        exchange: Exchange,
+        request: httpx.Request,
+        since: float,
+        retry_state: RetryState,
     ) -> httpx.Response:
         engine = self.connections.engine
         try:
-            return await exchange.answer()
+            answer = await exchange.answer()
         except engine.exceptions as error:
             raise engine.translate(
                 error,
@@ -285,6 +294,8 @@ class Pipeline:
         except DecodeError as error:
             error.method, error.path = call.method, call.path
             raise
+        retry_state.answered = answer.status_code, answer.headers
+        return answer
 
     def _request(
         self,
@@ -321,7 +332,7 @@ class Pipeline:
     def _announce(
         self,
         call: Call[Any],
-        attempt: int,
+        retry_state: RetryState,
         status: int | None,
         how: TalkJSError | str | None,
         asked: float,
@@ -330,11 +341,12 @@ class Pipeline:
         event = AttemptEnded(
             method=call.method,
             path=call.path,
-            attempt=attempt,
+            attempt=retry_state.history.attempts,
             status=status,
             error=type(how).__name__ if isinstance(how, TalkJSError) else how,
             waited=granted - asked,
             elapsed=self.clock.monotonic() - granted,
+            headers={} if status is None else _headers_told(retry_state),
         )
         emit(self.hooks, event)
 
@@ -352,6 +364,24 @@ class Pipeline:
 async def _close(chunks: Chunks) -> None:
     with anyio.move_on_after(_CLOSING_TAKES_AT_MOST, shield=True):
         await chunks.aclose()
+
+
+def _headers_told(retry_state: RetryState) -> dict[str, str]:
+    answered = retry_state.answered
+    return {} if answered is None else shown_headers(answered[1].items())
+
+
+def _note_failure(retry_state: RetryState, failure: TalkJSError, status: int | None) -> None:
+    if status is not None:
+        _tell_answer(failure, retry_state)
+    retry_state.history.failed(failure)
+
+
+def _tell_answer(error: TalkJSError, retry_state: RetryState) -> None:
+    """Give *error* what support asks for: the status and the headers of the answer."""
+    error.headers = _headers_told(retry_state)
+    if isinstance(error, DecodeError) and retry_state.answered is not None:
+        error.status = retry_state.answered[0]
 
 
 def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:

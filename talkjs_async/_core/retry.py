@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Any
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -23,6 +25,7 @@ from talkjs_async.errors import (
 )
 
 if TYPE_CHECKING:
+    import httpx
     from tenacity import AsyncRetrying
 
     from talkjs_async._core.clock import Clock
@@ -31,29 +34,42 @@ _TALKJS_OWN = frozenset({500, 503})
 """Server errors that are TalkJS's word. The others are a proxy's, which knows not what it did."""
 
 
+_WAITS: Final = re.compile(r"\s*((?:[A-Za-z]{3,9},)?[^,]*)(?:,|$)")
+"""Several values in one header; the comma behind the name of a day parts nothing."""
+_SECONDS: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+
+
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
     """
     Read a Retry-After header.
 
     Args:
-        value: Seconds, or an HTTP date. None when there is no such header.
+        value: Seconds, or an HTTP date; one without a zone is UTC. Of several, as two headers make
+            them, the longest wait counts. None when there is no such header.
         now: Unix time in seconds, for the date form.
 
     Returns:
-        Seconds to wait, never negative. None when *value* is neither form.
+        Seconds to wait, never negative. None when nothing in *value* is of either form.
 
-    Source: RFC 9110, section 10.2.3.
+    Source: RFC 9110, sections 10.2.3 and 5.6.7.
     """
     if value is None:
         return None
-    try:
-        seconds = float(value)
-    except ValueError:
+    waits = [_wait(part.strip(), now) for part in _WAITS.findall(value)]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(part: str, now: float) -> float | None:
+    if _SECONDS.fullmatch(part):
+        seconds = float(part)
+    else:
         # Loaded only when a server sends a date.
         from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
+            moment = parsedate_to_datetime(part)
+            # Without a zone, Python would take it for the time of this machine.
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
         except (ValueError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
@@ -137,6 +153,7 @@ class RetryState:
         ends_at: When all of it must be over, by *clock*.
         queued: Seconds in the budget's queue, the first wait not counted.
         over: Whether another attempt is out of the question, whatever the policy says.
+        answered: Status and headers of the latest answer.
     """
 
     policy: RetryPolicy
@@ -145,6 +162,7 @@ class RetryState:
     ends_at: float = math.inf
     queued: float = 0.0
     over: bool = False
+    answered: tuple[int, httpx.Headers] | None = None
 
     def check_repeatable(self) -> None:
         """

@@ -9,59 +9,14 @@ Source: RFC 7578; file names are escaped as browsers do it (HTML Standard, secti
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterable, Callable, Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, Final, Self
-
-import anyio.to_thread
-import attrs
+from collections.abc import Mapping
+from functools import partial
+from typing import Final, Self
 
 from talkjs_async._core.call import Chunks, Upload
-from talkjs_async.errors import ConfigurationError
-
-PIECE: Final = 256 * 1024
-"""Bytes read at once: large enough that the hop to a thread does not count."""
+from talkjs_async._http.file_sources import Source
 
 _ESCAPES: Final = {ord("\r"): "%0D", ord("\n"): "%0A", ord('"'): "%22"}
-
-
-@attrs.frozen
-class Source:
-    """
-    Where the bytes of a file come from.
-
-    Attributes:
-        open: Begins to read from the start.
-        length: Bytes. None: not known.
-        replayable: Whether `open` may be called again.
-    """
-
-    open: Callable[[], Chunks]
-    length: int | None
-    replayable: bool
-
-
-def source_of(file: bytes | Path | AsyncIterable[bytes], size: int | None) -> Source:
-    """
-    Choose how to read *file*.
-
-    Args:
-        file: Its content, its path, or a stream that can be read once.
-        size: Bytes of a stream, if they are known beforehand.
-
-    Raises:
-        ConfigurationError: There is no readable file at that path.
-    """
-    if isinstance(file, bytes):
-        return Source(lambda: Pieces([file]), len(file), replayable=True)
-    if isinstance(file, Path):
-        try:
-            with file.open("rb"):
-                length = file.stat().st_size
-        except OSError as error:
-            raise ConfigurationError("file", f"cannot be read: {error.strerror}.") from error
-        return Source(lambda: FileChunks(file, length), length, replayable=True)
-    return Source(lambda: StreamChunks(file, size), size, replayable=False)
 
 
 def multipart(
@@ -86,9 +41,13 @@ def multipart(
     return Upload(
         content_type=f"multipart/form-data; boundary={boundary}",
         length=None if length is None else len(before) + length + len(after),
-        open=lambda: Pieces([before, source.open(), after]),
+        open=partial(_form, before, source, after),
         replayable=source.replayable,
     )
+
+
+def _form(before: bytes, source: Source, after: bytes) -> Pieces:
+    return Pieces([before, source.open(), after])
 
 
 class Pieces:
@@ -117,71 +76,3 @@ class Pieces:
         for piece in self._pieces:
             if not isinstance(piece, bytes):
                 await piece.aclose()
-
-
-class FileChunks:
-    """A file on disk, read in a thread."""
-
-    def __init__(self, path: Path, length: int) -> None:
-        self._path = path
-        self._left = length
-        self._file: BinaryIO | None = None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece = await anyio.to_thread.run_sync(self._read)
-        except OSError as error:
-            raise ConfigurationError("file", f"cannot be read: {error.strerror}.") from error
-        self._left -= len(piece)
-        if self._left < 0 or (not piece and self._left):
-            raise ConfigurationError("file", "changed its size while it was sent.")
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-    def _read(self) -> bytes:
-        # Opened in here, not awaited: a cancelled call still knows what to close.
-        if self._file is None:
-            self._file = self._path.open("rb")
-        return self._file.read(PIECE)
-
-    async def aclose(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-class StreamChunks:
-    """A stream of the caller's, which can be read once."""
-
-    def __init__(self, stream: AsyncIterable[bytes], size: int | None) -> None:
-        self._pieces = aiter(stream)
-        self._left = size
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece = await anext(self._pieces)
-        except StopAsyncIteration:
-            if self._left:
-                raise ConfigurationError(
-                    "size", f"is {self._left} more than the stream had."
-                ) from None
-            raise
-        if not isinstance(piece, bytes | bytearray | memoryview):
-            raise ConfigurationError("file", f"must yield bytes, not {type(piece).__name__}.")
-        if self._left is not None:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise ConfigurationError("size", "is less than the stream has.")
-        return bytes(piece)
-
-    async def aclose(self) -> None:
-        # A generator that is left half-way would be closed by the garbage collector, some day.
-        close: Any = getattr(self._pieces, "aclose", None)
-        if close is not None:
-            await close()

@@ -136,11 +136,19 @@ def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | 
         return None
     return classify(
         status=reply.status,
-        body=json.dumps(reply.data).encode(),
+        body=_encoded(reply.data),
         retry_after=None,
         method=call.method,
         path=call.path,
     )
+
+
+def _encoded(data: Any) -> bytes:
+    try:
+        return json.dumps(data).encode()
+    except RecursionError:
+        # Nested as deep as that, it holds nothing that could be told.
+        return b""
 
 
 def is_refused(error: TalkJSError) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from talkjs_async._core.wire import UNSET, is_id, is_text
+from talkjs_async._core.wire import MOST_ID_BYTES, UNSET, is_id, is_text, meant
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._frozen_map import FrozenMap
 
@@ -29,24 +29,38 @@ class Rule:
         allows: Whether a value obeys it.
         null: Whether None is allowed as well.
         convert: What is made of the argument before it is checked, and kept.
+        words: What it may be, where that is one of a few: to guess what is meant.
     """
 
     says: str
     allows: Callable[[Any], bool]
     null: bool = attrs.field(kw_only=True)
     convert: Callable[[Any], Any] | None = attrs.field(default=None, kw_only=True)
+    words: tuple[object, ...] = attrs.field(default=(), kw_only=True)
 
     def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is UNSET and attribute.default is UNSET:
             return
         if (self.null and value is None) or self.allows(value):
             return
-        way_out = (
-            ""
-            if self.null or value is not None
-            else " None is not allowed: leave the argument out."
-        )
-        raise ConfigurationError(attribute.name, f"{self.says}{way_out}")
+        raise ConfigurationError(attribute.name, f"{self.says}{self._way_out(attribute, value)}")
+
+    def _way_out(self, attribute: attrs.Attribute[Any], value: Any) -> str:
+        if value is None and not self.null and attribute.default is UNSET:
+            return " None is not allowed: leave the argument out."
+        guess = meant(value, self.words)
+        return "" if guess is None else f" Did you mean {guess!r}?"
+
+    def or_none(self) -> Rule:
+        """The same rule, where None says that the argument is not given, for nothing to clear."""
+        convert = self.convert
+
+        def not_given(value: Any) -> Any:
+            if value is None:
+                return UNSET
+            return value if convert is None else convert(value)
+
+        return attrs.evolve(self, convert=not_given)
 
 
 def is_number(value: object, *, low: float, high: float) -> bool:
@@ -105,6 +119,23 @@ def sealed(value: Any) -> Any:
     return FrozenMap(value) if isinstance(value, Mapping) else value
 
 
+EARLIEST_MILLISECONDS: Final = 10**11
+"""In March 1973. As seconds it would be the year 5138, so that no number may be meant as both."""
+_LATEST_MILLISECONDS: Final = 253_402_300_800_000
+"""The end of the year 9999, with which a datetime ends."""
+
+
+def is_point_in_time(value: object) -> bool:
+    """An aware datetime, or Unix milliseconds that cannot be mistaken for seconds."""
+    if isinstance(value, datetime):
+        return value.utcoffset() is not None
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and EARLIEST_MILLISECONDS <= value < _LATEST_MILLISECONDS
+    )
+
+
 def one_of(words: Collection[Any]) -> Rule:
     """One of a few words or values; nothing else, and not None."""
     listed = ", ".join(repr(word) for word in words)
@@ -114,6 +145,7 @@ def one_of(words: Collection[Any]) -> Rule:
         f"must be one of {listed}.",
         lambda value: isinstance(value, str | bool) and (type(value), value) in allowed,
         null=False,
+        words=tuple(words),
     )
 
 
@@ -126,6 +158,7 @@ def instance_of(kind: type[object]) -> Rule:
     )
 
 
+_ID_RULE = f"must be a non-empty text (str) of at most {MOST_ID_BYTES:,} bytes in UTF-8."
 _TEXT_RULE = "must be text (str)."
 _URL_RULE = "must be text (str) of valid Unicode."
 _TEXTS_RULE = "must be a collection of texts (str), not one text."
@@ -134,14 +167,18 @@ _MAP_RULE = "must map texts to texts; None as a value removes that key."
 TEXT: Final = Rule(_TEXT_RULE, _is_value, null=False)
 TEXT_OR_NULL: Final = Rule(_TEXT_RULE, _is_value, null=True)
 URL_OR_NULL: Final = Rule(_URL_RULE, is_text, null=True)
-ID: Final = Rule("must be a non-empty text (str).", is_id, null=False)
-ID_OR_NULL: Final = Rule("must be a non-empty text (str).", is_id, null=True)
+ID: Final = Rule(_ID_RULE, is_id, null=False)
+ID_OR_NULL: Final = Rule(_ID_RULE, is_id, null=True)
 TEXTS: Final = Rule(_TEXTS_RULE, _are_values, null=False, convert=as_tuple)
 TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, _are_values, null=True, convert=as_tuple)
 TEXT_MAP: Final = Rule("must map texts to texts.", _is_whole_text_map, null=False, convert=sealed)
 TEXT_MAP_OR_NULL: Final = Rule(_MAP_RULE, _is_text_map, null=True, convert=sealed)
 IDS: Final = Rule(
-    "must be a collection of non-empty texts (str).", _are_ids, null=False, convert=as_tuple
+    "must be a collection of non-empty texts (str), each of at most "
+    f"{MOST_ID_BYTES:,} bytes in UTF-8.",
+    _are_ids,
+    null=False,
+    convert=as_tuple,
 )
 PUSH_TOKENS_OR_NULL: Final = Rule(
     'must map "fcm:<token>" or "apns:<token>" to True, or to None to unregister it.',
@@ -153,6 +190,12 @@ FLAG: Final = Rule("must be True or False.", lambda value: isinstance(value, boo
 NOT_NEGATIVE: Final = Rule(
     "must be a finite number, 0 or more.",
     lambda value: is_number(value, low=0, high=float("inf")),
+    null=False,
+)
+POINT_IN_TIME: Final = Rule(
+    "must be an aware datetime (give it a time zone) or whole Unix milliseconds; numbers below "
+    "100,000,000,000 are refused: as milliseconds they are before 1974, so seconds may be meant.",
+    is_point_in_time,
     null=False,
 )
 MOMENT: Final = Rule(

@@ -11,6 +11,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Literal
 
+import attrs
+
 from talkjs_async._core.listing import Order
 from talkjs_async._core.wire import given_milliseconds
 from talkjs_async.models import _arguments as must_be
@@ -22,17 +24,7 @@ OrderBy = Literal["lastActivity", "createdAt"]
 Direction = Literal["ASC", "DESC"]
 
 
-def _is_moment(value: object) -> bool:
-    if isinstance(value, datetime):
-        return value.utcoffset() is not None
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_MOMENT: Final = must_be.Rule(
-    "must be an aware datetime (give it a time zone) or whole Unix milliseconds.",
-    _is_moment,
-    null=True,
-)
+_MOMENT: Final = attrs.evolve(must_be.POINT_IN_TIME, null=True)
 _FILTER: Final = must_be.Rule(
     "must be a Filter, for example Filter(custom={'state': 'open'}).",
     lambda value: isinstance(value, Filter),

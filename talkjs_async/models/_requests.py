@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from talkjs_async._core.wire import UNSET, Unset, given_milliseconds, is_id
 from talkjs_async.errors import ConfigurationError
@@ -37,17 +37,18 @@ class AppInput(Input):
     default_locale: str | Unset = argument("defaultLocale", must_be.ID, default=UNSET)
 
 
-def _is_since_1970(value: object) -> bool:
-    if isinstance(value, datetime):
-        return value.utcoffset() is not None and value.timestamp() >= 0
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _is_read_mark(value: Any) -> bool:
+    if type(value) is int and value == 0:
+        return True
+    return must_be.is_point_in_time(value) and given_milliseconds(value) >= 0
 
 
-_SINCE_1970: Final = must_be.Rule(
-    "must be an aware datetime or whole Unix milliseconds, not before 1970.",
-    _is_since_1970,
+READ_MARK: Final = must_be.Rule(
+    f"{must_be.POINT_IN_TIME.says} It must not be before 1970; 0 is the beginning.",
+    _is_read_mark,
     null=False,
 )
+"""Up to when something was read."""
 
 
 @model
@@ -74,7 +75,7 @@ class ParticipationInput(Input):
         "notify", must_be.one_of((True, False, "MentionsOnly")), default=UNSET
     )
     read_until: datetime | int | Unset = argument(
-        "readUntil", _SINCE_1970, default=UNSET, write=given_milliseconds
+        "readUntil", READ_MARK, default=UNSET, write=given_milliseconds
     )
 
 

@@ -38,5 +38,9 @@ class ImportedMessage(Input):
     text: str = argument("text", must_be.TEXT)
     sent_at: datetime = argument("timestamp", must_be.MOMENT, write=milliseconds)
     read_by: Iterable[str] | Unset = argument("readBy", must_be.IDS, default=())
-    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
-    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)
+    attachment_token: str | None | Unset = argument(
+        "attachmentToken", must_be.ID.or_none(), default=UNSET
+    )
+    custom: Mapping[str, str] | None | Unset = argument(
+        "custom", must_be.TEXT_MAP.or_none(), default=UNSET
+    )

@@ -214,6 +214,13 @@ _NO_PLACES = must_be.Rule(
 )
 
 
+_SENDER = attrs.evolve(
+    must_be.ID,
+    says="must be the user ID of a participant: a non-empty text (str). A message without a sender "
+    "is a SystemMessage, for send_many.",
+)
+
+
 def _write_blocks(content: Iterable[ContentBlock]) -> list[Any]:
     return [block.to_wire() for block in content]
 
@@ -243,16 +250,26 @@ class UserMessage(Input):
     """
 
     type: ClassVar[Literal["UserMessage"]] = "UserMessage"
-    sender: str = argument("sender", must_be.ID)
-    text: str | Unset = argument("text", must_be.TEXT, default=UNSET)
-    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
-    location: Location | Unset = argument("location", _PLACE, default=UNSET, write=Location.to_wire)
-    content: Iterable[ContentBlock] | Unset = argument(
-        "content", _BLOCKS, default=UNSET, write=_write_blocks
+    sender: str = argument("sender", _SENDER)
+    text: str | None | Unset = argument("text", must_be.TEXT.or_none(), default=UNSET)
+    attachment_token: str | None | Unset = argument(
+        "attachmentToken", must_be.ID.or_none(), default=UNSET
     )
-    referenced_message_id: str | Unset = argument("referencedMessageId", must_be.ID, default=UNSET)
-    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)
-    idempotency_key: str | Unset = argument("idempotencyKey", must_be.ID, default=UNSET)
+    location: Location | None | Unset = argument(
+        "location", _PLACE.or_none(), default=UNSET, write=Location.to_wire
+    )
+    content: Iterable[ContentBlock] | None | Unset = argument(
+        "content", _BLOCKS.or_none(), default=UNSET, write=_write_blocks
+    )
+    referenced_message_id: str | None | Unset = argument(
+        "referencedMessageId", must_be.ID.or_none(), default=UNSET
+    )
+    custom: Mapping[str, str] | None | Unset = argument(
+        "custom", must_be.TEXT_MAP.or_none(), default=UNSET
+    )
+    idempotency_key: str | None | Unset = argument(
+        "idempotencyKey", must_be.ID.or_none(), default=UNSET
+    )
 
     def __attrs_post_init__(self) -> None:
         _exactly_one(
@@ -280,14 +297,22 @@ class SystemMessage(Input):
     """
 
     type: ClassVar[Literal["SystemMessage"]] = "SystemMessage"
-    text: str | Unset = argument("text", must_be.TEXT, default=UNSET)
-    attachment_token: str | Unset = argument("attachmentToken", must_be.ID, default=UNSET)
-    content: Iterable[ContentBlock] | Unset = argument(
-        "content", _BLOCKS, _NO_PLACES, default=UNSET, write=_write_blocks
+    text: str | None | Unset = argument("text", must_be.TEXT.or_none(), default=UNSET)
+    attachment_token: str | None | Unset = argument(
+        "attachmentToken", must_be.ID.or_none(), default=UNSET
     )
-    referenced_message_id: str | Unset = argument("referencedMessageId", must_be.ID, default=UNSET)
-    custom: Mapping[str, str] | Unset = argument("custom", must_be.TEXT_MAP, default=UNSET)
-    idempotency_key: str | Unset = argument("idempotencyKey", must_be.ID, default=UNSET)
+    content: Iterable[ContentBlock] | None | Unset = argument(
+        "content", _BLOCKS.or_none(), _NO_PLACES, default=UNSET, write=_write_blocks
+    )
+    referenced_message_id: str | None | Unset = argument(
+        "referencedMessageId", must_be.ID.or_none(), default=UNSET
+    )
+    custom: Mapping[str, str] | None | Unset = argument(
+        "custom", must_be.TEXT_MAP.or_none(), default=UNSET
+    )
+    idempotency_key: str | None | Unset = argument(
+        "idempotencyKey", must_be.ID.or_none(), default=UNSET
+    )
 
     def __attrs_post_init__(self) -> None:
         _exactly_one(text=self.text, attachment_token=self.attachment_token, content=self.content)

@@ -14,9 +14,10 @@ from typing import Literal
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing
-from talkjs_async._core.wire import UNSET, Unset, milliseconds
+from talkjs_async._core.wire import UNSET, Unset, checked_word, given_milliseconds, milliseconds
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
+from talkjs_async.models._requests import READ_MARK
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
 
@@ -114,7 +115,7 @@ class Conversations(Resource):
             filter: Conditions on custom data (in production use since 2023; the grammar is
                 documented for TalkJS's SDKs and inferred for REST).
 
-        Moments are aware datetimes or Unix milliseconds.
+        Moments are aware datetimes, or whole Unix milliseconds; seconds are refused.
         """
         query = ConversationQuery(
             order_by=order_by,
@@ -197,7 +198,7 @@ class Conversations(Resource):
         conversation_id: str,
         user_id: str,
         *,
-        after: datetime | int = 0,
+        after: datetime | int | Unset = UNSET,
         form: Literal["participant", "user_conversation"] = "participant",
     ) -> Call[None]:
         """
@@ -212,17 +213,14 @@ class Conversations(Resource):
         Raises:
             NotFound: There is no such conversation or participant, or no such call (all inferred).
         """
-        return _read_until(conversation_id, user_id, _moment("after", after), form)
+        moment = 0 if after is UNSET else _moment("after", after)
+        return _read_until(conversation_id, user_id, moment, form)
 
 
 def _moment(argument: str, value: datetime | int) -> int:
-    if isinstance(value, datetime) and value.utcoffset() is not None:
-        value = milliseconds(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ConfigurationError(
-        argument, "must be an aware datetime or whole Unix milliseconds, not before 1970."
-    )
+    if READ_MARK.allows(value):
+        return given_milliseconds(value)
+    raise ConfigurationError(argument, READ_MARK.says)
 
 
 def _read_until(conversation_id: str, user_id: str, moment: int | str, form: str) -> Call[None]:
@@ -232,5 +230,6 @@ def _read_until(conversation_id: str, user_id: str, moment: int | str, form: str
     elif form == "user_conversation":
         url = path("users", user_id=user_id) + conversation
     else:
-        raise ConfigurationError("form", f"must be one of the words in its type, not {form!r}.")
+        checked_word("form", form, ("participant", "read_by", "user_conversation"))
+        raise ConfigurationError("form", "cannot be 'read_by' here: nothing becomes unread by it.")
     return Call(method="PATCH", path=url, body={"readUntil": moment}, decode=nothing)

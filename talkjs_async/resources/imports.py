@@ -6,11 +6,13 @@ Source: TalkJS documentation, Importing messages (read 2026-11-22).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._from_dicts import imported_message
 from talkjs_async.models.imports import ImportedMessage
 
 __all__ = ["Imports"]
@@ -24,7 +26,9 @@ class Imports(Resource):
     __slots__ = ()
 
     @endpoint
-    def messages(self, conversation_id: str, messages: Sequence[ImportedMessage]) -> Call[None]:
+    def messages(
+        self, conversation_id: str, messages: Sequence[ImportedMessage | Mapping[str, Any]]
+    ) -> Call[None]:
         """
         Import up to ten messages with the times at which they were written.
 
@@ -34,7 +38,8 @@ class Imports(Resource):
 
         Args:
             conversation_id: Where to.
-            messages: Of participants only; the documentation advises to try it in test mode.
+            messages: `ImportedMessage`, or mappings of their fields. Of participants only; the
+                documentation advises to try it in test mode.
 
         Raises:
             BadRequest: A sender does not take part, or a field that TalkJS refuses.
@@ -51,14 +56,13 @@ class Imports(Resource):
         )
 
 
-def _checked(messages: Sequence[ImportedMessage]) -> Sequence[ImportedMessage]:
-    if not isinstance(messages, Sequence) or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
+def _checked(messages: object) -> list[ImportedMessage]:
+    if (
+        not isinstance(messages, Sequence)
+        or isinstance(messages, str | bytes)
+        or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST
+    ):
         raise ConfigurationError(
             "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
         )
-    for index, message in enumerate(messages):
-        if not isinstance(message, ImportedMessage):
-            raise ConfigurationError(
-                f"messages[{index}]", f"must be an ImportedMessage, not {type(message).__name__}."
-            )
-    return messages
+    return [imported_message(f"messages[{index}]", each) for index, each in enumerate(messages)]

@@ -7,6 +7,7 @@ Source: TalkJS documentation, REST API, Messages (read 2026-11-22), unless said 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_sent_messages
+from talkjs_async.models._from_dicts import outgoing_message
 from talkjs_async.models._requests import MessageEdit
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.messages import (
@@ -46,13 +48,13 @@ class Messages(Resource):
         conversation_id: str,
         *,
         sender: str,
-        text: str | Unset = UNSET,
-        attachment_token: str | Unset = UNSET,
-        location: Location | Unset = UNSET,
-        content: Sequence[ContentBlock] | Unset = UNSET,
-        referenced_message_id: str | Unset = UNSET,
-        custom: Mapping[str, str] | Unset = UNSET,
-        idempotency_key: str | Unset = UNSET,
+        text: str | None = None,
+        attachment_token: str | None = None,
+        location: Location | None = None,
+        content: Sequence[ContentBlock] | None = None,
+        referenced_message_id: str | None = None,
+        custom: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
     ) -> Call[SentMessage]:
         """
         Send one message on behalf of a user, exactly once.
@@ -71,14 +73,19 @@ class Messages(Resource):
             content: Typed blocks; exactly one at present (form seen in TalkJS's SDK).
             referenced_message_id: The message that this one answers.
             custom: Your own data.
-            idempotency_key: Your own key, to make a repeat from elsewhere harmless too. Left out, a
+            idempotency_key: Your own key, to make a repeat from elsewhere harmless too. None: a
                 new one is made for this call.
+
+        None means not given, everywhere: a message that is sent has nothing to clear.
 
         Returns:
             The ID that TalkJS gave to the message.
 
         Raises:
-            BadRequest: TalkJS refuses it, for example because *sender* does not take part.
+            Forbidden: *sender* does not take part in the conversation (TalkJS's SDK knows a 403 for
+                that; that REST answers the same is inferred, and it may be a 400).
+            NotFound: There is no such conversation (status inferred).
+            BadRequest: TalkJS refuses the message itself.
             OutcomeUnknown: Every attempt ended without an answer. Calling again with the same
                 *idempotency_key* is safe for a day.
         """
@@ -92,11 +99,13 @@ class Messages(Resource):
             custom=custom,
             idempotency_key=idempotency_key,
         )
-        return _post(conversation_id, [message], lambda sent: sent[0])
+        return _post(conversation_id, [message], _read_one)
 
     @endpoint
     def send_many(
-        self, conversation_id: str, messages: Sequence[UserMessage | SystemMessage]
+        self,
+        conversation_id: str,
+        messages: Sequence[UserMessage | SystemMessage | Mapping[str, Any]],
     ) -> Call[tuple[SentMessage, ...]]:
         """
         Send up to ten messages with one request, each exactly once.
@@ -104,15 +113,17 @@ class Messages(Resource):
         Args:
             conversation_id: Where to.
             messages: In the order in which they shall appear. One without an idempotency key gets
-                a new one.
+                a new one. A mapping of a message's fields will do, as for `bulk.send_messages`; the
+                field `type` tells a "SystemMessage".
 
         Returns:
             One ID per message, in the same order (the order is inferred).
 
         Raises:
-            BadRequest, OutcomeUnknown: As for `send`.
+            Forbidden, NotFound, BadRequest, OutcomeUnknown: As for `send`.
         """
-        return _post(conversation_id, messages, lambda sent: sent)
+        count = len(_checked(messages))
+        return _post(conversation_id, messages, partial(_read, count))
 
     @endpoint
     def get(self, conversation_id: str, message_id: str) -> Call[Message]:
@@ -211,11 +222,7 @@ def _path(conversation_id: str) -> str:
     return path("conversations", conversation_id=conversation_id)
 
 
-def _post(
-    conversation_id: str,
-    messages: Sequence[UserMessage | SystemMessage],
-    result: Callable[[tuple[SentMessage, ...]], T],
-) -> Call[T]:
+def _post(conversation_id: str, messages: object, result: Callable[[Any], T]) -> Call[T]:
     body = [message.to_wire() for message in _checked(messages)]
     keys: list[str] = []
     for item in body:
@@ -226,36 +233,37 @@ def _post(
                 "messages", f"use the idempotency key {key!r} twice: one of them would be lost."
             )
         keys.append(key)
-
-    def decode(data: Any) -> T:
-        # A 204 has no body: sent, but under IDs that TalkJS does not tell.
-        sent = read_sent_messages([{"id": ""}] * len(body) if data is None else data)
-        if len(sent) != len(body):
-            raise DecodeError(
-                json_path="$", expected=f"an array of length {len(body)}", got=f"{len(sent)} items"
-            )
-        return result(sent)
-
     return Call(
         method="POST",
         path=_path(conversation_id) + "/messages",
         body=body,
-        decode=decode,
+        decode=result,
         repeatable_for=KEY_LIFETIME,
         idempotency_keys=tuple(keys),
     )
 
 
-def _checked(
-    messages: Sequence[UserMessage | SystemMessage],
-) -> Sequence[UserMessage | SystemMessage]:
-    if not isinstance(messages, Sequence) or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST:
+def _read_one(data: Any) -> SentMessage:
+    return _read(1, data)[0]
+
+
+def _read(count: int, data: Any) -> tuple[SentMessage, ...]:
+    # A 204 has no body: sent, but under IDs that TalkJS does not tell.
+    sent = read_sent_messages([{"id": ""}] * count if data is None else data)
+    if len(sent) != count:
+        raise DecodeError(
+            json_path="$", expected=f"an array of length {count}", got=f"{len(sent)} items"
+        )
+    return sent
+
+
+def _checked(messages: object) -> list[UserMessage | SystemMessage]:
+    if (
+        not isinstance(messages, Sequence)
+        or isinstance(messages, str | bytes)
+        or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST
+    ):
         raise ConfigurationError(
             "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
         )
-    for index, message in enumerate(messages):
-        if not isinstance(message, UserMessage | SystemMessage):
-            raise ConfigurationError(
-                f"messages[{index}]", "must be a UserMessage or a SystemMessage."
-            )
-    return messages
+    return [outgoing_message(f"messages[{index}]", each) for index, each in enumerate(messages)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
@@ -17,6 +17,7 @@ from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_user_sessions
+from talkjs_async.models._from_dicts import user_input
 from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
 from talkjs_async.models.conversations import UserConversation
 from talkjs_async.models.presences import UserSession
@@ -89,14 +90,14 @@ class Users(Resource):
         return Call(method="PUT", path=url, body=user.to_wire(), decode=nothing)
 
     @endpoint
-    def upsert_many(self, users: Mapping[str, UserInput]) -> Call[None]:
+    def upsert_many(self, users: Mapping[str, UserInput | Mapping[str, Any]]) -> Call[None]:
         """
         Create or change up to 100 users with one request.
 
         All or nothing: one invalid user, and none is stored.
 
         Args:
-            users: User ID to its fields.
+            users: User ID to its fields: a `UserInput`, or a mapping as for `bulk.upsert_users`.
 
         Raises:
             BadRequest: Its `reasons_by_key` names each invalid user (how exactly is documented in
@@ -104,17 +105,13 @@ class Users(Resource):
         """
         if not isinstance(users, Mapping) or not 1 <= len(users) <= MOST_USERS_PER_PUT:
             raise ConfigurationError(
-                "users", f"must map 1 to {MOST_USERS_PER_PUT} user IDs to UserInput."
+                "users", f"must map 1 to {MOST_USERS_PER_PUT} user IDs to UserInput or mappings."
             )
         body = {}
         for user_id, user in users.items():
-            argument = f"users[{user_id!r}]"
+            argument = f"users[{_short(user_id)}]"
             path("users", **{argument: user_id})
-            if not isinstance(user, UserInput):
-                raise ConfigurationError(
-                    argument, f"must be a UserInput, not {type(user).__name__}."
-                )
-            body[user_id] = user.to_wire()
+            body[user_id] = user_input(argument, user).to_wire()
         return Call(method="PUT", path="/users", body=body, decode=nothing)
 
     @endpoint
@@ -195,7 +192,7 @@ class Users(Resource):
             last_message_after: Only conversations whose last message is younger.
             unreads_only: Only conversations with unread messages.
 
-        Moments are aware datetimes or Unix milliseconds.
+        Moments are aware datetimes, or whole Unix milliseconds; seconds are refused.
 
         Raises:
             NotFound: There is no such user (API versions before 2024-01-01: an empty list).
@@ -232,3 +229,8 @@ class Users(Resource):
         """
         url = path("users", user_id=user_id) + "/sessions"
         return Call(method="GET", path=url, decode=read_user_sessions)
+
+
+def _short(user_id: object) -> str:
+    shown = repr(user_id)
+    return shown if len(shown) <= 50 else f"{shown[:50]}..."

@@ -460,3 +460,28 @@ def test_replies_find_their_calls_in_whatever_order_they_come(
         failure = failure_of(call, reply)
         assert (failure is None) == (200 <= status < 300)
         assert failure is None or getattr(failure, "path", None) == call.path
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_item_that_is_nested_too_deep_is_the_error_of_that_item_alone(
+    make_talkjs: MakeTalkJS, engine: str, status: int
+) -> None:
+    library = import_module(engine)
+    deep = "[" * 1_000 + "]" * 1_000
+    alice = json.dumps({"id": "alice", "name": "Alice", "createdAt": 1})
+
+    def answer(request: Any) -> Any:
+        numbers = [operation[0] for operation in json.loads(request.content)]
+        items = [
+            f"[{n}, {status if n == 3 else 200}, {deep if n == 3 else alice}]" for n in numbers
+        ]
+        return library.Response(200, content=f"[{', '.join(items)}]".encode())
+
+    talkjs = make_talkjs(transport=library.MockTransport(answer), retry=1)
+    calls = [call_of(talkjs.users.get, "alice") for _ in range(11)]
+
+    results = await talkjs.batch(*calls, return_exceptions=True)
+
+    wrong = [index for index, result in enumerate(results) if isinstance(result, TalkJSError)]
+    assert [3] == wrong
+    assert isinstance(results[3], DecodeError if status == 200 else BadRequest)

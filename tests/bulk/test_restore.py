@@ -128,7 +128,7 @@ async def test_what_import_does_not_take_is_reported(
     talkjs = make_talkjs()
     await upsert_users(talkjs, [{"id": "a", "name": "A"}])
     await upsert_conversations(talkjs, [{"id": "c", "participants": ["a"]}])
-    token = await talkjs.files.upload(b"bytes", filename="x.txt")
+    token = (await talkjs.files.upload(b"bytes", filename="x.txt")).token
     await send_messages(
         talkjs,
         [

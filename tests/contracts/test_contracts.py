@@ -278,7 +278,7 @@ async def test_the_app_says_its_id(talkjs: AsyncTalkJS) -> None:
 async def test_a_file_is_uploaded_and_sent(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
 
-    token = await talkjs.files.upload(b"plain text", filename="note.txt")
+    token = (await talkjs.files.upload(b"plain text", filename="note.txt")).token
     sent = await talkjs.messages.send(conversation, sender=alice, attachment_token=token)
 
     message = await talkjs.messages.get(conversation, sent.id)

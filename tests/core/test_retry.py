@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
@@ -109,6 +111,21 @@ def test_a_policy_that_makes_no_sense_is_refused(argument: str, value: Any) -> N
         ("Sun, 99 Nov 2026 00:00:00 GMT", None),
         (formatdate(1_030.0, usegmt=True), 30.0),
         (formatdate(970.0, usegmt=True), 0.0),
+        # Without a zone, and in the form of asctime: UTC all the same.
+        ("Thu, 01 Jan 1970 00:17:00", 20.0),
+        ("Thu Jan  1 00:17:00 1970", 20.0),
+        ("Thu, 01 Jan 1970 01:17:00 +0100", 20.0),
+        # Two headers, as the HTTP libraries join them.
+        ("5, 10", 10.0),
+        ("10, 5", 10.0),
+        ("5, soon", 5.0),
+        (f"{formatdate(1_030.0, usegmt=True)}, 5", 30.0),
+        (f"5, {formatdate(1_002.0, usegmt=True)}", 5.0),
+        (",", None),
+        ("1_0", None),
+        ("٣", None),
+        ("1e3", None),
+        ("0x5", None),
     ],
 )
 def test_retry_after_is_read_in_seconds_and_as_a_date(
@@ -117,7 +134,24 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(
     assert seconds == parse_retry_after(value, now=1_000.0)
 
 
-@given(value=st.text())
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of this system cannot be set")
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "UTC"])
+def test_a_date_without_a_zone_means_the_same_everywhere(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    now = datetime(2026, 11, 26, 22, tzinfo=UTC).timestamp()
+    try:
+        seconds = parse_retry_after("Thu, 26 Nov 2026 22:00:20", now=now)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert 20.0 == seconds
+
+
+@given(value=st.text() | st.text("0123456789,.- :ThuJan"))
 def test_any_retry_after_is_read_or_ignored(value: str) -> None:
     seconds = parse_retry_after(value, now=0.0)
 

@@ -188,7 +188,9 @@ class TestDeadline:
 
         talkjs = client(serve(always(answer(b'{"attachmentToken":"t"}'))), attempt_timeout=0.5)
 
-        token = await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+        token = (
+            await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+        ).token
 
         assert "t" == token
 

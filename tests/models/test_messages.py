@@ -215,7 +215,6 @@ NAN = float("nan")
         ("content", {"sender": "alice", "content": [{"type": "text"}]}),
         ("content", {"sender": "alice", "content": [LocationBlock(latitude=91, longitude=0)]}),
         ("custom", {"sender": "alice", "text": "hi", "custom": {"k": None}}),
-        ("custom", {"sender": "alice", "text": "hi", "custom": None}),
         ("idempotency_key", {"sender": "alice", "text": "hi", "idempotency_key": ""}),
         ("referenced_message_id", {"sender": "a", "text": "hi", "referenced_message_id": 3}),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
@@ -11,6 +13,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from starlette.datastructures import Headers, UploadFile
 
 from talkjs_async import (
     AsyncTalkJS,
@@ -44,14 +47,16 @@ async def stream(*pieces: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_bytes_are_uploaded_with_all_details(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
-    token = await talkjs.files.upload(
-        b"not really a film",
-        filename="my film.mp4",
-        subtype="video",
-        width=640,
-        height=480.5,
-        duration=3.25,
-    )
+    token = (
+        await talkjs.files.upload(
+            b"not really a film",
+            filename="my film.mp4",
+            subtype="video",
+            width=640,
+            height=480.5,
+            duration=3.25,
+        )
+    ).token
 
     file = stored(emulator, token)
     assert (b"not really a film", "my film.mp4", "video/mp4") == (
@@ -69,7 +74,7 @@ async def test_a_path_says_name_and_type_by_itself(
     path = tmp_path / "grüße 🙂.txt"
     path.write_text("hi")
 
-    token = await talkjs.files.upload(kind(path))
+    token = (await talkjs.files.upload(kind(path))).token
 
     file = stored(emulator, token)
     assert (b"hi", "grüße 🙂.txt", "text/plain") == (
@@ -94,20 +99,109 @@ async def test_the_name_is_sent_as_a_part_of_its_own_too(name: str) -> None:
     assert b"x" == parts["file"].content
 
 
+async def test_an_upload_says_what_became_of_it(talkjs: AsyncTalkJS, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"1234")
+
+    uploaded = await talkjs.files.upload(path)
+
+    assert ("a.png", "image/png", 4) == (uploaded.filename, uploaded.content_type, uploaded.size)
+    assert uploaded.token
+
+
+@pytest.mark.parametrize("begin", [0, 2])
+async def test_an_open_file_is_sent_from_where_it_stands_and_left_open(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path, begin: int
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a file")
+    emulator.faults.add("return-503", first=1)
+    with path.open("rb") as file:
+        file.seek(begin)
+
+        uploaded = await talkjs.files.upload(file)
+
+        assert not file.closed
+    sent = stored(emulator, uploaded.token)
+    assert (b"a file"[begin:], "a.txt", "text/plain") == (
+        sent.content,
+        sent.filename,
+        sent.content_type,
+    )
+
+
+async def test_bytes_that_are_open_as_a_file_are_sent(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    uploaded = await talkjs.files.upload(io.BytesIO(b"in memory"), filename="a")
+
+    assert b"in memory" == stored(emulator, uploaded.token).content
+
+
+async def test_what_a_form_has_brought_is_sent(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
+    form = UploadFile(
+        io.BytesIO(b"from a browser"),
+        size=14,
+        filename="photo.png",
+        headers=Headers({"content-type": "image/png"}),
+    )
+    await form.read()
+    emulator.faults.add("return-503", first=1)
+
+    uploaded = await talkjs.files.upload(form)
+
+    sent = stored(emulator, uploaded.token)
+    assert (b"from a browser", "photo.png", "image/png") == (
+        sent.content,
+        sent.filename,
+        sent.content_type,
+    )
+
+
+async def test_a_file_of_anyio_is_sent(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"line\nline")
+    async with await anyio.open_file(path, "rb") as file:
+        uploaded = await talkjs.files.upload(file, filename="a.txt")
+
+    assert b"line\nline" == stored(emulator, uploaded.token).content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+async def test_a_pipe_is_refused_at_once(talkjs: AsyncTalkJS, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ConfigurationError, match="file: cannot be read: it is no regular file"):
+        await talkjs.files.upload(tmp_path / "pipe")
+
+
+async def test_a_closed_or_a_text_file_is_refused(talkjs: AsyncTalkJS, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    with path.open() as text, pytest.raises(ConfigurationError, match="open it with mode 'rb'"):
+        await talkjs.files.upload(text)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="file: is closed"):
+        await talkjs.files.upload(text)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("size", [{}, {"size": 4}], ids=["size unknown", "size known"])
 async def test_a_stream_is_uploaded(
     talkjs: AsyncTalkJS, emulator: Emulator, size: dict[str, Any]
 ) -> None:
-    token = await talkjs.files.upload(
-        stream(b"ab", b"", b"cd"), filename="a.bin", content_type="application/x-abcd", **size
-    )
+    token = (
+        await talkjs.files.upload(
+            stream(b"ab", b"", b"cd"), filename="a.bin", content_type="application/x-abcd", **size
+        )
+    ).token
 
     file = stored(emulator, token)
     assert (b"abcd", "application/x-abcd") == (file.content, file.content_type)
 
 
 async def test_a_token_may_be_sent_more_than_once(talkjs: AsyncTalkJS, chat: None) -> None:
-    token = await talkjs.files.upload(b"%PDF", filename="offer.pdf")
+    token = (await talkjs.files.upload(b"%PDF", filename="offer.pdf")).token
 
     for sender in ("alice", "bob"):
         await talkjs.messages.send("chat", sender=sender, attachment_token=token)
@@ -122,7 +216,7 @@ async def test_the_token_is_read_under_either_name(
 ) -> None:
     emulator.switches.upload_key = key
 
-    token = await talkjs.files.upload(b"x", filename="x")
+    token = (await talkjs.files.upload(b"x", filename="x")).token
 
     assert b"x" == stored(emulator, token).content
 
@@ -144,7 +238,7 @@ async def test_what_can_be_read_again_is_uploaded_again(
     path.write_bytes(b"a file")
     emulator.faults.add(fault, first=2)
 
-    token = await talkjs.files.upload(path)
+    token = (await talkjs.files.upload(path)).token
 
     assert b"a file" == stored(emulator, token).content
     assert 3 == len(emulator.requests)
@@ -179,7 +273,7 @@ async def test_an_error_of_the_stream_is_the_callers_own(
 
     with pytest.raises(ZeroDivisionError):
         await talkjs.files.upload(broken(), filename="a")
-    token = await talkjs.files.upload(b"fine", filename="b")
+    token = (await talkjs.files.upload(b"fine", filename="b")).token
 
     assert b"fine" == stored(emulator, token).content
     assert 0 == talkjs.budget.in_flight
@@ -214,10 +308,14 @@ async def test_a_file_that_talkjs_refuses_is_a_bad_request(
         (["missing.txt"], {}, "file"),
         (["."], {}, "file"),
         ([None], {}, "file"),
+        (["a\0b"], {}, "file"),
         ([[b"a"]], {}, "file"),
         ([b"a"], {}, "filename"),
         ([b"a"], {"filename": ""}, "filename"),
         ([b"a"], {"filename": None}, "filename"),
+        ([b"a"], {"filename": 7}, "filename"),
+        ([b"a"], {"filename": "a", "content_type": ""}, "content_type"),
+        ([b"a"], {"filename": "a", "content_type": 7}, "content_type"),
         ([b"a"], {"filename": "\ud83d"}, "filename"),
         ([b"a"], {"filename": "a", "content_type": "text/plain\r\nX-Evil: 1"}, "content_type"),
         ([b"a"], {"filename": "a", "content_type": "tëxt"}, "content_type"),
@@ -349,9 +447,9 @@ async def test_uploads_travel_over_real_connections(
             if kind == "stream":
                 with pytest.raises(ServerError):
                     await talkjs.files.upload(stream(content), filename="a.bin")
-                token = await talkjs.files.upload(stream(content), filename="a.bin")
+                token = (await talkjs.files.upload(stream(content), filename="a.bin")).token
             else:
-                token = await talkjs.files.upload(path)
+                token = (await talkjs.files.upload(path)).token
             user_works = await talkjs.users.list().collect()
 
     assert content == stored(emulator, token).content
@@ -372,6 +470,6 @@ async def test_an_injected_client_of_either_library_uploads(
             clock=emulator.clock,
         ) as talkjs,
     ):
-        token = await talkjs.files.upload(stream(b"ab", b"cd"), filename="a.bin")
+        token = (await talkjs.files.upload(stream(b"ab", b"cd"), filename="a.bin")).token
 
     assert b"abcd" == stored(emulator, token).content

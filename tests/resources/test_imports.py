@@ -18,7 +18,7 @@ OLD = ImportedMessage(sender="alice", text="old", sent_at=LONG_AGO)
 
 
 async def test_messages_are_imported_with_their_own_times(talkjs: AsyncTalkJS) -> None:
-    token = await talkjs.files.upload(b"%PDF", filename="offer.pdf")
+    token = (await talkjs.files.upload(b"%PDF", filename="offer.pdf")).token
     await talkjs.messages.send("chat", sender="bob", text="new")
 
     await talkjs.imports.messages(
@@ -88,7 +88,8 @@ async def test_only_participants_have_said_something(talkjs: AsyncTalkJS) -> Non
         (["chat", []], "messages"),
         (["chat", [OLD] * 11], "messages"),
         (["chat", iter([OLD])], "messages"),
-        (["chat", [OLD, {"text": "old"}]], "messages[1]"),
+        (["chat", [OLD, {"text": "old"}]], "messages[1].sender"),
+        (["chat", [OLD, "old"]], "messages[1]"),
     ],
 )
 async def test_a_wrong_argument_is_named_and_nothing_is_sent(

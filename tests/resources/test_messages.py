@@ -240,8 +240,10 @@ async def test_text_of_every_kind_arrives_as_it_was(talkjs: AsyncTalkJS) -> None
         ("send_many", ["c", [HI] * 11], {}, "messages"),
         ("send_many", ["c", iter([HI])], {}, "messages"),
         ("send_many", ["c", None], {}, "messages"),
-        ("send_many", ["c", [HI, {"text": "hi"}]], {}, "messages[1]"),
-        ("send_many", ["c", "hi"], {}, "messages[0]"),
+        ("send_many", ["c", [HI, {"text": "hi"}]], {}, "messages[1].sender"),
+        ("send_many", ["c", [HI, {"sender": "a", "txt": "hi"}]], {}, "messages[1].txt"),
+        ("send_many", ["c", [HI, "hi"]], {}, "messages[1]"),
+        ("send_many", ["c", "hi"], {}, "messages"),
         (
             "send_many",
             ["c", [UserMessage(sender="a", text="hi", idempotency_key="k")] * 2],
@@ -272,6 +274,61 @@ async def test_a_wrong_argument_is_named_and_nothing_is_sent(
 
     assert argument == caught.value.argument
     assert sent_before == talkjs.budget.granted
+
+
+async def test_messages_can_be_given_as_bulk_jobs_take_them(
+    talkjs: AsyncTalkJS, chat: None
+) -> None:
+    await talkjs.messages.send_many(
+        "chat",
+        [
+            {"sender": "alice", "text": "one", "custom": None},
+            {"sender": "bob", "text": "two", "referencedMessageId": None},
+            {"type": "SystemMessage", "text": "three"},
+        ],
+    )
+
+    listed = await talkjs.messages.list("chat").collect()
+    assert [("three", None), ("two", "bob"), ("one", "alice")] == [
+        (message.text, message.sender_id) for message in listed
+    ]
+
+
+async def test_none_is_not_given_where_nothing_can_be_cleared(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: None
+) -> None:
+    call = call_of(
+        talkjs.messages.send,
+        "chat",
+        sender="alice",
+        text="hi",
+        attachment_token=None,
+        location=None,
+        content=None,
+        referenced_message_id=None,
+        custom=None,
+        idempotency_key=None,
+    )
+
+    assert {"type", "sender", "text", "idempotencyKey"} == set(call.body[0])
+
+
+async def test_a_message_without_a_sender_is_told_where_to_go(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match=r"sender: must be the user ID.*SystemMessage"):
+        await talkjs.messages.send("chat", text="hi", sender=None)  # type: ignore[arg-type]
+
+
+async def test_a_refused_message_is_one_of_the_documented_errors(
+    talkjs: AsyncTalkJS, chat: None
+) -> None:
+    await talkjs.users.upsert("carol", name="Carol")
+
+    with pytest.raises(Forbidden):
+        await talkjs.messages.send("chat", sender="carol", text="hi")
+    with pytest.raises(NotFound):
+        await talkjs.messages.send("nowhere", sender="alice", text="hi")
+    for error in ("Forbidden", "NotFound", "BadRequest", "OutcomeUnknown"):
+        assert f"{error}:" in (talkjs.messages.send.__doc__ or "")
 
 
 def test_a_message_of_a_user_has_a_sender_and_one_of_the_system_has_none() -> None:

@@ -100,7 +100,7 @@ async def test_the_doors_work_under_every_setting(
     await either_way(talkjs.messages.list("nowhere").collect())
     assert 2 == len(await talkjs.messages.list("chat").collect())
 
-    token = await talkjs.files.upload(b"x", filename="x.txt")
+    token = (await talkjs.files.upload(b"x", filename="x.txt")).token
     [receipt] = await talkjs.batch(
         call_of(talkjs.messages.send, "chat", sender="bo", attachment_token=token)
     )

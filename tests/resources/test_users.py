@@ -157,6 +157,15 @@ async def test_a_hundred_users_are_one_request(talkjs: AsyncTalkJS, emulator: Em
     assert set(users) == {user.id async for user in talkjs.users.list()}
 
 
+async def test_users_can_be_given_as_bulk_jobs_take_them(talkjs: AsyncTalkJS) -> None:
+    await talkjs.users.upsert_many(
+        {"alice": {"name": "Alice", "photoUrl": "https://x.y/a.png"}, "bob": ALICE}
+    )
+
+    alice = await talkjs.users.get("alice")
+    assert ("Alice", "https://x.y/a.png") == (alice.name, alice.photo_url)
+
+
 async def test_one_bad_user_stops_all_and_is_named(talkjs: AsyncTalkJS) -> None:
     users = {"alice": UserInput(name="Alice"), "bob": UserInput(role="no name")}
 
@@ -293,7 +302,11 @@ async def test_conversations_of_an_unknown_user_depend_on_the_api_version(
         ("upsert_many", [[]], {}, "users"),
         ("upsert_many", [{str(number): ALICE for number in range(101)}], {}, "users"),
         ("upsert_many", [{"": ALICE}], {}, "users['']"),
-        ("upsert_many", [{"a": {"name": "A"}}], {}, "users['a']"),
+        ("upsert_many", [{"a": "A"}], {}, "users['a']"),
+        ("upsert_many", [{"a": {"nmae": "A"}}], {}, "users['a'].nmae"),
+        ("upsert_many", [{"a": {"name": 7}}], {}, "users['a'].name"),
+        ("list_conversations", ["a"], {"offset": 30}, "offset"),
+        ("list_conversations", ["a"], {"last_message_after": 1_700_000_000}, "last_message_after"),
         ("list", [], {"limit": 0}, "limit"),
         ("list", [], {"page_size": 101}, "page_size"),
         ("list", [], {"limit": True}, "limit"),

@@ -30,6 +30,7 @@ from talkjs_async import (
     SentMessage,
     TalkJSError,
     Theme,
+    UploadedFile,
     User,
     UserConversation,
     UserInput,
@@ -111,10 +112,10 @@ async def reactions(talkjs: AsyncTalkJS) -> None:
 
 
 async def files(talkjs: AsyncTalkJS, stream: AsyncIterator[bytes]) -> None:
-    assert_type(await talkjs.files.upload(b"", filename="a"), str)
-    assert_type(await talkjs.files.upload("a.png", subtype="image"), str)
-    assert_type(await talkjs.files.upload(Path("a.png")), str)
-    assert_type(await talkjs.files.upload(stream, filename="a", size=5), str)
+    assert_type(await talkjs.files.upload(b"", filename="a"), UploadedFile)
+    assert_type(await talkjs.files.upload("a.png", subtype="image"), UploadedFile)
+    assert_type(await talkjs.files.upload(Path("a.png")), UploadedFile)
+    assert_type(await talkjs.files.upload(stream, filename="a", size=5), UploadedFile)
 
 
 async def notifications(talkjs: AsyncTalkJS) -> None:

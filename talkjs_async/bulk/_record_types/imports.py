@@ -8,7 +8,6 @@ from typing import Final
 
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import milliseconds
-from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_times import as_moment
@@ -24,6 +23,7 @@ from talkjs_async.errors import (
     ServerError,
     TalkJSError,
 )
+from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models.imports import ImportedMessage
 from talkjs_async.models.messages import Message
 from talkjs_async.resources.imports import MOST_MESSAGES_PER_POST

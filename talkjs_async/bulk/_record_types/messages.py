@@ -5,18 +5,19 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from talkjs_async._core.idempotency import KEY_LIFETIME
 from talkjs_async._core.wire import UNSET
-from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
+from talkjs_async.models._field_names import FieldNames
+from talkjs_async.models._from_dicts import message_of
 from talkjs_async.models.messages import Message, SystemMessage, UserMessage
 from talkjs_async.resources.messages import MOST_MESSAGES_PER_POST
 
@@ -46,7 +47,7 @@ class MessageRecordType(RecordType[Outgoing]):
             if "id" in fields:
                 record_id = as_record_id(fields.pop("id"))
             conversation_id = take_id(fields, "conversation_id")
-            message = _message(fields)
+            message = message_of(fields)
         elif (
             isinstance(thing, tuple)
             and len(thing) == 2
@@ -114,22 +115,8 @@ class MessageRecordType(RecordType[Outgoing]):
 MESSAGE_FIELDS = FieldNames(UserMessage, "id", "conversation_id", "type")
 
 
-def _message(fields: dict[str, Any]) -> Outgoing:
-    kind = fields.pop("type", "UserMessage")
-    if kind == "UserMessage":
-        if "sender" not in fields:
-            raise ConfigurationError("sender", "is missing.")
-        return UserMessage(**fields)
-    if kind != "SystemMessage":
-        raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
-    for name in ("sender", "location"):
-        if name in fields:
-            raise ConfigurationError(name, "must not be given for a SystemMessage.")
-    return SystemMessage(**fields)
-
-
 def _is_same(message: Message, sent: Outgoing) -> bool:
-    custom = {} if sent.custom is UNSET else dict(sent.custom)
+    custom = {} if sent.custom is UNSET or sent.custom is None else dict(sent.custom)
     return (
         message.sender_id == (sent.sender if isinstance(sent, UserMessage) else None)
         and dict(message.custom) == custom

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from talkjs_async._core.wire import UNSET
-from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models.users import User, UserInput
 from talkjs_async.resources.users import MOST_USERS_PER_PUT
 

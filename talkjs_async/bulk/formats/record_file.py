@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from talkjs_async.bulk._engine.field_names import FieldNames
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
 from talkjs_async.bulk.formats._csv_dialect import Columns, columns_of
 from talkjs_async.bulk.formats._csv_records import (
@@ -26,6 +25,7 @@ from talkjs_async.bulk.formats._csv_records import (
 )
 from talkjs_async.bulk.formats._strict_json import AmbiguousJSON, loads
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._field_names import FieldNames
 
 __all__ = ["RecordFile", "RecordFormat"]
 

@@ -1,0 +1,98 @@
+"""
+What callers write, given as a mapping: the same mappings that bulk jobs take.
+
+Field names may be Python's or TalkJS's. Called by the resources that take many, and by bulk jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._field_names import FieldNames
+from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models.messages import SystemMessage, UserMessage
+from talkjs_async.models.users import UserInput
+
+T = TypeVar("T")
+
+_USER: Final = FieldNames(UserInput)
+_MESSAGE: Final = FieldNames(UserMessage, "type")
+_IMPORTED: Final = FieldNames(ImportedMessage)
+
+
+def user_input(argument: str, thing: object) -> UserInput:
+    """
+    Make what to write about a user of a mapping of its fields.
+
+    Args:
+        argument: What *thing* is called in errors.
+        thing: A mapping, or a UserInput already.
+
+    Raises:
+        ConfigurationError: It is neither, or a field is unknown or breaks its rule.
+    """
+    if isinstance(thing, UserInput):
+        return thing
+    return _within(argument, lambda: UserInput(**_USER.of(_mapping(thing, "a UserInput"))))
+
+
+def outgoing_message(argument: str, thing: object) -> UserMessage | SystemMessage:
+    """Make a message to send, likewise; `type` tells one of the system from one of a user."""
+    if isinstance(thing, UserMessage | SystemMessage):
+        return thing
+    words = "a UserMessage, a SystemMessage"
+    return _within(argument, lambda: message_of(_MESSAGE.of(_mapping(thing, words))))
+
+
+def imported_message(argument: str, thing: object) -> ImportedMessage:
+    """Make a message to import, likewise."""
+    if isinstance(thing, ImportedMessage):
+        return thing
+
+    def make() -> ImportedMessage:
+        fields = _IMPORTED.of(_mapping(thing, "an ImportedMessage"))
+        for name in ("sender", "text", "sent_at"):
+            if name not in fields:
+                raise ConfigurationError(name, "is missing.")
+        return ImportedMessage(**fields)
+
+    return _within(argument, make)
+
+
+def message_of(fields: dict[str, Any]) -> UserMessage | SystemMessage:
+    """
+    Make a message of its fields, under their Python names.
+
+    Raises:
+        ConfigurationError: A field is missing, not for this type of message, or breaks its rule.
+    """
+    kind = fields.pop("type", "UserMessage")
+    if kind == "UserMessage":
+        if "sender" not in fields:
+            raise ConfigurationError("sender", "is missing.")
+        return UserMessage(**fields)
+    if kind != "SystemMessage":
+        raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
+    for name in ("sender", "location"):
+        if name in fields:
+            raise ConfigurationError(name, "must not be given for a SystemMessage.")
+    return SystemMessage(**fields)
+
+
+def _mapping(thing: object, otherwise: str) -> Mapping[Any, Any]:
+    if isinstance(thing, Mapping):
+        return thing
+    raise ConfigurationError(
+        "", f"must be {otherwise} or a mapping of its fields, not {type(thing).__name__}."
+    )
+
+
+def _within(argument: str, make: Callable[[], T]) -> T:
+    """Say in whose fields an error is: `users['a'].name`."""
+    try:
+        return make()
+    except ConfigurationError as error:
+        inner = f".{error.argument}" if error.argument else ""
+        raise ConfigurationError(f"{argument}{inner}", error.rule) from None
