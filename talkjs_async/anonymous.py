@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.clock import Clock
@@ -26,7 +26,7 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._http.connections import connections_for
 from talkjs_async._http.watch import Terms
-from talkjs_async.limits import TokenBucket
+from talkjs_async.limits import TokenBucket, anonymous_limiter
 from talkjs_async.resources.anonymous import Anonymous
 from talkjs_async.telemetry import Hook
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     import httpx2
 
 __all__ = ["AnonymousProjects"]
-
-SECONDS_PER_PROJECT: Final = 30.0
-"""Documented, per IP address."""
 
 
 class AnonymousProjects(Anonymous):
@@ -91,7 +88,7 @@ class AnonymousProjects(Anonymous):
             limiters={
                 # No limit is documented for reading a project.
                 "ordinary": TokenBucket(clock=clock),
-                "anonymous": TokenBucket(rate=1 / SECONDS_PER_PROJECT, burst=1, clock=clock),
+                "anonymous": anonymous_limiter(base_url, clock),
             },
             connections=self._connections,
             clock=clock,

@@ -59,6 +59,16 @@ async def test_the_documented_pace_is_kept_without_a_refusal(
     assert 60.0 <= emulator.clock.monotonic() - began <= 62.0
 
 
+async def test_clients_of_one_process_keep_the_pace_together(emulator: Emulator) -> None:
+    for _ in range(3):
+        async with AnonymousProjects(
+            transport=emulator.transport, clock=emulator.clock
+        ) as anonymous:
+            await anonymous.create()
+
+    assert [200] * 3 == [exchange.status for exchange in emulator.requests]
+
+
 async def test_whoever_will_not_wait_is_told_how_long_it_would_be(emulator: Emulator) -> None:
     async with AnonymousProjects(
         transport=emulator.transport, clock=emulator.clock, max_wait=1.0
@@ -73,6 +83,7 @@ async def test_whoever_will_not_wait_is_told_how_long_it_would_be(emulator: Emul
 
 
 async def test_a_refusal_because_of_somebody_else_is_waited_for(emulator: Emulator) -> None:
+    emulator.faults.add("return-429-retry-after-30", on="POST /anonymousAccounts", first=1)
     for _ in range(2):
         async with AnonymousProjects(
             transport=emulator.transport, clock=emulator.clock

@@ -119,12 +119,11 @@ def checked_wait(max_wait: float | None) -> float | None:
 
 def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
     """Return *hooks*, each of which can be called."""
-    listed = tuple(hooks) if isinstance(hooks, Iterable) else (None,)
-    for hook in listed:
-        if not callable(hook):
-            raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
+    if not isinstance(hooks, Iterable) or not all(callable(hook) for hook in hooks):
+        raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
+    for hook in hooks:
         check_synchronous("hooks", hook)
-    return listed
+    return tuple(hooks)
 
 
 def checked_total(total_timeout: float | None) -> float | None:

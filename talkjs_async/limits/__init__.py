@@ -8,7 +8,13 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._budget import Budget
-from talkjs_async.limits._budgets import SHARED_BUDGETS, Budgets, OwnBudgets, ProcessBudgets
+from talkjs_async.limits._budgets import (
+    SHARED_BUDGETS,
+    Budgets,
+    OwnBudgets,
+    ProcessBudgets,
+    anonymous_limiter,
+)
 from talkjs_async.limits._limiter import Limiter
 from talkjs_async.limits._permit import Outcome, Permit
 from talkjs_async.limits._token_bucket import TokenBucket
@@ -40,4 +46,5 @@ __all__ = [
     "StoreBack",
     "TokenBucket",
     "Waited",
+    "anonymous_limiter",
 ]

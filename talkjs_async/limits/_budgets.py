@@ -14,7 +14,7 @@ from talkjs_async._core.clock import Clock
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits._limiter import Limiter
 from talkjs_async.limits._registry import Registry
-from talkjs_async.limits._rules import DOCUMENTED, is_within
+from talkjs_async.limits._rules import DOCUMENTED, SECONDS_PER_PROJECT, is_within
 from talkjs_async.limits._token_bucket import TokenBucket
 
 
@@ -84,6 +84,15 @@ class ProcessBudgets:
 
 SHARED_BUDGETS: Final = ProcessBudgets()
 """What clients without *budgets* use."""
+
+
+_anonymous: Final[Registry[TokenBucket]] = Registry()
+
+
+def anonymous_limiter(base_url: str, clock: Clock) -> TokenBucket:
+    """The limiter of this process for making anonymous projects: one in 30 s (documented)."""
+    make = partial(TokenBucket, 1 / SECONDS_PER_PROJECT, 1, clock=clock)
+    return _anonymous.get(budget_key(base_url, ""), clock, make)
 
 
 class OwnBudgets:

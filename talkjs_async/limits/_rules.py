@@ -16,6 +16,9 @@ from talkjs_async.errors import ConfigurationError
 DOCUMENTED: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
 """Rate and burst of each endpoint class (documented, read 2026-11-22)."""
 
+SECONDS_PER_PROJECT: Final = 30.0
+"""Between two anonymous projects of one IP address (documented)."""
+
 IN_FLIGHT: Final = 20
 """
 Requests of one budget that may be on their way at a time.
