@@ -283,7 +283,8 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_looked_at(webhooks: Web
 
 
 def test_an_oversized_body_is_refused_before_it_is_copied(webhooks: Webhooks) -> None:
-    body = memoryview(bytearray(64_000_000)).cast("Q")
+    # Fewer items than bytes are allowed, and far more bytes.
+    body = memoryview(bytearray(24_000_000)).cast("Q")
     tracemalloc.start()
 
     with pytest.raises(WebhookError, match="larger"):
@@ -377,6 +378,127 @@ def test_only_the_latest_events_are_remembered() -> None:
 def test_a_memory_of_no_size_is_refused(size: Any) -> None:
     with pytest.raises(ConfigurationError, match="size"):
         RecentEvents(size)
+
+
+SECRET_KEY = "secret_key: must be a non-empty text, or a list of such."
+TOLERANCE = "tolerance: must be a finite number of seconds, 0 or more."
+LARGEST = "largest_body: must be a number of bytes, 1 or more."
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Webhooks(""), SECRET_KEY),
+        (lambda: Webhooks(KEY, tolerance=-1), TOLERANCE),
+        (lambda: Webhooks(KEY, largest_body=0), LARGEST),
+        (lambda: RecentEvents(0), "size: must be a whole number, 1 or more."),
+        (
+            lambda: Webhooks(KEY).parse({}, "text"),  # type: ignore[arg-type]
+            "raw_body: must be the bytes of the request, before anything has parsed them.",
+        ),
+        (
+            lambda: Webhooks(KEY).parse(3, b""),  # type: ignore[arg-type]
+            "headers: must be a mapping or pairs.",
+        ),
+    ],
+)
+def test_a_mistake_in_the_code_is_one_sentence(make: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+
+    assert sentence == str(caught.value)
+
+
+def test_the_least_that_is_allowed_is_allowed(clock: FixedClock) -> None:
+    exact = Webhooks(KEY, tolerance=0, clock=clock)
+    loose = Webhooks(KEY, tolerance=0.5, largest_body=1, clock=clock)
+    seen = RecentEvents(1)
+
+    assert EVENT == exact.parse(exact.sign(BODY), BODY)
+    with pytest.raises(WebhookError, match="not the JSON of an event"):
+        loose.parse(loose.sign(b"0"), b"0")
+    assert [True, False] == [seen.add("a"), seen.add("a")]
+
+
+ONE_OF_EACH = "There must be one signature and one timestamp."
+NO_NUMBER = "The timestamp is not a number."
+TOO_FAR = "The timestamp is too far away: a replay, or a clock that is wrong."
+NO_MATCH = "The signature does not match: a wrong key, or changed bytes."
+NOT_ASCII = "The signature and the timestamp must be ASCII."
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda w: ({}, BODY), ONE_OF_EACH),
+        (lambda w: ({**w.sign(BODY), SIGNATURE: "\N{DEGREE SIGN}"}, BODY), NOT_ASCII),
+        (lambda w: ({**w.sign(BODY), SIGNATURE: None}, BODY), NOT_ASCII),
+        (lambda w: ([7], BODY), "The headers are not pairs of name and value."),
+        (lambda w: (w.sign(BODY), b"{}"), NO_MATCH),
+        (lambda w: ({k: f"{v}\n" for k, v in w.sign(BODY).items()}, BODY), NO_MATCH),
+        (lambda w: ({**w.sign(BODY), SIGNATURE: f"X{w.sign(BODY)[SIGNATURE]}"}, BODY), NO_MATCH),
+        (lambda w: (w.sign(BODY, timestamp=10**15), BODY), TOO_FAR),
+        (lambda w: (w.sign(BODY, timestamp=10**16), BODY), NO_NUMBER),
+        (
+            lambda w: (w.sign(b" " * 5_000_000), b" " * 5_000_000),
+            "The body is larger than allowed.",
+        ),
+        (lambda w: (w.sign(b"{}"), b"{}"), "The body is not the JSON of an event."),
+        (lambda w: (w.sign(b"\xff"), b"\xff"), "The body is not the JSON of an event."),
+    ],
+    ids=range(12),
+)
+def test_every_refusal_has_a_sentence_of_its_own(
+    webhooks: Webhooks, change: Callable[[Webhooks], tuple[Any, bytes]], sentence: str
+) -> None:
+    headers, body = change(webhooks)
+
+    with pytest.raises(WebhookError) as caught:
+        webhooks.parse(headers, body)
+
+    assert sentence == str(caught.value)
+
+
+def test_an_event_whose_id_is_no_id_has_the_same_sentence(webhooks: Webhooks) -> None:
+    body = b'{"id": "half \\ud83d", "type": "t"}'
+
+    with pytest.raises(WebhookError) as caught:
+        webhooks.parse(webhooks.sign(body), body)
+
+    assert "The body is not the JSON of an event." == str(caught.value)
+
+
+def test_the_first_moment_that_counts_in_milliseconds_is_in_1973(clock: FixedClock) -> None:
+    webhooks = Webhooks(KEY, clock=clock)
+    clock.now = 10.0**8
+
+    assert EVENT == webhooks.parse(webhooks.sign(BODY, timestamp=10**11), BODY)
+
+
+def test_ten_thousand_events_are_remembered_by_default() -> None:
+    seen = RecentEvents()
+
+    news = [seen.add(str(number)) for number in range(10_000)]
+
+    assert all(news)
+    assert not seen.add("0")
+    assert seen.add("10000")
+    assert (10_000, True, False) == (len(seen), seen.add("0"), seen.add("9999"))
+
+
+def test_events_are_told_apart_by_their_ids(webhooks: Webhooks) -> None:
+    other = UnknownEvent(id="evt_2", type="app.new", created_at_ms=5, data={})
+
+    assert [False, False, True] == [webhooks.is_repeat(each) for each in (EVENT, other, EVENT)]
+
+
+def test_a_receiver_is_not_pickled_and_says_so(webhooks: Webhooks) -> None:
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(webhooks)
+
+    sentence = "Webhooks holds secret keys and is not pickled: build it anew."
+    assert sentence == str(caught.value)
+    assert "Webhooks(<1 hidden>, tolerance=300.0)" == repr(webhooks)
 
 
 HEADERS = st.lists(
