@@ -1,0 +1,124 @@
+"""
+What a damaged file holds, read in another way than the package does.
+
+Knows nothing of the package's readers. What it calls in doubt may not be used at all.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import attrs
+
+FIELDS: Final = ("conversation_id", "sender", "text", "sent_at")
+
+Sent = tuple[str, str, str, int]
+"""Conversation, sender, text and time of a message."""
+
+
+@attrs.frozen
+class Held:
+    """What a file holds; *in_doubt* if it as a whole cannot be trusted."""
+
+    records: frozenset[Sent] = frozenset()
+    in_doubt: bool = False
+
+
+def held_by_csv(text: str) -> Held:  # noqa: PLR0912 - a branch per kind of letter
+    """Read CSV letter by letter, as RFC 4180 has it."""
+    rows: list[list[str]] = [[]]
+    cell, state = "", "start"
+    for letter in text + ("" if text.endswith("\n") else "\n"):
+        if state == "quoted":
+            if letter == '"':
+                state = "closed?"
+            else:
+                cell += letter
+        elif letter == '"' and state == "start":
+            state = "quoted"
+        elif letter == '"' and state == "closed?":
+            cell, state = cell + '"', "quoted"
+        elif letter == '"':
+            return Held(in_doubt=True)
+        elif letter in ",\n":
+            rows[-1].append(cell)
+            cell, state = "", "start"
+            if letter == "\n":
+                rows.append([])
+        elif state == "closed?" and letter != "\r":
+            return Held(in_doubt=True)
+        else:
+            cell += letter
+            state = "closed?" if state == "closed?" else "plain"
+    if state == "quoted":
+        return Held(in_doubt=True)
+    rows = [row for row in rows if any(each.strip() for each in row)]
+    if not rows or tuple(title.strip() for title in rows[0]) != FIELDS:
+        return Held(in_doubt=True)
+    cut_off = not text.endswith("\n") and len(rows[-1]) < len(FIELDS)
+    return Held(frozenset(_sent(row) for row in rows[1:] if _is_message(row)), cut_off)
+
+
+def _is_message(row: list[str]) -> bool:
+    return len(row) >= len(FIELDS) and not any(row[len(FIELDS) :]) and row[3].strip("\r").isdigit()
+
+
+def _sent(row: list[str]) -> Sent:
+    return row[0], row[1], row[2], int(row[3].strip("\r"))
+
+
+def held_by_json_lines(text: str) -> Held:
+    """Read each line by itself."""
+    found = set()
+    lines = [line for line in text.split("\n") if line.strip()]
+    for line in lines:
+        message = _object(line)
+        if message is not None and set(message) == set(FIELDS):
+            found.add(tuple(message[name] for name in FIELDS))
+    broken_end = bool(lines) and not text.endswith("\n") and _object(lines[-1]) is None
+    opens = (bool(lines) and lines[0].strip().startswith("[")) or lines[:1] == ["{"]
+    return Held(frozenset(found), broken_end or opens)
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(line, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        return None
+    hashable = isinstance(value, dict) and not any(
+        isinstance(each, list | dict) for each in value.values()
+    )
+    return value if hashable else None
+
+
+def held_by_sendbird(texts: dict[str, str]) -> Held:
+    """Read the files as wholes."""
+    found, removed = set(), set()
+    try:
+        parsed = [json.loads(text) for text in texts.values()]
+    except (ValueError, RecursionError):
+        return Held(in_doubt=True)
+    if not all(isinstance(each, dict) for each in parsed):
+        return Held(in_doubt=True)
+    for file in parsed:
+        items = file.get("messages")
+        for message in items if isinstance(items, list) else []:
+            if not isinstance(message, dict) or not isinstance(
+                message.get("message_id"), str | int
+            ):
+                continue
+            if message.get("is_removed") is True:
+                removed.add(str(message["message_id"]))
+            user = message.get("user")
+            sender = user.get("user_id") if isinstance(user, dict) else None
+            text, sent_at = message.get("message"), message.get("created_at")
+            held = (message.get("channel_url"), sender, text, sent_at)
+            if message.get("type") == "MESG" and not any(isinstance(x, list | dict) for x in held):
+                found.add((str(message["message_id"]), held))
+    return Held(frozenset(held for id_, held in found if id_ not in removed))  # type: ignore[misc]
