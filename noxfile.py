@@ -106,6 +106,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """
+    Mutation tests of the modules that keep promises: what survives is a line that no test needs.
+
+    All of it takes hours; `nox -s mutants -- "talkjs_async.limits._level*"` takes one module.
+    """
+    session.install(f".[{EXTRAS}]", *groups("test"), "mutmut>=3.8")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session(default=False)
 def harnesses(session: nox.Session) -> None:
     """The long forms of what the tests do in short: all scripts, all injections, more examples."""
     session.install(f".[{EXTRAS}]", *groups("test"))
