@@ -101,7 +101,7 @@ def tests(session: nox.Session) -> None:
     newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
-    options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark"]
+    options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark and not hostile"]
     session.run("pytest", *options, *session.posargs)
 
 
@@ -129,6 +129,7 @@ def harnesses(session: nox.Session) -> None:
         *session.posargs,
         env={"TALKJS_HARNESSES": "long"},
     )
+    session.run("python", "-m", "tests.hostile", "--long")
 
 
 @nox.session(default=False)

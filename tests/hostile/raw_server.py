@@ -47,11 +47,12 @@ class Exchange:
     body: bytes
     on_connection: int
     _writer: asyncio.StreamWriter
+    _reader: asyncio.StreamReader
 
     async def write(self, *pieces: bytes) -> None:
         """Write *pieces*, each as a segment (under TLS, a record) of its own."""
         for piece in pieces:
-            if self._writer.is_closing():
+            if self._writer.is_closing() or self._reader.at_eof():
                 raise ConnectionResetError("the client has hung up")
             self._writer.write(piece)
             await self._writer.drain()
@@ -177,7 +178,7 @@ class RawServer:
                 self.seen.append((method.decode(), target.decode()))
                 self._changed.notify_all()
             await self._script(
-                Exchange(method.decode(), target.decode(), head, body, number, writer)
+                Exchange(method.decode(), target.decode(), head, body, number, writer, reader)
             )
             number += 1
 
