@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-NAMES = ("speed", "transport", "decode", "limiter", "redis", "overflow", "bulk")
+NAMES = ("speed", "transport", "decode", "limiter", "redis", "overflow", "bulk", "emulator")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -32,6 +32,7 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
             id="limiter",
         ),
         pytest.param(("overflow",), id="overflow"),
+        pytest.param(("emulator",), id="emulator"),
         pytest.param(("redis", "--section", "saturated"), id="redis"),
         pytest.param(("bulk", "--section", "users", "--section", "messages"), id="bulk in time"),
         pytest.param(("bulk", "--section", "export", "--section", "bad"), id="bulk both ways"),

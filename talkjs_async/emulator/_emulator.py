@@ -1,6 +1,7 @@
 """The emulator that users see: its state and services, put together with the ways in."""
 
 from collections.abc import Collection, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ from talkjs_async.emulator.switches import Switches
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.transport import EmulatorTransport
+
+
+# Copied, since checking each of them would be half of what a new emulator takes.
+_SWITCHES = Switches()
 
 
 class Emulator(World):
@@ -79,7 +84,7 @@ class Emulator(World):
             router=ROUTER,
             clock=VirtualClock() if clock is None else clock,
             limits=Limits() if limits is None else limits,
-            switches=Switches() if switches is None else switches,
+            switches=copy(_SWITCHES) if switches is None else switches,
             seed=seed,
             latency=latency,
             log_limit=log_limit,

@@ -24,20 +24,26 @@ class IdGenerator:
 
     def restart(self) -> None:
         """Begin from the first ID again."""
-        self._random = random.Random(f"ids:{self._seed}")  # noqa: S311  # repeatable
+        self._random: random.Random | None = None
+
+    def _begun(self) -> random.Random:
+        # Not before the first ID: seeding takes longer than all else in a new emulator.
+        if self._random is None:
+            self._random = random.Random(f"ids:{self._seed}")  # noqa: S311  # repeatable
+        return self._random
 
     @property
     def state(self) -> object:
         """Where it stands: what comes next."""
-        return self._random.getstate()
+        return self._begun().getstate()
 
     @state.setter
     def state(self, state: Any) -> None:
-        self._random.setstate(state)
+        self._begun().setstate(state)
 
     def make(self, prefix: str) -> str:
         """Return *prefix* and 22 characters out of digits and letters."""
-        bits = self._random.getrandbits(131)
+        bits = (self._random or self._begun()).getrandbits(131)
         pairs = []
         for _ in range(11):
             bits, pair = divmod(bits, _BASE)

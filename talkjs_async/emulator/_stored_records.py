@@ -87,6 +87,8 @@ class StoredConversation:
     """Users who left it by an API version that kept it in their list."""
     messages: Index[StoredMessage] = attrs.field(factory=Index[StoredMessage])
     message_by_id: dict[str, StoredMessage] = attrs.field(factory=dict)
+    _alone_until: dict[str, Order] = attrs.field(factory=dict, init=False)
+    """User ID -> up to where there is no message of another user, read ones left out."""
 
     def place_of(self, user_id: str) -> StoredParticipant:
         """Return the place of a user who is, or was, a participant."""
@@ -94,10 +96,22 @@ class StoredConversation:
 
     def is_unread_by(self, user_id: str, participant: StoredParticipant) -> bool:
         """Tell whether there is a message of another user that this participant has not seen."""
-        return any(
-            message.sender_id != user_id
-            for message in self.messages.newer_than(participant.read_until)
-        )
+        read, alone = participant.read_until, self._alone_until.get(user_id)
+        start = alone if read is None or (alone is not None and alone > read) else read
+        if any(one.sender_id != user_id for one in self.messages.newer_than(start)):
+            return True
+        last = self.messages.last()
+        if last is not None:
+            # A sender who is not answered would have to be looked through again and again.
+            self._alone_until[user_id] = last.order
+        return False
+
+    def add(self, message: StoredMessage) -> None:
+        """Add a message."""
+        if any(message.order < until for until in self._alone_until.values()):
+            self._alone_until.clear()
+        self.message_by_id[message.id] = message
+        self.messages.add(message)
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -30,11 +30,16 @@ _GRACE = 1
 class EmulatorServer(uvicorn.Server):
     """A server that says when it is ready and leaves signals alone."""
 
-    def __init__(self, app: AsgiCallable, webhooks: WebhookSender) -> None:
+    def __init__(
+        self,
+        app: AsgiCallable,
+        webhooks: WebhookSender,
+        protocol: type[asyncio.Protocol] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_BreakableProtocol,
+                http=PROTOCOLS[0] if protocol is None else protocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -71,7 +76,7 @@ class EmulatorServer(uvicorn.Server):
         if self._forwarder is not None:
             self._forwarder.cancel()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, _BreakableProtocol):
+            if isinstance(connection, _Breakable):
                 connection.transport.abort()
         await super().shutdown(sockets)
 
@@ -100,8 +105,11 @@ class EmulatorServer(uvicorn.Server):
         yield
 
 
-class _BreakableProtocol(H11Protocol):
-    """Hands every request the means to break its connection."""
+class _Breakable:
+    """Hands every request the means to break its connection; to be mixed into a protocol."""
+
+    app: Any
+    transport: asyncio.Transport
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,6 +120,26 @@ class _BreakableProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_connection
+
+
+class _BreakableH11(_Breakable, H11Protocol):
+    """HTTP in Python, wherever uvicorn is."""
+
+
+def _fastest() -> type[asyncio.Protocol]:
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return _BreakableH11
+
+    class BreakableHttpTools(_Breakable, HttpToolsProtocol):
+        """HTTP in C, with the extra `[emulator]`; a request costs half as much."""
+
+    return BreakableHttpTools
+
+
+PROTOCOLS: tuple[type[asyncio.Protocol], ...] = tuple(dict.fromkeys((_fastest(), _BreakableH11)))
+"""What there is to speak HTTP with, the fastest first."""
 
 
 class _UvicornConnection:

@@ -7,6 +7,7 @@ Knows no rule of the API and none of the modules that stand on it.
 import random
 import threading
 from collections.abc import Callable
+from functools import cached_property
 
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._routing import Router
@@ -92,7 +93,7 @@ class World:
 
     def _start(self) -> None:
         self.ids.restart()
-        self.random: random.Random = random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
+        self.__dict__.pop("random", None)
         self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
         self.anonymous_accounts: dict[str, StoredApp] = {}
         self.anonymous_created_at: dict[str, float] = {}
@@ -145,6 +146,11 @@ class World:
         app = StoredApp(id=app_id, secret_keys=[secret_key], budget=AppBudget(self._limits))
         self.apps[app_id] = app
         return app
+
+    @cached_property
+    def random(self) -> random.Random:
+        """Where latencies come from. Seeded when it is first asked for, and after a reset."""
+        return random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
 
     @property
     def switches(self) -> Switches:

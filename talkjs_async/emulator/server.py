@@ -32,13 +32,30 @@ class Server:
     still open then are closed.
     """
 
-    def __init__(self, app: AsgiCallable, webhooks: WebhookSender, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: AsgiCallable,
+        webhooks: WebhookSender,
+        *,
+        host: str,
+        port: int,
+        protocol: type[asyncio.Protocol] | None = None,
+    ) -> None:
+        """
+        Take a port; nothing answers there yet.
+
+        Args:
+            app: What answers.
+            webhooks: What is delivered as it comes.
+            host, port: Where to listen.
+            protocol: What speaks HTTP. None: the fastest that is installed.
+        """
         try:
             from talkjs_async.emulator._uvicorn import EmulatorServer  # noqa: PLC0415  # an extra
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(_INSTALL, name=error.name) from error
         self._socket = _listen(host, port)
-        self._server = EmulatorServer(app, webhooks)
+        self._server = EmulatorServer(app, webhooks, protocol)
         self._thread: threading.Thread | None = None
 
     @property

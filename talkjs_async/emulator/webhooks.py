@@ -16,6 +16,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -85,7 +86,7 @@ class WebhookSender:
         self._under_way: set[WaitingEvent] = set()
         self._clock = clock
         self._ids = ids
-        self._random = random.Random(f"hooks:{seed}")  # noqa: S311  # repeatable
+        self._seed = seed
 
     def to(
         self,
@@ -191,6 +192,10 @@ class WebhookSender:
         """Shuffle what waits. No order is promised (nothing found)."""
         for queue in self._queues.values():
             self._random.shuffle(queue)
+
+    @cached_property
+    def _random(self) -> random.Random:
+        return random.Random(f"hooks:{self._seed}")  # noqa: S311  # repeatable
 
     def tamper(self, what: Tampering) -> None:
         """Spoil the body, the signature or the timestamp of everything that waits."""

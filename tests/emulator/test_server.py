@@ -13,16 +13,20 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator, Limits, RealClock
+from talkjs_async.emulator._uvicorn import PROTOCOLS
+from talkjs_async.emulator.asgi import AsgiApp
+from talkjs_async.emulator.server import Server
 
 KEY = {"authorization": "Bearer sk_test_emulator"}
 
 
-@pytest.fixture
-def served() -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator on a port, and a client for it."""
+@pytest.fixture(params=PROTOCOLS, ids=lambda protocol: protocol.__name__)
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[Emulator, httpx.Client]]:
+    """An emulator on a port, with all that may speak HTTP for it, and a client."""
     emulator = Emulator(clock=RealClock(), limits=Limits.off())
+    app = AsgiApp(emulator, hosts=())
     with (
-        emulator.serve() as server,
+        Server(app, emulator.webhooks, host="127.0.0.1", port=0, protocol=request.param) as server,
         httpx.Client(base_url=f"{server.base_url}/v1/emulator", headers=KEY, timeout=2) as client,
     ):
         yield emulator, client

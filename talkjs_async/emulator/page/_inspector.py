@@ -22,7 +22,7 @@ from talkjs_async.emulator._responses import Response, problem_response
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._document import document
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.01
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 15.0
 
 _POLICY = (

@@ -2,13 +2,25 @@
 // that differ. All HTML comes from the server, which escapes it; nothing is put together here.
 "use strict";
 
-let waiting = false;
+let busy = false, again = false;
 
 async function refresh() {
-  if (waiting) return;
-  waiting = true;
-  await new Promise((resume) => setTimeout(resume, 120)); // Many changes, one fetch.
-  waiting = false;
+  again = true;
+  if (busy) return; // Many changes while one is being shown: one more look at the end.
+  busy = true;
+  try {
+    while (again) {
+      again = false;
+      await show();
+      // The first of many changes is shown at once, the others no more often than this.
+      if (again) await new Promise((resume) => setTimeout(resume, 100));
+    }
+  } finally {
+    busy = false;
+  }
+}
+
+async function show() {
   const answer = await fetch(location.href, { cache: "no-store" });
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {

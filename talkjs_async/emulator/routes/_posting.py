@@ -4,6 +4,7 @@ How a message comes into being: the rules for what may be sent, idempotency, and
 Used by the REST API's own sending and by simulated users.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,8 +95,9 @@ def post(
     message = StoredMessage(
         id=message_id,
         conversation_id=conversation.id,
-        type=item["type"],
-        sender_id=item.get("sender"),
+        # The same few texts in every message: kept once.
+        type=sys.intern(item["type"]),
+        sender_id=None if item.get("sender") is None else sys.intern(item["sender"]),
         text=content.text,
         nodes=content.nodes,
         file=content.file,
@@ -129,8 +131,7 @@ def add_message(
     context: RouteContext, conversation: StoredConversation, message: StoredMessage
 ) -> None:
     """Put a message into its conversation, which moves up in the order of last activity."""
-    conversation.message_by_id[message.id] = message
-    conversation.messages.add(message)
+    conversation.add(message)
     by_activity = context.app.conversations_by_activity
     by_activity.remove(conversation)
     conversation.activity = max(conversation.activity, message.order)
