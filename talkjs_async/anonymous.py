@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from talkjs_async._core.base_url import base_url_of
-from talkjs_async._core.clock import Clock
+from talkjs_async._core.clock import Clock, checked_clock
 from talkjs_async._core.forwarder import Forwarder
 from talkjs_async._core.options import (
     DEFAULT_ANSWER_BYTES,
@@ -15,7 +15,6 @@ from talkjs_async._core.options import (
     DEFAULT_TIMEOUT,
     HEADERS,
     SLOTS,
-    checked_clock,
     checked_hooks,
     checked_retry,
     checked_total,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NoReturn, Protocol
 
 from talkjs_async._core.signer import Signer
+from talkjs_async._core.wire import id_problem, is_real
 from talkjs_async.errors import ConfigurationError
 
 __all__ = ["AppTokenAuth", "Auth", "SecretKeyAuth"]
@@ -59,11 +60,17 @@ class AppTokenAuth:
         lifetime: float = TOKEN_LIFETIME,
     ) -> None:
         try:
+            if not isinstance(secret_key, str):
+                raise ConfigurationError("secret_key", "must be text (str).")
             self._signer = Signer(secret_key)
         finally:
             # A traceback with local variables is a log too.
             del secret_key
-        if not lifetime > 0:
+        for argument, text in (("app_id", app_id), ("token_type", token_type)):
+            problem = id_problem(text)
+            if problem is not None:
+                raise ConfigurationError(argument, problem)
+        if not is_real(lifetime) or lifetime <= 0:
             raise ConfigurationError("lifetime", f"must be above 0 seconds, not {lifetime!r}.")
         self._app_id = app_id
         self._token_type = token_type
@@ -97,7 +104,12 @@ class SecretKeyAuth:
     __slots__ = ("_secret_key",)
 
     def __init__(self, secret_key: str) -> None:
-        if not (secret_key and secret_key.isascii() and secret_key.isprintable()):
+        if not (
+            isinstance(secret_key, str)
+            and secret_key
+            and secret_key.isascii()
+            and secret_key.isprintable()
+        ):
             del secret_key
             raise ConfigurationError("secret_key", "must be non-empty printable ASCII.")
         self._secret_key = secret_key

@@ -14,7 +14,7 @@ import attrs
 
 from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.call import Bucket, Lane, Method
-from talkjs_async._core.clock import Clock
+from talkjs_async._core.clock import Clock, checked_clock
 from talkjs_async._core.credentials import app_id_of, secret_key_of
 from talkjs_async._core.endpoint import ResourceOf
 from talkjs_async._core.forwarder import Forwarder
@@ -29,8 +29,6 @@ from talkjs_async._core.options import (
     checked_attempt_timeout,
     checked_auth,
     checked_budgets,
-    checked_clock,
-    checked_flag,
     checked_hooks,
     checked_lane,
     checked_proxy,
@@ -43,7 +41,7 @@ from talkjs_async._core.options import (
 )
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async._http.connections import connections_for
 from talkjs_async._http.watch import Terms
 from talkjs_async.auth import AppTokenAuth, Auth

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import anyio
 
+from talkjs_async.errors import ConfigurationError
+
 
 class Clock(Protocol):
     """What the client needs of time. Any object with these three methods will do."""
@@ -41,3 +43,21 @@ class SystemClock:
 
 SYSTEM_CLOCK = SystemClock()
 """The one instance, so that "same clock" can be asked with `is`."""
+
+
+def checked_clock(clock: Clock | None) -> Clock:
+    """
+    Return *clock*, or the machine's.
+
+    Raises:
+        ConfigurationError: It has not the methods of a clock.
+    """
+    if clock is None:
+        return SYSTEM_CLOCK
+    if isinstance(clock, type) or any(
+        not callable(getattr(clock, name, None)) for name in ("monotonic", "time", "sleep")
+    ):
+        raise ConfigurationError(
+            "clock", f"must have the methods of talkjs_async.Clock, unlike {clock!r}."
+        )
+    return clock

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 from talkjs_async._core.call import Lane
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import checked_word
+from talkjs_async._core.wire import checked_word, is_real
 from talkjs_async._version import __version__
 from talkjs_async.auth import Auth
 from talkjs_async.errors import ConfigurationError
@@ -69,13 +68,6 @@ def checked_lane(lane: Lane) -> Lane:
     return lane
 
 
-def checked_flag(argument: str, value: object) -> bool:
-    """Return *value*, True or False."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(argument, f"must be True or False, not {value!r}.")
-    return value
-
-
 def checked_retry(retry: RetryPolicy | int) -> RetryPolicy:
     """Return the policy. A number is that of the attempts."""
     if isinstance(retry, RetryPolicy):
@@ -97,19 +89,6 @@ def checked_auth(auth: Auth | None) -> Auth | None:
     )
 
 
-def checked_clock(clock: Clock | None) -> Clock:
-    """Return *clock*, or the machine's."""
-    if clock is None:
-        return SYSTEM_CLOCK
-    if isinstance(clock, type) or any(
-        not callable(getattr(clock, name, None)) for name in ("monotonic", "time", "sleep")
-    ):
-        raise ConfigurationError(
-            "clock", f"must have the methods of talkjs_async.Clock, unlike {clock!r}."
-        )
-    return clock
-
-
 def checked_wait(max_wait: float | None) -> float | None:
     """Return *max_wait*, in seconds."""
     if max_wait is not None and not is_within(max_wait, 0, math.inf):
@@ -119,7 +98,8 @@ def checked_wait(max_wait: float | None) -> float | None:
 
 def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
     """Return *hooks*, each of which can be called."""
-    if not isinstance(hooks, Iterable) or not all(callable(hook) for hook in hooks):
+    listed = isinstance(hooks, Sequence) and not isinstance(hooks, str | bytes)
+    if not listed or not all(callable(hook) for hook in hooks):
         raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
     for hook in hooks:
         check_synchronous("hooks", hook)
@@ -201,7 +181,7 @@ def timeouts(timeout: float | httpx.Timeout | httpx2.Timeout | None) -> dict[str
     if timeout is None:
         return dict.fromkeys(_PHASES)
     if isinstance(timeout, int | float):
-        if isinstance(timeout, bool) or not (timeout > 0 and math.isfinite(timeout)):
+        if not is_real(timeout) or timeout <= 0:
             raise ConfigurationError(
                 "timeout", f"must be above 0 seconds, or None, not {timeout!r}."
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from talkjs_async._core.history import CallHistory
+from talkjs_async._core.wire import is_real
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
@@ -76,14 +77,14 @@ def _wait(part: str, now: float) -> float | None:
 
 
 def _positive(_instance: Any, field: attrs.Attribute[float], value: float) -> None:
-    if not (isinstance(value, int | float) and value >= 0 and math.isfinite(value)):
+    if not is_real(value) or value < 0:
         raise ConfigurationError(
             field.name, f"must be a number of seconds from 0 up, not {value!r}."
         )
 
 
 def _count(_instance: Any, field: attrs.Attribute[int], value: int) -> None:
-    if not (isinstance(value, int) and value >= 1):
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(field.name, f"must be a whole number from 1 up, not {value!r}.")
 
 

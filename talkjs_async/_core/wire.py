@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn
+from math import isfinite
+from typing import Any, Final, NoReturn, TypeGuard
 
 from talkjs_async.errors import ConfigurationError, DecodeError
 
@@ -66,6 +67,23 @@ MOST_ID_BYTES: Final = 4_096
 In UTF-8. TalkJS documents no limit. This one keeps every URL, with its three IDs, each byte of them
 percent-encoded, below the 65,536 characters at which the HTTP libraries refuse it.
 """
+
+
+def is_real(value: object) -> TypeGuard[float]:
+    """A finite number that a float can hold; true and false are none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
+
+
+def checked_flag(argument: str, value: object) -> bool:
+    """Return *value*, True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(argument, f"must be True or False, not {value!r}.")
+    return value
 
 
 def checked_word(argument: str, value: object, words: Collection[str]) -> None:

@@ -7,6 +7,7 @@ Knows numbers only. Each rule raises a ConfigurationError that names the setting
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -36,7 +37,17 @@ _MOST: Final = 1e9
 
 def is_within(value: float, least: float, most: float) -> bool:
     """Tell whether *value* is a number from *least* to *most*."""
-    return isinstance(value, int | float) and least <= value <= most
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and least <= value <= most
+        and (isinstance(value, float) or abs(value) <= sys.float_info.max)
+    )
+
+
+def is_whole(value: object, least: int, most: float) -> bool:
+    """Tell whether *value* is a whole number from *least* to *most*."""
+    return isinstance(value, int) and is_within(value, least, most)
 
 
 def check_limits(
@@ -52,11 +63,11 @@ def check_limits(
         raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
     if not is_within(burst, 1, _MOST) or burst != int(burst):
         raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
-    if max_in_flight is not None and not is_within(max_in_flight, 1, math.inf):
+    if max_in_flight is not None and not is_whole(max_in_flight, 1, _MOST):
         raise ConfigurationError(
             "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
         )
-    if background_reserve is not None and not is_within(background_reserve, 0, burst - 1):
+    if background_reserve is not None and not is_whole(background_reserve, 0, burst - 1):
         raise ConfigurationError(
             "background_reserve", f"0 or more and less than burst ({burst}): {background_reserve!r}"
         )

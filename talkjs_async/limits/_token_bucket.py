@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from talkjs_async._core.call import Lane
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._forks import call_after_fork
@@ -89,7 +89,7 @@ class TokenBucket:
         check_limits(rate, burst, max_in_flight, background_reserve)
         if tokens is not None and not is_within(tokens, -sys.float_info.max, burst):
             raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
-        self.clock: Clock = clock
+        self.clock: Clock = checked_clock(clock)
         self._rate = rate
         self._max_in_flight = max_in_flight
         self._tokens = Level(
@@ -98,9 +98,9 @@ class TokenBucket:
             max_in_flight=max_in_flight,
             reserve=background_reserve,
             tokens=tokens,
-            now=clock.monotonic(),
+            now=self.clock.monotonic(),
         )
-        self._queue = Queue(self._tokens, clock)
+        self._queue = Queue(self._tokens, self.clock)
         self._throttled = 0
         self._listeners = Listeners()
         call_after_fork(self._forked)

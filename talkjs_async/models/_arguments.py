@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from math import isfinite
 from typing import Any, Final, cast
 
 import attrs
 
-from talkjs_async._core.wire import MOST_ID_BYTES, UNSET, is_id, is_text, meant
+from talkjs_async._core.wire import MOST_ID_BYTES, UNSET, is_id, is_real, is_text, meant
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._frozen_map import FrozenMap
 
@@ -65,12 +64,7 @@ class Rule:
 
 def is_number(value: object, *, low: float, high: float) -> bool:
     """A finite number within the bounds, both included; true and false are none."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and isfinite(value)
-        and low <= value <= high
-    )
+    return is_real(value) and low <= value <= high
 
 
 def _is_value(value: object) -> bool:

@@ -14,7 +14,14 @@ from typing import Literal
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing
-from talkjs_async._core.wire import UNSET, Unset, checked_word, given_milliseconds, milliseconds
+from talkjs_async._core.wire import (
+    UNSET,
+    Unset,
+    checked_flag,
+    checked_word,
+    given_milliseconds,
+    milliseconds,
+)
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
 from talkjs_async.models._requests import READ_MARK
@@ -150,7 +157,12 @@ class Conversations(Resource):
             NotFound: There is no such conversation (seen in code; TalkJS may also say nothing).
         """
         url = path("conversations", conversation_id=conversation_id)
-        return Call(method="DELETE", path=url, decode=nothing, missing_ok=missing_ok)
+        return Call(
+            method="DELETE",
+            path=url,
+            decode=nothing,
+            missing_ok=checked_flag("missing_ok", missing_ok),
+        )
 
     @endpoint
     def mark_as_read(

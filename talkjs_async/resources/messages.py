@@ -15,7 +15,7 @@ from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
 from talkjs_async._core.listing import Listing, Order
-from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_sent_messages
 from talkjs_async.models._from_dicts import outgoing_message
@@ -215,7 +215,12 @@ class Messages(Resource):
             NotFound: There is no such message (not documented: TalkJS may as well say nothing).
         """
         url = _path(conversation_id) + path("messages", message_id=message_id)
-        return Call(method="DELETE", path=url, decode=nothing, missing_ok=missing_ok)
+        return Call(
+            method="DELETE",
+            path=url,
+            decode=nothing,
+            missing_ok=checked_flag("missing_ok", missing_ok),
+        )
 
 
 def _path(conversation_id: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async._core.wire import UNSET, Unset
+from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_email_address
 from talkjs_async.models._requests import ParticipationInput
@@ -111,7 +111,7 @@ class Participants(Resource):
             method="DELETE",
             path=_path(conversation_id, user_id),
             decode=nothing,
-            missing_ok=missing_ok,
+            missing_ok=checked_flag("missing_ok", missing_ok),
         )
 
     @endpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -47,7 +48,7 @@ async def test_a_method_can_be_started_in_a_task_group(emulator: Emulator) -> No
     assert 1 == len(emulator.requests)
 
 
-async def test_a_door_can_be_replaced_by_a_mock_of_its_shape() -> None:
+async def test_a_resource_can_be_replaced_by_a_mock_of_its_shape() -> None:
     users: Any = create_autospec(Users, instance=True)
     users.get.return_value = "alice"
 
@@ -81,12 +82,31 @@ def test_a_call_says_the_version_of_its_client(talkjs: AsyncTalkJS) -> None:
     assert "2021-01-01" == call_of(older.users.list).api_version
 
 
+def test_a_call_can_be_pickled_and_still_reads_its_answer(talkjs: AsyncTalkJS) -> None:
+    calls: list[Any] = [
+        call_of(talkjs.users.get, "a"),
+        call_of(talkjs.messages.send, "c", sender="a", text="hi"),
+        call_of(talkjs.messages.send_many, "c", [{"sender": "a", "text": "hi"}]),
+        call_of(talkjs.messages.list, "c", limit=5),
+        call_of(talkjs.conversations.list, order_direction="ASC"),
+        call_of(talkjs.files.upload, b"content", filename="a.txt"),
+    ]
+
+    copies = [pickle.loads(pickle.dumps(call)) for call in calls]
+
+    assert [call.body for call in calls] == [copy.body for copy in copies]
+    assert "m1" == copies[1].result([{"id": "m1"}]).id
+    assert ("m1",) == tuple(sent.id for sent in copies[2].result([{"id": "m1"}]))
+    assert () == copies[3].result({"data": []}).items
+    assert "t" == copies[5].result({"fileToken": "t"}).token
+
+
 @pytest.mark.parametrize(
     "method",
     [print, Users.get, "users.get", None],
     ids=["function", "function of the class", "text", "None"],
 )
-def test_what_is_no_method_of_a_door_is_refused(method: Any) -> None:
+def test_what_is_no_method_of_a_resource_is_refused(method: Any) -> None:
     with pytest.raises(ConfigurationError, match="not an endpoint"):
         call_of(method)
 
