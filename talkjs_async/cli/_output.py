@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
 PROGRAM: Final = "talkjs-async"
@@ -130,6 +131,20 @@ class GuardedStream:
             os.close(nowhere)
 
 
+@contextmanager
+def _input() -> Iterator[None]:
+    """Let a standard input that is closed be an empty one."""
+    if sys.stdin is not None:
+        yield
+        return
+    with Path(os.devnull).open() as nothing:
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = None
+
+
 def drawing_stream() -> TextIO:
     """Return the standard error for what draws on it with commands of the terminal."""
     stream: Any = sys.stderr
@@ -147,7 +162,7 @@ def guarded_streams() -> Iterator[GuardedStream]:
         The standard output.
     """
     out, err = GuardedStream(sys.stdout), GuardedStream(sys.stderr)
-    with redirect_stdout(out.as_text()), redirect_stderr(err.as_text()):
+    with redirect_stdout(out.as_text()), redirect_stderr(err.as_text()), _input():
         try:
             yield out
         finally:

@@ -118,6 +118,35 @@ def test_streams_may_be_closed_from_the_start(start: Start, arguments: tuple[str
         assert b"SQLite format 3" == Path("users.jsonl.emulator.journal").read_bytes()[:15]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("anonymise", "ann"), 1, b"Aborted!"),
+        (("token", "app"), 2, b"secret key: is missing: set TALKJS_SECRET_KEY"),
+        (("webhook", "verify", "-", "--signature", "x", "--timestamp", "1"), 2, b"secret key"),
+    ],
+)
+@pytest.mark.usefixtures("base_url")
+def test_the_input_may_be_closed_from_the_start(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    sentence: bytes,
+) -> None:
+    monkeypatch.delenv("TALKJS_SECRET_KEY")
+
+    process = start(
+        *arguments,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.close(0),
+    )
+    _, err = process.communicate(timeout=60)
+
+    assert (code, True, False) == (process.returncode, sentence in err, b"Traceback" in err)
+
+
 def test_wrong_usage_shows_no_commands_for_terminals(command: Command) -> None:
     for arguments in (
         ("users", "sync", "\x1b[2J.csv"),
