@@ -244,3 +244,140 @@ class TestAfterA429:
     )
     def test_a_retry_after_is_obeyed_within_reason(self, asked: float | None, pause: float) -> None:
         assert pause == pause_of(asked)
+
+
+class TestGrants:
+    def test_each_has_a_number_of_its_own_and_ends_once(self) -> None:
+        tokens = bucket(now=0.0)
+        numbers = [tokens.take("interactive", 0.0) for _ in range(3)]
+
+        ends = [tokens.settle(numbers[0], 1.0), tokens.settle(numbers[0], 1.0)]
+        undone = [tokens.untake(numbers[1]), tokens.untake(numbers[1])]
+
+        assert [1, 2, 3] == numbers
+        assert ([True, False], [True, False]) == (ends, undone)
+        assert [3] == list(tokens.open)
+        assert (0.0, 0) == tokens.open[3]
+        assert 2 == tokens.granted
+
+    def test_the_time_of_answers_is_a_mean_of_the_latest(self) -> None:
+        tokens = bucket(now=0.0)
+        seen = []
+
+        for took in (2.0, 2.0, 12.0):
+            tokens.settle(tokens.take("interactive", 100.0), 100.0 + took)
+            seen.append(tokens.answer_time)
+
+        assert [2.0, 2.0, pytest.approx(3.0)] == seen
+
+    def test_the_oldest_are_presumed_lost_first(self) -> None:
+        tokens = bucket(now=0.0)
+        for moment in (0.0, 0.0, 50.0):
+            tokens.take("interactive", moment)
+
+        early = tokens.presume_lost(LOST_AFTER - 0.1)
+        late = tokens.presume_lost(LOST_AFTER)
+
+        assert (LOST_AFTER, LOST_AFTER + 50.0) == (early, late)
+        assert [3] == list(tokens.open)
+        assert math.inf == bucket().presume_lost(1e9)
+
+    def test_a_lost_one_makes_room_at_its_time(self) -> None:
+        tokens = bucket(max_in_flight=1, now=0.0)
+        tokens.take("interactive", 0.0)
+
+        blocked = tokens.due("interactive", 1.0, owed=False)
+        free = tokens.due("interactive", LOST_AFTER, owed=False)
+
+        assert LOST_AFTER == blocked
+        assert free <= LOST_AFTER
+
+    def test_a_rate_that_was_cut_recovers_when_an_answer_comes(self) -> None:
+        tokens = bucket(now=0.0)
+        number = tokens.take("interactive", 0.0)
+        tokens.drain(0.0, 0.0)
+        tokens.drain(1.0, 0.0)
+        cut = tokens.rate
+
+        tokens.settle(number, 100.0)
+
+        assert tokens.rate > cut
+
+
+class TestEstimates:
+    """Seconds until one more is due; what then happens is compared in `test_estimates.py`."""
+
+    def test_what_is_there_needs_no_wait(self) -> None:
+        assert 0.0 == bucket().estimate(1000.0, ahead=599, faster=0, lane="interactive")
+
+    def test_each_token_that_is_not_there_takes_its_time(self) -> None:
+        tokens = bucket(tokens=0)
+
+        waits = [
+            tokens.estimate(1000.0, ahead=ahead, faster=0, lane="interactive") for ahead in (0, 9)
+        ]
+
+        assert [pytest.approx(tokens.interval), pytest.approx(10 * tokens.interval)] == waits
+
+    def test_background_waits_for_its_reserve(self) -> None:
+        tokens = bucket(tokens=0, reserve=8)
+
+        wait = tokens.estimate(1000.0, ahead=0, faster=0, lane="background")
+
+        assert pytest.approx(9 * tokens.interval) == wait
+
+    def test_a_pause_is_a_wait(self) -> None:
+        tokens = bucket(now=0.0)
+        tokens.hold(0.0, 7.0)
+
+        assert pytest.approx(7.0) == tokens.estimate(0.0, ahead=0, faster=0, lane="interactive")
+        assert pytest.approx(5.0) == tokens.estimate(2.0, ahead=0, faster=0, lane="interactive")
+
+    def test_tokens_in_flight_begin_to_refill_when_their_answers_are_in(self) -> None:
+        tokens = bucket(rate=1.0, burst=2, reserve=0, now=0.0)
+        tokens.settle(tokens.take("interactive", 0.0), 4.0)
+        for _ in range(2):
+            tokens.take("interactive", 10.0)
+
+        waits = [
+            tokens.estimate(11.0, ahead=ahead, faster=0, lane="interactive") for ahead in (0, 1, 2)
+        ]
+
+        # The answers come at 14; then one token per second, two of them in flight for 4 s each.
+        second = tokens.interval
+        assert [
+            pytest.approx(3.0 + second),
+            pytest.approx(3.0 + 2 * second),
+            pytest.approx(3.0 + 2 * second + (4.0 + second) / 2),
+        ] == waits
+
+    def test_slots_come_free_in_the_order_of_their_answers(self) -> None:
+        tokens = bucket(max_in_flight=3, now=0.0)
+        tokens.settle(tokens.take("interactive", 0.0), 2.0)
+        for moment in (10.0, 10.5):
+            tokens.take("interactive", moment)
+
+        waits = [
+            tokens.estimate(11.0, ahead=ahead, faster=0, lane="interactive") for ahead in range(5)
+        ]
+
+        assert [0.0, 1.0, 1.5, 2.0, 3.0] == waits
+
+    def test_an_answer_that_is_late_is_expected_as_late_again(self) -> None:
+        tokens = bucket(max_in_flight=1, now=0.0)
+        tokens.settle(tokens.take("interactive", 0.0), 2.0)
+        tokens.take("interactive", 10.0)
+
+        assert 3.0 == tokens.estimate(15.0, ahead=0, faster=0, lane="interactive")
+
+    def test_background_counts_the_slots_that_interactive_calls_leave(self) -> None:
+        tokens = bucket(max_in_flight=5, now=0.0)
+        tokens.settle(tokens.take("interactive", 0.0), 2.0)
+        for _ in range(5):
+            tokens.take("interactive", 10.0)
+
+        alone = tokens.estimate(10.0, ahead=4, faster=0, lane="background")
+        mixed = tokens.estimate(10.0, ahead=9, faster=5, lane="background")
+
+        assert 4.0 == alone
+        assert pytest.approx(4.0 + 4 * 2.0 / 4) == mixed
