@@ -56,11 +56,12 @@ class FieldNames:
         """Guess which field is meant by a name that is none, such as "Full name" or "user_id"."""
         plain = {_plain(known): field for known, field in self._known.items()}
         words = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
-        # The last words say what it is: "user id", "first name".
-        for begin in range(len(words)):
-            field = plain.get(_plain("".join(words[begin:])))
-            if field is not None:
-                return field
+        # As many of its words as are a field: "user id", "email address", "sender id".
+        for length in range(len(words), 0, -1):
+            for begin in range(len(words) - length + 1):
+                field = plain.get(_plain("".join(words[begin : begin + length])))
+                if field is not None:
+                    return field
         for close in get_close_matches(_plain(name), plain, n=1):
             return plain[close]
         return None

@@ -119,6 +119,7 @@ def test_a_cell_below_no_title_is_not_dropped_in_silence(file: Path) -> None:
         ("user_id,full name,Email", ["'user_id'", "id", "'full name'", "name", "'Email'", "email"]),
         ("ID,firstName,PhotoURL", ["'ID'", "id", "'firstName'", "name", "'PhotoURL'", "photo_url"]),
         ("id,nmae,e-mail", ["'nmae'", "name", "'e-mail'", "email"]),
+        ("id,email address,phone_no", ["'email address'", "email", "'phone_no'", "phone"]),
     ],
 )
 def test_a_wrong_header_says_which_column_is_meant(
@@ -130,6 +131,13 @@ def test_a_wrong_header_says_which_column_is_meant(
     for title, field in zip(guesses[::2], guesses[1::2], strict=True):
         assert f"{title} is unknown (did you mean {field}?)" in str(caught.value)
     assert "'' is" not in str(caught.value)
+
+
+def test_of_two_fields_in_a_title_the_first_is_meant(file: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"'sender_id' is unknown \(did you mean sender\?\)"
+    ):
+        messages(file, "conversationId,sender_id,text\nroom,ann,hi\n")
 
 
 def test_a_title_that_resembles_no_field_gets_no_guess(file: Path) -> None:
