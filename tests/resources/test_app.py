@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, UnknownEndpoint
+from talkjs_async import AsyncTalkJS, BadRequest, UnknownEndpoint
 from talkjs_async.emulator import Emulator
 from talkjs_async.models.themes import Theme
 
@@ -60,25 +60,3 @@ async def test_the_other_method_can_be_asked_for(talkjs: AsyncTalkJS, emulator: 
 
     with pytest.raises(UnknownEndpoint):
         await talkjs.themes.update({"blue": None})
-
-
-@pytest.mark.parametrize(
-    ("door", "args", "options", "argument"),
-    [
-        ("app", [], {"custom": {"a": 1}}, "custom"),
-        ("app", [], {"default_locale": ""}, "default_locale"),
-        ("app", [], {"default_locale": None}, "default_locale"),
-        ("themes", [{}], {}, "themes"),
-        ("themes", [None], {}, "themes"),
-        ("themes", [{"blue": {"files": {}}}], {}, "themes['blue']"),
-        ("themes", [{"blue": None}], {"method": "POST"}, "method"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, door: str, args: list[Any], options: dict[str, Any], argument: str
-) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        await getattr(talkjs, door).update(*args, **options)
-
-    assert argument == caught.value.argument
-    assert 0 == talkjs.budget.granted

@@ -302,41 +302,6 @@ async def test_a_file_that_talkjs_refuses_is_a_bad_request(
         await talkjs.files.upload(bytes(1_000_001), filename="large.bin")
 
 
-@pytest.mark.parametrize(
-    ("args", "options", "argument"),
-    [
-        (["missing.txt"], {}, "file"),
-        (["."], {}, "file"),
-        ([None], {}, "file"),
-        (["a\0b"], {}, "file"),
-        ([[b"a"]], {}, "file"),
-        ([b"a"], {}, "filename"),
-        ([b"a"], {"filename": ""}, "filename"),
-        ([b"a"], {"filename": None}, "filename"),
-        ([b"a"], {"filename": 7}, "filename"),
-        ([b"a"], {"filename": "a", "content_type": ""}, "content_type"),
-        ([b"a"], {"filename": "a", "content_type": 7}, "content_type"),
-        ([b"a"], {"filename": "\ud83d"}, "filename"),
-        ([b"a"], {"filename": "a", "content_type": "text/plain\r\nX-Evil: 1"}, "content_type"),
-        ([b"a"], {"filename": "a", "content_type": "tëxt"}, "content_type"),
-        ([b"a"], {"filename": "a", "size": 1}, "size"),
-        ([b"a"], {"filename": "a", "subtype": "film"}, "subtype"),
-        ([b"a"], {"filename": "a", "width": -1}, "width"),
-        ([b"a"], {"filename": "a", "height": float("nan")}, "height"),
-        ([b"a"], {"filename": "a", "duration": float("inf")}, "duration"),
-        ([b"a"], {"filename": "a", "duration": "3"}, "duration"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, args: list[Any], options: dict[str, Any], argument: str
-) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        await talkjs.files.upload(*args, **options)
-
-    assert argument == caught.value.argument
-    assert 0 == talkjs.budget.granted
-
-
 @pytest.mark.parametrize("size", [-1, 1.5, True, "4"])
 async def test_the_size_of_a_stream_is_a_whole_number(talkjs: AsyncTalkJS, size: Any) -> None:
     source = stream(b"ab")

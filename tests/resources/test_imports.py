@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, NotFound, OutcomeUnknown
+from talkjs_async import AsyncTalkJS, BadRequest, NotFound, OutcomeUnknown
 from talkjs_async.emulator import Emulator
 from talkjs_async.models.imports import ImportedMessage
 
@@ -79,26 +79,3 @@ async def test_only_participants_have_said_something(talkjs: AsyncTalkJS) -> Non
         await talkjs.imports.messages("chat", [stranger])
     with pytest.raises(NotFound):
         await talkjs.imports.messages("nowhere", [OLD])
-
-
-@pytest.mark.parametrize(
-    ("args", "argument"),
-    [
-        (["", [OLD]], "conversation_id"),
-        (["chat", []], "messages"),
-        (["chat", [OLD] * 11], "messages"),
-        (["chat", iter([OLD])], "messages"),
-        (["chat", [OLD, {"text": "old"}]], "messages[1].sender"),
-        (["chat", [OLD, "old"]], "messages[1]"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, args: list[Any], argument: str
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await talkjs.imports.messages(*args)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, NotFound, OutcomeUnknown
+from talkjs_async import AsyncTalkJS, BadRequest, NotFound, OutcomeUnknown
 from talkjs_async.emulator import Emulator
 from talkjs_async.models.notifications import EmailSettings, SmsSettings
 
@@ -71,29 +69,3 @@ async def test_what_was_not_done_is_repeated(
     await talkjs.notifications.send("chat", channels=["email"], recipients=["bob"])
 
     assert ["bob"] == notified(emulator)
-
-
-@pytest.mark.parametrize(
-    ("args", "options", "argument"),
-    [
-        ([""], {"channels": ["email"]}, "conversation_id"),
-        (["chat"], {"channels": []}, "channels"),
-        (["chat"], {"channels": "email"}, "channels"),
-        (["chat"], {"channels": ["fax"]}, "channels"),
-        (["chat"], {"channels": None}, "channels"),
-        (["chat"], {"channels": ["email"], "recipients": "bob"}, "recipients"),
-        (["chat"], {"channels": ["email"], "recipients": [""]}, "recipients"),
-        (["chat"], {"channels": ["sms"], "sms_settings": {"smsTemplate": ""}}, "sms_settings"),
-        (["chat"], {"channels": ["email"], "email_settings": None}, "email_settings"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, args: list[Any], options: dict[str, Any], argument: str
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await talkjs.notifications.send(*args, **options)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted

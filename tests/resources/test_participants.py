@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, NotFound, Participation
+from talkjs_async import APIError, AsyncTalkJS, NotFound, Participation
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -115,42 +115,6 @@ async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, emulator: Emulator) ->
     left = await talkjs.conversations.get("c/?#")
 
     assert (["ü/%🙂"], []) == (list(joined.participants), list(left.participants))
-
-
-@pytest.mark.parametrize(
-    ("method", "args", "options", "argument"),
-    [
-        ("put", ["", "alice"], {}, "conversation_id"),
-        ("put", ["chat", ""], {}, "user_id"),
-        ("put", ["chat", "."], {}, "user_id"),
-        ("put", ["chat", "alice"], {"access": "None"}, "access"),
-        ("put", ["chat", "alice"], {"access": None}, "access"),
-        ("put", ["chat", "alice"], {"access": []}, "access"),
-        ("put", ["chat", "alice"], {"notify": "Never"}, "notify"),
-        ("put", ["chat", "alice"], {"notify": 1}, "notify"),
-        ("patch", ["..", "alice"], {"notify": True}, "conversation_id"),
-        ("patch", ["chat", 7], {"notify": True}, "user_id"),
-        ("patch", ["chat", "alice"], {"access": "Write"}, "access"),
-        ("patch", ["chat", "alice"], {}, "access"),
-        ("remove", ["chat", ""], {}, "user_id"),
-        ("get_email", ["chat", ".."], {}, "user_id"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS,
-    emulator: Emulator,
-    method: str,
-    args: list[Any],
-    options: dict[str, Any],
-    argument: str,
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await getattr(talkjs.participants, method)(*args, **options)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted
 
 
 async def test_the_address_that_writes_as_a_user_is_read(talkjs: AsyncTalkJS) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, DecodeError
+from talkjs_async import AsyncTalkJS, DecodeError
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -105,30 +105,6 @@ async def test_users_are_listed_by_whether_they_are_online(
 
     assert ["carol", "alice"] == [user.id async for user in talkjs.users.list(is_online=True)]
     assert ["bob"] == [user.id async for user in talkjs.users.list(is_online=False)]
-
-
-@pytest.mark.parametrize(
-    ("options", "argument"),
-    [
-        ({"include_background_sessions": "yes"}, "include_background_sessions"),
-        ({"selected_conversation_id": ""}, "selected_conversation_id"),
-        ({"has_focus": None}, "has_focus"),
-        ({"is_typing": 1}, "is_typing"),
-        ({"user_ids": "alice"}, "user_ids"),
-        ({"user_ids": ["alice", ""]}, "user_ids"),
-        ({"expand_user": 0}, "expand_user"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, options: dict[str, Any], argument: str
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await talkjs.presences.query(**options)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, ConfigurationError, DecodeError, NotFound
+from talkjs_async import AsyncTalkJS, BadRequest, DecodeError, NotFound
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -107,29 +107,3 @@ async def test_what_is_not_there_is_not_found(talkjs: AsyncTalkJS) -> None:
         await talkjs.reactions.add("chat", "msg_0", "🎉", "bob")
     with pytest.raises(NotFound, match="MESSAGE_NOT_FOUND"):
         await talkjs.reactions.list("chat", "msg_0", "🎉").first()
-
-
-@pytest.mark.parametrize(
-    ("args", "argument"),
-    [
-        (["", "m", "🎉", "a"], "conversation_id"),
-        (["c", ".", "🎉", "a"], "message_id"),
-        (["c", "m", "", "a"], "emoji"),
-        (["c", "m", ":open", "a"], "emoji"),
-        (["c", "m", ":a:b:", "a"], "emoji"),
-        (["c", "m", ":" + "x" * 49 + ":", "a"], "emoji"),
-        (["c", "m", None, "a"], "emoji"),
-        (["c", "m", "🎉", ".."], "user_id"),
-    ],
-)
-@pytest.mark.parametrize("method", ["add", "remove"])
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, method: str, args: list[Any], argument: str
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await getattr(talkjs.reactions, method)(*args)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted

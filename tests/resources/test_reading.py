@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError
+from talkjs_async import AsyncTalkJS
 from talkjs_async.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -105,34 +105,3 @@ async def test_answers_without_read_marks_leave_them_open(
 
     bob = conversation.participants["bob"]
     assert (None, None, None) == (bob.joined_at, bob.read_until, conversation.everyone_read_until)
-
-
-@pytest.mark.parametrize(
-    ("method", "args", "options", "argument"),
-    [
-        ("mark_as_read", ["", "bob"], {}, "conversation_id"),
-        ("mark_as_read", ["chat", "."], {}, "user_id"),
-        ("mark_as_read", ["chat", "."], {"form": "read_by"}, "user_id"),
-        ("mark_as_read", ["chat", "."], {"form": "user_conversation"}, "user_id"),
-        ("mark_as_read", ["chat", "bob"], {"until": 1, "form": "read_by"}, "until"),
-        ("mark_as_read", ["chat", "bob"], {"form": "by_hand"}, "form"),
-        ("mark_as_unread", ["chat", "bob"], {"form": "read_by"}, "form"),
-        ("mark_as_read", ["chat", "bob"], {"until": "now"}, "until"),
-        ("mark_as_read", ["chat", "bob"], {"until": datetime(2026, 1, 1)}, "until"),  # noqa: DTZ001
-        ("mark_as_read", ["chat", "bob"], {"until": None}, "until"),
-        ("mark_as_unread", ["chat", "bob"], {"after": -1}, "after"),
-        ("mark_as_unread", ["chat", "bob"], {"after": True}, "after"),
-        ("mark_as_unread", ["chat", "bob"], {"after": 1.5}, "after"),
-        ("mark_as_unread", ["..", "bob"], {}, "conversation_id"),
-    ],
-)
-async def test_a_wrong_argument_is_named_and_nothing_is_sent(
-    talkjs: AsyncTalkJS, method: str, args: list[Any], options: dict[str, Any], argument: str
-) -> None:
-    sent_before = talkjs.budget.granted
-
-    with pytest.raises(ConfigurationError) as caught:
-        await getattr(talkjs.conversations, method)(*args, **options)
-
-    assert argument == caught.value.argument
-    assert sent_before == talkjs.budget.granted
