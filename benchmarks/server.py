@@ -89,7 +89,10 @@ def page(total: int, after: int | None) -> bytes:
     out = [pieces[0]]
     for step, piece in enumerate(pieces[1:]):
         out += (b"msg_%022d" % (first - step), piece)
-    return b"".join(out)
+    whole = b"".join(out)
+    if first >= PAGE - 1:
+        return whole
+    return json.dumps({"data": json.loads(whole)["data"][: first + 1]}).encode()
 
 
 @cache

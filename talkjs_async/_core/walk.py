@@ -7,7 +7,8 @@ has its remedy here:
 *The cursor is gone.* Whether TalkJS then refuses the request, answers an empty page or begins the
 list anew is not documented. So an answer counts only when it is certain to continue the one before.
 Each request begins one record early, behind the last but one: an answer that holds the last one
-(its anchor) leaves no gap, and an end that shows it is the end. If it does not come, the last one
+(its anchor) leaves no gap, and an end that shows it is the end. (In long lists, only where doubt
+arises: see `_overlaps_cost`.) If it does not come, the last one
 is the cursor, as documented, and what comes must lie behind it by the list's own order; then
 earlier ones are. Where no cursor helps, the walk starts from the top and skips what has come.
 
@@ -173,8 +174,21 @@ class Walk(Generic[T]):
         # While skipping, the order of what has come says nothing: there, only anchors count. So it
         # is in a list whose cursor may move to the end, where what lies between would be lost.
         simplest = -1 if self._skipping or (self._order.moves and self._order.ascending) else last
-        places = dict.fromkeys((best, simplest, last // 2, 0))
+        first, second = (simplest, best) if self._overlaps_cost else (best, simplest)
+        places = dict.fromkeys((first, second, last // 2, 0))
         return [place for place in places if place >= 0 and (place < last or place == simplest)]
+
+    @property
+    def _overlaps_cost(self) -> bool:
+        """
+        Whether to begin each request one record early costs requests by now.
+
+        In pages of the largest size it makes each of them one record shorter. Up to as many pages
+        as a page has records, that is one request at most: the one that an empty page at the end
+        would cost.
+        """
+        size = self._listing.size
+        return size == self._listing.most and self._pages >= size - 2
 
     def _continues(self, answer: Page[T], place: int) -> bool:
         """Whether *answer* is certain to go on where the tail ends, without a gap."""

@@ -90,6 +90,17 @@ async def test_a_list_costs_its_pages_and_one_request_more_at_most(
         assert pages + second_look == len(server.asked)
 
 
+@pytest.mark.parametrize("count", [840, 871, 2_000, 9_001])
+async def test_a_long_list_costs_no_more_than_a_short_one(count: int) -> None:
+    """Though each request of a short list begins one record early."""
+    server = ListServer([(f"r{number}", number) for number in range(count)])
+
+    found = await Records(listing(30, most=30), server.run).collect()
+
+    assert count == len(found)
+    assert len(server.asked) <= -(-count // 30) + 1
+
+
 @pytest.mark.parametrize("gone_cursor", GONE_CURSORS)
 async def test_a_full_page_at_the_end_is_followed_by_one_that_shows_its_last_record(
     gone_cursor: GoneCursor,
@@ -369,18 +380,19 @@ class _World:
             self.staying -= set(gone.get(action, []))
 
 
-@example(count=24, page_size=5, ascending=False, moves=False, gone="start", spread=1,
+@example(count=24, page_size=5, largest=False, ascending=False, moves=False, gone="start", spread=1,
          actions=[(1, "delete page", 0, False), (2, "delete cursor", 0, False),
                   (3, "create", 0, False), (3, "delete cursor", 0, False),
                   (6, "delete cursor", 0, False), (6, "delete", 10, False)])  # fmt: skip
 @settings(max_examples=4 * settings().max_examples, deadline=None)
-@example(count=3, page_size=1, ascending=True, moves=True, gone="reject", spread=1,
+@example(count=3, page_size=1, largest=False, ascending=True, moves=True, gone="reject", spread=1,
          actions=[(2, "move", 0, True), (2, "move", 1, True)])  # fmt: skip
-@example(count=10, page_size=1, ascending=True, moves=True, gone="empty", spread=1,
+@example(count=10, page_size=1, largest=False, ascending=True, moves=True, gone="empty", spread=1,
          actions=[(8, "move", 6, True), (8, "move", 0, True), (9, "move", 6, True)])  # fmt: skip
 @given(
     count=st.integers(0, 25),
     page_size=st.integers(1, 6),
+    largest=st.booleans(),
     ascending=st.booleans(),
     moves=st.booleans(),
     gone=st.sampled_from(GONE_CURSORS),
@@ -390,13 +402,17 @@ class _World:
 def test_whatever_happens_what_is_there_throughout_comes_exactly_once(
     count: int,
     page_size: int,
+    largest: bool,
     ascending: bool,
     moves: bool,
     gone: GoneCursor,
     spread: int,
     actions: list[tuple[int, str, int, bool]],
 ) -> None:
-    """*spread*: milliseconds between the records, 0 for all in one moment."""
+    """
+    *spread*: milliseconds between the records, 0 for all in one moment.
+    *largest*: pages have the largest size, where to begin one record early costs requests.
+    """
     world = _World(count, actions, moves)
     server = ListServer(
         [(f"r{number}", 900 + number * spread) for number in range(count)],
@@ -404,7 +420,9 @@ def test_whatever_happens_what_is_there_throughout_comes_exactly_once(
         gone_cursor=gone,
         between=world.between,
     )
-    asked = listing(page_size, ascending=ascending, moves=moves)
+    # A page must hold a record and its anchor, whatever the largest size is.
+    most = page_size if largest and page_size > 2 else 100
+    asked = listing(page_size, most=most, ascending=ascending, moves=moves)
 
     found = ids_of(anyio.run(Records(asked, server.run).collect))
 
