@@ -17,7 +17,7 @@ from talkjs_async.bulk._engine.report import BulkReport, Outcome, RecordReport
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk.anonymise import anonymise_user, anonymise_vanished
 from talkjs_async.bulk.conversations import ConversationRecord, upsert_conversations
-from talkjs_async.bulk.errors import StorageError
+from talkjs_async.bulk.errors import RecordsFailed, StorageError
 from talkjs_async.bulk.export import export
 from talkjs_async.bulk.file_sources import (
     read_conversations,
@@ -44,6 +44,7 @@ __all__ = [
     "RecordFile",
     "RecordFormat",
     "RecordReport",
+    "RecordsFailed",
     "StorageError",
     "UserRecord",
     "anonymise_user",

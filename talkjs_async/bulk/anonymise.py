@@ -10,6 +10,7 @@ import anyio.to_thread
 import attrs
 
 from talkjs_async._core.call import path
+from talkjs_async._core.endpoint import call_of
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -71,9 +72,8 @@ def anonymise_user(
         user_id,
         conversations=conversations,
         everyones_messages=everyones_messages,
-        dry_run=dry_run,
     )
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
 async def anonymise_vanished(
@@ -188,31 +188,31 @@ _CLEARED_OF_USER: Final = (
 class _Anonymise(Step):
     kind = _OverwriteRecordType.kind
 
-    def __init__(
-        self, user_id: str, *, conversations: bool, everyones_messages: bool, dry_run: bool
-    ) -> None:
+    def __init__(self, user_id: str, *, conversations: bool, everyones_messages: bool) -> None:
         self._user_id = user_id
         self._conversations = conversations
         self._everyones_messages = everyones_messages
-        self._dry_run = dry_run
 
     async def run(self, context: JobContext) -> None:
         blocks: SourceBlocks[object] = SourceBlocks(self._overwrites(context))
-        await store(context, _OverwriteRecordType(), blocks, dry_run=self._dry_run)
+        await store(context, _OverwriteRecordType(), blocks)
 
     async def _overwrites(self, context: JobContext) -> AsyncIterator[_Overwrite]:
         talkjs = context.talkjs
         # A user who does not exist must not come into being by being overwritten.
-        await talkjs.users.get(self._user_id)
+        await context.read(call_of(talkjs.users.get, self._user_id))
         yield _Overwrite(user_id=self._user_id)
         # In this order, overwriting messages moves no conversation.
-        mine = talkjs.users.list_conversations(
-            self._user_id, order_by="createdAt", order_direction="ASC"
+        mine = context.all(
+            talkjs.users.list_conversations,
+            self._user_id,
+            order_by="createdAt",
+            order_direction="ASC",
         )
         async for conversation in mine:
             if self._conversations:
                 yield _Overwrite(conversation_id=conversation.id)
-            async for message in talkjs.messages.list(conversation.id):
+            async for message in context.all(talkjs.messages.list, conversation.id):
                 is_theirs = message.sender_id == self._user_id
                 is_clean = message.text == _DELETED and not message.custom
                 if (is_theirs or self._everyones_messages) and not is_clean:

@@ -30,6 +30,7 @@ def upsert_conversations(
     job_id: str | None = None,
     lane: Lane = "background",
     total: int | None = None,
+    dry_run: bool = False,
 ) -> Job:
     """
     Create or change any number of conversations.
@@ -39,7 +40,7 @@ def upsert_conversations(
         source: Conversations, each as a mapping with "id" and the fields of `ConversationInput` (in
             Python's or TalkJS's spelling), as a pair of ID and `ConversationInput`, or as a
             `Conversation`. Participants are added, none is removed. They must be known to TalkJS.
-        journal, job_id, lane, total: As in `upsert_users`.
+        journal, job_id, lane, total, dry_run: As in `upsert_users`.
 
     Returns:
         The job; await it.
@@ -48,4 +49,4 @@ def upsert_conversations(
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
     step = StoreRecords(ConversationRecordType(), source, total=total)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)

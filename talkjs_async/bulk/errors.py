@@ -1,10 +1,10 @@
-"""The one error of a disk that does not do what a job needs."""
+"""Errors of bulk jobs: a disk that does not do what is needed, and records that failed."""
 
 from __future__ import annotations
 
 from talkjs_async.errors import TalkJSError
 
-__all__ = ["StorageError"]
+__all__ = ["RecordsFailed", "StorageError"]
 
 
 class StorageError(TalkJSError):
@@ -30,3 +30,16 @@ class StorageError(TalkJSError):
         self.path = path
         self.reason = reason
         self.damaged = damaged
+
+
+class RecordsFailed(TalkJSError):
+    """
+    A job has come to its end, and not all of its records are stored; see its report.
+
+    Attributes:
+        kind: The job, such as "upsert_users".
+    """
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(f"{kind}: {what}")
+        self.kind = kind

@@ -28,6 +28,7 @@ def import_messages(
     job_id: str | None = None,
     lane: Lane = "background",
     total: int | None = None,
+    dry_run: bool = False,
     settle: float = SETTLE,
 ) -> Job:
     """
@@ -47,7 +48,7 @@ def import_messages(
             they were written, at least inside each conversation.
         journal: A file to note in what was done, needed to go on after an interruption: without it
             a second run imports everything again. None: a temporary one.
-        job_id, lane, total: As in `send_messages`.
+        job_id, lane, total, dry_run: As in `send_messages`.
         settle: Seconds to wait, after a request without an answer, before the conversation is read
             back. The server may be slow with a request that it has.
 
@@ -58,4 +59,4 @@ def import_messages(
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
     step = StoreRecords(ImportRecordType(settle=settle), source, total=total)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)

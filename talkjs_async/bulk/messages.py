@@ -27,6 +27,7 @@ def send_messages(
     job_id: str | None = None,
     lane: Lane = "background",
     total: int | None = None,
+    dry_run: bool = False,
 ) -> Job:
     """
     Send any number of messages, each exactly once, 10 with one request.
@@ -50,6 +51,7 @@ def send_messages(
             journal.
         lane: Which calls of the app go first, those of others ("background") or these.
         total: How many messages the source has. None: unknown, unless the source has a length.
+        dry_run: As in `upsert_users`.
 
     Returns:
         The job; await it.
@@ -58,4 +60,4 @@ def send_messages(
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
     step = StoreRecords(MessageRecordType(), source, total=total)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)

@@ -41,6 +41,7 @@ def restore(
     job_id: str | None = None,
     lane: Lane = "background",
     settle: float = SETTLE,
+    dry_run: bool = False,
 ) -> Job:
     """
     Load what `export` has written into an app, which should be empty.
@@ -62,6 +63,7 @@ def restore(
             temporary one.
         job_id, lane: As in `upsert_users`.
         settle: As in `import_messages`.
+        dry_run: As in `upsert_users`.
 
     Returns:
         The job; await it.
@@ -71,7 +73,7 @@ def restore(
             one, and when the app is not empty.
     """
     step = _Restore(Path(target), settle, into_existing=into_existing)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
 class _Restore(StoreStages):

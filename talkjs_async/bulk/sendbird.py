@@ -40,6 +40,7 @@ def migrate_sendbird(
     job_id: str | None = None,
     lane: Lane = "background",
     settle: float = SETTLE,
+    dry_run: bool = False,
 ) -> Job:
     """
     Load Sendbird's data export (JSON) of users, group channels and messages.
@@ -58,6 +59,7 @@ def migrate_sendbird(
             a second run imports all messages again. None: a temporary one.
         job_id, lane: As in `upsert_users`.
         settle: As in `import_messages`.
+        dry_run: As in `upsert_users`.
 
     Returns:
         The job; await it.
@@ -66,7 +68,7 @@ def migrate_sendbird(
         ConfigurationError: The job raises it when there are no such files, or a bad one.
     """
     step = _Migration(Path(directory), settle)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
 class _Migration(StoreStages):

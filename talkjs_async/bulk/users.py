@@ -28,6 +28,7 @@ def upsert_users(
     job_id: str | None = None,
     lane: Lane = "background",
     total: int | None = None,
+    dry_run: bool = False,
 ) -> Job:
     """
     Create or change any number of users, 100 with one request.
@@ -43,6 +44,8 @@ def upsert_users(
         job_id: A name for the job, kept in the journal. None: a random one.
         lane: Which calls of the app go first, those of others ("background") or these.
         total: How many users the source has. None: unknown, unless the source has a length.
+        dry_run: Send nothing, and leave the journal as it is: the report says what would be sent
+            ("planned"), with how many requests, and how long the budget would make that take.
 
     Returns:
         The job; await it.
@@ -51,4 +54,4 @@ def upsert_users(
         ConfigurationError: *source* is no iterable, or an argument breaks its rule.
     """
     step = StoreRecords(UserRecordType(), source, total=total)
-    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane)
+    return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from talkjs_async import (
     AsyncTalkJS,
+    Location,
     OutcomeUnknown,
     RetryPolicy,
     SystemMessage,
@@ -339,3 +340,81 @@ def test_keys_are_twenty_characters_and_differ_by_job_and_record() -> None:
 
     assert 3 == len(keys)
     assert {20} == {len(key) for key in keys}
+
+
+async def test_a_key_of_one_s_own_that_comes_twice_fails_for_the_second_record(
+    talkjs: AsyncTalkJS, chat: Prepare, texts: Texts, journal: Path
+) -> None:
+    await chat(2)
+    source: list[dict[str, Any]] = list(messages(40, 2))
+    for number in (3, 5, 38):
+        source[number]["idempotency_key"] = "mine"
+    source[7]["idempotency_key"] = "another"
+
+    report = await send_messages(talkjs, source, journal=journal)
+    again = await send_messages(talkjs, source, journal=journal)
+
+    assert (38, 2, True) == (report.done, report.failed, report.complete)
+    assert [
+        ("6", "its idempotency_key is that of '4': one of the two would be lost."),
+        ("39", "its idempotency_key is that of '4': one of the two would be lost."),
+    ] == [(record.id, record.reason) for record in report.records("failed")]
+    assert (38, 2) == (again.unchanged, again.failed)
+    assert 38 == sum(map(len, texts().values()))
+
+
+async def test_the_key_of_a_message_that_was_refused_may_be_used_again(
+    talkjs: AsyncTalkJS, chat: Prepare
+) -> None:
+    await chat(1)
+    first = {"conversation_id": "nowhere", "sender": "alice", "text": "a", "idempotency_key": "k"}
+    refused = await send_messages(talkjs, [first])
+    report = await send_messages(
+        talkjs, [{**first, "conversation_id": "c0"}, {**first, "sender": "bob"}]
+    )
+
+    assert (0, 1) == (refused.done, refused.failed)
+    assert (1, 1) == (report.done, report.failed)
+
+
+PLACE = Location(latitude=1.0, longitude=2.0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "since", "outcome"),
+    [
+        ({"location": PLACE}, {"text": "something else"}, "done"),
+        ({"location": PLACE}, {"location": Location(latitude=5.0, longitude=6.0)}, "done"),
+        ({"attachment_token": "file"}, {"text": "something else"}, "done"),
+        ({"attachment_token": "file"}, {"attachment_token": "file"}, "unknown"),
+    ],
+)
+async def test_a_file_or_place_in_doubt_is_not_taken_for_what_was_said_since(
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    chat: Prepare,
+    journal: Path,
+    sent: dict[str, Any],
+    since: dict[str, Any],
+    outcome: Literal["done", "unknown"],
+) -> None:
+    await chat(1)
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    token = await talkjs.files.upload(b"bytes", filename="x.txt")
+    fields = {**sent, **({"attachment_token": token} if "attachment_token" in sent else {})}
+    source = [{"conversation_id": "c0", "sender": "alice", **fields}]
+    emulator.faults.add("drop-before-commit", on=POST, nth=1)
+    with pytest.raises(OutcomeUnknown):
+        await send_messages(talkjs, source, journal=journal)
+    await emulator.clock.sleep(1.0)
+    if "attachment_token" in since:
+        since = {"attachment_token": await talkjs.files.upload(b"other", filename="y.txt")}
+    await talkjs.messages.send("c0", sender="alice", **since)
+    await emulator.clock.sleep(DAY)
+
+    for _ in range(2):
+        report = await send_messages(talkjs, source, journal=journal)
+
+        assert len(list(report.records(outcome))) + report.unchanged >= 1
+        expected = 2 if outcome == "done" else 1
+        assert expected == len(emulator.commits.of("message.sent"))

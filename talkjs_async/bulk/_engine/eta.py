@@ -26,6 +26,16 @@ def time_left(client: JobClient, tally: Tally) -> float | None:
     return None if seconds == math.inf else seconds
 
 
+def seconds_planned(client: JobClient, tally: Tally) -> float:
+    """Return how long the budgets would make what a dry run has planned take."""
+    seconds = used = 0.0
+    for plan in tally.plans:
+        pace = client.pace(plan.per_request)
+        seconds += seconds_for(plan.requests - max(0.0, pace.free - used), pace.rate)
+        used += plan.requests
+    return seconds
+
+
 def _by_what_was_seen(records: int, tally: Tally, now: float) -> float:
     if tally.first_sent is None or not tally.stored:
         return 0.0

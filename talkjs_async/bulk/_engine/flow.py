@@ -48,16 +48,14 @@ async def store(
     blocks: SourceBlocks[object],
     *,
     prefix: str = "",
-    dry_run: bool = False,
 ) -> None:
     """
-    Store the records of a source.
+    Store the records of a source, or note what would be stored in a dry run.
 
     Args:
         prefix: In front of every ID in the journal, for jobs that store several record types.
-        dry_run: Send nothing, and note what would be sent.
     """
-    await _Flow(context, record_type, blocks, prefix=prefix, dry_run=dry_run).run()
+    await _Flow(context, record_type, blocks, prefix=prefix).run()
 
 
 class _Flow(Generic[V]):
@@ -70,7 +68,6 @@ class _Flow(Generic[V]):
         blocks: SourceBlocks[object],
         *,
         prefix: str,
-        dry_run: bool,
     ) -> None:
         self._record_type = record_type
         self._context = context
@@ -80,14 +77,13 @@ class _Flow(Generic[V]):
         self._window: Window[V] = Window(
             per_request=record_type.per_request, most=record_type.window, in_order=record_type.once
         )
-        self._selection = Selection(
-            context, record_type, self._window, prefix=prefix, dry_run=dry_run
-        )
+        self._selection = Selection(context, record_type, self._window, prefix=prefix)
         self._sending = 0
         # Requests among them that TalkJS has answered, and the journal has yet to note.
         self._answered = 0
         self._side_by_side = min(_SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._space = anyio.Event()
+        self._timer_runs = False
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
         context.tally.begin(record_type.per_request)
@@ -118,6 +114,8 @@ class _Flow(Generic[V]):
     async def _feed(self) -> None:
         while block := await self._blocks.next():
             await self._selection.select(block)
+            if self._context.dry_run:
+                await self._plan()
             self._report()
             self._start_requests()
             while self._window.full and not self._context.stopping:
@@ -126,7 +124,18 @@ class _Flow(Generic[V]):
             if self._context.stopping:
                 return
         self._window.exhausted = True
+        if self._context.dry_run:
+            await self._plan()
         self._start_requests()
+
+    async def _plan(self) -> None:
+        """Take out of the window what would be sent, request by request, and note it as planned."""
+        while (records := self._window.take()) is not None:
+            self._window.release(records[0].group)
+            self._tally.plan(len(records))
+            await self._note(
+                [Ending(self._prefix + r.id, r.number, RecordState.PLANNED) for r in records]
+            )
 
     def _start_requests(self) -> None:
         tasks = self._tasks
@@ -138,11 +147,41 @@ class _Flow(Generic[V]):
         while tasks and self._sending < most and not self._context.stopping:
             records = self._window.take()
             if records is None:
+                records = self._partial_request(tasks)
+            if records is None:
                 break
             self._sending += 1
             tasks.start_soon(self._carry, records)
         if not self._window.full or self._context.stopping:
             self._space.set()
+
+    def _partial_request(self, tasks: TaskGroup) -> list[Record[V]] | None:
+        """
+        Take less than a whole request, where a slow source leaves tokens unused.
+
+        It takes a token that no other group waits for, or one of the upper half of the burst: the
+        rest is kept for the whole requests that a source may still make, since the budget counts
+        requests.
+        """
+        groups = self._window.waiting_groups
+        if not groups or not self._blocks.slow:
+            return None
+        pace = self._context.pace
+        spare = pace.free + pace.in_flight + self._answered - self._sending
+        needed = max(1.0, min(groups, pace.burst / 2))
+        if spare >= needed:
+            return self._window.take(partial=True)
+        if not self._timer_runs and not self._sending and pace.rate:
+            # Neither an answer nor the source may come before the token does.
+            self._timer_runs = True
+            tasks.start_soon(self._look_again, (needed - spare) / pace.rate)
+        return None
+
+    async def _look_again(self, seconds: float) -> None:
+        # A little later, since an estimate may fall short by less than a float can tell.
+        await self._context.clock.sleep(seconds + 0.001)
+        self._timer_runs = False
+        self._start_requests()
 
     async def _carry(self, records: Sequence[Record[V]]) -> None:
         try:
@@ -173,12 +212,19 @@ class _Flow(Generic[V]):
             await bisection.store(records)
 
     async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
-        """Note the records that turn out to be stored; return the others."""
+        """Note the records that turn out to be stored, or may be; return the others."""
         doubtful = [record for record in records if record.sent_at is not None]
         found = await self._record_type.find(self._context, doubtful)
-        stored = [record for record in doubtful if record.id in found]
-        await self._done(stored, [found[record.id] for record in stored])
-        return [record for record in records if record.id not in found]
+        stored = [record for record in doubtful if record.id in found.stored]
+        await self._done(stored, [found.stored[record.id] for record in stored])
+        await self._note(
+            [
+                Ending(self._prefix + r.id, r.number, RecordState.SENT, reason=found.unknown[r.id])
+                for r in doubtful
+                if r.id in found.unknown
+            ]
+        )
+        return [r for r in records if r.id not in found.stored and r.id not in found.unknown]
 
     async def _send(self, records: Sequence[Record[V]]) -> None:
         if self._record_type.once:

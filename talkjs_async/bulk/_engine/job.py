@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
-from talkjs_async.bulk._engine.eta import seconds_for, time_left
+from talkjs_async.bulk._engine.eta import seconds_for, seconds_planned, time_left
 from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
@@ -55,6 +55,7 @@ class Job:
         journal: str | os.PathLike[str] | None,
         job_id: str | None,
         lane: Lane,
+        dry_run: bool = False,
     ) -> None:
         if job_id is not None and not job_id:
             raise ConfigurationError("job_id", "must not be empty.")
@@ -62,6 +63,7 @@ class Job:
         self._client = JobClient(talkjs, lane)
         self._clock: Clock = self._client.clock
         self._path = None if journal is None else Path(journal)
+        self._dry_run = dry_run
         self._identity = JobIdentity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()
         self._context: JobContext | None = None
@@ -76,7 +78,17 @@ class Job:
         return f"<Job {self._step.kind}: {self._tally.through} records through>"
 
     def __await__(self) -> Generator[Any, Any, BulkReport]:
-        return self._to_the_end().__await__()
+        return self.run().__await__()
+
+    async def run(self) -> BulkReport:
+        """
+        Run it to its end and return the report; `await job` does the same.
+
+        A coroutine, for what takes no other awaitable: `asyncio.create_task(job.run())`,
+        `tasks.start_soon(job.run)`.
+        """
+        await self._run()
+        return self.report
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
@@ -123,7 +135,7 @@ class Job:
     def progress(self) -> Progress:
         """How far the job is right now."""
         tally = self._tally
-        budget = self._client.talkjs.budget
+        ordinary = self._client.ordinary_pace
         now = self._ended if tally.finished else self._clock.monotonic()
         elapsed = now - self._began if self._started else 0.0
         return Progress(
@@ -135,7 +147,7 @@ class Job:
             total=tally.total,
             requests=self._client.requests,
             rate=tally.through / elapsed if elapsed > 0 else 0.0,
-            budget_wait=seconds_for(1.0 - budget.tokens, budget.effective_rate),
+            budget_wait=seconds_for(1.0 - ordinary.free, ordinary.rate),
             elapsed=elapsed,
             eta=time_left(self._client, tally),
             finished=tally.finished,
@@ -153,10 +165,6 @@ class Job:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
 
-    async def _to_the_end(self) -> BulkReport:
-        await self._run()
-        return self.report
-
     async def _run_watched(self) -> None:
         try:
             await self._run()
@@ -170,9 +178,9 @@ class Job:
         self._began = self._clock.monotonic()
         try:
             await self._step.prepare()
-            journal = await JobJournal.open(self._path, self._identity)
+            journal = await JobJournal.open(self._path, self._identity, copy=self._dry_run)
             self._context = context = JobContext(
-                self._client, journal, self._tally, stopping=self._stopped
+                self._client, journal, self._tally, stopping=self._stopped, dry_run=self._dry_run
             )
             complete = False
             try:
@@ -214,9 +222,11 @@ class Job:
             failed=tally.failed,
             unknown=unknown,
             planned=tally.planned,
+            planned_requests=sum(plan.requests for plan in tally.plans),
+            planned_seconds=seconds_planned(self._client, tally),
             requests=self._client.requests,
             seconds=self._clock.monotonic() - self._began,
-            journal=self._path if self._step.has_records else None,
+            journal=self._path if self._step.has_records and not self._dry_run else None,
             file=journal.path if self._step.has_records else None,
             first_pass=journal.first_pass,
             scratch=scratch,

@@ -124,6 +124,11 @@ class JobClient:
             and self._dispatchers.here().active
         )
 
+    @property
+    def ordinary_pace(self) -> Pace:
+        """How fast the ordinary budget lets requests of the job's lane go."""
+        return self._pace_of("ordinary")
+
     def pace(self, per_request: int) -> Pace:
         """
         Say how fast the budgets let requests go.
@@ -131,7 +136,7 @@ class JobClient:
         Args:
             per_request: How many records go into one, which tells what batches may take along.
         """
-        ordinary = self._pace_of("ordinary")
+        ordinary = self.ordinary_pace
         if not self.may_overflow(per_request):
             return ordinary
         batch = self._pace_of("batch")

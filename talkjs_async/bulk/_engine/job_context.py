@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import anyio
 import attrs
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.endpoint import listing_of
+from talkjs_async._core.pages import Records
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._engine.job_client import JobClient
+from talkjs_async.bulk._engine.job_client import JobClient, Pace
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @attrs.define
@@ -54,6 +58,17 @@ class JobContext:
         """Send a GET, through either budget; see `JobClient.read`."""
         return await self.client.read(call)
 
+    def all(
+        self, method: Callable[P, Records[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Records[T]:
+        """Return what a list method returns, read as `read` does."""
+        return Records(listing_of(method, *args, **kwargs), self.read)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the budgets let requests of the present type go."""
+        return self.client.pace(self.tally.per_request)
+
     @property
     def overflows(self) -> bool:
         """Whether the next requests of the present type wait for batches to take them along."""
@@ -61,5 +76,5 @@ class JobContext:
 
     def could_leave(self, seconds: float) -> float:
         """How many requests of the present type can leave from now on within some seconds."""
-        pace = self.client.pace(self.tally.per_request)
+        pace = self.pace
         return pace.free + pace.in_flight + pace.rate * seconds

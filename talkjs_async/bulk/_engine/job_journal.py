@@ -107,7 +107,9 @@ class JobJournal:
         weakref.finalize(self, owner.finish, file.close)
 
     @classmethod
-    async def open(cls, path: Path | None, identity: JobIdentity) -> JobJournal:
+    async def open(
+        cls, path: Path | None, identity: JobIdentity, *, copy: bool = False
+    ) -> JobJournal:
         """
         Open a journal, or make a new one.
 
@@ -117,6 +119,7 @@ class JobJournal:
         Args:
             path: The file. None: a temporary one.
             identity: What an existing journal has to be for.
+            copy: Whether to work on a temporary copy, and to leave the file as it is.
 
         Raises:
             ConfigurationError: It is the journal of another job, of another version of this
@@ -124,10 +127,11 @@ class JobJournal:
             StorageError: It cannot be read or written.
         """
         scratch = None
-        if path is None:
+        original = path if copy else None
+        if path is None or copy:
             scratch = Scratch()
             path = scratch.path / "journal"
-        file = JournalFile(path, identity)
+        file = JournalFile(path, identity, original)
         owner = OwnerThread(f"talkjs journal {path.name}", must_end=True)
         earlier = _take_turn(os.path.realpath(path), owner)  # noqa: ASYNC240 - reads links only
         try:
@@ -186,6 +190,19 @@ class JobJournal:
     async def finish(self) -> None:
         """Note that the run is complete."""
         await self._change(_writing("UPDATE job SET complete = 1", [()]))
+
+    async def marked(self, marks: Iterable[bytes]) -> dict[bytes, str]:
+        """Return which record was sent with each mark, where the marks are unique."""
+
+        def work(database: sqlite3.Connection) -> dict[bytes, str]:
+            found = {}
+            for mark in marks:
+                row = database.execute(_MARKED, (mark,)).fetchone()
+                if row is not None:
+                    found[mark] = row[0]
+            return found
+
+        return await self._change(work)
 
     async def stored(self, conversation_id: str, marks: Iterable[bytes]) -> dict[bytes, int]:
         """Count the records of a conversation that are known to be stored, for each mark."""
@@ -332,6 +349,7 @@ def forget_record(path: Path, id_: str) -> None:
 
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
+_MARKED: Final = "SELECT id FROM record WHERE mark = ? AND state IN (0, 1, 4)"
 _STORED: Final = "SELECT count(*) FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
 _SENT: Final = """
 INSERT INTO record (id, number, seen, pass, state, digest, sent_at, sent_to, mark)

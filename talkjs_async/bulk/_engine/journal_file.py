@@ -45,8 +45,15 @@ class JournalFile:
         path: Where it is.
     """
 
-    def __init__(self, path: Path, identity: JobIdentity) -> None:
+    def __init__(self, path: Path, identity: JobIdentity, original: Path | None = None) -> None:
+        """
+        Name the file.
+
+        Args:
+            original: What to copy there first, if it exists.
+        """
         self.path = path
+        self._original = original
         self._identity = identity
         self._database: sqlite3.Connection | None = None
         # Device and inode, by which a file that took its place is told from it.
@@ -63,6 +70,11 @@ class JournalFile:
         path = self.path
         try:
             _check_path(path)
+            if self._original is not None:
+                _check_path(self._original)
+                if self._original.exists():
+                    _check_file(self._original)
+                    _copy(self._original, path)
             if not path.exists():
                 _create(path, self._identity)
             _check_file(path)
@@ -240,6 +252,23 @@ def _create(path: Path, identity: JobIdentity) -> None:
                 new.rename(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _copy(original: Path, path: Path) -> None:
+    """Copy a journal that no job is using."""
+    create_private(path)
+    source = sqlite3.connect(f"{original.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        with closing(source), closing(sqlite3.connect(path)) as target:
+            # A backup waits for a lock for ever; this fails at once.
+            source.execute("SELECT job_id FROM job").fetchone()
+            source.backup(target)
+            # It is whole: the original's log is in it.
+            target.execute("UPDATE job SET in_use = 0")
+            target.commit()
+    except sqlite3.Error as error:
+        path.unlink()
+        raise journal_error(original, error) from error
 
 
 def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> None:

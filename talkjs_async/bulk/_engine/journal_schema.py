@@ -29,7 +29,7 @@ CREATE TABLE record (
     state INTEGER NOT NULL, digest BLOB, sent_at REAL, sent_to TEXT, mark BLOB, result TEXT,
     reason TEXT
 ) WITHOUT ROWID;
-CREATE INDEX record_mark ON record (sent_to, mark) WHERE mark IS NOT NULL;
+CREATE INDEX record_mark ON record (mark, sent_to) WHERE mark IS NOT NULL;
 """
 
 NAMELESS: Final = "\0#"

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
+
+import attrs
 
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.source_records import BadRecord, Record
 from talkjs_async.errors import APIError, BadRequest, NotFound
 
 V = TypeVar("V")
+
+
+@attrs.frozen
+class Found:
+    """
+    What was found out of records that an earlier pass has sent. The others are sent again.
+
+    Attributes:
+        stored: The IDs of those that are stored, with what TalkJS made of each.
+        unknown: The IDs of those that may be stored or not, with the reason.
+    """
+
+    stored: Mapping[str, str | None] = attrs.field(factory=dict)
+    unknown: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class RecordType(ABC, Generic[V]):
@@ -23,12 +39,14 @@ class RecordType(ABC, Generic[V]):
         window: Records to read ahead, so that requests can be filled.
         once: Whether storing a record a second time would make a second one. If so, records keep
             their order, sending is noted before it happens, and a changed record is not sent again.
+        unique_marks: Whether no two records may have the same mark.
     """
 
     kind: ClassVar[str]
     per_request: ClassVar[int]
     window: ClassVar[int]
     once: ClassVar[bool] = False
+    unique_marks: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, thing: object, number: int) -> Record[V] | BadRecord:
@@ -50,15 +68,14 @@ class RecordType(ABC, Generic[V]):
         """Whether the refusal of a single record says that it is stored."""
         return False
 
+    def shared_mark(self, other: str) -> str:
+        """Say that a record has the mark of another one, which must be unique."""
+        raise NotImplementedError
+
     async def find(
         self,
         context: JobContext,  # noqa: ARG002
         records: Sequence[Record[V]],  # noqa: ARG002
-    ) -> dict[str, str | None]:
-        """
-        Find out which records of a group, sent by an earlier pass, are stored.
-
-        Returns:
-            The IDs of those that are, with what TalkJS made of each. The others are sent again.
-        """
-        return {}
+    ) -> Found:
+        """Find out which records of a group, sent by an earlier pass, are stored."""
+        return Found()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
 import attrs
 
 from talkjs_async.bulk._engine.job_journal import is_latest_run, read_records
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
 from talkjs_async.bulk._engine.scratch import Scratch
+from talkjs_async.bulk.errors import RecordsFailed
 from talkjs_async.errors import ConfigurationError
 
 Outcome = Literal["done", "unchanged", "failed", "unknown", "planned"]
@@ -57,6 +59,8 @@ class BulkReport:
         complete: Whether the whole source was worked through. If not, run the job again with the
             same journal.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
+        planned_requests, planned_seconds: How many requests a dry run would have sent, and how long
+            the budget would have made them take. 0 in any other run.
         requests: Requests that TalkJS has answered: reads and repeated ones, too; a batch is one.
         seconds: How long it took.
         journal: The file that has all records. None: it was a temporary one, kept as long as this
@@ -71,6 +75,8 @@ class BulkReport:
     failed: int
     unknown: int
     planned: int
+    planned_requests: int
+    planned_seconds: float
     requests: int
     seconds: float
     journal: Path | None
@@ -82,6 +88,25 @@ class BulkReport:
     def ok(self) -> bool:
         """Whether every record of the source is stored."""
         return self.complete and not self.failed and not self.unknown
+
+    def raise_for_failed(self) -> Self:
+        """
+        Return this report if every record is stored, or would be.
+
+        Raises:
+            RecordsFailed: Some have failed or are unknown, or the job was stopped before its end.
+        """
+        if not self.ok:
+            first = next(chain(self.records("failed"), self.records("unknown")), None)
+            raise RecordsFailed(self.kind, self._what_is_wrong(first))
+        return self
+
+    def _what_is_wrong(self, first: RecordReport | None) -> str:
+        parts = [f"{self.failed} failed"] * bool(self.failed)
+        parts += [f"{self.unknown} unknown"] * bool(self.unknown)
+        parts += ["stopped before its end"] * (not self.complete)
+        about = "" if first is None else f"; the first: {first.id} ({first.reason})"
+        return f"{', '.join(parts)}{about}"
 
     def records(self, outcome: Outcome | None = None) -> Iterator[RecordReport]:
         """

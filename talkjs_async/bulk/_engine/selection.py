@@ -38,24 +38,25 @@ class Selection(Generic[V]):
         window: Window[V],
         *,
         prefix: str,
-        dry_run: bool,
     ) -> None:
         """
         Begin at the first record of a source.
 
         Args:
             prefix: In front of every ID in the journal.
-            dry_run: Put nothing into the window, and note what would be sent.
         """
         self._context = context
         self._record_type = record_type
         self._window = window
         self._prefix = prefix
-        self._dry_run = dry_run
         self._tally = context.tally
         self._number = 0
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}
+        # Mark -> ID in the journal, of records that are read and not through, where no two records
+        # may share one; and the other way round.
+        self._marks: dict[bytes, str] = {}
+        self._mark_of: dict[str, bytes] = {}
 
     @property
     def waiting(self) -> int:
@@ -65,12 +66,16 @@ class Selection(Generic[V]):
     def forget(self, name: str) -> None:
         """Let go of a record that is through: from now on the journal knows it."""
         self._pending.pop(name, None)
+        mark = self._mark_of.pop(name, None)
+        if mark is not None:
+            del self._marks[mark]
 
     async def select(self, block: Sequence[object]) -> None:
         """Put what has to be sent into the window, and note the rest."""
         read = [self._read(thing) for thing in block]
         names = [self._prefix + record.id for record in read if record.id is not None]
         rows = await self._context.journal.look(names)
+        marked = await self._marked(read)
         taken: dict[str, int] = {}
         endings = []
         for number, record in enumerate(read, self._number - len(read) + 1):
@@ -81,11 +86,33 @@ class Selection(Generic[V]):
                 ending: Ending | None = self._without_own_id(record, number, earlier)
             else:
                 taken[name] = number
-                ending = self._decide(name, record, number, row)
+                ending = self._decide(name, self._unless_marked(name, record, marked), number, row)
             if ending is not None:
                 endings.append(ending)
         if endings:
             await self._context.journal.note(endings)
+
+    async def _marked(self, read: Sequence[Record[V] | BadRecord]) -> dict[bytes, str]:
+        """Return which records were sent with the marks of these, if no two may share one."""
+        if not self._record_type.unique_marks:
+            return {}
+        marks = {r.mark for r in read if isinstance(r, Record) and r.mark is not None}
+        return await self._context.journal.marked(marks) if marks else {}
+
+    def _unless_marked(
+        self, name: str, record: Record[V] | BadRecord, marked: Mapping[bytes, str]
+    ) -> Record[V] | BadRecord:
+        """Refuse a record with the mark of another one."""
+        if not self._record_type.unique_marks or isinstance(record, BadRecord):
+            return record
+        mark = record.mark
+        if mark is None:
+            return record
+        other = self._marks.get(mark) or marked.get(mark, name)
+        if other != name:
+            other = other.removeprefix(self._prefix)
+            return BadRecord(reason=self._record_type.shared_mark(other), id=record.id)
+        return record
 
     def _read(self, thing: object) -> Record[V] | BadRecord:
         self._number += 1
@@ -139,10 +166,9 @@ class Selection(Generic[V]):
                 return self._changed(name, row, number)
             if self._record_type.once and row.state is RecordState.SENT:
                 record = attrs.evolve(record, sent_at=row.sent_at)
-        if self._dry_run:
-            self._tally.planned += 1
-            return Ending(name, number, RecordState.PLANNED)
         self._pending[name] = number
+        if record.mark is not None and self._record_type.unique_marks:
+            self._marks[record.mark], self._mark_of[name] = name, record.mark
         self._window.add(record)
         return None
 

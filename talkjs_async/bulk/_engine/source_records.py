@@ -55,7 +55,7 @@ class Record(Generic[V]):
         value: What to send.
         digest: Of what is to be sent.
         size: About how much memory it takes, in bytes.
-        mark: By what an import can be found again.
+        mark: By what an import can be found again; what no two messages may share.
         sent_at: Unix time in seconds when it was sent by an earlier pass that never learned what
             became of it. None: it was not.
         line: Of the file that it comes from. None: it comes from no file.

@@ -7,6 +7,14 @@ import attrs
 
 
 @attrs.define
+class Plan:
+    """How many requests of so many records, at most, a dry run would send."""
+
+    per_request: int
+    requests: int = 0
+
+
+@attrs.define
 class Tally:
     """
     Counts what happens, and wakes the tasks that watch.
@@ -14,6 +22,7 @@ class Tally:
     Attributes:
         answered: Records that TalkJS has answered for and that are not noted yet.
         per_request: How many records go into a request, for the estimate of what is left.
+        plans: For each record type, what a dry run would send.
         first_sent, last_stored, stored: When the first request of the present record type left,
             when the latest one was answered, and how many records were stored or refused by then.
     """
@@ -29,6 +38,7 @@ class Tally:
     first_sent: float | None = None
     last_stored: float = 0.0
     stored: int = 0
+    plans: list[Plan] = attrs.field(factory=list["Plan"])
     version: int = 0
     finished: bool = False
     _news: anyio.Event | None = None
@@ -37,6 +47,12 @@ class Tally:
         """Note that records of another type come now."""
         self.per_request = per_request
         self.first_sent, self.stored = None, 0
+        self.plans.append(Plan(per_request))
+
+    def plan(self, records: int, *, requests: int = 1) -> None:
+        """Note what a dry run would send."""
+        self.planned += records
+        self.plans[-1].requests += requests
 
     def sent(self, now: float) -> None:
         """Note that a request leaves."""

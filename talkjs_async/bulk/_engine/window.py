@@ -21,8 +21,8 @@ class Window(Generic[V]):
     """
     Fills requests as well as it can, since the budget counts requests.
 
-    A group that has enough records for a whole request goes at once. Only when the window is full,
-    or the source is used up, less will do: then the fullest group goes.
+    A group that has enough records for a whole request goes at once. When the window is full, the
+    source is used up, or less is asked for, less will do: then the fullest group goes.
     """
 
     def __init__(self, *, per_request: int, most: int, in_order: bool) -> None:
@@ -79,9 +79,19 @@ class Window(Generic[V]):
         self._count += 1
         self._remember(group, len(queue))
 
-    def take(self) -> list[Record[V]] | None:
-        """Return the records of the next request. None: there are none to send now."""
-        group = self._next()
+    @property
+    def waiting_groups(self) -> int:
+        """How many groups have records and no request under way."""
+        return sum(map(len, self._by_count[1:]))
+
+    def take(self, *, partial: bool = False) -> list[Record[V]] | None:
+        """
+        Return the records of the next request. None: there are none to send now.
+
+        Args:
+            partial: Whether less than a whole request will do in any case.
+        """
+        group = self._next(partial=partial)
         if group is None:
             return None
         queue = self._groups[group]
@@ -106,8 +116,8 @@ class Window(Generic[V]):
         self._removed(list(queue))
         return list(queue)
 
-    def _next(self) -> str | None:
-        lowest = 1 if self._partial_will_do else self._per_request
+    def _next(self, *, partial: bool) -> str | None:
+        lowest = 1 if partial or self._partial_will_do else self._per_request
         for count in range(self._per_request, lowest - 1, -1):
             if self._by_count[count]:
                 return next(iter(self._by_count[count]))

@@ -11,7 +11,7 @@ from talkjs_async._core.wire import milliseconds
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_times import as_moment
-from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.record_type import Found, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.bulk._record_types.messages import MessageRecordType
 from talkjs_async.errors import (
@@ -92,7 +92,7 @@ class ImportRecordType(RecordType[ImportedMessage]):
                 await context.clock.sleep(context.retry.delay(error, attempt))
                 if isinstance(error, OutcomeUnknown | ServerError):
                     found = await self.find(context, left)
-                    left = [record for record in left if record.id not in found]
+                    left = [record for record in left if record.id not in found.stored]
                     if not left:
                         break
         return [None] * len(records)
@@ -105,9 +105,7 @@ class ImportRecordType(RecordType[ImportedMessage]):
         """404: there is no such conversation."""
         return isinstance(error, NotFound)
 
-    async def find(
-        self, context: JobContext, records: Sequence[Record[ImportedMessage]]
-    ) -> dict[str, str | None]:
+    async def find(self, context: JobContext, records: Sequence[Record[ImportedMessage]]) -> Found:
         """Read the conversation back, down to the oldest of the records."""
         await context.clock.sleep(self._settle)
         conversation_id = records[0].group
@@ -117,20 +115,20 @@ class ImportRecordType(RecordType[ImportedMessage]):
         there: dict[bytes, list[tuple[str, str | None]]] = {mark: [] for mark in marks}
         read_back = _ReadBack(oldest)
         try:
-            async for message in context.talkjs.messages.list(conversation_id):
+            async for message in context.all(context.talkjs.messages.list, conversation_id):
                 mark = _mark(message.sender_id, message.created_at_ms)
                 if mark in there:
                     there[mark].append((message.id, message.text))
                 if read_back.ends_with(message):
                     break
         except NotFound:
-            return {}
+            return Found()
         # Those of the messages that other records of this job have made are no proof.
         texts = {record.value.text for record in records}
         for mark, known in (await context.journal.stored(conversation_id, marks)).items():
             candidates = sorted(there[mark], key=lambda found: found[1] not in texts)
             there[mark] = candidates[: max(0, len(candidates) - known)]
-        return dict(_assigned(records, there))
+        return Found(dict(_assigned(records, there)))
 
 
 class _ReadBack:

@@ -10,15 +10,15 @@ from typing import Final, TypeAlias
 import attrs
 
 from talkjs_async._core.idempotency import KEY_LIFETIME
-from talkjs_async._core.wire import UNSET
+from talkjs_async._core.wire import UNSET, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
-from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
+from talkjs_async.bulk._engine.record_type import Found, RecordType
+from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
 from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models._from_dicts import message_of
-from talkjs_async.models.messages import Message, SystemMessage, UserMessage
+from talkjs_async.models.messages import Location, Message, SystemMessage, UserMessage
 from talkjs_async.resources.messages import MOST_MESSAGES_PER_POST
 
 Outgoing: TypeAlias = UserMessage | SystemMessage
@@ -38,6 +38,8 @@ class MessageRecordType(RecordType[Outgoing]):
     # all conversations side by side.
     window = 20_000
     once = True
+    # A message's mark is its own idempotency key: TalkJS drops a second message with the same one.
+    unique_marks = True
 
     def read(self, thing: object, number: int) -> Record[Outgoing] | BadRecord:
         """Make a record of a message."""
@@ -59,7 +61,9 @@ class MessageRecordType(RecordType[Outgoing]):
                 "source", f"holds a {type(thing).__name__} where a message should be."
             )
         wire = [conversation_id, message.to_wire()]
-        return make_record(record_id, number, message, wire, group=conversation_id)
+        own_key = message.idempotency_key
+        mark = digest_of(utf8(own_key)) if isinstance(own_key, str) else None
+        return make_record(record_id, number, message, wire, group=conversation_id, mark=mark)
 
     async def send(
         self, context: JobContext, records: Sequence[Record[Outgoing]]
@@ -87,41 +91,66 @@ class MessageRecordType(RecordType[Outgoing]):
         """409: what a repeated key is answered with is not documented; this is one way."""
         return error.status == 409
 
-    async def find(
-        self, context: JobContext, records: Sequence[Record[Outgoing]]
-    ) -> dict[str, str | None]:
+    def shared_mark(self, other: str) -> str:
+        """Say whose idempotency key it is."""
+        return f"its idempotency_key is that of {other!r}: one of the two would be lost."
+
+    async def find(self, context: JobContext, records: Sequence[Record[Outgoing]]) -> Found:
         """Look in the conversation for those whose keys TalkJS may have forgotten."""
         forgotten = context.clock.time() - KEY_LIFETIME + _SAFETY
         doubtful = [record for record in records if (record.sent_at or 0.0) < forgotten]
         if not doubtful:
-            return {}
+            return Found()
         since = min(record.sent_at or 0.0 for record in doubtful) - _SKEW
         conversation_id = doubtful[0].group
         # Equal messages that this job has sent are no proof.
         known = await context.journal.results(conversation_id)
-        found: dict[str, str | None] = {}
-        async for message in context.talkjs.messages.list(conversation_id):
+        stored: dict[str, str | None] = {}
+        unknown: dict[str, str] = {}
+        async for message in context.all(context.talkjs.messages.list, conversation_id):
             if message.created_at.timestamp() < since:
                 break
             if message.id in known:
                 continue
             for record in reversed(doubtful):
-                if record.id not in found and _is_same(message, record.value):
-                    found[record.id] = message.id
+                same = record.id not in stored and _is_same(message, record.value)
+                if same is None:
+                    unknown[record.id] = _CANNOT_TELL
+                elif same:
+                    stored[record.id] = message.id
                     break
-        return found
+        return Found(stored, {id_: why for id_, why in unknown.items() if id_ not in stored})
 
+
+_CANNOT_TELL: Final = (
+    "it was sent more than 22 hours ago, without an answer, and the conversation has a message of "
+    "the same sender that may be this one; it is not sent again."
+)
 
 MESSAGE_FIELDS = FieldNames(UserMessage, "id", "conversation_id", "type")
 
 
-def _is_same(message: Message, sent: Outgoing) -> bool:
+def _is_same(message: Message, sent: Outgoing) -> bool | None:
+    """Whether TalkJS has made *message* of what was sent. None: that cannot be told."""
     custom = {} if sent.custom is UNSET or sent.custom is None else dict(sent.custom)
-    return (
-        message.sender_id == (sent.sender if isinstance(sent, UserMessage) else None)
-        and dict(message.custom) == custom
-        and (sent.text is UNSET or message.text == sent.text)
-    )
+    if (
+        message.sender_id != (sent.sender if isinstance(sent, UserMessage) else None)
+        or dict(message.custom) != custom
+    ):
+        return False
+    if isinstance(sent.text, str):
+        return message.text == sent.text
+    is_plain_text = message.text is not None and message.attachment is None
+    location = sent.location if isinstance(sent, UserMessage) else None
+    if isinstance(location, Location):
+        place = message.location
+        if place is not None:
+            return (place.latitude, place.longitude) == (location.latitude, location.longitude)
+        return False if is_plain_text or message.attachment is not None else None
+    if isinstance(sent.attachment_token, str) and (is_plain_text or message.location is not None):
+        return False
+    # A file has another name at TalkJS than its token, and content may come back in another form.
+    return None
 
 
 def key_of(job_id: str, record_id: str) -> str:

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, Unauthorized
-from talkjs_async.bulk import Job, Progress, StorageError, send_messages, upsert_users
+from talkjs_async import AsyncTalkJS, ConfigurationError, RateLimited, TokenBucket, Unauthorized
+from talkjs_async.bulk import (
+    Job,
+    Progress,
+    RecordsFailed,
+    StorageError,
+    export,
+    send_messages,
+    upsert_conversations,
+    upsert_users,
+)
 from talkjs_async.emulator import Emulator, Limits, VirtualClock
 from tests.fixtures import MakeTalkJS
 
@@ -237,3 +248,86 @@ async def test_a_journal_that_was_deleted_meanwhile_is_an_error_at_the_end(
 
     with pytest.raises(StorageError, match="deleted or replaced while the job was running"):
         await upsert_users(talkjs, source(), journal=journal)
+
+
+async def test_a_job_runs_as_a_task(talkjs: AsyncTalkJS) -> None:
+    jobs = [upsert_users(talkjs, users(100)) for _ in range(2)]
+
+    async with anyio.create_task_group() as tasks:
+        for job in jobs:
+            tasks.start_soon(job.run)
+
+    assert [100, 100] == [job.report.done for job in jobs]
+    assert inspect.iscoroutinefunction(Job.run)
+
+
+async def test_a_report_can_be_made_an_error(talkjs: AsyncTalkJS) -> None:
+    good = await upsert_users(talkjs, users(3))
+    bad = await upsert_users(talkjs, [{"id": "a", "name": "A"}, {"id": "b", "nmae": "B"}])
+    job = upsert_users(talkjs, users(3))
+    job.stop()
+
+    assert good is good.raise_for_failed()
+    with pytest.raises(RecordsFailed, match=r"upsert_users: 1 failed; the first: b \(nmae: "):
+        bad.raise_for_failed()
+    with pytest.raises(RecordsFailed, match="stopped before its end"):
+        (await job).raise_for_failed()
+
+
+@pytest.mark.parametrize("overflow", [False, True])
+async def test_requests_are_counted_where_they_are_answered(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflow: bool
+) -> None:
+    bucket = TokenBucket(rate=9.0, burst=10, background_reserve=0, clock=emulator.clock)
+    emulator.faults.add("return-503", on="PUT /conversations/c5", nth=1)
+    emulator.faults.add("return-503", on="POST /batch", nth=2)
+    talkjs = make_talkjs(limiter=bucket, overflow_to_batch=overflow)
+    seen = emulator.requests.total
+    chats = ({"id": f"c{number}"} for number in range(200))
+
+    report = await upsert_conversations(talkjs, chats)
+
+    assert report.ok
+    assert emulator.requests.total - seen == report.requests
+
+
+async def test_one_odd_answer_does_not_end_a_job(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, tmp_path: Path
+) -> None:
+    await chat(3)
+    source = [{"conversation_id": "c0", "sender": "alice", "text": str(n)} for n in range(20)]
+    await send_messages(make_talkjs(), source)
+    empty = OddAnswers(emulator.transport, at={2, 3, 7})
+
+    report = await export(make_talkjs(transport=empty), tmp_path / "export")
+
+    assert (True, 2 + 3 + 20) == (report.ok, report.done)
+    assert 3 == empty.given
+
+
+class OddAnswers(httpx.AsyncBaseTransport):
+    """Answers some GETs with nothing."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, at: set[int]) -> None:
+        self._inner = inner
+        self._at = at
+        self._count = self.given = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._count += 1
+        if self._count in self._at:
+            self.given += 1
+            return httpx.Response(200)
+        return await self._inner.handle_async_request(request)
+
+
+async def test_one_row_that_is_refused_is_named_and_the_others_are_stored(
+    talkjs: AsyncTalkJS,
+) -> None:
+    source = list(users(2_000))
+    source[777]["custom"] = {"x": "y" * 1_000_000}
+
+    report = await upsert_users(talkjs, source)
+
+    assert 2_000 == report.done + report.failed
+    assert report.complete
