@@ -87,8 +87,8 @@ class StoredConversation:
     """Users who left it by an API version that kept it in their list."""
     messages: Index[StoredMessage] = attrs.field(factory=Index[StoredMessage])
     message_by_id: dict[str, StoredMessage] = attrs.field(factory=dict)
-    _alone_until: dict[str, Order] = attrs.field(factory=dict, init=False)
-    """User ID -> up to where there is no message of another user, read ones left out."""
+    _alone: dict[str, tuple[Order | None, Order]] = attrs.field(factory=dict, init=False)
+    """User ID -> between which places there is no message of another user."""
 
     def place_of(self, user_id: str) -> StoredParticipant:
         """Return the place of a user who is, or was, a participant."""
@@ -96,20 +96,25 @@ class StoredConversation:
 
     def is_unread_by(self, user_id: str, participant: StoredParticipant) -> bool:
         """Tell whether there is a message of another user that this participant has not seen."""
-        read, alone = participant.read_until, self._alone_until.get(user_id)
-        start = alone if read is None or (alone is not None and alone > read) else read
+        read = participant.read_until
+        start = read
+        if user_id in self._alone:
+            behind, until = self._alone[user_id]
+            # Who reads less than then may have messages of others before that place again.
+            if behind is None or (read is not None and read >= behind):
+                start = until if read is None else max(read, until)
         if any(one.sender_id != user_id for one in self.messages.newer_than(start)):
             return True
         last = self.messages.last()
         if last is not None:
             # A sender who is not answered would have to be looked through again and again.
-            self._alone_until[user_id] = last.order
+            self._alone[user_id] = (read, last.order)
         return False
 
     def add(self, message: StoredMessage) -> None:
         """Add a message."""
-        if any(message.order < until for until in self._alone_until.values()):
-            self._alone_until.clear()
+        if any(message.order < until for _, until in self._alone.values()):
+            self._alone.clear()
         self.message_by_id[message.id] = message
         self.messages.add(message)
 
