@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
-from talkjs_async.emulator import Emulator, Limits, RealClock
+from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
 from tests.conformance.operations import (
     OPERATIONS,
     POLICY,
@@ -26,8 +26,10 @@ from tests.conformance.operations import (
     carry_out,
     rows,
 )
+from tests.pairwise import pairwise
 
 ROWS = rows() if TABLE.exists() else []
+PAIRWISE = pairwise(Switches.choices())
 
 SEQUENCES: list[tuple[str, ...]] = [
     (),
@@ -126,6 +128,23 @@ async def test_it_holds_over_tcp(operation: str) -> None:
             async with talkjs:
                 outcome = await carry_out(talkjs, emulator, operation, row.faults)
             assert (row.faults, row.outcome) == (row.faults, outcome)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", range(len(PAIRWISE)))
+async def test_a_message_is_stored_once_whatever_talkjs_does_where_it_is_silent(
+    number: int,
+) -> None:
+    setting = PAIRWISE[number]
+    emulator = Emulator(switches=Switches(**setting))
+    for row in ROWS:
+        if row.operation == "messages.send":
+            async with in_process(emulator) as talkjs:
+                outcome = await carry_out(talkjs, emulator, row.operation, row.faults)
+            expected = row.outcome.attempts, row.outcome.commits
+            assert (row.faults, expected) == (row.faults, (outcome.attempts, outcome.commits))
+            if setting["idempotent_repeat"] == "same_id":
+                assert row.outcome == outcome
 
 
 async def write() -> None:

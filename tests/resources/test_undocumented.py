@@ -22,6 +22,7 @@ from talkjs_async import (
 )
 from talkjs_async.emulator import Emulator, Switches
 from tests.fixtures import MakeTalkJS
+from tests.pairwise import pairwise
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,11 @@ SETTINGS = [
 ]
 SETTINGS += [
     pytest.param({name: choices[-1] for name, choices in Switches.choices().items()}, id="all last")
+]
+# Every two choices together, in a couple of lives.
+SETTINGS += [
+    pytest.param(setting, id=f"pairs {number}")
+    for number, setting in enumerate(pairwise(Switches.choices()))
 ]
 
 
