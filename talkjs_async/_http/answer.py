@@ -28,6 +28,9 @@ T = TypeVar("T")
 _STEP: Final = 1024 * 1024
 """Bytes inflated between two chances for other tasks: some 3 ms."""
 
+_PIECES: Final = 128
+"""Pieces read between two such chances: a read may bring thousands of chunks of one byte."""
+
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 _OURS: Final = frozenset(
@@ -145,16 +148,18 @@ def adopt(engine: Engine, client: httpx.AsyncClient, request: httpx.Request) -> 
 
 
 async def _read(answer: httpx.Response, largest: float) -> bytes:
-    pieces, size = [], 0
+    body, pieces = bytearray(), 0
     try:
         async for piece in answer.aiter_raw():
-            size += len(piece)
-            if size > largest:
+            body += piece
+            if len(body) > largest:
                 raise too_large(largest)
-            pieces.append(piece)
+            pieces += 1
+            if pieces % _PIECES == 0:
+                await checkpoint()
     finally:
         await answer.aclose()
-    return b"".join(pieces)
+    return bytes(body)
 
 
 async def inflate(raw: bytes, largest: float) -> bytes:

@@ -204,10 +204,14 @@ TABLE: dict[str, Fault] = {
     "half the headers": Fault(Kind.LOST, _plain(_OK + b"content-le", close=True)),
     "half the headers, silence": Fault(Kind.LOST, _then(_OK + b"content-le", b"", 0.05)),
     "headers without end, slowly": Fault(Kind.LOST, _then(_OK, b"x: y\r\n", 0.02)),
-    "headers without end, fast": Fault(Kind.FLOOD, _then(_OK, b"x: y\r\n" * 999, 0.001)),
+    "headers without end, fast": Fault(
+        Kind.FLOOD, _then(_OK, b"x: %b\r\n" % (b"y" * 900) * 60, 0.001)
+    ),
     "an interim answer, silence": Fault(Kind.LOST, _then(b"HTTP/1.1 103 E\r\n\r\n", b"", 0.05)),
     "interim answers, slowly": Fault(Kind.LOST, _then(b"", b"HTTP/1.1 103 E\r\n\r\n", 0.02)),
-    "interim answers, fast": Fault(Kind.FLOOD, _then(b"", b"HTTP/1.1 103 E\r\n\r\n" * 999, 0.001)),
+    "interim answers, fast": Fault(
+        Kind.FLOOD, _then(b"", b"HTTP/1.1 103 E\r\nlink: %b\r\n\r\n" % (b"x" * 900) * 60, 0.001)
+    ),
     "not HTTP": Fault(Kind.LOST, _plain(b"\x16\x03\x01 hello\r\n\r\n", close=True)),
     "HTTP/2": Fault(Kind.LOST, _plain(b"\0\0\x12\4\0\0\0\0\0" + bytes(18), close=True)),
     "HTTP/3.9": Fault(
@@ -250,7 +254,9 @@ TABLE: dict[str, Fault] = {
     "a chunk without end": Fault(
         Kind.LARGE, _then(_CHUNKED + b"ffffffff\r\n", b"x" * 65_536, 0.001)
     ),
-    "chunks without end": Fault(Kind.LARGE, _then(_CHUNKED, b"1\r\nx\r\n" * 9999, 0.001)),
+    "chunks without end": Fault(
+        Kind.LARGE, _then(_CHUNKED, b"10\r\n%b\r\n" % (b"x" * 16) * 3000, 0.001)
+    ),
     "gzip of 40 MB": Fault(Kind.LARGE, _plain(answer(_BOMB, headers=_GZIP))),
     "a long body": Fault(Kind.LARGE, _plain(answer(b" " * (MOST + 1)))),
     "no JSON": Fault(Kind.ODD, _plain(answer(b"<!doctype html><p>Hello"))),
