@@ -39,12 +39,15 @@ class ProgressBar(ProgressDisplay):
     """A bar that moves, and goes away with the job."""
 
     def __init__(self, title: str) -> None:
+        console = Console(file=drawing_stream())
+        # Characters that the terminal cannot show would be escaped, and break its lines.
+        spinner = "dots" if console.encoding.startswith("utf") else "line"
         self._bar = _RichBar(
-            SpinnerColumn(),
+            SpinnerColumn(spinner),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[words]}", markup=False),
-            console=Console(file=drawing_stream()),
+            console=console,
             transient=True,
             expand=True,
         )

@@ -114,7 +114,7 @@ async def test_what_breaks_a_rule_is_reported_without_a_request(
         "photo_url, welcome_message, locale, role, availability_text, custom, push_tokens, id.",
         "twice": "photoUrl: is given twice, also as photo_url.",
         "#4": "id: is missing.",
-        "..": "id: must not be '..', which URLs resolve away.",
+        "..": "id: must be an ID, not '..'.",
         "#6": "source: holds a str where a user should be.",
         "#7": "line 7 is not JSON.",
     } == {record.id: record.reason for record in report.records()}

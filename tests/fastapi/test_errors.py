@@ -15,6 +15,7 @@ from talkjs_async import (
     LimiterUnavailable,
     NotFound,
     OutcomeUnknown,
+    OwnBudgets,
     RateLimited,
     RateLimitWaitTimeout,
     ServerError,
@@ -105,7 +106,8 @@ async def test_a_caller_learns_when_the_budget_has_room_again(
     make_app: MakeApp, emulator: Emulator
 ) -> None:
     slow = TokenBucket(rate=0.4, burst=1, clock=emulator.clock)
-    app = make_app(limiter=slow, max_wait=2.0)
+    batches = TokenBucket(1.0, 500, clock=emulator.clock)
+    app = make_app(budgets=OwnBudgets(slow, batches), max_wait=2.0)
 
     @app.get("/")
     async def route(talkjs: TalkJSDep) -> None:
