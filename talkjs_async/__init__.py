@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
     from talkjs_async.models.files import UploadedFile
     from talkjs_async.models.filters import Filter, equals, exists, one_of
-    from talkjs_async.models.imports import ImportedMessage
+    from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
     from talkjs_async.models.markup import escape_markup
     from talkjs_async.models.messages import (
         Attachment,
@@ -119,6 +119,7 @@ __all__ = [
     "FileBlock",
     "Filter",
     "ImportedMessage",
+    "ImportedSystemMessage",
     "Location",
     "LocationBlock",
     "Message",
@@ -194,7 +195,7 @@ _MODULES = {
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
     "models.files": ["UploadedFile"],
     "models.filters": ["Filter", "equals", "exists", "one_of"],
-    "models.imports": ["ImportedMessage"],
+    "models.imports": ["ImportedMessage", "ImportedSystemMessage"],
     "models.markup": ["escape_markup"],
     "models.messages": [
         "Attachment",

@@ -70,6 +70,8 @@ class Call(Generic[T]):
         body: What to send as JSON. None sends no body (no endpoint takes a bare null).
         upload: What to send instead, if it is not JSON.
         decode: From parsed JSON to the result. `nothing` means that the body is never looked at.
+        needs_answer: Whether a success whose body cannot be read is an error. If not, `decode` gets
+            None for it.
         idempotent: Whether repeating the request after an unknown outcome changes nothing.
         repeatable_for: Seconds for which that holds, counted from the first attempt.
         bucket: The budget that pays for it.
@@ -86,6 +88,7 @@ class Call(Generic[T]):
     body: Any = None
     upload: Upload | None = None
     decode: Callable[[Any], T]
+    needs_answer: bool = True
     idempotent: bool = True
     repeatable_for: float = float("inf")
     idempotency_keys: tuple[str, ...] = ()

@@ -158,6 +158,8 @@ class Pipeline:
         """
         if call.decode is nothing:
             return None
+        if not call.needs_answer:
+            return codec.lenient(answer)
         try:
             return codec.decode(answer)
         except DecodeError as error:
@@ -406,7 +408,7 @@ def _success_without_result(
     call: Call[Any], status: int, content: bytes, trouble: Unreadable | DecodeError | None
 ) -> TalkJSError | None:
     """Say why a 2xx has not the result that *call* is for. None: it has, or needs none."""
-    if call.decode is nothing:
+    if call.decode is nothing or not call.needs_answer:
         return None
     if isinstance(trouble, DecodeError):
         trouble.method, trouble.path = call.method, call.path

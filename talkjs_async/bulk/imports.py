@@ -1,4 +1,4 @@
-"""Old messages in bulk: 10 with one request, with their own times, each exactly once."""
+"""Old messages in bulk: up to 100 with one request, with their own times, each exactly once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from talkjs_async.bulk._engine.store_records import StoreRecords
 from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.limits import Lane
-from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 
 __all__ = ["ImportRecord", "import_messages"]
 
-ImportRecord: TypeAlias = Mapping[str, Any] | tuple[str, ImportedMessage] | BadRecord
+ImportRecord: TypeAlias = (
+    Mapping[str, Any] | tuple[str, ImportedMessage | ImportedSystemMessage] | BadRecord
+)
 
 
 def import_messages(
@@ -39,12 +41,16 @@ def import_messages(
     sent again: a message is found by its sender and its time. Store the users and conversations
     before.
 
+    A hundred messages go with one request, or ten where TalkJS turns out to have its older rules,
+    which is learned from what is stored. Those know no messages of the system: these are reported.
+
     Args:
         talkjs: The client.
         source: Messages, each as a mapping with "conversation_id", "sender", "text" and "sent_at"
             (or "timestamp": an aware datetime, Unix milliseconds or ISO 8601 text with a time
             zone), and the other fields of `ImportedMessage`, or as a pair of conversation ID and
-            `ImportedMessage`. "id" is your own, as in `send_messages`. Best in the order in which
+            `ImportedMessage` or `ImportedSystemMessage`; "type" may be "SystemMessage" instead of
+            a sender. "id" is your own, as in `send_messages`. Best in the order in which
             they were written, at least inside each conversation.
         journal: A file to note in what was done, needed to go on after an interruption: without it
             a second run imports everything again. None: a temporary one.

@@ -138,7 +138,8 @@ class Fault:
             response.cut = _CUTS[self.what]
         elif self.what == "truncated-json":
             response.body = response.body[: max(1, len(response.body) // 2)]
-        elif self.what == "empty-200":
+        elif self.what == "empty-200" and response.status == 200:
+            # A refusal stays one: an empty success would say that it was carried out.
             response = Response(200, b"")
         elif self.what == "bad-gzip":
             response.headers = (*response.headers, (b"content-encoding", b"gzip"))

@@ -228,13 +228,18 @@ class Switches:
         "documented",
         "User Presence, 2018",
     )
-    import_rules: Literal["documented", "lenient"] = _switch(
-        "Imports: 10 messages with `timestamp` and `readBy`; or up to 1,000, with `createdAt` as "
-        "another name and `readBy` optional.",
-        "documented",
-        "Importing Messages; third parties have it the other way",
+    import_rules: Literal["current", "older"] = _switch(
+        "Imports: up to 100 messages of users and of the system, with `createdAt`, as text or as "
+        "blocks; or the older rules: 10 texts of users, with `timestamp` and `readBy`, answered "
+        "with `{}`.",
+        "code",
+        "TalkJS's transfer program, 2026; the older ones are documented in Importing Messages",
     )
-    import_answer: Literal["empty", "ids"] = _switch("What an import answers.")
+    import_answer: Literal["ids", "empty"] = _switch(
+        "What an import answers, under the current rules: the IDs in order, or `{}`.",
+        "code",
+        "TalkJS's transfer program, which goes on without them too",
+    )
     themes_method: Literal["both", "PUT", "PATCH"] = _switch(
         "The method that changes themes.", "inferred"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from talkjs_async.errors import DecodeError
 from talkjs_async.models._field_types import array_of, map_of, text_at, under_data
 from talkjs_async.models.messages import SentMessage
 from talkjs_async.models.presences import Presence, UserSession
@@ -18,6 +19,19 @@ from talkjs_async.models.themes import Theme
 def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
     """Read the bare array that answers a POST of messages. Raises DecodeError."""
     return array_of(SentMessage.from_wire)(data)
+
+
+def read_imported_messages(data: Any, *, count: int) -> tuple[SentMessage, ...]:
+    """
+    Read the answer to an import of *count* messages: their IDs in order, or `{}`.
+
+    TalkJS's own program does without the IDs when there are not as many as messages, and so do we.
+    """
+    try:
+        sent = read_sent_messages(data)
+    except DecodeError:
+        return ()
+    return sent if len(sent) == count else ()
 
 
 def read_presences(data: Any) -> Mapping[str, Presence]:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
-from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import SystemMessage, UserMessage
 from talkjs_async.models.users import UserInput
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _USER: Final = FieldNames(UserInput)
 _MESSAGE: Final = FieldNames(UserMessage, "type")
-_IMPORTED: Final = FieldNames(ImportedMessage)
+_IMPORTED: Final = FieldNames(ImportedMessage, "type")
 
 
 def user_input(argument: str, thing: object) -> UserInput:
@@ -46,19 +46,35 @@ def outgoing_message(argument: str, thing: object) -> UserMessage | SystemMessag
     return _within(argument, lambda: message_of(_MESSAGE.of(_mapping(thing, words))))
 
 
-def imported_message(argument: str, thing: object) -> ImportedMessage:
+def imported_message(argument: str, thing: object) -> ImportedMessage | ImportedSystemMessage:
     """Make a message to import, likewise."""
-    if isinstance(thing, ImportedMessage):
+    if isinstance(thing, ImportedMessage | ImportedSystemMessage):
         return thing
+    words = "an ImportedMessage, an ImportedSystemMessage"
+    return _within(argument, lambda: imported_of(_IMPORTED.of(_mapping(thing, words))))
 
-    def make() -> ImportedMessage:
-        fields = _IMPORTED.of(_mapping(thing, "an ImportedMessage"))
-        for name in ("sender", "text", "sent_at"):
-            if name not in fields:
-                raise ConfigurationError(name, "is missing.")
+
+def imported_of(fields: dict[str, Any]) -> ImportedMessage | ImportedSystemMessage:
+    """
+    Make a message to import of its fields, under their Python names.
+
+    Raises:
+        ConfigurationError: A field is missing, not for this type of message, or breaks its rule.
+    """
+    kind = fields.pop("type", "UserMessage")
+    if kind not in {"UserMessage", "SystemMessage"}:
+        raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
+    system = kind == "SystemMessage"
+    body = () if "content" in fields else ("text",)
+    for name in (*(() if system else ("sender",)), *body, "sent_at"):
+        if name not in fields:
+            raise ConfigurationError(name, "is missing.")
+    if not system:
         return ImportedMessage(**fields)
-
-    return _within(argument, make)
+    for name in ("sender", "read_by", "attachment_token"):
+        if name in fields:
+            raise ConfigurationError(name, "must not be given for a SystemMessage.")
+    return ImportedSystemMessage(**fields)
 
 
 def message_of(fields: dict[str, Any]) -> UserMessage | SystemMessage:

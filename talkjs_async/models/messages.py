@@ -11,6 +11,13 @@ import attrs
 from talkjs_async._core.wire import UNSET, Unset, moment, moment_or_none
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
+from talkjs_async.models._block_rules import (
+    BLOCKS,
+    NO_PLACES,
+    RANGES,
+    is_on_earth,
+    write_blocks,
+)
 from talkjs_async.models._declare import Input, Model, argument, model, wire
 from talkjs_async.models._field_types import (
     ARRAY,
@@ -27,7 +34,7 @@ from talkjs_async.models._field_types import (
 )
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._parts import read_block, read_reactions
-from talkjs_async.models.content import ContentBlock, LocationBlock
+from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.markup import plain_text
 from talkjs_async.models.reactions import Reaction
 
@@ -178,51 +185,17 @@ class SentMessage(Model):
     id: str = wire("id", TEXT)
 
 
-def _on_earth(place: object) -> bool:
-    return (
-        isinstance(place, Location | LocationBlock)
-        and must_be.is_number(place.latitude, low=-90, high=90)
-        and must_be.is_number(place.longitude, low=-180, high=180)
-    )
-
-
-def _are_blocks(value: object) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) > 0
-        and all(isinstance(block, ContentBlock) for block in value)
-        and all(_on_earth(block) for block in value if isinstance(block, LocationBlock))
-    )
-
-
-_RANGES = "latitude -90 to 90 and longitude -180 to 180, in degrees"
 _PLACE = must_be.Rule(
-    f"must be a Location with {_RANGES}.",
-    lambda value: isinstance(value, Location) and _on_earth(value),
+    f"must be a Location with {RANGES}.",
+    lambda value: isinstance(value, Location) and is_on_earth(value.latitude, value.longitude),
     null=False,
 )
-_BLOCKS = must_be.Rule(
-    f"must be a non-empty collection of content blocks; a LocationBlock has {_RANGES}.",
-    _are_blocks,
-    null=False,
-    convert=must_be.as_tuple,
-)
-_NO_PLACES = must_be.Rule(
-    "must hold no LocationBlock: system messages cannot show a place.",
-    lambda value: not any(isinstance(block, LocationBlock) for block in value),
-    null=False,
-)
-
 
 _SENDER = attrs.evolve(
     must_be.ID,
     says="must be the user ID of a participant: a non-empty text (str). A message without a sender "
     "is a SystemMessage, for send_many.",
 )
-
-
-def _write_blocks(content: Iterable[ContentBlock]) -> list[Any]:
-    return [block.to_wire() for block in content]
 
 
 @model
@@ -259,7 +232,7 @@ class UserMessage(Input):
         "location", _PLACE.or_none(), default=UNSET, write=Location.to_wire
     )
     content: Iterable[ContentBlock] | None | Unset = argument(
-        "content", _BLOCKS.or_none(), default=UNSET, write=_write_blocks
+        "content", BLOCKS.or_none(), default=UNSET, write=write_blocks
     )
     referenced_message_id: str | None | Unset = argument(
         "referencedMessageId", must_be.ID.or_none(), default=UNSET
@@ -302,7 +275,7 @@ class SystemMessage(Input):
         "attachmentToken", must_be.ID.or_none(), default=UNSET
     )
     content: Iterable[ContentBlock] | None | Unset = argument(
-        "content", _BLOCKS.or_none(), _NO_PLACES, default=UNSET, write=_write_blocks
+        "content", BLOCKS.or_none(), NO_PLACES, default=UNSET, write=write_blocks
     )
     referenced_message_id: str | None | Unset = argument(
         "referencedMessageId", must_be.ID.or_none(), default=UNSET

@@ -1,23 +1,30 @@
 """
 Imports: messages that were written elsewhere.
 
-Source: TalkJS documentation, Importing messages (read 2026-11-22).
+Source: TalkJS's own program that copies an app (seen in code, read 2026-11-26); TalkJS
+documentation, Importing messages, for the older rules (read 2026-11-22).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
-from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.call import Call, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._answers import read_imported_messages
 from talkjs_async.models._from_dicts import imported_message
-from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
+from talkjs_async.models.messages import SentMessage
 
 __all__ = ["Imports"]
 
-MOST_MESSAGES_PER_POST = 10
+MOST_MESSAGES_PER_POST: Final = 100
+MOST_MESSAGES_PER_OLDER_POST: Final = 10
+
+Rules: TypeAlias = Literal["current", "older"]
 
 
 class Imports(Resource):
@@ -27,42 +34,66 @@ class Imports(Resource):
 
     @endpoint
     def messages(
-        self, conversation_id: str, messages: Sequence[ImportedMessage | Mapping[str, Any]]
-    ) -> Call[None]:
+        self,
+        conversation_id: str,
+        messages: Sequence[ImportedMessage | ImportedSystemMessage | Mapping[str, Any]],
+        *,
+        rules: Rules = "current",
+    ) -> Call[tuple[SentMessage, ...]]:
         """
-        Import up to ten messages with the times at which they were written.
+        Import up to a hundred messages with the times at which they were written.
 
         Import users and conversations first, with `users.upsert_many` and `conversations.upsert`.
-        Nobody is notified and open chats do not show the messages before they are loaded anew.
+        No user is notified, and open chats do not show the messages before they are loaded anew.
         TalkJS keeps duplicates, so this is not repeated when its outcome is unknown.
+        `bulk.import_messages` finds out by itself which rules are in force.
 
         Args:
             conversation_id: Where to.
-            messages: `ImportedMessage`, or mappings of their fields. Of participants only; the
-                documentation advises to try it in test mode.
+            messages: `ImportedMessage`, `ImportedSystemMessage`, or mappings of their fields. Of
+                participants, or of the system; the documentation advises to try it in test mode.
+            rules: "current": those of TalkJS's own program of 2026. "older": those that were
+                documented: ten messages, texts of users only.
+
+        Returns:
+            The IDs, in the order of the messages. Empty when TalkJS does not say.
 
         Raises:
             BadRequest: A sender does not take part, or a field that TalkJS refuses.
             OutcomeUnknown: The request left and no answer came. List the conversation's messages to
                 see whether they are there.
         """
-        body = [message.to_wire() for message in _checked(messages)]
+        if rules not in {"current", "older"}:
+            raise ConfigurationError("rules", f"must be 'current' or 'older', not {rules!r}.")
+        older = rules == "older"
+        most = MOST_MESSAGES_PER_OLDER_POST if older else MOST_MESSAGES_PER_POST
+        body = [message.to_wire() for message in _checked(messages, most)]
+        if older:
+            body = [_in_older_form(index, item) for index, item in enumerate(body)]
         return Call(
             method="POST",
             path="/import" + path("conversations", conversation_id=conversation_id) + "/messages",
             body=body,
-            decode=nothing,
+            decode=partial(read_imported_messages, count=len(body)),
+            needs_answer=False,
             idempotent=False,
         )
 
 
-def _checked(messages: object) -> list[ImportedMessage]:
+def _checked(messages: object, most: int) -> list[ImportedMessage | ImportedSystemMessage]:
     if (
         not isinstance(messages, Sequence)
         or isinstance(messages, str | bytes)
-        or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST
+        or not 1 <= len(messages) <= most
     ):
-        raise ConfigurationError(
-            "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
-        )
+        raise ConfigurationError("messages", f"must be a list of 1 to {most} messages.")
     return [imported_message(f"messages[{index}]", each) for index, each in enumerate(messages)]
+
+
+def _in_older_form(index: int, item: dict[str, Any]) -> dict[str, Any]:
+    if "sender" not in item or "text" not in item:
+        raise ConfigurationError(
+            f"messages[{index}]", "must be a user's text: the older rules take nothing else."
+        )
+    sent_at = item.pop("createdAt")
+    return {"readBy": [], **item, "timestamp": sent_at}

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
+from talkjs_async import (
+    AsyncTalkJS,
+    ConfigurationError,
+    ImportedSystemMessage,
+    OutcomeUnknown,
+    RetryPolicy,
+)
 from talkjs_async.bulk import import_messages
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.models.imports import ImportedMessage
@@ -34,17 +40,78 @@ def messages(count: int, conversations: int, *, step: int = 1) -> Iterator[dict[
         }
 
 
-async def test_ten_messages_go_with_one_request_and_keep_their_times(
+async def test_a_hundred_messages_go_with_one_request_and_keep_their_times(
     talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
 ) -> None:
     await chat(3)
 
-    report = await import_messages(talkjs, messages(300, 3))
+    report = await import_messages(talkjs, messages(900, 3))
 
-    assert (300, 30) == (report.done, report.requests)
-    assert in_order(300, 3) == texts()
+    assert (900, 9) == (report.done, report.requests)
+    assert in_order(900, 3) == texts()
     first = (await talkjs.messages.list("c0").collect())[-1]
     assert (LONG_AGO, "import", "0") == (first.created_at_ms, first.origin, first.text)
+
+
+async def test_the_older_rules_are_learned_from_what_is_stored(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
+) -> None:
+    emulator.switches.import_rules = "older"
+    await chat(2)
+
+    report = await import_messages(talkjs, messages(2_000, 2))
+
+    assert (True, 2_000) == (report.ok, report.done)
+    assert in_order(2_000, 2) == texts()
+    # 200 requests of ten, and what the first hundred of each conversation take to learn that.
+    assert len(emulator.requests.find(POST)) <= 200 + 2 * 40
+
+
+@pytest.mark.parametrize("bad", [0, 37, 99, 150])
+@pytest.mark.parametrize("rules", ["current", "older"])
+async def test_one_bad_message_is_told_from_a_limit(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, texts: Texts, rules: Any, bad: int
+) -> None:
+    emulator.switches.import_rules = rules
+    await chat(1)
+    source = list(messages(1_000, 1))
+    source[bad]["sender"] = "mallory"
+
+    report = await import_messages(talkjs, source)
+
+    assert (999, 1) == (report.done, report.failed)
+    [failed] = report.records("failed")
+    assert str(bad + 1) == failed.id
+    assert [str(number) for number in range(1_000) if number != bad] == texts()["c0"]
+    # 10 or 100 requests, and a few for the bad one and the learning.
+    assert len(emulator.requests.find(POST)) <= (10 + 20 if rules == "current" else 100 + 45)
+
+
+@pytest.mark.parametrize("rules", ["current", "older"])
+async def test_messages_of_the_system_are_imported_or_reported(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, rules: Any
+) -> None:
+    emulator.switches.import_rules = rules
+    await chat(1)
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    old = {"conversation_id": "c0", "text": "opened", "sent_at": moment}
+
+    report = await import_messages(
+        talkjs,
+        [
+            *messages(20, 1),
+            {**old, "id": "mapping", "type": "SystemMessage"},
+            ("c0", ImportedSystemMessage(text="closed", sent_at=moment)),
+            {**old, "id": "both", "type": "SystemMessage", "sender": "alice"},
+        ],
+    )
+
+    stored = 22 if rules == "current" else 20
+    assert (stored, 23 - stored) == (report.done, report.failed)
+    assert "sender: must not be given" in {r.id: str(r.reason) for r in report.records()}["both"]
+    listed = await talkjs.messages.list("c0").collect()
+    assert stored == len(listed)
+    assert stored - 20 == sum(message.type == "SystemMessage" for message in listed)
 
 
 async def test_times_may_be_written_in_several_ways(talkjs: AsyncTalkJS, chat: Prepare) -> None:
@@ -87,10 +154,12 @@ async def test_what_breaks_a_rule_is_reported(talkjs: AsyncTalkJS, chat: Prepare
     assert (1, 4) == (report.done, report.failed)
 
 
+@pytest.mark.parametrize("rules", ["current", "older"])
 @pytest.mark.parametrize("step", [1, 4, 1_000])
 async def test_faults_on_the_way_lose_and_double_nothing(
-    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts, step: int
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts, step: int, rules: Any
 ) -> None:
+    emulator.switches.import_rules = rules
     await chat(10)
     emulator.limits = Limits.off()
     faults = ("return-503", "return-503-after-commit", "return-502-html", "drop-after-commit",
@@ -117,15 +186,15 @@ async def test_a_job_that_fails_reads_back_what_is_in_doubt(
     await chat(2)
     talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
     emulator.faults.add(fault, on=POST, nth=3)
-    job = import_messages(talkjs, messages(100, 2, step=7), journal=journal)
+    job = import_messages(talkjs, messages(1_000, 2, step=7), journal=journal)
     with pytest.raises(OutcomeUnknown):
         await job
 
-    report = await import_messages(talkjs, messages(100, 2, step=7), journal=journal)
+    report = await import_messages(talkjs, messages(1_000, 2, step=7), journal=journal)
 
-    assert job.report.unknown >= 10
-    assert (100, 0) == (report.done, report.unknown)
-    assert in_order(100, 2) == texts()
+    assert job.report.unknown >= 100
+    assert (1_000, 0) == (report.done, report.unknown)
+    assert in_order(1_000, 2) == texts()
 
 
 async def test_a_conversation_is_read_back_no_further_than_needed(

@@ -201,6 +201,16 @@ AFTER = [
 ]
 
 
+async def test_an_empty_answer_does_not_turn_a_refusal_into_a_success(
+    emulator: Emulator, send: Send
+) -> None:
+    emulator.faults.add("empty-200")
+
+    assert (await send("PUT", "/users/alice", {"name": 5})).status_code == 400
+    accepted = await send("PUT", "/users/alice", {"name": "Alice"})
+    assert (accepted.status_code, accepted.content) == (200, b"")
+
+
 @pytest.mark.parametrize(
     ("id_", "committed"), [(id_, 0) for id_ in BEFORE] + [(id_, 1) for id_ in AFTER]
 )

@@ -14,7 +14,8 @@ from talkjs_async.models._answers import read_file_token, read_themes
 from talkjs_async.models._requests import AppInput, FileDetails, NotificationInput
 from talkjs_async.models.anonymous import AnonymousProject
 from talkjs_async.models.app import App
-from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models.content import TextBlock
+from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.notifications import EmailSettings, SmsSettings
 from talkjs_async.models.themes import Theme
 
@@ -99,14 +100,20 @@ def test_a_notification_is_written_with_its_settings() -> None:
 
 def test_an_imported_message_carries_its_own_time() -> None:
     message = ImportedMessage(sender="alice", text="hi", sent_at=NOON, read_by=["bob"])
+    system = ImportedSystemMessage(content=[TextBlock(children=("hi",))], sent_at=NOON)
 
     assert {
         "type": "UserMessage",
         "sender": "alice",
         "text": "hi",
-        "timestamp": 1_704_110_400_000,
+        "createdAt": 1_704_110_400_000,
         "readBy": ("bob",),
     } == message.to_wire()
+    assert {
+        "type": "SystemMessage",
+        "content": [{"type": "text", "children": ["hi"]}],
+        "createdAt": 1_704_110_400_000,
+    } == system.to_wire()
 
 
 @pytest.mark.parametrize(
@@ -131,6 +138,10 @@ def test_an_imported_message_carries_its_own_time() -> None:
         ("sent_at", ImportedMessage, {"sent_at": 5}),
         ("sender", ImportedMessage, {"sender": ""}),
         ("read_by", ImportedMessage, {"read_by": [""]}),
+        ("text", ImportedMessage, {"text": UNSET}),
+        ("content", ImportedMessage, {"content": [TextBlock(children=())]}),
+        ("content", ImportedSystemMessage, {"sent_at": NOON, "content": []}),
+        ("text", ImportedSystemMessage, {"sent_at": NOON}),
     ],
 )
 def test_a_wrong_argument_is_named(

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, BadRequest, NotFound, OutcomeUnknown
+from talkjs_async import (
+    AsyncTalkJS,
+    BadRequest,
+    ConfigurationError,
+    ImportedSystemMessage,
+    Location,
+    LocationBlock,
+    NotFound,
+    OutcomeUnknown,
+    TextBlock,
+)
 from talkjs_async.emulator import Emulator
 from talkjs_async.models.imports import ImportedMessage
+
+AnsweredWith = Callable[..., AsyncTalkJS]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 
@@ -52,13 +65,59 @@ async def test_messages_are_imported_with_their_own_times(talkjs: AsyncTalkJS) -
     assert 4 == offer.attachment.size
 
 
-@pytest.mark.parametrize("answer", ["empty", "ids"])
-async def test_the_answer_does_not_matter(
-    talkjs: AsyncTalkJS, emulator: Emulator, answer: Any
-) -> None:
-    emulator.switches.import_answer = answer
+async def test_a_hundred_messages_come_back_with_their_ids_in_order(talkjs: AsyncTalkJS) -> None:
+    old: list[ImportedMessage | ImportedSystemMessage] = [
+        ImportedSystemMessage(text="opened", sent_at=LONG_AGO),
+        ImportedMessage(
+            sender="bob",
+            content=[LocationBlock(latitude=51.5, longitude=-3.2)],
+            sent_at=LONG_AGO + timedelta(seconds=1),
+        ),
+        *(
+            ImportedMessage(
+                sender="alice", text=str(number), sent_at=LONG_AGO + timedelta(seconds=number)
+            )
+            for number in range(2, 100)
+        ),
+    ]
 
-    await talkjs.imports.messages("chat", [OLD] * 10)
+    receipts = await talkjs.imports.messages("chat", old)
+
+    listed = (await talkjs.messages.list("chat").collect())[::-1]
+    assert [receipt.id for receipt in receipts] == [message.id for message in listed]
+    assert ("SystemMessage", None, "opened") == (
+        listed[0].type,
+        listed[0].sender_id,
+        listed[0].text,
+    )
+    assert Location(latitude=51.5, longitude=-3.2) == listed[1].location
+    assert [old[number].sent_at for number in range(100)] == [one.created_at for one in listed]
+
+
+@pytest.mark.parametrize("answer", [{}, None, [{"id": "a"}], [{"no": 1}] * 2, "done", [1, 2]])
+async def test_an_answer_without_as_many_ids_is_allowed(
+    answered_with: AnsweredWith, answer: Any
+) -> None:
+    assert () == await answered_with(answer).imports.messages("chat", [OLD, OLD])
+
+
+@pytest.mark.parametrize("fault", ["empty-200", "truncated-json", "bad-gzip"])
+async def test_an_answer_that_cannot_be_read_says_that_they_are_stored(
+    talkjs: AsyncTalkJS, emulator: Emulator, fault: str
+) -> None:
+    emulator.faults.add(fault, on="POST /import/**")
+
+    assert () == await talkjs.imports.messages("chat", [OLD])
+
+    assert 1 == len(emulator.commits.of("message.imported"))
+
+
+async def test_the_older_rules_can_be_asked_for(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
+    emulator.switches.import_rules = "older"
+    with pytest.raises(BadRequest):
+        await talkjs.imports.messages("chat", [OLD])
+
+    assert () == await talkjs.imports.messages("chat", [OLD] * 10, rules="older")
 
     assert 10 == len(emulator.commits.of("message.imported"))
 
@@ -79,3 +138,25 @@ async def test_only_participants_have_said_something(talkjs: AsyncTalkJS) -> Non
         await talkjs.imports.messages("chat", [stranger])
     with pytest.raises(NotFound):
         await talkjs.imports.messages("nowhere", [OLD])
+
+
+@pytest.mark.parametrize(
+    ("messages", "rules", "argument"),
+    [
+        ([OLD] * 11, "older", "messages"),
+        ([OLD, ImportedSystemMessage(text="x", sent_at=LONG_AGO)], "older", "messages[1]"),
+        (
+            [ImportedMessage(sender="a", content=[TextBlock(children=("x",))], sent_at=LONG_AGO)],
+            "older",
+            "messages[0]",
+        ),
+        ([OLD], "newest", "rules"),
+    ],
+)
+async def test_what_the_older_rules_do_not_know_is_refused(
+    talkjs: AsyncTalkJS, messages: list[Any], rules: Any, argument: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.imports.messages("chat", messages, rules=rules)
+
+    assert argument == caught.value.argument

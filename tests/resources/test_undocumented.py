@@ -127,7 +127,12 @@ async def test_the_doors_work_under_every_setting(
     ]
     assert None in read
     await talkjs.notifications.send("chat", channels=["email"])
-    await talkjs.imports.messages("chat", [ImportedMessage(sender="bo", text="4", sent_at=MAY)])
+    old = [ImportedMessage(sender="bo", text="4", sent_at=MAY)]
+    imported = [
+        await either_way(talkjs.imports.messages("chat", old)),
+        await either_way(talkjs.imports.messages("chat", old, rules="older")),
+    ]
+    assert 1 == sum(isinstance(outcome, APIError) for outcome in imported)
     emulator.simulate_user("ann").come_online(conversation="chat")
     assert ["ann"] == list(await talkjs.presences.query())
     await either_way(talkjs.users.list_sessions("ann"))

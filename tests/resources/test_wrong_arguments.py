@@ -82,7 +82,7 @@ WRONG: Final[list[tuple[str, list[Any], dict[str, Any], str]]] = [
     ("files.upload", [b"a"], {"filename": "a", "duration": "3"}, "duration"),
     ("imports.messages", ["", [OLD]], {}, "conversation_id"),
     ("imports.messages", ["chat", []], {}, "messages"),
-    ("imports.messages", ["chat", [OLD] * 11], {}, "messages"),
+    ("imports.messages", ["chat", [OLD] * 101], {}, "messages"),
     ("imports.messages", ["chat", iter([OLD])], {}, "messages"),
     ("imports.messages", ["chat", [OLD, {"text": "old"}]], {}, "messages[1].sender"),
     ("imports.messages", ["chat", [OLD, "old"]], {}, "messages[1]"),

@@ -127,7 +127,7 @@ async def presences(talkjs: AsyncTalkJS) -> None:
 
 
 async def imports(talkjs: AsyncTalkJS, old: ImportedMessage) -> None:
-    await assert_type(talkjs.imports.messages("c", [old]), NoResult)
+    assert_type(await talkjs.imports.messages("c", [old]), tuple[SentMessage, ...])
 
 
 async def app(talkjs: AsyncTalkJS) -> None:

@@ -33,12 +33,15 @@ class Bisection(Generic[R]):
     is_refusal: Callable[[APIError], bool]
     named: Callable[[APIError, Sequence[R]], dict[int, str]]
 
-    async def store(self, records: Sequence[R]) -> None:
+    async def store(self, records: Sequence[R]) -> bool:
         """
         Send all of them, with as few requests as can be.
 
         When the answer names the bad ones, the others are sent at once. When it does not, halves
         are tried: a half whose sister was stored must hold a bad one, and is not sent whole.
+
+        Returns:
+            Whether one request was enough.
 
         Raises:
             TalkJSError: An answer that is no refusal.
@@ -46,6 +49,7 @@ class Bisection(Generic[R]):
         refusal = await self._try(records)
         if refusal is not None:
             await self._apart(records, refusal)
+        return refusal is None
 
     async def _apart(self, records: Sequence[R], refusal: APIError | None) -> None:
         """

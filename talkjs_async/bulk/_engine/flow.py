@@ -202,14 +202,28 @@ class _Flow(Generic[V]):
     async def _store(self, records: Sequence[Record[V]]) -> None:
         if any(record.sent_at is not None for record in records):
             records = await self._without_stored(records)
-        if records:
-            bisection: Bisection[Record[V]] = Bisection(
-                send=self._send,
-                refuse=self._refuse,
-                is_refusal=self._record_type.is_refusal,
-                named=_named,
-            )
-            await bisection.store(records)
+        while records:
+            most = self._record_type.at_most or len(records)
+            await self._store_together(records[:most])
+            records = records[most:]
+
+    async def _store_together(self, records: Sequence[Record[V]]) -> None:
+        refused = False
+
+        async def refuse(record: Record[V], reason: str) -> None:
+            nonlocal refused
+            refused = True
+            await self._refuse_all([record], reason)
+
+        bisection: Bisection[Record[V]] = Bisection(
+            send=self._send,
+            refuse=refuse,
+            is_refusal=self._record_type.is_refusal,
+            named=_named,
+        )
+        at_once = await bisection.store(records)
+        if not at_once and not refused:
+            self._record_type.refused_together(len(records))
 
     async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         """Note the records that turn out to be stored, or may be; return the others."""
@@ -267,9 +281,6 @@ class _Flow(Generic[V]):
         )
         self._tally.done += len(records)
         self._report()
-
-    async def _refuse(self, record: Record[V], reason: str) -> None:
-        await self._refuse_all([record], reason)
 
     async def _refuse_all(self, records: Sequence[Record[V]], reason: str) -> None:
         await self._note(

@@ -36,6 +36,7 @@ class RecordType(ABC, Generic[V]):
     Attributes:
         kind: Name of the job.
         per_request: The most records in one request.
+        at_most: The same, as far as a job has learned that TalkJS takes fewer. None: it has not.
         window: Records to read ahead, so that requests can be filled.
         once: Whether storing a record a second time would make a second one. If so, records keep
             their order, sending is noted before it happens, and a changed record is not sent again.
@@ -44,6 +45,7 @@ class RecordType(ABC, Generic[V]):
 
     kind: ClassVar[str]
     per_request: ClassVar[int]
+    at_most: int | None = None
     window: ClassVar[int]
     once: ClassVar[bool] = False
     unique_marks: ClassVar[bool] = False
@@ -59,6 +61,10 @@ class RecordType(ABC, Generic[V]):
     def is_refusal(self, error: APIError) -> bool:
         """Whether an answer is the fault of some record."""
         return isinstance(error, BadRequest | NotFound)
+
+    def refused_together(self, count: int) -> None:  # noqa: ARG002
+        """Learn that so many records were refused together, and each of them was stored."""
+        return
 
     def sinks_group(self, error: APIError) -> bool:  # noqa: ARG002
         """Whether a refusal holds for every other record of the group, too."""

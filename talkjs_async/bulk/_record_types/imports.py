@@ -1,13 +1,13 @@
-"""Old messages: 10 with one request, each looked for before it is sent a second time."""
+"""Old messages: up to 100 with one request, each looked for before it is sent a second time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import milliseconds
+from talkjs_async._core.wire import UNSET, milliseconds
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_times import as_moment
@@ -24,15 +24,29 @@ from talkjs_async.errors import (
     TalkJSError,
 )
 from talkjs_async.models._field_names import FieldNames
-from talkjs_async.models.imports import ImportedMessage
+from talkjs_async.models._from_dicts import imported_of
+from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import Message
-from talkjs_async.resources.imports import MOST_MESSAGES_PER_POST
+from talkjs_async.resources.imports import (
+    MOST_MESSAGES_PER_OLDER_POST,
+    MOST_MESSAGES_PER_POST,
+    Rules,
+)
+
+Imported: TypeAlias = ImportedMessage | ImportedSystemMessage
 
 SETTLE: Final = 2.0
 
 
-class ImportRecordType(RecordType[ImportedMessage]):
-    """What is special about imports: repeating one makes duplicates."""
+class ImportRecordType(RecordType[Imported]):
+    """
+    What is special about imports: repeating one makes duplicates, and TalkJS has two sets of rules.
+
+    Which are in force, and how many messages go together, is learned from what is stored, never
+    from the words of a refusal. The current rules are tried first. A lone message that they refuse
+    is tried under the older ones, until something was stored under either. Where many are refused
+    together and then each of them is stored, there were too many.
+    """
 
     kind = "import_messages"
     per_request = MOST_MESSAGES_PER_POST
@@ -44,8 +58,11 @@ class ImportRecordType(RecordType[ImportedMessage]):
         if not settle >= 0:
             raise ConfigurationError("settle", f"must be 0 seconds or more, not {settle!r}.")
         self._settle = settle
+        self._rules: Rules = "current"
+        # Whether something was stored under them.
+        self._proven = False
 
-    def read(self, thing: object, number: int) -> Record[ImportedMessage] | BadRecord:
+    def read(self, thing: object, number: int) -> Record[Imported] | BadRecord:
         """Make a record of an old message."""
         record_id = str(number)
         if isinstance(thing, Mapping):
@@ -53,12 +70,10 @@ class ImportRecordType(RecordType[ImportedMessage]):
             if "id" in fields:
                 record_id = as_record_id(fields.pop("id"))
             conversation_id = take_id(fields, "conversation_id")
-            for name in ("sender", "text", "sent_at"):
-                if name not in fields:
-                    raise ConfigurationError(name, "is missing.")
-            fields["sent_at"] = as_moment(fields["sent_at"])
-            message = ImportedMessage(**fields)
-        elif isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], ImportedMessage):
+            if "sent_at" in fields:
+                fields["sent_at"] = as_moment(fields["sent_at"])
+            message = imported_of(fields)
+        elif isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], Imported):
             conversation_id, message = as_id(thing[0], "conversation_id"), thing[1]
         else:
             raise ConfigurationError(
@@ -70,19 +85,54 @@ class ImportRecordType(RecordType[ImportedMessage]):
             message,
             [conversation_id, message.to_wire()],
             group=conversation_id,
-            mark=_mark(message.sender, milliseconds(message.sent_at)),
+            mark=_mark(_sender_of(message), milliseconds(message.sent_at)),
         )
 
     async def send(
-        self, context: JobContext, records: Sequence[Record[ImportedMessage]]
+        self, context: JobContext, records: Sequence[Record[Imported]]
     ) -> Sequence[str | None]:
-        """Import up to 10 messages into one conversation."""
+        """Import messages into one conversation, under the rules that TalkJS turns out to have."""
+        rules = self._rules
+        try:
+            return await self._send(context, records, rules)
+        except APIError as error:
+            known = self._proven and rules == self._rules
+            if known or len(records) > 1 or not isinstance(error, BadRequest):
+                raise
+            # A lone message, refused under rules that nothing has been stored under yet.
+            try:
+                return await self._send(context, records, "older")
+            except BadRequest:
+                raise error from None
+
+    def _stored_under(self, rules: Rules) -> None:
+        if not self._proven:
+            self._rules, self._proven = rules, True
+            self.at_most = MOST_MESSAGES_PER_OLDER_POST if rules == "older" else None
+
+    def refused_together(self, count: int) -> None:
+        """Go on with as many as the older rules take, which is the other limit that is known."""
+        if count > MOST_MESSAGES_PER_OLDER_POST:
+            self.at_most = MOST_MESSAGES_PER_OLDER_POST
+
+    async def _send(
+        self, context: JobContext, records: Sequence[Record[Imported]], rules: Rules
+    ) -> Sequence[str | None]:
+        if rules == "older":
+            _check_older(records)
         # The decision to repeat is made here: even a 503 may have been carried out.
         once = context.talkjs.with_options(retry=RetryPolicy(attempts=1))
         left = records
+        known: dict[str, str | None] = {}
         for attempt in count(1):
             try:
-                await once.imports.messages(left[0].group, [record.value for record in left])
+                sent = await once.imports.messages(
+                    left[0].group, [record.value for record in left], rules=rules
+                )
+                self._stored_under(rules)
+                known |= {
+                    record.id: message.id for record, message in zip(left, sent, strict=False)
+                }
                 break
             except TalkJSError as error:
                 if attempt >= context.retry.attempts or not context.retry.allows(
@@ -92,10 +142,11 @@ class ImportRecordType(RecordType[ImportedMessage]):
                 await context.clock.sleep(context.retry.delay(error, attempt))
                 if isinstance(error, OutcomeUnknown | ServerError):
                     found = await self.find(context, left)
+                    known |= found.stored
                     left = [record for record in left if record.id not in found.stored]
                     if not left:
                         break
-        return [None] * len(records)
+        return [known.get(record.id) for record in records]
 
     def is_refusal(self, error: APIError) -> bool:
         """Some message is not valid, or its sender takes no part."""
@@ -105,7 +156,7 @@ class ImportRecordType(RecordType[ImportedMessage]):
         """404: there is no such conversation."""
         return isinstance(error, NotFound)
 
-    async def find(self, context: JobContext, records: Sequence[Record[ImportedMessage]]) -> Found:
+    async def find(self, context: JobContext, records: Sequence[Record[Imported]]) -> Found:
         """Read the conversation back, down to the oldest of the records."""
         await context.clock.sleep(self._settle)
         conversation_id = records[0].group
@@ -151,7 +202,7 @@ class _ReadBack:
 
 
 def _assigned(
-    records: Sequence[Record[ImportedMessage]], there: dict[bytes, list[tuple[str, str | None]]]
+    records: Sequence[Record[Imported]], there: dict[bytes, list[tuple[str, str | None]]]
 ) -> Iterator[tuple[str, str]]:
     """Say which record is which message: the same text first, then any of that sender and time."""
     left = list(records)
@@ -169,6 +220,7 @@ IMPORT_FIELDS = FieldNames(
     ImportedMessage,
     "id",
     "conversation_id",
+    "type",
     timestamp="sent_at",
     createdAt="sent_at",
     created_at="sent_at",
@@ -177,3 +229,16 @@ IMPORT_FIELDS = FieldNames(
 
 def _mark(sender: str | None, sent_at_ms: int) -> bytes:
     return digest_of(f"{sent_at_ms} {sender}".encode())
+
+
+def _sender_of(message: Imported) -> str | None:
+    return message.sender if isinstance(message, ImportedMessage) else None
+
+
+def _check_older(records: Sequence[Record[Imported]]) -> None:
+    """Refuse by ourselves what the older rules do not know, as TalkJS would, without a request."""
+    values = [record.value for record in records]
+    if len(values) > MOST_MESSAGES_PER_OLDER_POST:
+        raise BadRequest(status=400, reasons=("the older rules take ten messages.",))
+    if any(_sender_of(value) is None or value.text is UNSET for value in values):
+        raise BadRequest(status=400, reasons=("the older rules take texts of users only.",))
