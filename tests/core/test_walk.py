@@ -128,6 +128,20 @@ async def test_a_cursor_that_is_gone_is_replaced_by_the_one_before() -> None:
     assert [key for key, _ in FROM_NEW_TO_OLD[:7]] == found
 
 
+async def test_what_stands_before_the_anchor_of_a_list_begun_anew_does_not_come_again() -> None:
+    def delete(server: ListServer) -> None:
+        if len(server.asked) == 3:
+            # Left are r003, of the second page, and r008, with which the third one ended.
+            server.delete(*[f"r{number:03}" for number in (0, 1, 2, 4, 5, 6, 7)])
+
+    server = ListServer(FROM_NEW_TO_OLD[:12], gone_cursor="start", between=delete)
+
+    found = ids_of(await Records(listing(3), server.run).collect())
+
+    assert [key for key, _ in FROM_NEW_TO_OLD[:12]] == found
+    assert "r007" == server.cursors[3]
+
+
 @pytest.mark.parametrize("status", [401, 403, 418, 429])
 async def test_other_refusals_are_errors_at_once(status: int) -> None:
     server = ListServer(FROM_NEW_TO_OLD[:7])
