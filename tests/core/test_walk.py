@@ -142,6 +142,40 @@ async def test_what_stands_before_the_anchor_of_a_list_begun_anew_does_not_come_
     assert "r007" == server.cursors[3]
 
 
+async def test_records_that_move_within_their_millisecond_cost_no_record() -> None:
+    """By oldest activity, the last two that were read move past two that were not."""
+
+    def move(server: ListServer) -> None:
+        if len(server.asked) == 2:
+            server.records.sort(key=lambda record: record[0] in "ec")
+
+    server = ListServer(
+        [("a", 1), ("b", 2), ("e", 5), ("c", 5), ("d", 5), ("f", 5)], ascending=True, between=move
+    )
+
+    found = ids_of(await Records(listing(2, ascending=True, moves=True), server.run).collect())
+
+    assert set("abcdef") == set(found)
+    assert 6 == len(found)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+async def test_a_cursor_that_is_gone_may_be_refused_with_any_status(status: int) -> None:
+    server = ListServer(FROM_NEW_TO_OLD[:9])
+
+    async def run(call: Call[Any], /) -> Any:
+        if len(server.asked) == 1:
+            server.delete("r002", "r003")
+        try:
+            return await server.run(call)
+        except BadRequest:
+            raise APIError(status=status) from None
+
+    found = ids_of(await Records(listing(4), run).collect())
+
+    assert [key for key, _ in FROM_NEW_TO_OLD[:9]] == found
+
+
 @pytest.mark.parametrize("status", [401, 403, 418, 429])
 async def test_other_refusals_are_errors_at_once(status: int) -> None:
     server = ListServer(FROM_NEW_TO_OLD[:7])
