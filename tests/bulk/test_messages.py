@@ -400,7 +400,7 @@ async def test_a_file_or_place_in_doubt_is_not_taken_for_what_was_said_since(
 ) -> None:
     await chat(1)
     talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
-    token = await talkjs.files.upload(b"bytes", filename="x.txt")
+    token = (await talkjs.files.upload(b"bytes", filename="x.txt")).token
     fields = {**sent, **({"attachment_token": token} if "attachment_token" in sent else {})}
     source = [{"conversation_id": "c0", "sender": "alice", **fields}]
     emulator.faults.add("drop-before-commit", on=POST, nth=1)
@@ -408,7 +408,7 @@ async def test_a_file_or_place_in_doubt_is_not_taken_for_what_was_said_since(
         await send_messages(talkjs, source, journal=journal)
     await emulator.clock.sleep(1.0)
     if "attachment_token" in since:
-        since = {"attachment_token": await talkjs.files.upload(b"other", filename="y.txt")}
+        since = {"attachment_token": (await talkjs.files.upload(b"other", filename="y.txt")).token}
     await talkjs.messages.send("c0", sender="alice", **since)
     await emulator.clock.sleep(DAY)
 

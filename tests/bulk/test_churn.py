@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.bulk.churn import ANSWERS, Answer, round_
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.05])
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_an_export_has_each_record_that_is_there_throughout_once(
+    answer: Answer, cut: float
+) -> None:
+    deleted = [await round_(seed, answer, cut) for seed in (1,)]
+
+    assert all(deleted)
