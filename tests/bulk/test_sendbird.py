@@ -175,6 +175,23 @@ async def test_of_two_versions_the_later_one_is_imported(
 
 
 @pytest.mark.anyio
+async def test_two_messages_with_one_id_are_not_taken_for_one(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    messages = [message(1, "room", "ann"), message(2, "room", "bob", message_id=1)]
+
+    report = await migrate_sendbird(
+        talkjs, export_of(tmp_path, channels=ROOM, m={"messages": messages})
+    )
+
+    (record,) = report.records("failed")
+    assert (
+        "m.json: number 2 of 'messages' has the message_id of another message, 1." == record.reason
+    )
+    assert ["text 1"] == imported(emulator)
+
+
+@pytest.mark.anyio
 async def test_records_without_an_id_fail_each_with_a_reason(
     talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
 ) -> None:

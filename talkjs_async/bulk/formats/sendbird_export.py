@@ -206,6 +206,14 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
     if removed:
         database.execute("INSERT OR IGNORE INTO removed VALUES (?)", (id_,))
         return None
+    sent_at = _number(message.get("created_at"))
+    other = database.execute(
+        "SELECT 1 FROM message WHERE id = ? AND (channel_id, sent_at) != (?, ?)",
+        (id_, message["channel_url"], sent_at),
+    ).fetchone()
+    if other is not None:
+        # An edit changes neither: one of the two would be lost in silence.
+        return f"has the message_id of another message, {id_}"
     user = message.get("user")
     sender = user.get("user_id") if isinstance(user, dict) and is_text(message) else None
     database.execute(
@@ -216,7 +224,7 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
             id_,
             message["channel_url"],
             sender if is_id(sender) else None,
-            _number(message.get("created_at")),
+            sent_at,
             _number(message.get("updated_at")),
             json.dumps(message),
         ),
