@@ -26,9 +26,11 @@ from talkjs_async import (
     RateLimited,
     RateLimitWaitTimeout,
     RetryPolicy,
+    SentMessage,
     ServerError,
     TalkJSError,
     TokenBucket,
+    Unauthorized,
     User,
     call_of,
 )
@@ -485,3 +487,62 @@ async def test_an_item_that_is_nested_too_deep_is_the_error_of_that_item_alone(
     wrong = [index for index, result in enumerate(results) if isinstance(result, TalkJSError)]
     assert [3] == wrong
     assert isinstance(results[3], DecodeError if status == 200 else BadRequest)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413])
+async def test_the_calls_of_a_batch_that_is_refused_as_such_are_sent_alone(
+    talkjs: AsyncTalkJS, emulator: Emulator, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await talkjs.users.upsert("alice", name="Alice")
+    await talkjs.conversations.upsert("c", participants=["alice"])
+    emulator.faults.add(f"return-{status}", on="POST /batch")
+    before = talkjs.budget.granted
+
+    found, missing, sent, deleted = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.users.get, "bob"),
+        call_of(talkjs.messages.send, "c", sender="alice", text="hi"),
+        call_of(talkjs.conversations.delete, "c"),
+        return_exceptions=True,
+    )
+
+    assert isinstance(found, User)
+    assert "alice" == found.id
+    assert isinstance(missing, NotFound)
+    assert "/users/bob" == missing.path
+    assert isinstance(sent, SentMessage)
+    assert deleted is None
+    assert 1 == len(emulator.commits.of("message.sent"))
+    assert 4 == talkjs.budget.granted - before
+    assert 1 == caplog.text.count("A batch was refused as such")
+    assert (0, 0) == (talkjs.budget.in_flight, talkjs.batch_budget.in_flight)
+
+
+async def test_a_call_that_is_sent_alone_keeps_what_its_batch_left_open(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=3, base_delay=0.0))
+    await talkjs.users.upsert("alice", name="Alice")
+    await talkjs.conversations.upsert("c", participants=["alice"])
+    emulator.faults.add("drop-after-commit", on="POST /batch", first=1)
+    emulator.faults.add("return-403", on="POST /batch", nth=2)
+    emulator.faults.add("return-429", on="POST /conversations/c/messages")
+
+    (outcome,) = await talkjs.batch(
+        call_of(talkjs.messages.send, "c", sender="alice", text="hi"), return_exceptions=True
+    )
+
+    assert isinstance(outcome, OutcomeUnknown)
+    assert 1 == len(outcome.idempotency_keys)
+    assert 1 == len(emulator.commits.of("message.sent"))
+
+
+async def test_a_wrong_key_is_the_error_of_every_call_of_a_batch(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-401", on="POST /batch")
+
+    outcomes = await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 3, return_exceptions=True)
+
+    assert [Unauthorized] * 3 == [type(outcome) for outcome in outcomes]
+    assert 1 == len(emulator.requests)
