@@ -24,7 +24,7 @@ class Problem(Exception):
         content_type: bytes = b"application/json",
     ) -> None:
         super().__init__(f"{status} {code}: {reasons}")
-        self.status = status
+        self.status: int = status
         self.headers = ((b"content-type", content_type), *headers)
         self.body: Any = {"errorCode": code, "reasons": reasons} if body is None else body
 

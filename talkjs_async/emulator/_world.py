@@ -4,10 +4,10 @@ The state and the services of one emulator: what routes, page and ways in share.
 Knows no rule of the API and none of the modules that stand on it.
 """
 
-import random
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from random import Random
 
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._routing import Router
@@ -22,7 +22,7 @@ from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import WebhookSender
 
 # Seconds that a request travels to the server, and the answer back.
-Latency = Callable[[random.Random], tuple[float, float]]
+Latency = Callable[[Random], tuple[float, float]]
 
 
 class World:
@@ -148,9 +148,9 @@ class World:
         return app
 
     @cached_property
-    def random(self) -> random.Random:
+    def random(self) -> Random:
         """Where latencies come from. Seeded when it is first asked for, and after a reset."""
-        return random.Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
+        return Random(f"emulator:{self.seed}")  # noqa: S311  # repeatable
 
     @property
     def switches(self) -> Switches:

@@ -78,8 +78,8 @@ class WebhookSender:
         self.retry_delay = _RETRY_DELAY
         self.deliveries: deque[Delivery] = deque(maxlen=log_limit)
         self.delivered: int = 0
-        self.held = False
-        self.muted = False
+        self.held: bool = False
+        self.muted: bool = False
         self.on_event: Callable[[], object] | None = None
         self._inbox: deque[bytes] = deque(maxlen=inbox_limit)
         self._queues: dict[Receiver, deque[WaitingEvent]] = {}
