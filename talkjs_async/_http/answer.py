@@ -8,10 +8,9 @@ steps. Knows HTTP and nothing of TalkJS. Called by the pipeline.
 from __future__ import annotations
 
 import math
-import time
 import zlib
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -55,7 +54,7 @@ class Exchange:
             watches the deadline, and a cancel scope does.
     """
 
-    __slots__ = ("_client", "_deadline", "_engine", "_request", "_terms")
+    __slots__ = ("_client", "_deadline", "_engine", "_foreign", "_request", "_scope", "_terms")
 
     def __init__(
         self, engine: Engine, client: httpx.AsyncClient, request: httpx.Request, *, foreign: bool
@@ -64,10 +63,19 @@ class Exchange:
         self._client = client
         self._request = request
         self._terms: Terms = request.extensions["terms"]
+        self._foreign = foreign
+        self._scope: anyio.CancelScope | None = None
         self._deadline = math.inf
-        # When the last byte of an upload has left is known to its connection only.
-        if foreign and not self._terms.restarts:
-            self._deadline = time.monotonic() + self._terms.seconds
+        if foreign and self._terms.restarts:
+            request.stream = engine.stream_of(_Paced(_pieces_of(request), self.run_clock))
+        elif foreign:
+            self.run_clock(True)
+
+    def run_clock(self, runs: bool, /) -> None:
+        """Begin the time for the rest of the exchange anew, or stop its clock."""
+        self._deadline = anyio.current_time() + self._terms.seconds if runs else math.inf
+        if self._scope is not None:
+            self._scope.deadline = self._deadline
 
     async def answer(self) -> httpx.Response:
         """
@@ -127,11 +135,35 @@ class Exchange:
         return await inflate(raw, largest)
 
     async def _in_time(self, step: Awaitable[T]) -> T:
-        if self._deadline == math.inf:
+        if not self._foreign:
             return await step
-        with anyio.move_on_after(self._deadline - time.monotonic()):
+        with anyio.CancelScope(deadline=self._deadline) as self._scope:
             return await step
         raise self._engine.module.ReadTimeout("too slow")
+
+
+def _pieces_of(request: Any) -> AsyncIterator[bytes]:
+    return aiter(request.stream)
+
+
+class _Paced:
+    """The pieces of an upload; the clock stands still while one is read from where it lies."""
+
+    __slots__ = ("_pieces", "_run_clock")
+
+    def __init__(self, pieces: AsyncIterator[bytes], run_clock: Callable[[bool], None]) -> None:
+        self._pieces = pieces
+        self._run_clock = run_clock
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._run_clock(False)
+        try:
+            return await anext(self._pieces)
+        finally:
+            self._run_clock(True)
 
 
 def adopt(engine: Engine, client: httpx.AsyncClient, request: httpx.Request) -> None:

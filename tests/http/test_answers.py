@@ -194,6 +194,27 @@ class TestDeadline:
 
         assert "t" == token
 
+    async def test_an_upload_through_a_client_of_the_users_is_bounded_once_it_has_left(
+        self, serve: Serve, engine: str, client: Client
+    ) -> None:
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(8):
+                await anyio.sleep(0.1)
+                yield b"piece"
+
+        async def script(exchange: Exchange) -> None:
+            while True:
+                await exchange.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                await anyio.sleep(0.02)
+
+        server = serve(script)
+        async with import_module(engine).AsyncClient() as mine:
+            talkjs = client(server, http_client=mine, attempt_timeout=0.5)
+            with anyio.fail_after(20), pytest.raises(OutcomeUnknown):
+                await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+
+        assert 1 == len(server.seen)
+
     async def test_a_client_of_the_users_is_bounded_too(
         self, serve: Serve, engine: str, client: Client
     ) -> None:
