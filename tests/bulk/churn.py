@@ -120,12 +120,7 @@ async def round_(seed: int, answer: Answer, cut: float = 0.0) -> int:
                 except TalkJSError:
                     if not cut:
                         raise
-        found = {
-            name: Counter(
-                json.loads(line)["id"] for line in (target / f"{name}.jsonl").open(encoding="utf-8")
-            )
-            for name in before
-        }
+        found = {name: _ids_in(target / f"{name}.jsonl") for name in before}
     async with client(emulator, emulator.transport) as talkjs:
         after = await _all(talkjs)
     for name, ids in before.items():
@@ -134,6 +129,10 @@ async def round_(seed: int, answer: Answer, cut: float = 0.0) -> int:
         assert not missing, f"{name}: {len(missing)} missing of {len(ids)}"
         assert not twice, f"{name}: {len(twice)} twice"
     return len(churn.deleted)
+
+
+def _ids_in(path: Path) -> Counter[str]:
+    return Counter(json.loads(line)["id"] for line in path.read_bytes().splitlines())
 
 
 async def _all(talkjs: AsyncTalkJS) -> dict[str, set[str]]:

@@ -120,3 +120,32 @@ async def test_a_user_is_forgotten(
 
     assert "['user a']\n" == capsys.readouterr().out
     assert (True, "[DELETED]") == (report.ok, (await talkjs.users.get("a")).name)
+
+
+async def test_two_jobs_run_side_by_side(page: dict[str, Any], emulator: Emulator) -> None:
+    talkjs = page["AsyncTalkJS"]()
+
+    await page["both"](talkjs, [{"id": "a", "name": "A"}], [{"id": "c"}])
+
+    kinds = {commit.kind for commit in emulator.commits}
+    assert {"user.created", "conversation.created"} <= kinds
+    await talkjs.aclose()
+
+
+async def test_a_plan_is_printed(
+    page: dict[str, Any], emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talkjs = page["AsyncTalkJS"]()
+
+    await page["plan"](talkjs, [{"id": f"u{n}", "name": "A"} for n in range(250)])
+
+    assert "250 users, 3 requests\n0 s by the budget\n" == capsys.readouterr().out
+    assert 0 == len(emulator.commits)
+    await talkjs.aclose()
+
+
+def test_the_table_says_what_the_background_lane_takes() -> None:
+    reserve = 30
+
+    assert "| 100,000 users | 3.1 h | 48 s |" in PAGE.read_text()
+    assert 48 == round((100_000 / 100 - (600 - reserve)) / 9)
