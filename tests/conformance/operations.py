@@ -20,7 +20,7 @@ from talkjs_async.emulator import Emulator
 TABLE = Path(__file__).with_name("retries.json")
 
 POLICY = RetryPolicy(attempts=4, base_delay=0.001)
-TIMEOUT = 0.25
+TIMEOUT = 1.0
 """Seconds. Over TCP a server that never answers costs that much, per attempt."""
 
 SEED = {
