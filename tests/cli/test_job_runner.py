@@ -231,7 +231,7 @@ def test_a_server_that_is_not_there_is_exit_code_3(
     assert 3 == outcome.code
     first, last = outcome.err.splitlines()
     assert "GET /: ConnectFailed, trying again." == first
-    assert last.startswith("talkjs-async: GET /: no connection, nothing was sent")
+    assert last.startswith("talkjs-async: GET /: no connection to 127.0.0.1:1 in ")
 
 
 @pytest.mark.parametrize("variable", ["TALKJS_APP_ID", "TALKJS_SECRET_KEY"])
