@@ -519,17 +519,17 @@ async def test_the_calls_of_a_batch_that_is_refused_as_such_are_sent_alone(
 
 
 async def test_a_call_that_is_sent_alone_keeps_what_its_batch_left_open(
-    make_talkjs: MakeTalkJS, emulator: Emulator
+    talkjs: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    talkjs = make_talkjs(retry=RetryPolicy(attempts=3, base_delay=0.0))
     await talkjs.users.upsert("alice", name="Alice")
     await talkjs.conversations.upsert("c", participants=["alice"])
     emulator.faults.add("drop-after-commit", on="POST /batch", first=1)
-    emulator.faults.add("return-403", on="POST /batch", nth=2)
-    emulator.faults.add("return-429", on="POST /conversations/c/messages")
+    emulator.faults.add("return-403", on="POST /batch")
+    used_up = TokenBucket(1e-3, 600, tokens=0, clock=emulator.clock)
+    hasty = make_talkjs(limiter=used_up, max_wait=1.0, retry=RetryPolicy(base_delay=0.0))
 
-    (outcome,) = await talkjs.batch(
-        call_of(talkjs.messages.send, "c", sender="alice", text="hi"), return_exceptions=True
+    (outcome,) = await hasty.batch(
+        call_of(hasty.messages.send, "c", sender="alice", text="hi"), return_exceptions=True
     )
 
     assert isinstance(outcome, OutcomeUnknown)
