@@ -1,7 +1,7 @@
 """
 An example of every event, with all that its data consists of.
 
-Not written down: an emulator that nobody sees is made to send each of them, so that an example
+Not written down: a hidden emulator is made to send each of them, so that an example
 looks as the real ones do, under the same switches.
 """
 

@@ -67,7 +67,7 @@ def composer(world: World, conversation: StoredConversation | None) -> Html:
         if participant.access != "None"
     ]
     if not writers:
-        return Html('<p class="empty">Nobody here to write as.</p>')
+        return Html('<p class="empty">No participant to write as.</p>')
     options = join(
         fill('<option value="{id}">{name}</option>', id=user_id, name=_name(world, user_id))
         for user_id in writers

@@ -65,7 +65,7 @@ def test_an_empty_emulator_has_a_page() -> None:
 def test_the_latest_conversation_is_shown_unless_another_is_asked_for(example: Emulator) -> None:
     call(example, "PUT", "/conversations/empty", {})
 
-    assert "Nobody here to write as" in document(example, None)
+    assert "No participant to write as" in document(example, None)
     assert "Hi! Is it still for sale?" in document(example, "red-bicycle")
     assert "Nothing here yet" in document(example, "none")
 
