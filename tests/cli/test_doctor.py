@@ -137,7 +137,7 @@ def test_the_doctor_says_what_is_wrong_with_an_address(command: Command, address
 
     version, credentials = outcome.out.splitlines()
     assert (2, True) == (outcome.code, version.startswith("ok "))
-    assert credentials.startswith("problem  credentials  base_url: must look like https://api.")
+    assert credentials.startswith("problem  credentials  base_url: ")
 
 
 @pytest.mark.parametrize("key", ["sk_test_emulator\n", " sk_test_emulator", "sk_\u200btest"])
