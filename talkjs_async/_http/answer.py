@@ -95,7 +95,8 @@ class Exchange:
             )
         except self._engine.exceptions as error:
             if isinstance(error, self._engine.module.HTTPStatusError):
-                answer: httpx.Response = error.response
+                refused: Any = error
+                answer: httpx.Response = refused.response
                 return answer
             raise
         except Exception as error:

@@ -107,7 +107,7 @@ class OneConnection:
             await self.aclose()
             live = self._connection = self._connect_later(request)
         self._watch.renew(request, connected=reused)
-        content = request.stream
+        content: Any = request.stream
         if isinstance(content, self._engine.module.ByteStream):
             request.stream = _Body(b"".join(content))
         try:
