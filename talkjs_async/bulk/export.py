@@ -42,7 +42,11 @@ _FLUSH: Final = 1_000
 
 
 def export(
-    talkjs: AsyncTalkJS, target: str | os.PathLike[str], *, lane: Lane = "background"
+    talkjs: AsyncTalkJS,
+    target: str | os.PathLike[str],
+    *,
+    lane: Lane = "background",
+    dry_run: bool = False,
 ) -> Job:
     """
     Write all users, conversations, participants and messages of the app into files.
@@ -60,6 +64,9 @@ def export(
         talkjs: The client.
         target: A directory that is empty or does not exist yet, or one to go on with.
         lane: Which calls of the app go first, those of others ("background") or these.
+        dry_run: Write nothing. The lists of users and conversations are read, and the report says
+            how many there are ("planned") and how many requests an export takes at least: a
+            conversation may have more messages than one answer holds.
 
     Returns:
         The job; await it. It counts users, conversations and messages as records.
@@ -69,7 +76,9 @@ def export(
         StorageError: The job raises it when the disk is full.
     """
     path = Path(target)
-    return Job(_Export(path), talkjs, journal=path / JOURNAL, job_id=None, lane=lane)
+    step = _PlannedExport() if dry_run else _Export(path)
+    journal = None if dry_run else path / JOURNAL
+    return Job(step, talkjs, journal=journal, job_id=None, lane=lane, dry_run=dry_run)
 
 
 class _Export(Step):
@@ -101,6 +110,29 @@ class _Export(Step):
 
     async def conclude(self) -> None:
         await run_in_thread(partial(directory.conclude, self._target), to_the_end=True)
+
+
+class _PlannedExport(Step):
+    kind = "export"
+    has_records = False
+
+    async def run(self, context: JobContext) -> None:
+        context.tally.begin(1)
+        users, conversations = context.talkjs.users.list, context.talkjs.conversations.list
+        order = {"order_by": "createdAt", "order_direction": "ASC"}
+        await self._count(context, raw_walk(context, None, users))
+        # Each has a page of messages at least.
+        found = await self._count(context, raw_walk(context, None, conversations, **order))
+        context.tally.plan(0, requests=found)
+
+    async def _count(self, context: JobContext, walk: Walk[RawRecord]) -> int:
+        found = 0
+        while not walk.done and not context.stopping:
+            page = await _next_page(walk)
+            found += len(page)
+            context.tally.plan(len(page))
+            context.tally.changed()
+        return found
 
 
 def _close_all(files: Iterable[LinesFile]) -> None:

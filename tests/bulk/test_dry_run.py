@@ -37,7 +37,7 @@ JOBS: dict[str, tuple[Callable[..., Job], list[dict[str, Any]], int]] = {
     "users": (upsert_users, USERS, 11),
     "conversations": (upsert_conversations, CHATS, 30),
     "messages": (send_messages, MESSAGES, 12),
-    "imports": (import_messages, OLD, 12),
+    "imports": (import_messages, OLD, 3),
 }
 
 
@@ -124,5 +124,19 @@ async def test_a_restore_can_be_planned(
     ) as target:
         plan = await restore(target, tmp_path / "export", dry_run=True)
 
-    assert (2 + 3 + 100, 1 + 3 + 12) == (plan.planned, plan.planned_requests)
+    assert (2 + 3 + 100, 1 + 3 + 3) == (plan.planned, plan.planned_requests)
     assert 0 == len(other.commits)
+
+
+async def test_an_export_can_be_planned(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, tmp_path: Path
+) -> None:
+    await chat(70)
+
+    plan = await export(talkjs, tmp_path / "export", dry_run=True)
+    there = (tmp_path / "export").exists()
+    report = await export(talkjs, tmp_path / "export")
+
+    assert (72, 0, False) == (plan.planned, plan.done, there)
+    assert plan.planned_requests == report.requests
+    assert 1 + 3 == plan.requests
