@@ -13,7 +13,18 @@ import math
 from typing import Final
 
 from talkjs_async._core.call import Lane
+from talkjs_async.limits._background_reserve import bounds_of_lanes, default_reserve
 from talkjs_async.limits._permit import LOST_AFTER, note_lost
+from talkjs_async.limits._throttling import (
+    CUT,
+    DEBT,
+    LEAST_RATE,
+    MARGIN,
+    RECOVERY,
+    RECOVERY_STEP,
+    SUSPICIOUS,
+    pause_after,
+)
 
 DRIFT: Final = 0.0005
 """
@@ -22,41 +33,8 @@ Part of the rate that is left unused, because two clocks never run equally fast.
 A clock that is 100 ppm fast would cause 75 429s in a saturated day; this costs 0.05 % instead.
 """
 
-RESERVE: Final = 0.05
-"""Part of the burst that background may not touch: 30 of 600, for a page of some 20 calls."""
-
-SLOTS_KEPT: Final = 0.2
-"""Part of the requests in flight that background leaves to interactive calls."""
-
-DEBT: Final = 0.5
-"""Seconds of the rate that a 429 puts us below zero: enough for a server that refills in ticks."""
-
-MARGIN: Final = 0.05
-"""Part of the burst that 429s can teach us not to use."""
-
-SUSPICIOUS: Final = 900.0
-"""
-Seconds. The first 429 says that we were wrong about the level of the bucket (a restart, say). One
-more within this time says that somebody else draws on it, so that the rate is wrong too.
-"""
-
-CUT: Final = 0.85
-"""What is left of the rate after such a 429."""
-
-RECOVERY: Final = 0.001
-"""Part of the full rate that comes back per second."""
-
-_RECOVERY_STEP: Final = 1.0
-"""Seconds between two corrections of the rate."""
-
-LEAST_RATE: Final = 0.02
-"""Part of the full rate that is always tried: fifty strangers in one app."""
-
 _WEIGHT: Final = 0.1
 """Of the latest answer in the mean of how long they take."""
-
-_LONGEST_PAUSE: Final = 60.0
-"""Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""
 
 
 class Level:
@@ -124,13 +102,8 @@ class Level:
             now: The clock.
         """
         if reserve is None:
-            reserve = int(burst * RESERVE)
-        most = math.inf if max_in_flight is None else max_in_flight
-        kept = 0 if max_in_flight is None else int(max_in_flight * SLOTS_KEPT)
-        self.lanes: Final[dict[Lane, tuple[float, float]]] = {
-            "interactive": (1.0, most),
-            "background": (1.0 + reserve, most - kept),
-        }
+            reserve = default_reserve(burst)
+        self.lanes: Final[dict[Lane, tuple[float, float]]] = bounds_of_lanes(reserve, max_in_flight)
         self.burst = burst
         self.capacity = float(burst)
         self.rate = self._full_rate = rate * (1 - DRIFT)
@@ -264,7 +237,7 @@ class Level:
             self._recovered_at = now
             self._set_rate(now, max(self.rate * CUT, self._full_rate * LEAST_RATE))
         self._drained_at = now
-        pause = max(DEBT + self.interval, retry_after)
+        pause = pause_after(retry_after, self.interval)
         self.hold(now, pause)
         return pause
 
@@ -280,11 +253,4 @@ class Level:
             self.full_at = now + (self.full_at - now) * self.rate / rate
         self.rate = rate
         self.interval = 1 / rate
-        self.recover_at = math.inf if rate == self._full_rate else now + _RECOVERY_STEP
-
-
-def pause_of(retry_after: float | None) -> float:
-    """Seconds to pause for a Retry-After: 0 for none or nonsense, at most a minute."""
-    if retry_after is None or not retry_after > 0:
-        return 0.0
-    return min(retry_after, _LONGEST_PAUSE)
+        self.recover_at = math.inf if rate == self._full_rate else now + RECOVERY_STEP

@@ -15,11 +15,12 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._forks import call_after_fork
-from talkjs_async.limits._level import Level, pause_of
+from talkjs_async.limits._level import Level
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
 from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._rules import IN_FLIGHT, check_call, check_limits, is_within
+from talkjs_async.limits._throttling import pause_of
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.telemetry import (
     Drained,

@@ -20,8 +20,8 @@ from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async._core.tasks import spawn
 from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
-from talkjs_async.limits._level import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._queue import Queue
+from talkjs_async.limits._throttling import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
 from talkjs_async.redis._lease import HOLD, Leases

@@ -15,8 +15,10 @@ from typing import Final
 import attrs
 
 from talkjs_async._core.call import Lane
-from talkjs_async.limits._level import DRIFT, MARGIN, RESERVE, SLOTS_KEPT, Level
+from talkjs_async.limits._background_reserve import bounds_of_lanes, default_reserve
+from talkjs_async.limits._level import DRIFT, Level
 from talkjs_async.limits._permit import LOST_AFTER, note_lost
+from talkjs_async.limits._throttling import MARGIN
 from talkjs_async.redis._script import ScriptAnswer
 
 HOLD: Final = 0.5
@@ -118,13 +120,10 @@ class Leases:
             margin: Tokens of the burst that stay unused. None to learn them.
             now: The clock.
         """
-        self.reserve = int(burst * RESERVE) if reserve is None else reserve
-        most = math.inf if max_in_flight is None else max_in_flight
-        kept = 0 if max_in_flight is None else int(max_in_flight * SLOTS_KEPT)
-        self.lanes: Final[dict[Lane, tuple[float, float]]] = {
-            "interactive": (1.0, most),
-            "background": (1.0 + self.reserve, most - kept),
-        }
+        self.reserve = default_reserve(burst) if reserve is None else reserve
+        self.lanes: Final[dict[Lane, tuple[float, float]]] = bounds_of_lanes(
+            self.reserve, max_in_flight
+        )
         self.burst = burst
         self.rate = self.effective_rate = rate * (1 - DRIFT)
         self.interval = 1 / self.rate

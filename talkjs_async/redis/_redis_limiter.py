@@ -17,11 +17,11 @@ from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
 from talkjs_async.limits._forks import call_after_fork
-from talkjs_async.limits._level import DEBT, pause_of
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
 from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._rules import DOCUMENTED, IN_FLIGHT, check_call, check_limits, is_within
+from talkjs_async.limits._throttling import pause_after, pause_of
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.redis._fetcher import Fetcher
 from talkjs_async.redis._lease import Leases
@@ -227,7 +227,7 @@ class RedisLimiter:
         pause = asked
         if epoch >= leases.epoch:
             leases.epoch = epoch + 1
-            pause = max(DEBT + leases.interval, asked)
+            pause = pause_after(asked, leases.interval)
             if leases.alone is not None:
                 leases.alone.drain(now, asked)
             leases.drop()

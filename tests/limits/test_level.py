@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.limits import Lane
-from talkjs_async.limits._level import DRIFT, Level, pause_of
+from talkjs_async.limits._level import DRIFT, Level
 from talkjs_async.limits._permit import LOST_AFTER
+from talkjs_async.limits._throttling import pause_of
 
 FULL_RATE = 9.0 * (1 - DRIFT)
 
