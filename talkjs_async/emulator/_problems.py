@@ -25,7 +25,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(f"{status} {code}: {reasons}")
         self.status: int = status
-        self.headers = ((b"content-type", content_type), *headers)
+        self.headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", content_type), *headers)
         self.body: Any = {"errorCode": code, "reasons": reasons} if body is None else body
 
 

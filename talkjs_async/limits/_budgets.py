@@ -105,8 +105,8 @@ class OwnBudgets:
     """
 
     def __init__(self, ordinary: Limiter, batch: Limiter | None = None) -> None:
-        self.ordinary = _checked("ordinary", ordinary)
-        self.batch = None if batch is None else _checked("batch", batch)
+        self.ordinary: Limiter = _checked("ordinary", ordinary)
+        self.batch: Limiter | None = None if batch is None else _checked("batch", batch)
 
     def limiters(self, *_app: object) -> tuple[Limiter, Limiter | None]:
         """Find the limiters; see `Budgets.limiters`."""

@@ -46,7 +46,7 @@ class Permit:
         self, end: Callable[[Permit, Outcome, float | None], object], grant: int = 0
     ) -> None:
         self._end: Callable[[Permit, Outcome, float | None], object] | None = end
-        self.grant = grant
+        self.grant: int = grant
 
     def settle(self) -> None:
         """End it: the answer is in, or will never be known. The token starts to refill."""

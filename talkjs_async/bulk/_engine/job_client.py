@@ -81,7 +81,7 @@ class JobClient:
         self.talkjs: AsyncTalkJS = derived
         self.clock: Clock = pipeline.clock
         self.retry: RetryPolicy = pipeline.retry
-        self.requests = 0
+        self.requests: int = 0
         self._lane: Lane = lane
 
     def _count(self, event: object) -> None:
