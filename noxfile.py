@@ -102,7 +102,8 @@ def tests(session: nox.Session) -> None:
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
     options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark and not hostile"]
-    session.run("pytest", *options, *session.posargs)
+    # Side by side on all cores: one after the other, three Pythons would take most of an hour.
+    session.run("pytest", "-n", "auto", *options, *session.posargs)
 
 
 @nox.session(default=False)

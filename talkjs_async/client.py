@@ -360,7 +360,9 @@ class AsyncTalkJS:
         for forwarder in list(self._forwarders):
             forwarder.stop()
         if self._dispatchers is not None:
-            self._dispatchers.here().stop()
+            dispatcher = self._dispatchers.here()
+            dispatcher.stop()
+            await dispatcher.wait_until_ended()
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:

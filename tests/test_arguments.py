@@ -144,6 +144,7 @@ WORKS_WITH: dict[str, dict[str, Any]] = {
     "messages.edit": {"text": "new"},
     "UserMessage": {"sender": "a", "text": "hi"},
     "SystemMessage": {"text": "hi"},
+    "ImportedSystemMessage": {"sent_at": datetime(2020, 1, 1, tzinfo=UTC)},
     "ImportedMessage": {
         "sender": "a",
         "text": "hi",

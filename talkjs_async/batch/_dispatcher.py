@@ -66,6 +66,7 @@ class Dispatcher:
         self._changed = anyio.Event()
         self._collecting = False
         self._tasks: set[anyio.CancelScope] = set()
+        self._task_ended = anyio.Event()
         self._carried: dict[str, anyio.Event] = {}
         self._alone: Counter[str] = Counter()
         self._leaving = 0
@@ -77,6 +78,13 @@ class Dispatcher:
         self.active = False
         for task in list(self._tasks):
             task.cancel()
+
+    async def wait_until_ended(self) -> None:
+        """Wait until all tasks of a stopped dispatcher have ended, and given back their permits."""
+        with anyio.CancelScope(shield=True):
+            while self._tasks:
+                self._task_ended = anyio.Event()
+                await self._task_ended.wait()
 
     def serves(self, call: Call[Any]) -> bool:
         """Tell whether *call* may be taken along."""
@@ -154,6 +162,8 @@ class Dispatcher:
             raise
         except BaseException:  # noqa: BLE001 - a hook may exit; on trio it would end the program
             log(logging.ERROR, "A task of the overflow failed", exc_info=True)
+        finally:
+            self._task_ended.set()
 
     async def _send_one(self) -> None:
         """Wait until calls wait for tokens, and carry the first ten of them."""

@@ -63,7 +63,7 @@ class Imports(Resource):
             OutcomeUnknown: The request left and no answer came. List the conversation's messages to
                 see whether they are there.
         """
-        if rules not in {"current", "older"}:
+        if rules not in ("current", "older"):
             raise ConfigurationError("rules", f"must be 'current' or 'older', not {rules!r}.")
         older = rules == "older"
         most = MOST_MESSAGES_PER_OLDER_POST if older else MOST_MESSAGES_PER_POST

@@ -84,8 +84,11 @@ async def test_the_second_night_sends_only_what_has_changed(
     )
     second = await sync(talkjs, database, journal)
 
-    assert (1000, 10, True) == (first.done, first.requests, first.ok)
-    assert (4, 996, 1) == (second.done, second.unchanged, second.requests)
+    assert (1000, True) == (first.done, first.ok)
+    # Full requests, but where the database is slower than the requests: those do not wait for it.
+    assert 10 <= first.requests <= 40
+    assert (4, 996) == (second.done, second.unchanged)
+    assert 1 <= second.requests <= 4
     seven, eight, nine = [await talkjs.users.get(id_) for id_ in ("7", "8", "9")]
     assert ("gold", ()) == (seven.custom["plan"], eight.email)
     # Vanished, but nothing was asked for.
