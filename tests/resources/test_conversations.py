@@ -199,7 +199,7 @@ async def test_conversations_are_narrowed_by_time(
         ({"state": exists(), "team": "rød & blå"}, {"held"}),
         ({}, {"open", "held", "none"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 async def test_conversations_are_found_by_their_custom_data(
     talkjs: AsyncTalkJS, conditions: dict[str, Any], expected: set[str]

@@ -42,7 +42,7 @@ async def online(talkjs: AsyncTalkJS, emulator: Emulator, chat: None) -> None:
         ({"user_ids": []}, set()),
         ({"user_ids": {"alice"}, "is_typing": True}, {"alice"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 async def test_those_who_are_online_are_found(
     talkjs: AsyncTalkJS, options: dict[str, Any], expected: set[str]

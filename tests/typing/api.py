@@ -223,6 +223,7 @@ async def jobs(talkjs: AsyncTalkJS, users: list[dict[str, str]], chats: dict[str
         assert_type(job, Job)
         assert_type([progress async for progress in job], list[Progress])
     assert_type(job.report, BulkReport)
+    assert_type(await bulk.anonymise_vanished(talkjs, job.report), tuple[str, ...])
     assert_type(list(job.report.records("failed")), list[RecordReport])
     assert_type(bulk.read_conversations("chats.csv"), RecordFile)
     assert_type(bulk.read_messages("new.jsonl", format="jsonl"), RecordFile)
