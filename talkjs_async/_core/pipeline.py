@@ -21,7 +21,7 @@ from talkjs_async._core.classify import classify, shown_headers
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.retry import RetryPolicy, RetryState, parse_retry_after
-from talkjs_async._http.answer import Exchange, Unreadable
+from talkjs_async._http.answer import HttpExchange, Unreadable
 from talkjs_async._http.connections import Connections
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.watch import Terms
@@ -277,7 +277,7 @@ class Pipeline:
     async def _answer(
         self,
         call: Call[Any],
-        exchange: Exchange,
+        exchange: HttpExchange,
         request: httpx.Request,
         since: float,
         retry_state: RetryState,
@@ -395,7 +395,7 @@ def _headers_of(upload: Upload) -> list[tuple[bytes, bytes]]:
 
 
 async def _content(
-    exchange: Exchange, answer: httpx.Response
+    exchange: HttpExchange, answer: httpx.Response
 ) -> tuple[bytes, Unreadable | DecodeError | None]:
     """Read the body, or return why it cannot be: that decides nothing about an error status."""
     try:

@@ -42,7 +42,7 @@ class Unreadable(Exception):
     """A body that was cut short, or is in a coding that was not asked for."""
 
 
-class Exchange:
+class HttpExchange:
     """
     One request and its answer.
 

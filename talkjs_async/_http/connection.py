@@ -32,7 +32,7 @@ _CLOSING_TAKES_AT_MOST: Final = 1.0
 """Seconds. Closing is one step of the event loop; the bound is for a transport that misbehaves."""
 
 
-class Route(NamedTuple):
+class ConnectionRoute(NamedTuple):
     """
     How hosts are reached.
 
@@ -50,7 +50,7 @@ class Route(NamedTuple):
     keepalive: float = 55.0
 
 
-async def open_client(engine: Engine, route: Route) -> httpx.AsyncClient:
+async def open_client(engine: Engine, route: ConnectionRoute) -> httpx.AsyncClient:
     """
     Make a client that has at most one connection. Its first request makes the connection.
 
@@ -90,7 +90,9 @@ class OneConnection:
 
     __slots__ = ("_connection", "_context", "_engine", "_route", "_stream", "_watch")
 
-    def __init__(self, engine: Engine, route: Route, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, engine: Engine, route: ConnectionRoute, context: ssl.SSLContext | None
+    ) -> None:
         self._engine = engine
         self._route = route
         self._context = context

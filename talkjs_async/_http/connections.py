@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, cast, final
 
-from talkjs_async._http.answer import Exchange, adopt
-from talkjs_async._http.connection import Route, client_over
+from talkjs_async._http.answer import HttpExchange, adopt
+from talkjs_async._http.connection import ConnectionRoute, client_over
 from talkjs_async._http.engine import Engine, engine_of
 from talkjs_async._http.gate import Gate
 from talkjs_async._http.per_loop import PerLoop
@@ -77,11 +77,11 @@ class Connections:
         self._given = given
         self._foreign = foreign
 
-    def exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> Exchange:
+    def exchange(self, client: httpx.AsyncClient, request: httpx.Request) -> HttpExchange:
         """Begin to send *request* through a borrowed *client*."""
         if self._given is not None:
             adopt(self.engine, self._given, request)
-        return Exchange(self.engine, client, request, foreign=self._foreign)
+        return HttpExchange(self.engine, client, request, foreign=self._foreign)
 
     def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """
@@ -152,7 +152,7 @@ def connections_for(
         own = cast("httpx.AsyncBaseTransport", transport)
         return Connections(library, lambda: Gate(client_over(library, own), owned=True, size=size))
     chosen = Engine("httpx" if engine is None else engine)
-    route = Route(tls, ssl_context, proxy)
+    route = ConnectionRoute(tls, ssl_context, proxy)
     return Connections(chosen, lambda: Slots(chosen, route, size=size), foreign=False)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, Self
 
 from talkjs_async._core.call import Chunks, Upload
-from talkjs_async._http.file_sources import Source
+from talkjs_async._http.upload_sources import Source
 
 _ESCAPES: Final = {ord("\r"): "%0D", ord("\n"): "%0A", ord('"'): "%22"}
 

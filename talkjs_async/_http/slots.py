@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from talkjs_async._http.connection import Route, close_client, open_client
+from talkjs_async._http.connection import ConnectionRoute, close_client, open_client
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.semaphore import Semaphore
 
@@ -40,7 +40,7 @@ class Slots:
     def __init__(
         self,
         engine: Engine,
-        route: Route,
+        route: ConnectionRoute,
         *,
         size: int,
         now: Callable[[], float] = time.monotonic,

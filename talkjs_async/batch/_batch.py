@@ -174,7 +174,7 @@ class Batch:
                 the others have been sent as well.
         """
         check_batchable(calls)
-        operations = [_Operation(call) for call in calls]
+        operations = [_BatchCall(call) for call in calls]
         portions = [
             operations[start : start + MOST_OPERATIONS]
             for start in range(0, len(operations), MOST_OPERATIONS)
@@ -193,11 +193,11 @@ class Batch:
                     raise result
         return results
 
-    async def _work(self, waiting: Iterator[list[_Operation]]) -> None:
+    async def _work(self, waiting: Iterator[list[_BatchCall]]) -> None:
         for operations in waiting:
             await self._send(operations)
 
-    async def _send(self, operations: list[_Operation]) -> None:
+    async def _send(self, operations: list[_BatchCall]) -> None:
         """Send up to ten operations until each has succeeded or failed for good."""
         pipeline = self._pipeline
         # Which of them may be repeated is decided for each; what arrives at the loop may be.
@@ -216,7 +216,7 @@ class Batch:
         with contextlib.suppress(TalkJSError):
             await pipeline.persist(_POST, retry_state, attempt)
 
-    async def _try(self, operations: list[_Operation], retry_state: RetryState) -> None:
+    async def _try(self, operations: list[_BatchCall], retry_state: RetryState) -> None:
         """Send the operations once and note what became of each."""
         pipeline = self._pipeline
         paid: list[Permit] = []
@@ -249,7 +249,7 @@ class Batch:
                 each.failed(failure, pipeline.retry)
 
     async def _acquire(
-        self, operations: list[_Operation], retry_state: RetryState, paid: list[Permit]
+        self, operations: list[_BatchCall], retry_state: RetryState, paid: list[Permit]
     ) -> Permit:
         """Wait for the permit of a batch, and put into *paid* that of its operations."""
         pipeline = self._pipeline
@@ -274,7 +274,7 @@ class Batch:
         return permit
 
     async def _failed(
-        self, operations: list[_Operation], error: TalkJSError, retry_state: RetryState
+        self, operations: list[_BatchCall], error: TalkJSError, retry_state: RetryState
     ) -> None:
         """Note that the batch failed; if it was refused as such, send its operations one by one."""
         pipeline = self._pipeline
@@ -297,7 +297,7 @@ class _Expired(Exception):
     """An operation was granted its permit so late that a repeat would not be recognised."""
 
 
-def _begin(operations: list[_Operation], now: float) -> None:
+def _begin(operations: list[_BatchCall], now: float) -> None:
     """Count an attempt of each operation."""
     for each in operations:
         if each.history.has_expired(now):
@@ -314,7 +314,7 @@ def _end(permits: list[Permit], how: Callable[[Permit], None]) -> None:
 
 
 @attrs.define
-class _Operation:
+class _BatchCall:
     call: Call[Any]
     history: CallHistory = attrs.field(init=False)
     pending: bool = True

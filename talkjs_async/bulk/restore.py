@@ -27,7 +27,7 @@ from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
-from talkjs_async.models._requests import ParticipationInput
+from talkjs_async.models._bodies import ParticipationInput
 
 __all__ = ["restore"]
 

@@ -28,11 +28,11 @@ D = TypeVar("D")
 M = TypeVar("M")
 
 ARGUMENT: Final = "talkjs_async.argument"
-"""Where attrs keeps a field's `Argument`: in its metadata."""
+"""Where attrs keeps a field's `InputField`: in its metadata."""
 
 
 @attrs.frozen
-class Argument:
+class InputField:
     """What a field of an `Input` declares of itself: TalkJS's key, and how the value is written."""
 
     key: str
@@ -105,7 +105,7 @@ def argument(
         default=default,
         converter=rules[0].convert,
         validator=rules,
-        metadata={ARGUMENT: Argument(key, write)},
+        metadata={ARGUMENT: InputField(key, write)},
     )
 
 
@@ -163,7 +163,7 @@ class Input(Declared):
         """Write the given fields as TalkJS's JSON object."""
         fields = dict(tag_of(type(self)))
         for field in attrs.fields(type(self)):
-            declared: Argument | None = field.metadata.get(ARGUMENT)
+            declared: InputField | None = field.metadata.get(ARGUMENT)
             value = getattr(self, field.name)
             if declared is None or value is UNSET:
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
-from talkjs_async.models._requests import AppInput
+from talkjs_async.models._bodies import AppInput
 from talkjs_async.models.app import App
 
 __all__ = ["AppSettings"]

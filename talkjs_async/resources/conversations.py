@@ -23,8 +23,8 @@ from talkjs_async._core.wire import (
     milliseconds,
 )
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._bodies import READ_MARK
 from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
-from talkjs_async.models._requests import READ_MARK
 from talkjs_async.models.conversations import Conversation, ConversationInput
 from talkjs_async.models.filters import Filter
 

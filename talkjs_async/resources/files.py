@@ -17,11 +17,11 @@ import attrs
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET
-from talkjs_async._http.file_sources import AsyncFile, source_of
 from talkjs_async._http.multipart import multipart
+from talkjs_async._http.upload_sources import AsyncFile, source_of
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_file_token
-from talkjs_async.models._requests import FileDetails
+from talkjs_async.models._bodies import FileDetails
 from talkjs_async.models.files import UploadedFile
 
 __all__ = ["Files"]

@@ -18,8 +18,8 @@ from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_sent_messages
+from talkjs_async.models._bodies import MessageEdit
 from talkjs_async.models._from_dicts import outgoing_message
-from talkjs_async.models._requests import MessageEdit
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.messages import (
     Location,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
-from talkjs_async.models._requests import NotificationInput
+from talkjs_async.models._bodies import NotificationInput
 from talkjs_async.models.notifications import Channel, EmailSettings, SmsSettings
 
 __all__ = ["Notifications"]

@@ -16,7 +16,7 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_email_address
-from talkjs_async.models._requests import ParticipationInput
+from talkjs_async.models._bodies import ParticipationInput
 from talkjs_async.models.participants import Access, Notify
 
 __all__ = ["Participants"]

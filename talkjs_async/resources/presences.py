@@ -12,7 +12,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.models._answers import read_presences
-from talkjs_async.models._requests import PresenceQuery
+from talkjs_async.models._bodies import PresenceQuery
 from talkjs_async.models.presences import Presence
 
 __all__ = ["Presences"]

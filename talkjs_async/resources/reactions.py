@@ -14,7 +14,7 @@ from operator import attrgetter
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing, Order
-from talkjs_async.models._requests import check_emoji
+from talkjs_async.models._bodies import check_emoji
 from talkjs_async.models.reactions import UserReaction
 
 __all__ = ["Reactions"]

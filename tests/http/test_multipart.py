@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async._core.call import Chunks, Upload
-from talkjs_async._http.file_sources import PIECE, source_of
 from talkjs_async._http.multipart import multipart
+from talkjs_async._http.upload_sources import PIECE, source_of
 from talkjs_async.errors import ConfigurationError
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ from anyio.lowlevel import current_token
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from talkjs_async._http.connection import Route
+from talkjs_async._http.connection import ConnectionRoute
 from talkjs_async._http.connections import Connections, connections_for
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.gate import Gate
@@ -216,7 +216,9 @@ class TestOneConnection:
         library = Engine(engine)
         connections = Connections(
             library,
-            lambda: Slots(library, Route(tls=False, keepalive=30), size=40, now=lambda: time),
+            lambda: Slots(
+                library, ConnectionRoute(tls=False, keepalive=30), size=40, now=lambda: time
+            ),
             foreign=False,
         )
         async with anyio.create_task_group() as tasks:

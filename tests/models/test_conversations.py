@@ -9,7 +9,7 @@ import pytest
 
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_email_address
-from talkjs_async.models._requests import ParticipationInput
+from talkjs_async.models._bodies import ParticipationInput
 from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
 from talkjs_async.models.participants import Participation
 

@@ -11,7 +11,7 @@ import pytest
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.models._requests import MessageEdit
+from talkjs_async.models._bodies import MessageEdit
 from talkjs_async.models.content import (
     FileBlock,
     LocationBlock,

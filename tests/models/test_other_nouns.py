@@ -11,7 +11,7 @@ import pytest
 from talkjs_async._core.wire import UNSET
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_file_token, read_themes
-from talkjs_async.models._requests import AppInput, FileDetails, NotificationInput
+from talkjs_async.models._bodies import AppInput, FileDetails, NotificationInput
 from talkjs_async.models.anonymous import AnonymousProject
 from talkjs_async.models.app import App
 from talkjs_async.models.content import TextBlock

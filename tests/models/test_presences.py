@@ -8,7 +8,7 @@ import pytest
 
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_presences, read_user_sessions
-from talkjs_async.models._requests import PresenceQuery
+from talkjs_async.models._bodies import PresenceQuery
 from talkjs_async.models.presences import Presence, PresenceSession, UserSession
 
 SESSION = {

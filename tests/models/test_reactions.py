@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from talkjs_async.errors import ConfigurationError
+from talkjs_async.models._bodies import check_emoji
 from talkjs_async.models._parts import read_reactions
-from talkjs_async.models._requests import check_emoji
 from talkjs_async.models.reactions import Reaction
 from tests.models.samples import JSON
 

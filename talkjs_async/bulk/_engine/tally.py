@@ -7,7 +7,7 @@ import attrs
 
 
 @attrs.define
-class Plan:
+class RequestPlan:
     """How many requests of so many records, at most, a dry run would send."""
 
     per_request: int
@@ -38,7 +38,7 @@ class Tally:
     first_sent: float | None = None
     last_stored: float = 0.0
     stored: int = 0
-    plans: list[Plan] = attrs.field(factory=list["Plan"])
+    plans: list[RequestPlan] = attrs.field(factory=list["RequestPlan"])
     version: int = 0
     finished: bool = False
     _news: anyio.Event | None = None
@@ -47,7 +47,7 @@ class Tally:
         """Note that records of another type come now."""
         self.per_request = per_request
         self.first_sent, self.stored = None, 0
-        self.plans.append(Plan(per_request))
+        self.plans.append(RequestPlan(per_request))
 
     def plan(self, records: int, *, requests: int = 1) -> None:
         """Note what a dry run would send."""

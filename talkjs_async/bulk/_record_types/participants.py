@@ -12,7 +12,7 @@ from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
-from talkjs_async.models._requests import ParticipationInput
+from talkjs_async.models._bodies import ParticipationInput
 
 
 @attrs.frozen

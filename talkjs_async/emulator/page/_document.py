@@ -9,7 +9,7 @@ from talkjs_async.emulator._world import World
 from talkjs_async.emulator.limits import Bucket
 from talkjs_async.emulator.page._conversation import composer, short_time, thread, title
 from talkjs_async.emulator.page._html import Html, button, fill, join
-from talkjs_async.emulator.page._switches import switch_table
+from talkjs_async.emulator.page._switch_buttons import switch_table
 from talkjs_async.emulator.page._traffic import fault_types, planned_faults, requests
 from talkjs_async.emulator.page._webhook_section import trigger_form, webhook_section
 
