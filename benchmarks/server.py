@@ -57,6 +57,10 @@ ANYTHING = json.dumps(
     }
 ).encode()
 
+_OLDEST = 1_700_000_000_000
+_WRITTEN = b"1999999999999"
+"""Stands for the moment at which a message was written; lists are ordered by it."""
+
 _LIST = re.compile(rb"GET \S*/conversations/(\d+)/messages\?(\S*) ")
 _AFTER = re.compile(rb"startingAfter=msg_0*(\d+)")
 _ID = re.compile(rb"msg_\d{22}")
@@ -88,7 +92,8 @@ def page(total: int, after: int | None) -> bytes:
     pieces = _template()
     out = [pieces[0]]
     for step, piece in enumerate(pieces[1:]):
-        out += (b"msg_%022d" % (first - step), piece)
+        number = first - step
+        out += (b"msg_%022d" % number, piece.replace(_WRITTEN, b"%d" % (_OLDEST + number)))
     whole = b"".join(out)
     if first >= PAGE - 1:
         return whole
@@ -104,6 +109,7 @@ def _template() -> list[bytes]:
     records = json.loads(messages())["data"]
     for record in records:
         record["referencedMessageId"] = None
+        record["createdAt"] = int(_WRITTEN)
     return _ID.split(json.dumps({"data": records}).encode())
 
 
