@@ -48,7 +48,7 @@ def send(emulator: Emulator, method: str, path: str, body: object = None) -> Non
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait until something has become true in the browser."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "It did not happen."
         time.sleep(0.05)
