@@ -63,6 +63,7 @@ class Imports(Resource):
             OutcomeUnknown: The request left and no answer came. List the conversation's messages to
                 see whether they are there.
         """
+        # No set: a list, say, has no hash and must be refused by name, too.
         if rules not in ("current", "older"):
             raise ConfigurationError("rules", f"must be 'current' or 'older', not {rules!r}.")
         older = rules == "older"
