@@ -84,7 +84,15 @@ class JournalFile:
             self._database = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0
             )
-            return _begin_pass(path, self._database, self._identity)
+            job = _begin_pass(path, self._database, self._identity)
+            try:
+                # So that the main file on its own says that it is in use.
+                _empty_log(self._database)
+            except BaseException:
+                self.close()
+                raise
+            else:
+                return job
         except BaseException as error:
             if self._database is not None:
                 self._database.close()
@@ -114,10 +122,12 @@ class JournalFile:
             return
         try:
             with suppress(sqlite3.Error):
-                # The last connection writes all into the main file and removes the other ones. If
-                # it cannot, the mark stays, and so does the file that the mark asks for.
+                # On a full disk, an emptied log has room for the mark. If the main file cannot
+                # grow, the log stays beside it, and so does the mark that asks for it.
+                _empty_log(database)
                 database.execute("UPDATE job SET in_use = 0")
         finally:
+            # The last connection writes all into the main file and removes the other ones.
             database.close()
 
 
@@ -207,9 +217,12 @@ def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity)
     )
     row = database.execute("SELECT job_id, pass, first_pass, place FROM job").fetchone()
     database.execute("COMMIT")
-    # So that the main file on its own says that it is in use.
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return _job_row(*row)
+
+
+def _empty_log(database: sqlite3.Connection) -> None:
+    """Write all of it into the main file; its own file keeps its size, to be written over."""
+    database.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
 def _job_row(job_id: object, pass_: object, first: object, place: object) -> JobRow:

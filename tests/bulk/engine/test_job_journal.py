@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -75,23 +77,58 @@ async def test_two_jobs_cannot_share_a_journal(journal: Path) -> None:
     await some.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a thing of Unix")
+on_unix = pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a thing of Unix")
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Let no file grow beyond *size* bytes: SQLite sees what it sees when the disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores the signal for it, so that writing beyond fails.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@on_unix
 async def test_a_full_disk_stops_the_job_and_loses_nothing(
     talkjs: AsyncTalkJS, journal: Path
 ) -> None:
     users = [{"id": f"u{number}", "name": "x" * 50} for number in range(3_000)]
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # Python ignores the signal for it, so that writing beyond fails as it does on a full disk.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
-    try:
-        with pytest.raises(StorageError, match="run the job again"):
-            await upsert_users(talkjs, users, journal=journal)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_file_beyond(60_000), pytest.raises(StorageError, match="run the job again"):
+        await upsert_users(talkjs, users, journal=journal)
 
     report = await upsert_users(talkjs, users, journal=journal)
 
     assert (True, 3_000) == (report.ok, report.done)
+
+
+@on_unix
+@pytest.mark.parametrize("at_once", [3, 100])
+@pytest.mark.parametrize("size", range(2_000, 110_000, 4_000))
+async def test_wherever_the_disk_is_full_the_journal_opens_again(
+    journal: Path, size: int, at_once: int
+) -> None:
+    noted = 0
+    with no_file_beyond(size), suppress(StorageError):
+        some = await JobJournal.open(journal, IDENTITY)
+        with suppress(StorageError):
+            for begin in range(0, 1_400, at_once):
+                numbers = range(begin, begin + at_once)
+                await some.note(
+                    [Ending(f"record {n}", n, RecordState.DONE, b"x" * 32) for n in numbers]
+                )
+                noted = begin + at_once
+        await some.close()
+
+    again = await JobJournal.open(journal, IDENTITY)
+    rows = await again.look([f"record {n}" for n in range(1_400)])
+    await again.close()
+
+    assert {f"record {n}" for n in range(noted)} <= set(rows)
+    assert len(rows) <= noted + at_once
 
 
 async def test_a_temporary_journal_goes_with_its_report(talkjs: AsyncTalkJS) -> None:
