@@ -215,3 +215,20 @@ def test_every_link_of_a_page_leads_to_a_file() -> None:
     ]
 
     assert [] == broken
+
+
+def test_the_page_of_retries_names_every_call_that_a_repeat_may_double() -> None:
+    text = (ROOT / "docs" / "explanation" / "retries.md").read_text()
+    (head,) = [line for line in text.splitlines() if line.startswith("| what happened")]
+    harmless = " ".join(
+        text.partition("A repeat is harmless")[2].partition("TalkJS is said")[0].split()
+    )
+
+    posts = {one.method: one.call for one in ENDPOINTS if one.call.method == "POST"}
+    doubled = {method for method, call in posts.items() if not call.idempotent}
+    assert doubled == set(re.findall(r"`(\w+\.\w+)`", head))
+    assert "a POST through `request`" in head
+    for method in posts.keys() - doubled - {"batch"}:
+        name = "send_many" if method == "messages.send_many" else method
+        assert f"`{name}`" in harmless, method
+    assert {True} == {one.call.idempotent for one in ENDPOINTS if one.call.method != "POST"}

@@ -124,6 +124,15 @@ def test_any_other_404_is_about_a_record(body: bytes) -> None:
     assert NotFound is type(error_for(404, body))
 
 
+def test_a_wait_that_is_too_long_advises_nothing_that_waits_longer() -> None:
+    error = RateLimitWaitTimeout(retry_after=4.0, max_wait=1.0)
+
+    assert (
+        "The rate budget is 4.00 s away and the call may wait for 1.00 s: "
+        "try again later, or raise max_wait."
+    ) == str(error)
+
+
 def test_code_and_reasons_are_read() -> None:
     body = json.dumps({"errorCode": "USER_NOT_FOUND", "reasons": ["no such user"]}).encode()
 

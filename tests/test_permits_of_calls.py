@@ -6,9 +6,17 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 
 import anyio
+import httpx
 import pytest
 
-from talkjs_async import ConfigurationError, TokenBucket
+from talkjs_async import (
+    AsyncTalkJS,
+    ConfigurationError,
+    OwnBudgets,
+    ProcessBudgets,
+    TokenBucket,
+    call_of,
+)
 from talkjs_async.emulator import Emulator
 from talkjs_async.telemetry import Event, log_events
 from tests.fixtures import MakeTalkJS
@@ -126,3 +134,46 @@ async def test_hooks_that_would_have_to_be_awaited_are_refused(make_talkjs: Make
         make_talkjs(hooks=print)
     with pytest.raises(ConfigurationError, match=r"^hooks: "):
         make_talkjs().with_options(hooks=["log"])  # type: ignore[list-item]
+
+
+class Stuck(httpx.AsyncBaseTransport):
+    """Takes requests and never answers."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.under_way += 1
+        await anyio.sleep_forever()
+        raise AssertionError("never reached")
+
+
+@pytest.mark.parametrize(
+    ("max_in_flight", "in_flight", "under_way"),
+    [(None, 40, 40), (10, 20, 20), (100, 120, 40)],
+    ids=["default", "fewer", "more"],
+)
+async def test_a_call_holds_a_permit_while_it_waits_for_a_connection_only_beyond_forty(
+    max_in_flight: int | None, in_flight: int, under_way: int
+) -> None:
+    stuck = Stuck()
+    budgets = (
+        ProcessBudgets()
+        if max_in_flight is None
+        else OwnBudgets(
+            TokenBucket(max_in_flight=max_in_flight),
+            TokenBucket(1.0, 500, max_in_flight=min(max_in_flight, 20)),
+        )
+    )
+    talkjs = AsyncTalkJS("app", "sk_test_stuck", transport=stuck, budgets=budgets)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            tasks.start_soon(talkjs.users.get, f"user{number}")
+        tasks.start_soon(talkjs.batch, *[call_of(talkjs.users.get, "alice")] * 300)
+        await anyio.wait_all_tasks_blocked()
+        found = talkjs.budget.in_flight + talkjs.batch_budget.in_flight, stuck.under_way
+        tasks.cancel_scope.cancel()
+
+    assert (in_flight, under_way) == found
+    assert 0 == talkjs.budget.in_flight + talkjs.batch_budget.in_flight

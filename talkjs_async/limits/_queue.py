@@ -49,9 +49,11 @@ class TokenSource(Protocol):
 
     Attributes:
         grace: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
+        interval: Seconds per token.
     """
 
     grace: float
+    interval: float
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
         """
@@ -238,7 +240,10 @@ class Queue:
         with self.lock:
             now = self.now()
             estimate = now - since + self.estimate(waiter.lane, now)
-        return RateLimitWaitTimeout(retry_after=estimate, max_wait=max_wait)
+        # How long answers take is not known before the first one, and an estimate of nothing would
+        # have the caller ask over and over.
+        least = max_wait + self._source.interval
+        return RateLimitWaitTimeout(retry_after=max(estimate, least), max_wait=max_wait)
 
     async def watch(self, waiter: Waiter) -> None:
         """Wait on behalf of a waiter without timer: as the leader it has to watch the clock."""

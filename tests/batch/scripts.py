@@ -83,6 +83,8 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
                 raise httpx.ReadTimeout("silent", request=request)
             case "503":
                 return httpx.Response(503, request=request)
+            case "empty":
+                return httpx.Response(200, json=[], request=request)
             case "half":
                 return httpx.Response(200, content=body[: len(body) // 2], request=request)
             case "member 500":

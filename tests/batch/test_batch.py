@@ -248,6 +248,26 @@ async def test_a_wait_beyond_max_wait_is_the_error_of_those_who_would_wait(
     assert [User] * 10 + [RateLimitWaitTimeout] * 10 == [type(result) for result in results]
 
 
+async def test_a_repeat_that_would_wait_too_long_does_not_hide_an_unknown_outcome(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    bucket = TokenBucket(rate=0.01, burst=1, clock=emulator.clock)
+    talkjs = make_talkjs(batch_limiter=bucket, max_wait=1.0)
+    emulator.faults.add("drop-after-commit", on="POST /batch")
+
+    [message, user] = await talkjs.batch(
+        call_of(talkjs.messages.send, "chat", sender="alice", text="hi", idempotency_key="k1"),
+        call_of(talkjs.users.get, "bob"),
+        return_exceptions=True,
+    )
+
+    assert 1 == len(emulator.commits.of("message.sent"))
+    assert isinstance(message, OutcomeUnknown)
+    assert (("k1",), True) == (message.idempotency_keys, message.maybe_done)
+    # A call that reads has nothing that could have been carried out.
+    assert isinstance(user, RateLimitWaitTimeout)
+
+
 async def test_every_operation_says_its_api_version(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:

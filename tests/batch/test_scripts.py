@@ -42,6 +42,7 @@ def test_what_calls_say_is_what_the_commit_log_shows(backend: str, mode: Mode) -
         ("dropped after", "429", "429"),
         ("dropped after", "refused", "refused"),
         ("half", "429", "429"),
+        ("empty", "429", "429"),
         ("silent", "member 429", "refused"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import anyio
@@ -442,6 +443,32 @@ async def test_an_unknown_outcome_is_not_hidden_by_what_happens_to_the_repeat(
         await talkjs.messages.send("c1", sender="alice", text="perhaps")
 
     assert 1 == len(emulator.commits.of("message.sent"))
+
+
+async def test_a_lost_answer_is_the_outcome_although_later_attempts_were_answered(
+    make_talkjs: MakeTalkJS, engine: str
+) -> None:
+    library = import_module(engine)
+    statuses = iter([503, 429, 429])
+    lost = True
+
+    def answer(request: Any) -> Any:
+        nonlocal lost
+        if lost:
+            lost = False
+            raise library.ReadError("lost", request=request)
+        return library.Response(next(statuses), headers={"Retry-After": "1"})
+
+    talkjs = make_talkjs(
+        transport=library.MockTransport(answer), retry=RetryPolicy(attempts=4, base_delay=0.0)
+    )
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await talkjs.messages.send("c1", sender="alice", text="perhaps", idempotency_key="k1")
+
+    unknown = caught.value
+    assert (4, True, ("k1",)) == (unknown.attempts, unknown.maybe_done, unknown.idempotency_keys)
+    assert 1.0 == unknown.retry_after
 
 
 async def test_a_read_has_no_outcome_that_could_be_hidden(

@@ -318,6 +318,23 @@ class LimiterContract:
         with pytest.raises(RateLimitWaitTimeout):
             await limiter.acquire(max_wait=0)
 
+    @pytest.mark.parametrize("max_wait", [0.0, 0.01, 1.0])
+    @pytest.mark.parametrize("lacks", ["a token", "a place in flight"])
+    async def test_a_caller_is_refused_only_with_a_longer_wait_than_it_would_accept(
+        self, make_limiter: MakeLimiter, lacks: str, max_wait: float
+    ) -> None:
+        """Otherwise a caller that sleeps for as long as it is told comes back too early."""
+        limiter = make_limiter(rate=0.5, burst=9, max_in_flight=1 if lacks != "a token" else None)
+        held = [
+            await limiter.acquire() for _ in range(1 if limiter.statistics().max_in_flight else 9)
+        ]
+
+        with pytest.raises(RateLimitWaitTimeout) as caught:
+            await limiter.acquire(max_wait=max_wait)
+
+        assert caught.value.retry_after > max_wait
+        assert held
+
     async def test_whoever_waits_longer_than_estimated_is_refused_in_the_end(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:

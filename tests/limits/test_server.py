@@ -52,6 +52,8 @@ class World:
         accepted: Moments of requests that were let in.
         throttled: Moments of those that were not.
         waits: Seconds that each interactive call waited for its token.
+        answer_time: Seconds that the server needs for an answer.
+        patience: Seconds after which a caller gives up on it.
     """
 
     limiter: TokenBucket
@@ -62,6 +64,8 @@ class World:
     throttled: list[float] = attrs.field(factory=list[float])
     waits: list[float] = attrs.field(factory=list[float])
     random: Random = attrs.field(factory=lambda: Random(7))
+    answer_time: float = 0.0
+    patience: float = math.inf
 
     async def call(self, lane: Lane = "interactive") -> None:
         """Send one request."""
@@ -77,7 +81,7 @@ class World:
             permit.throttled()
             return
         self.accepted.append(self.clock.monotonic())
-        await self.clock.sleep(hold)
+        await self.clock.sleep(min(hold + self.answer_time, self.patience))
         await self._travel()
         permit.settle()
 
@@ -169,6 +173,20 @@ async def test_a_rate_below_the_documented_one_is_found(rate: float, most_429s: 
 
     assert len(here.throttled) <= most_429s
     assert len(here.accepted) >= 0.9 * rate * here.clock.monotonic()
+
+
+@pytest.mark.parametrize(("max_in_flight", "throttled"), [(20, 20), (None, 600)])
+async def test_only_the_requests_in_flight_are_refused_by_a_server_that_answers_late(
+    max_in_flight: int | None, throttled: int
+) -> None:
+    here = world(lambda random, _: 0.05, tokens=0.0)
+    here.limiter = TokenBucket(max_in_flight=max_in_flight, clock=here.clock)
+    # Answers come after 30 seconds, to callers that give up after 5.
+    here.answer_time, here.patience = 30.0, 5.0
+
+    await here.saturate(120.0, callers=1_000)
+
+    assert throttled == len(here.throttled)
 
 
 async def test_interactive_calls_do_not_feel_a_queue_of_bulk_calls() -> None:
