@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from talkjs_async._core.assembly import pipeline_of
 from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.clock import Clock, checked_clock
 from talkjs_async._core.forwarder import Forwarder
@@ -13,23 +14,15 @@ from talkjs_async._core.options import (
     DEFAULT_ANSWER_BYTES,
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_TIMEOUT,
-    HEADERS,
-    SLOTS,
-    checked_hooks,
-    checked_retry,
-    checked_total,
-    checked_wait,
-    timeouts,
 )
-from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._http.connections import connections_for
-from talkjs_async._http.watch import Terms
 from talkjs_async.limits import TokenBucket, anonymous_limiter
 from talkjs_async.resources.anonymous import Anonymous
 from talkjs_async.telemetry import Hook
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
     import httpx2
 
@@ -49,8 +42,9 @@ class AnonymousProjects(Anonymous):
     (e-mail, SMS) is sent.
 
     Args:
-        engine, base_url, retry, timeout, max_wait, total_timeout, http_client, transport, clock,
-            hooks: As for `AsyncTalkJS`.
+        engine, base_url, retry, timeout, attempt_timeout, max_answer_bytes, max_wait,
+            total_timeout, ssl_context, proxy, http_client, transport, clock, hooks: As for
+            `AsyncTalkJS`.
 
     Raises:
         ConfigurationError: An argument breaks a rule.
@@ -63,8 +57,12 @@ class AnonymousProjects(Anonymous):
         base_url: str | None = None,
         retry: RetryPolicy | int = RetryPolicy(),  # noqa: B008 - frozen
         timeout: float | httpx.Timeout | httpx2.Timeout | None = DEFAULT_TIMEOUT,
+        attempt_timeout: float | None = DEFAULT_ATTEMPT_TIMEOUT,
+        max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
         max_wait: float | None = None,
         total_timeout: float | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
@@ -72,33 +70,28 @@ class AnonymousProjects(Anonymous):
     ) -> None:
         base_url = base_url_of(base_url)
         clock = checked_clock(clock)
-        self._connections = connections_for(
-            engine,
-            tls=base_url.startswith("https:"),
-            size=SLOTS,
-            http_client=http_client,
-            transport=transport,
-        )
-        pipeline = Pipeline(
+        pipeline = pipeline_of(
             root=f"{base_url}/v1",
-            headers=HEADERS,
-            auth=None,
-            api_version=None,
             limiters={
                 # No limit is documented for reading a project.
                 "ordinary": TokenBucket(clock=clock),
                 "anonymous": anonymous_limiter(base_url, clock),
             },
-            connections=self._connections,
             clock=clock,
-            retry=checked_retry(retry),
-            timeout=timeouts(timeout),
-            terms=Terms(DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_ANSWER_BYTES),
-            lane="interactive",
-            max_wait=checked_wait(max_wait),
-            total_timeout=checked_total(total_timeout),
-            hooks=checked_hooks(hooks),
+            engine=engine,
+            retry=retry,
+            timeout=timeout,
+            attempt_timeout=attempt_timeout,
+            max_answer_bytes=max_answer_bytes,
+            max_wait=max_wait,
+            total_timeout=total_timeout,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            http_client=http_client,
+            transport=transport,
+            hooks=hooks,
         )
+        self._connections = pipeline.connections
         self._forwarder = Forwarder(pipeline.limiters, pipeline.hooks)
         super().__init__(pipeline.run)
 

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 import attrs
 
+from talkjs_async._core.assembly import pipeline_of
 from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.call import Bucket, Lane, Method
 from talkjs_async._core.clock import Clock, checked_clock
@@ -23,17 +24,13 @@ from talkjs_async._core.options import (
     DEFAULT_ANSWER_BYTES,
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_TIMEOUT,
-    HEADERS,
-    SLOTS,
     checked_answer_bytes,
     checked_attempt_timeout,
     checked_auth,
     checked_budgets,
     checked_hooks,
     checked_lane,
-    checked_proxy,
     checked_retry,
-    checked_ssl_context,
     checked_total,
     checked_version,
     checked_wait,
@@ -42,8 +39,6 @@ from talkjs_async._core.options import (
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import UNSET, Unset, checked_flag
-from talkjs_async._http.connections import connections_for
-from talkjs_async._http.watch import Terms
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
@@ -177,11 +172,10 @@ class AsyncTalkJS:
             # From here on no frame of ours holds it: a traceback with local variables is a log too.
             del secret_key
         base_url = base_url_of(base_url)
-        self._pipeline = Pipeline(
+        self._pipeline = pipeline_of(
             root=f"{base_url}/v1/{quote(app_id, safe='')}",
-            headers=HEADERS,
             auth=auth,
-            api_version=checked_version(api_version),
+            api_version=api_version,
             limiters=_limiters(
                 checked_budgets(budgets)
                 or (SHARED_BUDGETS if transport is None else ProcessBudgets()),
@@ -189,25 +183,20 @@ class AsyncTalkJS:
                 app_id,
                 clock,
             ),
-            connections=connections_for(
-                engine,
-                tls=base_url.startswith("https:"),
-                size=SLOTS,
-                http_client=http_client,
-                transport=transport,
-                ssl_context=checked_ssl_context(ssl_context),
-                proxy=checked_proxy(proxy),
-            ),
             clock=clock,
-            retry=checked_retry(retry),
-            timeout=timeouts(timeout),
-            terms=Terms(
-                checked_attempt_timeout(attempt_timeout), checked_answer_bytes(max_answer_bytes)
-            ),
-            lane=checked_lane(lane),
-            max_wait=checked_wait(max_wait),
-            total_timeout=checked_total(total_timeout),
-            hooks=checked_hooks(hooks),
+            engine=engine,
+            retry=retry,
+            timeout=timeout,
+            attempt_timeout=attempt_timeout,
+            max_answer_bytes=max_answer_bytes,
+            lane=lane,
+            max_wait=max_wait,
+            total_timeout=total_timeout,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            http_client=http_client,
+            transport=transport,
+            hooks=hooks,
         )
         self._forwarder = Forwarder(self._pipeline.limiters, self._pipeline.hooks)
         # Those of clients derived from this one end with it.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
+import trustme
 
 from talkjs_async import (
     AsyncTalkJS,
     ConfigurationError,
+    DecodeError,
     NotFound,
     OutcomeUnknown,
     RateLimitWaitTimeout,
@@ -16,6 +20,7 @@ from talkjs_async import (
 from talkjs_async.anonymous import AnonymousProjects
 from talkjs_async.emulator import Emulator
 from tests.fixtures import EngineName
+from tests.hostile.raw_server import RawServer, always, answer
 
 pytestmark = pytest.mark.anyio
 
@@ -136,3 +141,38 @@ async def test_a_token_that_cannot_be_one_is_refused(
         await anonymous.get(access_token)
 
     assert 0 == len(emulator.requests)
+
+
+def test_it_takes_every_option_of_a_client_that_is_not_about_an_app() -> None:
+    of_an_app = {
+        *("app_id", "secret_key", "auth", "api_version"),
+        *("budgets", "overflow_to_batch", "lane"),
+    }
+    ours = inspect.signature(AsyncTalkJS).parameters
+    theirs = inspect.signature(AnonymousProjects).parameters
+
+    assert {name: ours[name] for name in ours if name not in of_an_app} == dict(theirs)
+
+
+async def test_its_connections_and_answers_have_the_bounds_that_are_given(
+    anyio_backend: str, engine: EngineName
+) -> None:
+    authority, own = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(own)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    project = answer(b'{"appId":"a1","secretKey":"s","padding":"%b"}' % (b"x" * 900))
+    with RawServer(always(project), tls=own) as server, RawServer(always(project)) as proxy:
+        async with AnonymousProjects(
+            engine=engine, base_url=server.url, ssl_context=trust
+        ) as trusting:
+            assert "a1" == (await trusting.get("token")).app_id
+        async with AnonymousProjects(
+            engine=engine, base_url="http://talkjs.test", proxy=proxy.url, max_answer_bytes=900
+        ) as bounded:
+            with pytest.raises(DecodeError, match="at most 900 bytes"):
+                await bounded.get("token")
+        with pytest.raises(ConfigurationError, match="attempt_timeout: must be above 0"):
+            AnonymousProjects(attempt_timeout=0)
+
+    assert 1 == len(proxy.seen)
