@@ -290,7 +290,7 @@ class Pipeline:
                 error,
                 method=call.method,
                 path=call.path,
-                host=request.url.netloc.decode(),
+                url=request.url,
                 seconds=self.clock.monotonic() - since,
             ) from error
         except DecodeError as error:

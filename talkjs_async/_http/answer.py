@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _STEP: Final = 1024 * 1024
-"""Bytes inflated between two chances for other tasks: some 3 ms."""
+"""Bytes inflated at most between two chances for other tasks: some 3 ms."""
+
+_SLICE: Final = 4096
+"""Bytes of gzip that are looked at together: what is not used yet is copied with each step."""
 
 _PIECES: Final = 128
 """Pieces read between two such chances: a read may bring thousands of chunks of one byte."""
@@ -88,22 +91,26 @@ class HttpExchange:
             Exception: One of `engine.exceptions`.
             DecodeError: What came instead of a status is too large.
         """
-        client = self._client
+        client, module = self._client, self._engine.module
         try:
             return await self._in_time(
                 client.send(self._request, stream=True, auth=None, follow_redirects=False)
             )
-        except self._engine.exceptions as error:
-            if isinstance(error, self._engine.module.HTTPStatusError):
-                refused: Any = error
-                answer: httpx.Response = refused.response
-                return answer
-            raise
         except Exception as error:
-            if isinstance(error, TalkJSError) or not any(client.event_hooks.values()):
+            if isinstance(error, TalkJSError):
                 raise
-            # A hook of the user's. Whether the request had left, it does not say.
-            raise self._engine.module.HTTPError(f"{type(error).__name__} in a hook") from error
+            if not any(client.event_hooks.values()) or self._is_ours(error):
+                if isinstance(error, module.HTTPStatusError):
+                    refused: Any = error
+                    answer: httpx.Response = refused.response
+                    return answer
+                raise
+            # A hook of the user's, or a request that it made. Whether ours had left is not said.
+            raise module.HTTPError(f"{type(error).__name__} in a hook") from error
+
+    def _is_ours(self, error: Any) -> bool:
+        """Whether the library says that *error* is about our request."""
+        return getattr(error, "_request", None) is self._request
 
     async def body(self, answer: httpx.Response) -> bytes:
         """
@@ -117,7 +124,9 @@ class HttpExchange:
         try:
             if answer.is_stream_consumed or answer.is_closed:
                 # By a hook, or by a transport that answers from memory. Decoded already.
-                content: bytes = getattr(answer, "_content", b"")
+                content: bytes | None = getattr(answer, "_content", None)
+                if content is None:
+                    raise Unreadable("a hook has closed it, or read it piece by piece")
                 if len(content) > largest:
                     raise too_large(largest)
                 return content
@@ -128,10 +137,10 @@ class HttpExchange:
             # httpx ties an answer to a stream that is tied to the answer: let go of it, or each
             # call leaves some fifty blocks of memory that only the garbage collector frees.
             answer.stream = self._request.stream
-        coding = answer.headers.get("content-encoding", "identity").strip().lower()
-        if not raw or coding == "identity":
+        codings = _codings(answer)
+        if not raw or not codings:
             return raw
-        if coding not in {"gzip", "x-gzip"}:
+        if codings not in (["gzip"], ["x-gzip"]):
             raise Unreadable("a content coding that was not asked for")
         return await inflate(raw, largest)
 
@@ -140,7 +149,7 @@ class HttpExchange:
             return await step
         with anyio.CancelScope(deadline=self._deadline) as self._scope:
             return await step
-        raise self._engine.module.ReadTimeout("too slow")
+        raise self._engine.module.ReadTimeout("too slow", request=self._request)
 
 
 def _pieces_of(request: Any) -> AsyncIterator[bytes]:
@@ -177,7 +186,14 @@ def adopt(engine: Engine, client: httpx.AsyncClient, request: httpx.Request) -> 
         if key == "user-agent" or key not in request.headers:
             request.headers[key] = value
     if client.params:
-        request.url = request.url.copy_merge_params(client.params)
+        # Ours win: another limit or cursor would be another page.
+        request.url = request.url.copy_with(params=client.params.merge(request.url.params))
+
+
+def _codings(answer: httpx.Response) -> list[str]:
+    """List what was done to a body, in order. "identity" is nothing, and so is an empty entry."""
+    named = answer.headers.get("content-encoding", "").lower().split(",")
+    return [each for each in map(str.strip, named) if each not in {"", "identity"}]
 
 
 async def _read(answer: httpx.Response, largest: float) -> bytes:
@@ -197,28 +213,36 @@ async def _read(answer: httpx.Response, largest: float) -> bytes:
 
 async def inflate(raw: bytes, largest: float) -> bytes:
     """
-    Decode gzip, with a chance for other tasks after each mebibyte.
+    Decode gzip, of any number of members, with chances for other tasks.
 
     Raises:
         Unreadable: It is not gzip, not whole, or something follows it.
         DecodeError: It would be larger than *largest*.
+
+    Source: RFC 1952, section 2.2.
     """
-    stream = zlib.decompressobj(_GZIP)
-    pieces, size = [], 0
+    member = zlib.decompressobj(_GZIP)
+    pieces, size, since = [], 0, 0
     try:
-        while not stream.eof:
-            piece = stream.decompress(raw, _STEP)
-            raw = stream.unconsumed_tail
-            size += len(piece)
-            if size > largest:
-                raise too_large(largest)
-            if not piece and not raw and not stream.eof:
-                raise Unreadable("gzip that was cut short")
-            pieces.append(piece)
-            if len(piece) == _STEP:
-                await checkpoint()
+        for start in range(0, len(raw), _SLICE):
+            rest, is_full = raw[start : start + _SLICE], False
+            while rest or is_full:
+                if member.eof:
+                    member = zlib.decompressobj(_GZIP)
+                piece = member.decompress(rest, _STEP)
+                rest = member.unused_data if member.eof else member.unconsumed_tail
+                is_full = len(piece) == _STEP and not member.eof
+                size += len(piece)
+                if size > largest:
+                    raise too_large(largest)
+                pieces.append(piece)
+                # A member of nothing costs time, too.
+                since += len(piece) + _SLICE
+                if since > _STEP:
+                    since = 0
+                    await checkpoint()
     except zlib.error as error:
         raise Unreadable("not gzip, as it says") from error
-    if stream.unused_data:
-        raise Unreadable("something behind the end of gzip")
+    if not member.eof:
+        raise Unreadable("gzip that was cut short")
     return b"".join(pieces)

@@ -27,19 +27,11 @@ async def connect(host: str, port: int, seconds: float | None) -> socket.socket:
     errors: list[OSError] = []
 
     async def attempt(family: int, address: Any, ended: anyio.Event) -> None:
-        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.setblocking(False)
-            await _reach(sock, address)
-        except OSError as error:
-            sock.close()
-            errors.append(error)
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            made.append(sock)
+            made.append(await _reach(family, address))
             tasks.cancel_scope.cancel()
+        except OSError as error:
+            errors.append(error)
         finally:
             ended.set()
 
@@ -72,11 +64,18 @@ async def _addresses(host: str, port: int) -> list[Any]:
         raise OSError(f"not a host name: {error}") from error
 
 
-async def _reach(sock: socket.socket, address: Any) -> None:
+async def _reach(family: int, address: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.connect(address)
-    except BlockingIOError:
-        await anyio.wait_writable(sock)
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code)) from None
+        sock.setblocking(False)
+        try:
+            sock.connect(address)
+        except BlockingIOError:
+            await anyio.wait_writable(sock)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code)) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -17,7 +17,7 @@ from talkjs_async._http.connect import connect
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.loading import in_thread
 from talkjs_async._http.proxies import proxy_for
-from talkjs_async._http.stream import SocketStream
+from talkjs_async._http.stream import SocketStream, SpokeFirst
 from talkjs_async._http.watch import Watch
 from talkjs_async.errors import ConfigurationError
 
@@ -83,9 +83,9 @@ class OneConnection:
     """
     In the place of httpcore's pool: one HTTP/1.1 connection, for one request at a time.
 
-    It is used again only if nothing is left to read from it, neither in the parser nor in TLS nor
-    in the socket: whatever lies there would be taken for the next answer. Otherwise, and when it
-    was idle for too long or the server has closed it, it is replaced before the request is written.
+    A request is written only if nothing is left to read, neither in the parser nor in TLS nor in
+    the socket: whatever lies there would be taken for its answer. Otherwise, and when it was idle
+    for too long or the server has closed it, the connection is replaced first.
     """
 
     __slots__ = ("_connection", "_context", "_engine", "_route", "_stream", "_watch")
@@ -113,12 +113,24 @@ class OneConnection:
         if isinstance(content, self._engine.module.ByteStream):
             request.stream = _Body(b"".join(content))
         try:
-            return await live.handle_async_request(request)
+            answer = await live.handle_async_request(request)
+        except SpokeFirst:
+            await self.aclose()
+            if not reused:
+                raise core.ConnectError(
+                    "the server hung up, or spoke before it was asked"
+                ) from None
+            return await self.handle_async_request(request)
         except (core.TimeoutException, core.NetworkError, core.RemoteProtocolError) as error:
             if self._watch.begun:
                 raise
             late = isinstance(error, core.TimeoutException)
             raise (core.ConnectTimeout if late else core.ConnectError)(str(error)) from error
+        if 300 <= answer.status < 400:
+            # httpx reads where a redirect leads although it is not to follow it, and fails if it
+            # cannot: the status would be lost.
+            answer.headers = [each for each in answer.headers if each[0].lower() != b"location"]
+        return answer
 
     def _connect_later(self, request: httpcore.Request) -> httpcore.AsyncConnectionInterface:
         """Make a connection object of httpcore, which connects at its first request."""
@@ -222,12 +234,12 @@ class _NoCookies(CookieJar):
 
 def _is_clean(live: Any) -> bool:
     """
-    Tell whether *live* can carry a request whose answer is the next thing to be read.
+    Tell whether *live* can carry a request: it is idle, not for too long, and its parser is empty.
 
-    What an answer left in the parser is known to httpcore's inner object only. If that has moved,
-    no connection is used twice: slow, and noticed by a test, but right.
+    What lies in the socket or in TLS is seen when the request is written. What an answer left in
+    the parser is known to httpcore's inner object only. If that has moved, no connection is used
+    twice: slow, and noticed by a test, but right.
     """
-    # This reads from the socket, through `SocketStream.get_extra_info`.
     if not live.is_available() or live.has_expired():
         return False
     while (inner := getattr(live, "_connection", None)) is not None:

@@ -118,7 +118,7 @@ class Engine:
         return "never_left" if isinstance(error, self._never_left) else "unknown"
 
     def translate(
-        self, error: Exception, *, method: str, path: str, host: str, seconds: float
+        self, error: Exception, *, method: str, path: str, url: httpx.URL, seconds: float
     ) -> TransportError:
         """
         Turn one of `exceptions` into our error. Raise what you get *from* the original.
@@ -126,10 +126,13 @@ class Engine:
         Args:
             error: Loses what may hold a secret.
             method, path: The call.
-            host: With its port, if that is not the usual one.
+            url: Whose host and port are named.
             seconds: How long it was tried.
         """
         cause = self.describe(error)
+        host = url.netloc.decode()
+        if url.port is None:
+            host += ":443" if url.scheme == "https" else ":80"
         if self.outcome(error) == "never_left":
             return ConnectFailed(
                 f"no connection to {host} in {seconds:.1f} s, nothing was sent ({cause})",

@@ -29,11 +29,12 @@ def is_exempt(host: str, port: int, no_proxy: str) -> bool:
         host: A name, or an address without brackets.
         port: Matched where an entry has one.
         no_proxy: Names (with or without a leading dot, for the host and all below it), addresses,
-            networks as `10.0.0.0/8`, and `*`, with commas between them. What is none of them
-            matches nothing.
+            networks as `10.0.0.0/8`, and `*`, with commas or blanks between them. What is none of
+            them matches nothing.
     """
     host = host.lower().rstrip(".")
-    return any(_matches(entry.strip().lower(), host, port) for entry in no_proxy.split(","))
+    entries = no_proxy.lower().replace(",", " ").split()
+    return any(_matches(entry, host, port) for entry in entries)
 
 
 def _matches(entry: str, host: str, port: int) -> bool:

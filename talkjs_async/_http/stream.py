@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READ: Final = 64 * 1024
+_READ: Final = 32 * 1024
+"""
+Bytes read at once. As many interim answers of 17 bytes keep the parser busy for some 40 ms, and
+other tasks have their turn between two reads.
+"""
 _RECORDS: Final = 16
 """Reads of housekeeping of TLS between two requests; a server that sends more is not kept."""
+
+
+class SpokeFirst(Exception):
+    """Something lies in a connection that a request is about to be written to."""
 
 
 class SocketStream:
@@ -40,7 +48,7 @@ class SocketStream:
         # Waiting comes first, also as the point where a fast sender lets other tasks go on.
         while True:
             await self.watch.wait(anyio.wait_readable, self.sock, timeout, self.core.ReadTimeout)
-            data = self.read_now(max_bytes)
+            data = self.read_now(min(max_bytes, _READ))
             if data is not None:
                 self.watch.count(len(data))
                 return data
@@ -55,7 +63,10 @@ class SocketStream:
             raise self.core.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.watch.writing()
+        # Now and not before: httpcore lets other tasks run between the choice of a connection and
+        # the first byte of the request.
+        if self.watch.writing() and self.has_leftover():
+            raise SpokeFirst
         await self.send(buffer, timeout)
 
     async def send(self, buffer: bytes, timeout: float | None) -> None:
@@ -86,8 +97,7 @@ class SocketStream:
         return over
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return self.has_leftover()
+        # To "is_readable" the answer is no: `write` looks for itself.
         return self.sock if info == "socket" else None
 
     def has_leftover(self) -> bool:

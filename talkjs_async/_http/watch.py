@@ -78,11 +78,18 @@ class Watch:
         """Note a TLS handshake; the one with the host itself ends the connecting."""
         self._connected = self._connected or host == self._host
 
-    def writing(self) -> None:
-        """Start the clock of the exchange, if it is the request that is about to be written."""
-        if self._connected and (self._terms.restarts or not self.begun):
+    def writing(self) -> bool:
+        """
+        Start the clock of the exchange, if it is the request that is about to be written.
+
+        Returns:
+            Whether that begins now.
+        """
+        begins = self._connected and not self.begun
+        if begins or (self.begun and self._terms.restarts):
             self.begun = True
             self._deadline = time.monotonic() + self._terms.seconds
+        return begins
 
     def count(self, size: int) -> None:
         """Refuse an answer that has grown too large."""

@@ -14,6 +14,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,6 +66,20 @@ class Exchange:
             self._writer.write(record)
         await self._writer.drain()
 
+    async def hung_up(self) -> None:
+        """Wait until the client has hung up. What else it sends meanwhile is lost."""
+        await self._reader.read()
+
+    async def stays(self, until: Coroutine[Any, Any, object]) -> None:
+        """Wait for something, for as long as the client does."""
+        steps = [asyncio.ensure_future(each) for each in (until, self.hung_up())]
+        try:
+            await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+
     def close(self) -> None:
         self._writer.close()
 
@@ -76,11 +91,18 @@ class Exchange:
 
 
 Script = Callable[[Exchange], Awaitable[None]]
+Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class RawServer:
     """
     Answers each request as *script* wants.
+
+    Args:
+        script: Called with each request.
+        tls: None: plain.
+        converse: Does all that happens on a connection, in place of reading requests.
+        tunnel: The answer to CONNECT.
 
     Attributes:
         accepted: Connections made so far.
@@ -88,16 +110,27 @@ class RawServer:
         seen: Method and target of each request, in the order of arrival.
     """
 
-    def __init__(self, script: Script, *, tls: ssl.SSLContext | None = None) -> None:
+    host = "localhost"
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        tls: ssl.SSLContext | None = None,
+        converse: Converse | None = None,
+        tunnel: bytes = b"HTTP/1.1 200 Go on\r\n\r\n",
+    ) -> None:
         self._script = script
+        self._tunnel = tunnel
         self._tls = tls
+        self._converse = converse or self._read_requests
         self.accepted = self.open = 0
         self.seen: list[tuple[str, str]] = []
         self.port = 0
         self._changed = threading.Condition()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -115,7 +148,16 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def targets(self) -> list[str]:
+        """What was asked for, in the order of arrival."""
+        return [target for _, target in self.seen]
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does with idle ones."""
+        self._loop.call_soon_threadsafe(self._close_all)
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait until something is true of this server."""
@@ -135,20 +177,29 @@ class RawServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         server = await asyncio.start_server(
-            self._serve, "localhost", 0, ssl=self._tls, family=socket.AF_INET, backlog=1024
+            self._serve, self.host, 0, ssl=self._tls, family=socket.AF_INET, backlog=1024
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        # asyncio loses a connection that it is accepting while the listener is closed: so first
+        # accept no more, then let those on the doorstep come in.
+        self._loop.remove_reader(server.sockets[0].fileno())
+        for _ in range(5):
+            await asyncio.sleep(0)
         server.close()
         for each in self._tasks:
             each.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _close_all(self) -> None:
+        for writer in self._tasks.values():
+            writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._tasks[task] = writer
         self._count(1, accepted=1)
         try:
             await self._converse(reader, writer)
@@ -156,7 +207,10 @@ class RawServer:
             pass
         finally:
             writer.transport.abort()
-            self._tasks.discard(task)
+            # "Not open" shall mean closed.
+            with suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+            del self._tasks[task]
             self._count(-1)
 
     def _count(self, change: int, *, accepted: int = 0) -> None:
@@ -165,14 +219,16 @@ class RawServer:
             self.accepted += accepted
             self._changed.notify_all()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _read_requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         number = 0
         while not writer.is_closing():
             head = await reader.readuntil(b"\r\n\r\n")
             method, target = head.split(b" ", 2)[:2]
             body = await _read_body(reader, head)
             if method == b"CONNECT":
-                writer.write(b"HTTP/1.1 200 Go on\r\n\r\n")
+                writer.write(self._tunnel)
                 continue
             with self._changed:
                 self.seen.append((method.decode(), target.decode()))

@@ -6,6 +6,7 @@ import pytest
 
 from talkjs_async._http.connections import Connections
 from talkjs_async.errors import ConfigurationError, ConnectFailed, TransportError
+from tests.hostile.raw_server import RawServer, right
 from tests.http.conftest import Connect
 from tests.http.server import Server
 
@@ -27,7 +28,9 @@ async def end_of(connections: Connections, url: str) -> int | TransportError:
             request = engine.Request("GET", url, extensions={"timeout": timeouts})
             return (await client.send(request)).status_code
     except engine.exceptions as error:
-        return engine.translate(error, method="GET", path="/", host="it", seconds=1.0)
+        return engine.translate(
+            error, method="GET", path="/", url=engine.URL("http://it"), seconds=1.0
+        )
 
 
 class TestDirect:
@@ -54,7 +57,7 @@ class TestProxies:
         status = await end_of(connect(library), "http://talkjs.test/ok")
 
         assert 200 == status
-        assert ["http://talkjs.test/ok"] == server.seen
+        assert ["http://talkjs.test/ok"] == server.targets
 
     async def test_hosts_that_the_environment_exempts_are_called_directly(
         self, connect: Connect, library: str, server: Server, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +71,7 @@ class TestProxies:
         self, connect: Connect, library: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refusal = b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n"
-        with Server(answers={"talkjs.test:443": refusal}) as server:
+        with RawServer(right, tunnel=refusal) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.url)
             end = await end_of(connect(library, tls=True), "https://talkjs.test/ok")
 

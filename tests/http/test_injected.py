@@ -15,7 +15,7 @@ from talkjs_async import (
     OutcomeUnknown,
     RetryPolicy,
 )
-from tests.hostile.raw_server import Exchange, always, answer, right
+from tests.hostile.raw_server import Exchange, RawServer, always, answer, right
 from tests.http.conftest import SECRET, Client, Serve
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +94,72 @@ class TestClientsOfTheUsers:
             talkjs = client(serve(right), http_client=mine, retry=RetryPolicy(attempts=1))
             with pytest.raises(OutcomeUnknown, match="ValueError in a hook"):
                 await talkjs.users.get("alice")
+
+    async def test_a_request_of_a_hook_that_fails_says_nothing_about_ours(
+        self, serve: Serve, client: Client, engine: str
+    ) -> None:
+        library: Any = import_module(engine)
+        with RawServer(right) as nowhere:
+            pass
+
+        async def tell(_response: Any) -> None:
+            async with library.AsyncClient() as other:
+                await other.get(nowhere.url)
+
+        server = serve(right)
+        async with library.AsyncClient(event_hooks={"response": [tell]}) as mine:
+            with pytest.raises(OutcomeUnknown, match="ConnectError in a hook"):
+                await client(server, http_client=mine).request("POST", "/anything", json={})
+
+        assert 1 == len(server.seen)
+
+    async def test_a_status_that_a_hook_raises_for_another_request_is_not_ours(
+        self, serve: Serve, client: Client, engine: str
+    ) -> None:
+        library: Any = import_module(engine)
+        refusing = serve(always(answer(status="404 None")))
+
+        async def tell(_response: Any) -> None:
+            async with library.AsyncClient() as other:
+                (await other.get(refusing.url)).raise_for_status()
+
+        async with library.AsyncClient(event_hooks={"response": [tell]}) as mine:
+            talkjs = client(serve(right), http_client=mine, retry=RetryPolicy(attempts=1))
+            with pytest.raises(OutcomeUnknown, match="HTTPStatusError in a hook"):
+                await talkjs.users.get("alice")
+
+    @pytest.mark.parametrize("way", ["aclose", "aiter_raw", "aread"])
+    async def test_what_a_hook_has_taken_of_an_answer_is_not_read_as_an_empty_one(
+        self, serve: Serve, client: Client, engine: str, way: str
+    ) -> None:
+        library: Any = import_module(engine)
+
+        async def take(response: Any) -> None:
+            if way == "aiter_raw":
+                async for _ in response.aiter_raw():
+                    pass
+            else:
+                await getattr(response, way)()
+
+        async with library.AsyncClient(event_hooks={"response": [take]}) as mine:
+            talkjs = client(serve(right), http_client=mine, retry=RetryPolicy(attempts=1))
+            if way == "aread":
+                assert "alice" == (await talkjs.users.get("alice")).name
+            else:
+                with pytest.raises(OutcomeUnknown, match="a hook has closed it"):
+                    await talkjs.users.get("alice")
+
+    async def test_its_parameters_never_replace_ours(
+        self, serve: Serve, client: Client, engine: str
+    ) -> None:
+        library: Any = import_module(engine)
+        server = serve(always(answer(b'{"data":[]}')))
+
+        async with library.AsyncClient(params={"limit": "7", "tag": "x"}) as mine:
+            await client(server, http_client=mine).users.list().first()
+
+        (target,) = server.targets
+        assert {"limit=1", "tag=x"} == set(target.partition("?")[2].split("&"))
 
     @pytest.mark.parametrize("argument", ["ssl_context", "proxy"])
     def test_what_belongs_to_our_connections_is_refused_with_theirs(

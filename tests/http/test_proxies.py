@@ -20,6 +20,7 @@ from tests.hostile.raw_server import RawServer, right
         ("api.talkjs.com", "*.talkjs.com", True),
         ("talkjs.com", ".talkjs.com", True),
         ("API.TalkJS.com.", "a, api.talkjs.com ,b", True),
+        ("api.talkjs.com", "a.test api.talkjs.com\tb.test", True),
         ("api.talkjs.com", "https://api.talkjs.com", True),
         ("api.talkjs.com", "api.talkjs.com:443", True),
         ("api.talkjs.com", "api.talkjs.com:8443", False),

@@ -153,7 +153,7 @@ class TestOneConnection:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(get, connections, f"{server.url}/hold")
-            await server.until(lambda: server.seen == ["/hold"])
+            await server.until(lambda: server.targets == ["/hold"])
             tasks.cancel_scope.cancel()
         await server.until(lambda: server.open == 0)
 
@@ -250,7 +250,7 @@ class TestQueue:
             await start_one_after_the_other(tasks, 6, call)
             server.release()
 
-        assert ["/hold", "/hold?1", "/hold?2", "/hold?3", "/hold?4", "/hold?5"] == server.seen
+        assert ["/hold", "/hold?1", "/hold?2", "/hold?3", "/hold?4", "/hold?5"] == server.targets
 
     async def test_a_free_place_is_taken_without_a_task_switch(self) -> None:
         places = Semaphore(1)

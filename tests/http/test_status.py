@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import anyio
 import pytest
 
@@ -12,6 +14,7 @@ from talkjs_async import (
     RateLimited,
     RetryPolicy,
     ServerError,
+    TalkJSError,
     TokenBucket,
 )
 from tests.hostile.raw_server import Exchange, always, answer
@@ -33,6 +36,31 @@ class TestStatus:
 
         assert 1 == limiter.statistics().throttled
         assert 0 == limiter.statistics().in_flight
+
+    async def test_two_hundred_calls_meet_one_drain(self, serve: Serve, client: Client) -> None:
+        refusal = answer(b"xx", status="429 Slow", headers=("content-encoding: gzip",))
+        server = serve(always(refusal))
+        limiter = TokenBucket()
+        # Who would have to wait for the rate is told so instead.
+        talkjs = client(server, limiter=limiter, retry=RetryPolicy(attempts=1), max_wait=0.2)
+        ends: Counter[str] = Counter()
+
+        async def call() -> None:
+            try:
+                await talkjs.users.get("alice")
+            except TalkJSError as error:
+                ends[type(error).__name__] += 1
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(200):
+                tasks.start_soon(call)
+
+        assert 200 == ends["RateLimited"] + ends["RateLimitWaitTimeout"]
+        assert ends["RateLimited"] == len(server.seen) <= 24
+        assert (0, len(server.seen)) == (
+            limiter.statistics().in_flight,
+            limiter.statistics().throttled,
+        )
 
     async def test_a_429_counts_although_its_body_never_comes(
         self, serve: Serve, client: Client
