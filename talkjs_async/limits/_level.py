@@ -10,7 +10,7 @@ network does: no safety margin is needed.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 from talkjs_async._core.call import Lane
 from talkjs_async.limits._background_reserve import bounds_of_lanes, default_reserve
@@ -20,10 +20,10 @@ from talkjs_async.limits._throttling import (
     DEBT,
     LEAST_RATE,
     MARGIN,
-    RECOVERY,
     RECOVERY_STEP,
     SUSPICIOUS,
     pause_after,
+    recovery_speed,
 )
 
 DRIFT: Final = 0.0005
@@ -65,6 +65,7 @@ class Level:
         "_last_grant",
         "_most_margin",
         "_recovered_at",
+        "_throttled_since",
         "answer_time",
         "burst",
         "capacity",
@@ -118,7 +119,8 @@ class Level:
         self.resume_at = -math.inf
         self.recover_at = math.inf
         self._recovered_at = now
-        self._drained_at = -math.inf
+        # The first and the latest 429 of the trouble that we are in.
+        self._throttled_since = self._drained_at = -math.inf
         # Whatever 429s teach, a background token must still fit in.
         self._most_margin = max(0.0, min(burst * MARGIN, burst - 1.0 - reserve))
 
@@ -189,6 +191,16 @@ class Level:
         rounds, number = divmod(ahead, int(most))
         return slots[number] + rounds * self.answer_time
 
+    @property
+    def kept_in(self) -> Literal["process", "store", "alone"]:
+        """Where the tokens are; see `Budget.kept_in`."""
+        return "process"
+
+    @property
+    def effective_rate(self) -> float:
+        """Tokens per second of the whole budget; see `Budget.effective_rate`."""
+        return self.rate
+
     def free(self, now: float) -> float:
         """Tokens that could be granted. Negative when there is a debt."""
         missing = (self.full_at - now) * self.rate
@@ -236,6 +248,8 @@ class Level:
         if now - self._drained_at < SUSPICIOUS:
             self._recovered_at = now
             self._set_rate(now, max(self.rate * CUT, self._full_rate * LEAST_RATE))
+        else:
+            self._throttled_since = now
         self._drained_at = now
         pause = pause_after(retry_after, self.interval)
         self.hold(now, pause)
@@ -243,7 +257,10 @@ class Level:
 
     def recover(self, now: float) -> None:
         """Take back a part of the rate that was cut."""
-        gained = (now - self._recovered_at) * RECOVERY * self._full_rate
+        if now < self.recover_at:
+            return
+        speed = recovery_speed(self._drained_at - self._throttled_since, now - self._drained_at)
+        gained = (now - self._recovered_at) * speed * self._full_rate
         self._recovered_at = now
         self._set_rate(now, min(self.rate + gained, self._full_rate))
 

@@ -6,6 +6,7 @@ Numbers only; `Level` applies them.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 DEBT: Final = 0.5
@@ -23,8 +24,17 @@ more within this time says that somebody else draws on it, so that the rate is w
 CUT: Final = 0.85
 """What is left of the rate after such a 429."""
 
-RECOVERY: Final = 0.001
-"""Part of the full rate that comes back per second."""
+RECOVERY: Final = 0.016
+"""Part of the full rate that comes back per second, at most: 90 % within a minute."""
+
+LEAST_RECOVERY: Final = 0.0005
+"""The same after an hour of 429s, when each attempt to get more of the rate costs another one."""
+
+STORM: Final = 20.0
+"""Seconds. 429s over a longer time are no storm, but another client that goes on."""
+
+PATIENCE: Final = 120.0
+"""Seconds without a 429 after which the rate comes back twice as fast."""
 
 RECOVERY_STEP: Final = 1.0
 """Seconds between two corrections of the rate."""
@@ -52,3 +62,15 @@ def pause_after(asked: float, interval: float) -> float:
         interval: Seconds per token.
     """
     return max(DEBT + interval, asked)
+
+
+def recovery_speed(span: float, quiet: float) -> float:
+    """
+    Say which part of the full rate comes back per second.
+
+    Args:
+        span: Seconds from the first to the latest 429 of the trouble.
+        quiet: Seconds since the latest.
+    """
+    least = RECOVERY * (STORM / span) ** 2 if span > STORM else RECOVERY
+    return min(max(least, LEAST_RECOVERY) * math.exp2(min(quiet / PATIENCE, 10.0)), RECOVERY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from fractions import Fraction
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from talkjs_async.limits import Lane
 from talkjs_async.limits._level import DRIFT, Level
 from talkjs_async.limits._permit import LOST_AFTER
-from talkjs_async.limits._throttling import pause_of
+from talkjs_async.limits._throttling import pause_of, recovery_speed
 
-FULL_RATE = 9.0 * (1 - DRIFT)
+RATE, BURST = 9.0, 600
+FULL_RATE = RATE * (1 - DRIFT)
 
 
 def bucket(
@@ -203,15 +205,52 @@ class TestAfterA429:
         tokens.drain(1001.0, 0.0)
 
         rates = []
-        for now in range(1002, 1200):
-            if now >= tokens.recover_at:
-                tokens.recover(float(now))
+        for now in range(1002, 1020):
+            tokens.recover(float(now))
             rates.append(tokens.rate)
 
-        assert pytest.approx(0.85 * FULL_RATE + 0.001 * FULL_RATE) == rates[0]
-        assert pytest.approx(0.85 * FULL_RATE + 0.1 * FULL_RATE) == rates[99]
+        assert pytest.approx(0.85 * FULL_RATE + 0.016 * FULL_RATE) == rates[0]
+        assert pytest.approx(0.85 * FULL_RATE + 0.080 * FULL_RATE) == rates[4]
         assert FULL_RATE == rates[-1]
         assert math.inf == tokens.recover_at
+
+    @pytest.mark.parametrize(
+        ("span", "quiet", "speed"),
+        [
+            (0.0, 0.0, 0.016),
+            (20.0, 0.0, 0.016),
+            (40.0, 0.0, 0.004),
+            (40.0, 120.0, 0.008),
+            (40.0, 1000.0, 0.016),
+            (3600.0, 0.0, 0.0005),
+            (3600.0, 120.0, 0.001),
+            (3600.0, 1e9, 0.016),
+        ],
+    )
+    def test_the_longer_429s_went_on_the_slower_the_rate_comes_back(
+        self, span: float, quiet: float, speed: float
+    ) -> None:
+        assert pytest.approx(speed) == recovery_speed(span, quiet)
+
+    def test_after_a_storm_of_another_client_the_rate_is_back_within_a_minute(self) -> None:
+        world = SharedServer(bucket(now=0.0, tokens=0.0, max_in_flight=20))
+
+        world.run(100.0, other=0.0)
+        world.run(115.0, other=50.0)
+        world.run(175.0, other=0.0)
+
+        assert world.throttled > 1
+        assert world.tokens.rate >= 0.9 * FULL_RATE
+
+    # As many as there were when a thousandth of the rate came back each second.
+    @pytest.mark.parametrize(("other", "most"), [(1, 26), (3, 36), (4.5, 48), (6, 71), (8, 174)])
+    def test_beside_a_client_that_stays_an_hour_has_few_429s(self, other: float, most: int) -> None:
+        world = SharedServer(bucket(now=0.0, tokens=0.0, max_in_flight=20))
+
+        world.run(100.0, other=0.0)
+        world.run(3700.0, other=other)
+
+        assert world.throttled <= most
 
     def test_the_rate_never_goes_to_nothing(self) -> None:
         tokens = bucket()
@@ -382,3 +421,53 @@ class TestEstimates:
 
         assert 4.0 == alone
         assert pytest.approx(4.0 + 4 * 2.0 / 4) == mixed
+
+
+class SharedServer:
+    """
+    A server whose bucket another client draws on, too, while ours wants all that it can get.
+
+    Attributes:
+        tokens: Our level.
+        throttled: How many of our requests were refused.
+    """
+
+    def __init__(self, tokens: Level) -> None:
+        self.tokens = tokens
+        self.throttled = 0
+        self._now = 0.0
+        self._there = 0.0
+        self._wanted = 0.0
+        self._under_way: deque[tuple[float, int, bool, int]] = deque()
+
+    def run(self, until: float, *, other: float) -> None:
+        """Let time pass, while the other client makes *other* requests per second."""
+        while self._now < until:
+            self._now += 0.02
+            self._there = min(self._there + 0.02 * RATE, float(BURST))
+            self._wanted += 0.02 * other
+            while self._wanted >= 1:
+                self._wanted -= 1
+                self._accepts()
+            while self._under_way and self._under_way[0][0] <= self._now:
+                self._answer()
+            while self.tokens.due("interactive", self._now, owed=False) <= self._now:
+                number = self.tokens.take("interactive", self._now)
+                generation = self.tokens.generation
+                answered_at = self._now + 0.06
+                self._under_way.append((answered_at, number, self._accepts(), generation))
+
+    def _accepts(self) -> bool:
+        accepted = self._there >= 1
+        self._there -= accepted
+        return accepted
+
+    def _answer(self) -> None:
+        _, number, accepted, generation = self._under_way.popleft()
+        if accepted:
+            self.tokens.settle(number, self._now)
+            return
+        self.throttled += 1
+        del self.tokens.open[number]
+        if generation == self.tokens.generation:
+            self.tokens.drain(self._now, 0.0)
