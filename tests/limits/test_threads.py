@@ -110,7 +110,7 @@ def test_a_refund_in_one_loop_wakes_a_caller_in_another(first: str, second: str)
 
 @PAIRS
 def test_the_others_go_on_when_the_leader_and_its_loop_are_gone(first: str, second: str) -> None:
-    limiter = TokenBucket(20.0, 1)
+    limiter = TokenBucket(0.5, 1)
     anyio.run(call, limiter)
 
     with anyio.from_thread.start_blocking_portal(second) as there:
