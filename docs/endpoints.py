@@ -40,7 +40,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "users.upsert_many": [{"users": {"alice": UserInput(name="Alice")}}],
     "conversations.mark_as_read": [{}, {"form": "read_by"}, {"form": "user_conversation"}],
     "conversations.mark_as_unread": [{}, {"form": "user_conversation"}],
-    "participants.patch": [{"access": "Read"}],
+    "participants.update": [{"access": "Read"}],
     "messages.send": [{"sender": "alice", "text": "hi"}],
     "messages.send_many": [
         {"messages": [UserMessage(sender="alice", text="hi"), SystemMessage(text="ho")]}
@@ -63,7 +63,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 
 # Where a request is known from whose route is known from elsewhere.
 FORMS: dict[tuple[str, str], tuple[str, str]] = {
-    (f"conversations.{method}", "participants.patch"): ("TalkJS's transfer program, 2026", "code")
+    (f"conversations.{method}", "participants.update"): ("TalkJS's transfer program, 2026", "code")
     for method in ("mark_as_read", "mark_as_unread")
 }
 

@@ -135,7 +135,7 @@ WORKS_WITH: dict[str, dict[str, Any]] = {
     },
     "files.upload": {"file": b"x", "filename": "a.txt"},
     "notifications.send": {"channels": ["email"]},
-    "participants.patch": {"access": "Read"},
+    "participants.update": {"access": "Read"},
     "themes.update": {"themes": {"blue": None}},
     "reactions.add": {"emoji": "🎉"},
     "reactions.remove": {"emoji": "🎉"},

@@ -56,8 +56,8 @@ class ParticipationInput(Input):
     """
     What to write about a participation.
 
-    A field that is not given becomes "ReadWrite" or True by `participants.put` and stays as it is
-    by `participants.patch` (documented).
+    A field that is not given becomes "ReadWrite" or True by `participants.add` and stays as it is
+    by `participants.update` (documented).
 
     Attributes:
         access: "ReadWrite", "Read" or "None". "None" is for `patch` only (documented).

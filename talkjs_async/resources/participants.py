@@ -28,7 +28,7 @@ class Participants(Resource):
     __slots__ = ()
 
     @endpoint
-    def put(
+    def add(
         self,
         conversation_id: str,
         user_id: str,
@@ -37,13 +37,13 @@ class Participants(Resource):
         notify: Notify | Unset = UNSET,
     ) -> Call[None]:
         """
-        Let a user join, or join again.
+        Add a user to a conversation, or overwrite the settings of one who is in it.
 
-        Overwrites earlier settings: what is left out falls back to full access and notifications.
+        All of them: what is left out falls back to full access and notifications.
 
         Args:
             conversation_id, user_id: Both must exist.
-            access: "ReadWrite" or "Read". To hide the conversation from a participant, use `patch`.
+            access: "ReadWrite" or "Read". To hide the conversation from a participant, use `update`.
             notify: True, False or "MentionsOnly".
         """
         settings = ParticipationInput(access=access, notify=notify)
@@ -57,7 +57,7 @@ class Participants(Resource):
         )
 
     @endpoint
-    def patch(
+    def update(
         self,
         conversation_id: str,
         user_id: str,
@@ -98,7 +98,7 @@ class Participants(Resource):
         Take a user out of a conversation.
 
         It disappears from their list (API versions before 2021-07-30: it stays, with the old
-        messages). To let them keep what they have read, use `patch(..., access="None")`.
+        messages). To let them keep what they have read, use `update(..., access="None")`.
 
         Args:
             conversation_id, user_id: Of a participant.

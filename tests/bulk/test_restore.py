@@ -72,7 +72,7 @@ async def fill(talkjs: AsyncTalkJS) -> None:
             *({"id": f"d{n}", "participants": [f"u{n}"]} for n in range(50)),
         ],
     )
-    await talkjs.participants.patch("c1", "bob", access="Read", notify="MentionsOnly")
+    await talkjs.participants.update("c1", "bob", access="Read", notify="MentionsOnly")
     await import_messages(
         talkjs,
         [

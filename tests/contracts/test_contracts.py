@@ -209,9 +209,9 @@ async def test_only_participants_may_send(talkjs: AsyncTalkJS, names: Names) -> 
 async def test_participants_join_change_and_leave(talkjs: AsyncTalkJS, names: Names) -> None:
     _, bob, conversation = await chat(talkjs, names)
 
-    await talkjs.participants.patch(conversation, bob, access="Read", notify=False)
+    await talkjs.participants.update(conversation, bob, access="Read", notify=False)
     patched = (await talkjs.conversations.get(conversation)).participants[bob]
-    await talkjs.participants.put(conversation, bob, notify=False)
+    await talkjs.participants.add(conversation, bob, notify=False)
     overwritten = (await talkjs.conversations.get(conversation)).participants[bob]
     await talkjs.participants.remove(conversation, bob)
     left = await talkjs.conversations.get(conversation)

@@ -41,7 +41,7 @@ CALLS: dict[str, tuple[CallKind, Make]] = {
         CallKind(False, False),
         lambda t: t.notifications.send("c1", channels=["email"]),
     ),
-    "participants.put": (CallKind(False, True), lambda t: t.participants.put("c1", "alice")),
+    "participants.add": (CallKind(False, True), lambda t: t.participants.add("c1", "alice")),
     "files.upload": (CallKind(True, True), _file),
 }
 """Name to what matters of it, and how it is made."""

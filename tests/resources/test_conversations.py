@@ -59,7 +59,7 @@ async def test_a_conversation_needs_no_field_at_all(talkjs: AsyncTalkJS) -> None
 
 
 async def test_participants_are_added_and_none_is_removed(talkjs: AsyncTalkJS, chat: None) -> None:
-    await talkjs.participants.patch("chat", "alice", access="Read")
+    await talkjs.participants.update("chat", "alice", access="Read")
     await talkjs.users.upsert("carol", name="Carol")
 
     await talkjs.conversations.upsert("chat", participants=["alice", "carol"])

@@ -22,7 +22,7 @@ async def settings(talkjs: AsyncTalkJS, user_id: str) -> tuple[object, object] |
 async def test_put_lets_a_user_join_with_everything(talkjs: AsyncTalkJS) -> None:
     await talkjs.users.upsert("carol", name="Carol")
 
-    await talkjs.participants.put("chat", "carol")
+    await talkjs.participants.add("chat", "carol")
 
     assert ("ReadWrite", True) == await settings(talkjs, "carol")
 
@@ -40,9 +40,9 @@ async def test_put_lets_a_user_join_with_everything(talkjs: AsyncTalkJS) -> None
 async def test_put_overwrites_what_was_set_before(
     talkjs: AsyncTalkJS, options: dict[str, Any], expected: object
 ) -> None:
-    await talkjs.participants.patch("chat", "alice", access="None", notify=False)
+    await talkjs.participants.update("chat", "alice", access="None", notify=False)
 
-    await talkjs.participants.put("chat", "alice", **options)
+    await talkjs.participants.add("chat", "alice", **options)
 
     assert expected == await settings(talkjs, "alice")
 
@@ -60,9 +60,9 @@ async def test_patch_changes_only_what_is_given(
     talkjs: AsyncTalkJS, emulator: Emulator, options: dict[str, Any], expected: object
 ) -> None:
     emulator.switches.none_participants = "listed"
-    await talkjs.participants.put("chat", "alice", notify="MentionsOnly")
+    await talkjs.participants.add("chat", "alice", notify="MentionsOnly")
 
-    await talkjs.participants.patch("chat", "alice", **options)
+    await talkjs.participants.update("chat", "alice", **options)
 
     assert expected == await settings(talkjs, "alice")
 
@@ -70,10 +70,10 @@ async def test_patch_changes_only_what_is_given(
 async def test_a_participant_without_access_is_not_shown_and_can_be_let_in_again(
     talkjs: AsyncTalkJS,
 ) -> None:
-    await talkjs.participants.patch("chat", "alice", access="None", notify=False)
+    await talkjs.participants.update("chat", "alice", access="None", notify=False)
     hidden = await settings(talkjs, "alice")
 
-    await talkjs.participants.patch("chat", "alice", access="Read")
+    await talkjs.participants.update("chat", "alice", access="Read")
 
     assert hidden is None
     assert ("Read", False) == await settings(talkjs, "alice")
@@ -83,7 +83,7 @@ async def test_patching_somebody_who_does_not_take_part_is_an_error(talkjs: Asyn
     await talkjs.users.upsert("carol", name="Carol")
 
     with pytest.raises(APIError):
-        await talkjs.participants.patch("chat", "carol", access="Read")
+        await talkjs.participants.update("chat", "carol", access="Read")
 
 
 async def test_a_removed_user_is_out_of_the_conversation_and_their_list(
@@ -108,8 +108,8 @@ async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, emulator: Emulator) ->
     await talkjs.users.upsert("ü/%🙂", name="Odd")
     await talkjs.conversations.upsert("c/?#")
 
-    await talkjs.participants.put("c/?#", "ü/%🙂")
-    await talkjs.participants.patch("c/?#", "ü/%🙂", notify=False)
+    await talkjs.participants.add("c/?#", "ü/%🙂")
+    await talkjs.participants.update("c/?#", "ü/%🙂", notify=False)
     joined = await talkjs.conversations.get("c/?#")
     await talkjs.participants.remove("c/?#", "ü/%🙂")
     left = await talkjs.conversations.get("c/?#")

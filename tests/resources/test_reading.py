@@ -84,8 +84,8 @@ async def test_how_far_each_participant_has_read_can_be_set_and_read_back(
 ) -> None:
     later = two_messages + timedelta(seconds=1)
 
-    await talkjs.participants.patch("chat", "bob", notify=False, read_until=two_messages)
-    await talkjs.participants.patch("chat", "alice", read_until=int(later.timestamp() * 1000))
+    await talkjs.participants.update("chat", "bob", notify=False, read_until=two_messages)
+    await talkjs.participants.update("chat", "alice", read_until=int(later.timestamp() * 1000))
 
     conversation = await talkjs.conversations.get("chat")
     bob = conversation.participants["bob"]

@@ -87,8 +87,8 @@ async def conversations(talkjs: AsyncTalkJS) -> None:
 
 
 async def participants(talkjs: AsyncTalkJS) -> None:
-    await assert_type(talkjs.participants.put("c", "a", access="Read"), NoResult)
-    await assert_type(talkjs.participants.patch("c", "a", notify="MentionsOnly"), NoResult)
+    await assert_type(talkjs.participants.add("c", "a", access="Read"), NoResult)
+    await assert_type(talkjs.participants.update("c", "a", notify="MentionsOnly"), NoResult)
     await assert_type(talkjs.participants.remove("c", "a"), NoResult)
     assert_type(await talkjs.participants.get_email("c", "a"), str)
 

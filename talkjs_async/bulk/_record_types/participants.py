@@ -61,5 +61,5 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
             await context.talkjs.participants.remove(*ids, missing_ok=True)
         else:
             changes = drop_unset({"access": settings.access, "notify": settings.notify})
-            await context.talkjs.participants.patch(*ids, **changes)
+            await context.talkjs.participants.update(*ids, **changes)
         return [None]

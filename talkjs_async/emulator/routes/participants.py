@@ -32,7 +32,7 @@ _CHANGE_FIELDS: dict[str, Check] = {
 _MARKING_FIELDS: dict[str, Check] = {**_CHANGE_FIELDS, "readUntil": moment}
 
 
-@routes.add("participants.put", "PUT", _PATH, mark="documented", source="Participation")
+@routes.add("participants.add", "PUT", _PATH, mark="documented", source="Participation")
 def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Join. Always overwrites: what is left out falls back to ReadWrite and true."""
     body = read(context.json(), _JOIN_FIELDS, context.switches)
@@ -48,7 +48,7 @@ def put(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     return {}
 
 
-@routes.add("participants.patch", "PATCH", _PATH, mark="documented", source="Participation")
+@routes.add("participants.update", "PATCH", _PATH, mark="documented", source="Participation")
 def patch(context: RouteContext, conversation_id: str, user_id: str) -> Any:
     """Change what is given. That it fails for a user who is not a participant is inferred."""
     marks = context.switches.mark_as_read in ("participant", "all")
