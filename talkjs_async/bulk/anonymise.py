@@ -159,7 +159,10 @@ class _OverwriteRecordType(RecordType[_Overwrite]):
             await talkjs.users.upsert(overwrite.user_id, name=_DELETED, **cleared)
         elif overwrite.conversation_id is not None and overwrite.message_id is not None:
             await talkjs.messages.edit(
-                overwrite.conversation_id, overwrite.message_id, text=_DELETED, custom=None
+                overwrite.conversation_id,
+                message_id=overwrite.message_id,
+                text=_DELETED,
+                custom=None,
             )
         elif overwrite.conversation_id is not None:
             await talkjs.conversations.upsert(

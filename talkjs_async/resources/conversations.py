@@ -168,8 +168,8 @@ class Conversations(Resource):
     def mark_as_read(
         self,
         conversation_id: str,
-        user_id: str,
         *,
+        user_id: str,
         until: datetime | int | Unset = UNSET,
         form: Literal["participant", "read_by", "user_conversation"] = "participant",
     ) -> Call[None]:
@@ -208,8 +208,8 @@ class Conversations(Resource):
     def mark_as_unread(
         self,
         conversation_id: str,
-        user_id: str,
         *,
+        user_id: str,
         after: datetime | int | Unset = UNSET,
         form: Literal["participant", "user_conversation"] = "participant",
     ) -> Call[None]:

@@ -126,7 +126,7 @@ class Messages(Resource):
         return _post(conversation_id, messages, partial(_read, count))
 
     @endpoint
-    def get(self, conversation_id: str, message_id: str) -> Call[Message]:
+    def get(self, conversation_id: str, *, message_id: str) -> Call[Message]:
         """
         Read one message.
 
@@ -175,8 +175,8 @@ class Messages(Resource):
     def edit(
         self,
         conversation_id: str,
-        message_id: str,
         *,
+        message_id: str,
         text: str | Unset = UNSET,
         custom: Mapping[str, str | None] | None | Unset = UNSET,
     ) -> Call[None]:
@@ -200,7 +200,7 @@ class Messages(Resource):
 
     @endpoint
     def delete(
-        self, conversation_id: str, message_id: str, *, missing_ok: bool = False
+        self, conversation_id: str, *, message_id: str, missing_ok: bool = False
     ) -> Call[None]:
         """
         Delete one message.

@@ -31,8 +31,8 @@ class Participants(Resource):
     def add(
         self,
         conversation_id: str,
-        user_id: str,
         *,
+        user_id: str,
         access: Literal["ReadWrite", "Read"] | Unset = UNSET,
         notify: Notify | Unset = UNSET,
     ) -> Call[None]:
@@ -43,7 +43,7 @@ class Participants(Resource):
 
         Args:
             conversation_id, user_id: Both must exist.
-            access: "ReadWrite" or "Read". To hide the conversation from a participant, use `update`.
+            access: "ReadWrite" or "Read". `update` can hide the conversation from a participant.
             notify: True, False or "MentionsOnly".
         """
         settings = ParticipationInput(access=access, notify=notify)
@@ -60,8 +60,8 @@ class Participants(Resource):
     def update(
         self,
         conversation_id: str,
-        user_id: str,
         *,
+        user_id: str,
         access: Access | Unset = UNSET,
         notify: Notify | Unset = UNSET,
         read_until: datetime | int | Unset = UNSET,
@@ -93,7 +93,7 @@ class Participants(Resource):
         )
 
     @endpoint
-    def remove(self, conversation_id: str, user_id: str, *, missing_ok: bool = False) -> Call[None]:
+    def remove(self, conversation_id: str, *, user_id: str, missing_ok: bool = False) -> Call[None]:
         """
         Take a user out of a conversation.
 
@@ -115,7 +115,7 @@ class Participants(Resource):
         )
 
     @endpoint
-    def get_email(self, conversation_id: str, user_id: str) -> Call[str]:
+    def get_email(self, conversation_id: str, *, user_id: str) -> Call[str]:
         """
         Read the e-mail address that posts to the conversation in the name of the user.
 

@@ -31,9 +31,9 @@ class Reactions(Resource):
     def list(
         self,
         conversation_id: str,
+        *,
         message_id: str,
         emoji: str,
-        *,
         limit: int | None = None,
         page_size: int | None = None,
         starting_after: str | None = None,
@@ -67,7 +67,7 @@ class Reactions(Resource):
         )
 
     @endpoint
-    def add(self, conversation_id: str, message_id: str, emoji: str, user_id: str) -> Call[None]:
+    def add(self, conversation_id: str, *, message_id: str, emoji: str, user_id: str) -> Call[None]:
         """
         React to a message on behalf of a user. Doing it twice changes nothing.
 
@@ -86,7 +86,9 @@ class Reactions(Resource):
         return Call(method="PUT", path=url, body={}, decode=nothing)
 
     @endpoint
-    def remove(self, conversation_id: str, message_id: str, emoji: str, user_id: str) -> Call[None]:
+    def remove(
+        self, conversation_id: str, *, message_id: str, emoji: str, user_id: str
+    ) -> Call[None]:
         """
         Take a user's reaction back. It need not be there.
 

@@ -80,7 +80,7 @@ class Churn(httpx.AsyncBaseTransport):
             record = records[-1] if what == "delete last" else self._random.choice(records)
             self.deleted.add(record["id"])
             if len(path) > 2:
-                await talkjs.messages.delete(path[1], record["id"])
+                await talkjs.messages.delete(path[1], message_id=record["id"])
             else:
                 await talkjs.conversations.delete(record["id"])
 

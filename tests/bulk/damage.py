@@ -94,7 +94,7 @@ async def make_backup(target: Path) -> None:
                 for n in range(24)
             ),
         )
-        await talkjs.participants.update("c1", "u1", access="Read")
+        await talkjs.participants.update("c1", user_id="u1", access="Read")
         await export(talkjs, target)
 
 

@@ -72,7 +72,7 @@ async def fill(talkjs: AsyncTalkJS) -> None:
             *({"id": f"d{n}", "participants": [f"u{n}"]} for n in range(50)),
         ],
     )
-    await talkjs.participants.update("c1", "bob", access="Read", notify="MentionsOnly")
+    await talkjs.participants.update("c1", user_id="bob", access="Read", notify="MentionsOnly")
     await import_messages(
         talkjs,
         [
@@ -102,7 +102,7 @@ async def fill(talkjs: AsyncTalkJS) -> None:
         ],
     )
     # Eve has written, and left.
-    await talkjs.participants.remove("c1", "eve")
+    await talkjs.participants.remove("c1", user_id="eve")
 
 
 async def test_what_was_exported_comes_back_as_it_was(

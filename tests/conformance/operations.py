@@ -44,8 +44,8 @@ OPERATIONS: dict[str, Operation] = {
     "users.list": lambda talkjs, _: talkjs.users.list().collect(),
     "users.upsert": lambda talkjs, _: talkjs.users.upsert("alice", name="Alicia"),
     "messages.send": lambda talkjs, _: talkjs.messages.send("chat", sender="alice", text="Hello"),
-    "messages.edit": lambda talkjs, id_: talkjs.messages.edit("chat", id_, text="Hey"),
-    "messages.delete": lambda talkjs, id_: talkjs.messages.delete("chat", id_),
+    "messages.edit": lambda talkjs, id_: talkjs.messages.edit("chat", message_id=id_, text="Hey"),
+    "messages.delete": lambda talkjs, id_: talkjs.messages.delete("chat", message_id=id_),
     "notifications.send": lambda talkjs, _: talkjs.notifications.send(
         "chat", channels=["email"], recipients=["alice"]
     ),

@@ -186,9 +186,9 @@ async def test_a_message_is_edited_and_deleted(talkjs: AsyncTalkJS, names: Names
     alice, _, conversation = await chat(talkjs, names)
     sent = await talkjs.messages.send(conversation, sender=alice, text="first")
 
-    await talkjs.messages.edit(conversation, sent.id, text="second")
-    edited = await talkjs.messages.get(conversation, sent.id)
-    await talkjs.messages.delete(conversation, sent.id)
+    await talkjs.messages.edit(conversation, message_id=sent.id, text="second")
+    edited = await talkjs.messages.get(conversation, message_id=sent.id)
+    await talkjs.messages.delete(conversation, message_id=sent.id)
 
     assert "second" == edited.text
     assert edited.edited_at is not None
@@ -209,11 +209,11 @@ async def test_only_participants_may_send(talkjs: AsyncTalkJS, names: Names) -> 
 async def test_participants_join_change_and_leave(talkjs: AsyncTalkJS, names: Names) -> None:
     _, bob, conversation = await chat(talkjs, names)
 
-    await talkjs.participants.update(conversation, bob, access="Read", notify=False)
+    await talkjs.participants.update(conversation, user_id=bob, access="Read", notify=False)
     patched = (await talkjs.conversations.get(conversation)).participants[bob]
-    await talkjs.participants.add(conversation, bob, notify=False)
+    await talkjs.participants.add(conversation, user_id=bob, notify=False)
     overwritten = (await talkjs.conversations.get(conversation)).participants[bob]
-    await talkjs.participants.remove(conversation, bob)
+    await talkjs.participants.remove(conversation, user_id=bob)
     left = await talkjs.conversations.get(conversation)
 
     assert ("Read", False) == (patched.access, patched.notify)
@@ -281,7 +281,7 @@ async def test_a_file_is_uploaded_and_sent(talkjs: AsyncTalkJS, names: Names) ->
     token = (await talkjs.files.upload(b"plain text", filename="note.txt")).token
     sent = await talkjs.messages.send(conversation, sender=alice, attachment_token=token)
 
-    message = await talkjs.messages.get(conversation, sent.id)
+    message = await talkjs.messages.get(conversation, message_id=sent.id)
     assert message.attachment is not None
     assert 10 == message.attachment.size
 
@@ -291,10 +291,10 @@ async def test_reactions_come_and_go(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, bob, conversation = await chat(talkjs, names)
     sent = await talkjs.messages.send(conversation, sender=alice, text="hi")
 
-    await talkjs.reactions.add(conversation, sent.id, "👍", bob)
-    added = await talkjs.messages.get(conversation, sent.id)
-    await talkjs.reactions.remove(conversation, sent.id, "👍", bob)
-    removed = await talkjs.messages.get(conversation, sent.id)
+    await talkjs.reactions.add(conversation, message_id=sent.id, emoji="👍", user_id=bob)
+    added = await talkjs.messages.get(conversation, message_id=sent.id)
+    await talkjs.reactions.remove(conversation, message_id=sent.id, emoji="👍", user_id=bob)
+    removed = await talkjs.messages.get(conversation, message_id=sent.id)
 
     assert ["👍"] == list(added.reactions)
     assert {} == removed.reactions
@@ -308,7 +308,7 @@ async def test_a_conversation_is_marked_as_read(
     alice, bob, conversation = await chat(talkjs, names)
     await talkjs.messages.send(conversation, sender=alice, text="hi")
 
-    await talkjs.conversations.mark_as_read(conversation, bob, form=form)
+    await talkjs.conversations.mark_as_read(conversation, user_id=bob, form=form)
 
     assert not (await talkjs.conversations.get(conversation)).participants[bob].is_unread
 

@@ -239,11 +239,11 @@ async def test_a_404_to_a_repeated_delete_is_a_success(
     emulator.faults.add(fault, on=url, first=1)
     emulator.faults.add("return-404", on=url)
 
-    await talkjs.messages.delete("c1", sent.id)
+    await talkjs.messages.delete("c1", message_id=sent.id)
 
     assert 1 == len(emulator.commits.of("message.deleted"))
     with pytest.raises(NotFound):
-        await talkjs.messages.delete("c1", sent.id)
+        await talkjs.messages.delete("c1", message_id=sent.id)
 
 
 async def test_a_5xx_to_a_call_without_a_key_says_that_it_may_have_been_carried_out(

@@ -128,7 +128,7 @@ async def test_an_export_is_a_seed(emulator: Emulator, tmp_path: Path) -> None:
     emulator.load(SEED)
     emulator.simulate_user("bob").say("c1", "And now?")
     async with client(emulator) as talkjs:
-        await talkjs.participants.remove("c1", "bob")
+        await talkjs.participants.remove("c1", user_id="bob")
         await bulk.export(talkjs, tmp_path / "one")
     other = Emulator(clock=emulator.clock)
 

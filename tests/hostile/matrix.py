@@ -32,7 +32,7 @@ CALLS: dict[str, tuple[CallKind, Make]] = {
     "conversations.get": (CallKind(True, True, record=True), lambda t: t.conversations.get("c1")),
     "users.list": (CallKind(True, True), lambda t: t.users.list().first()),
     "users.upsert": (CallKind(False, True), lambda t: t.users.upsert("alice", name="Alice")),
-    "messages.delete": (CallKind(False, True), lambda t: t.messages.delete("c1", "m1")),
+    "messages.delete": (CallKind(False, True), lambda t: t.messages.delete("c1", message_id="m1")),
     "messages.send": (
         CallKind(True, True),
         lambda t: t.messages.send("c1", sender="alice", text="hi"),
@@ -41,7 +41,10 @@ CALLS: dict[str, tuple[CallKind, Make]] = {
         CallKind(False, False),
         lambda t: t.notifications.send("c1", channels=["email"]),
     ),
-    "participants.add": (CallKind(False, True), lambda t: t.participants.add("c1", "alice")),
+    "participants.add": (
+        CallKind(False, True),
+        lambda t: t.participants.add("c1", user_id="alice"),
+    ),
     "files.upload": (CallKind(True, True), _file),
 }
 """Name to what matters of it, and how it is made."""

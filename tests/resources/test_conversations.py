@@ -59,7 +59,7 @@ async def test_a_conversation_needs_no_field_at_all(talkjs: AsyncTalkJS) -> None
 
 
 async def test_participants_are_added_and_none_is_removed(talkjs: AsyncTalkJS, chat: None) -> None:
-    await talkjs.participants.update("chat", "alice", access="Read")
+    await talkjs.participants.update("chat", user_id="alice", access="Read")
     await talkjs.users.upsert("carol", name="Carol")
 
     await talkjs.conversations.upsert("chat", participants=["alice", "carol"])
@@ -127,7 +127,7 @@ async def test_a_deleted_conversation_is_gone_with_its_messages(
     with pytest.raises(NotFound, match="CONVERSATION_NOT_FOUND"):
         await talkjs.conversations.get("chat")
     with pytest.raises(NotFound):
-        await talkjs.messages.get("chat", sent.id)
+        await talkjs.messages.get("chat", message_id=sent.id)
     assert [] == await talkjs.users.list_conversations("alice").collect()
 
 

@@ -15,9 +15,21 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 Deletion = Callable[..., Any]
 
 DELETIONS: list[Any] = [
-    pytest.param(lambda talkjs: (talkjs.conversations.delete, "nowhere"), id="conversation"),
-    pytest.param(lambda talkjs: (talkjs.messages.delete, "chat", "msg_0"), id="message"),
-    pytest.param(lambda talkjs: (talkjs.participants.remove, "chat", "carol"), id="participant"),
+    pytest.param(
+        lambda talkjs: (talkjs.conversations.delete, {"conversation_id": "nowhere"}),
+        id="conversation",
+    ),
+    pytest.param(
+        lambda talkjs: (talkjs.messages.delete, {"conversation_id": "chat", "message_id": "msg_0"}),
+        id="message",
+    ),
+    pytest.param(
+        lambda talkjs: (
+            talkjs.participants.remove,
+            {"conversation_id": "chat", "user_id": "carol"},
+        ),
+        id="participant",
+    ),
 ]
 
 
@@ -27,10 +39,10 @@ async def test_what_is_not_there_may_be_missing(
     talkjs: AsyncTalkJS, emulator: Emulator, deletion: Deletion, answer: Any
 ) -> None:
     emulator.switches.delete_unknown = answer
-    method, *ids = deletion(talkjs)
+    method, ids = deletion(talkjs)
 
-    alone = await method(*ids, missing_ok=True)
-    [together] = await talkjs.batch(call_of(method, *ids, missing_ok=True))
+    alone = await method(**ids, missing_ok=True)
+    [together] = await talkjs.batch(call_of(method, **ids, missing_ok=True))
 
     assert (None, None) == (alone, together)
 
@@ -39,16 +51,16 @@ async def test_what_is_not_there_may_be_missing(
 async def test_what_is_not_there_is_not_found_by_default(
     talkjs: AsyncTalkJS, deletion: Deletion
 ) -> None:
-    method, *ids = deletion(talkjs)
+    method, ids = deletion(talkjs)
 
     with pytest.raises(NotFound):
-        await method(*ids)
+        await method(**ids)
 
 
 @pytest.mark.parametrize("deletion", DELETIONS)
 async def test_an_app_must_not_be_missing(emulator: Emulator, deletion: Deletion) -> None:
     other = AsyncTalkJS("other", "key", transport=emulator.transport, clock=emulator.clock)
-    method, *ids = deletion(other)
+    method, ids = deletion(other)
 
     with pytest.raises(UnknownApp):
-        await method(*ids, missing_ok=True)
+        await method(**ids, missing_ok=True)

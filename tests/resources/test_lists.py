@@ -44,7 +44,7 @@ async def test_messages_can_be_deleted_while_they_are_listed(
     deleted = 0
 
     async for message in talkjs.messages.list("c0"):
-        await talkjs.messages.delete("c0", message.id)
+        await talkjs.messages.delete("c0", message_id=message.id)
         deleted += 1
 
     assert 250 == deleted

@@ -48,7 +48,7 @@ async def test_a_message_is_sent_and_read_back(talkjs: AsyncTalkJS, emulator: Em
         referenced_message_id=first.id,
     )
 
-    message = await talkjs.messages.get("chat", sent.id)
+    message = await talkjs.messages.get("chat", message_id=sent.id)
     assert ("chat", "UserMessage", "bob") == (
         message.conversation_id,
         message.type,
@@ -66,7 +66,7 @@ async def test_a_place_is_sent_and_read_back(talkjs: AsyncTalkJS) -> None:
 
     sent = await talkjs.messages.send("chat", sender="alice", location=cardiff)
 
-    message = await talkjs.messages.get("chat", sent.id)
+    message = await talkjs.messages.get("chat", message_id=sent.id)
     assert (cardiff, None) == (message.location, message.text)
 
 
@@ -168,12 +168,12 @@ async def test_an_edit_changes_only_what_is_given(talkjs: AsyncTalkJS, emulator:
     )
     await emulator.clock.sleep(60.0)
 
-    await talkjs.messages.edit("chat", sent.id, text="second")
-    after_text = await talkjs.messages.get("chat", sent.id)
-    await talkjs.messages.edit("chat", sent.id, custom={"b": None, "c": "3"})
-    after_custom = await talkjs.messages.get("chat", sent.id)
-    await talkjs.messages.edit("chat", sent.id, custom=None)
-    after_clearing = await talkjs.messages.get("chat", sent.id)
+    await talkjs.messages.edit("chat", message_id=sent.id, text="second")
+    after_text = await talkjs.messages.get("chat", message_id=sent.id)
+    await talkjs.messages.edit("chat", message_id=sent.id, custom={"b": None, "c": "3"})
+    after_custom = await talkjs.messages.get("chat", message_id=sent.id)
+    await talkjs.messages.edit("chat", message_id=sent.id, custom=None)
+    after_clearing = await talkjs.messages.get("chat", message_id=sent.id)
 
     assert ("second", {"a": "1", "b": "2"}) == (after_text.text, after_text.custom)
     assert after_text.edited_at is not None
@@ -185,10 +185,10 @@ async def test_an_edit_changes_only_what_is_given(talkjs: AsyncTalkJS, emulator:
 async def test_a_deleted_message_is_gone(talkjs: AsyncTalkJS) -> None:
     sent = await talkjs.messages.send("chat", sender="alice", text="oops")
 
-    await talkjs.messages.delete("chat", sent.id)
+    await talkjs.messages.delete("chat", message_id=sent.id)
 
     with pytest.raises(NotFound, match="MESSAGE_NOT_FOUND"):
-        await talkjs.messages.get("chat", sent.id)
+        await talkjs.messages.get("chat", message_id=sent.id)
     assert [] == await talkjs.messages.list("chat").collect()
 
 
@@ -198,7 +198,7 @@ async def test_what_is_not_there_is_not_found(talkjs: AsyncTalkJS) -> None:
     with pytest.raises(NotFound, match="CONVERSATION_NOT_FOUND"):
         await talkjs.messages.list("nowhere").collect()
     with pytest.raises(NotFound, match="MESSAGE_NOT_FOUND"):
-        await talkjs.messages.edit("chat", "msg_0", text="new")
+        await talkjs.messages.edit("chat", message_id="msg_0", text="new")
 
 
 async def test_text_of_every_kind_arrives_as_it_was(talkjs: AsyncTalkJS) -> None:
@@ -206,7 +206,7 @@ async def test_text_of_every_kind_arrives_as_it_was(talkjs: AsyncTalkJS) -> None
 
     sent = await talkjs.messages.send("chat", sender="alice", text=text)
 
-    assert text == (await talkjs.messages.get("chat", sent.id)).text
+    assert text == (await talkjs.messages.get("chat", message_id=sent.id)).text
 
 
 async def test_messages_can_be_given_as_bulk_jobs_take_them(
@@ -275,7 +275,7 @@ async def test_what_is_not_known_of_a_message_is_kept(answered_with: AnsweredWit
     block = {"type": "hologram", "depth": 3}
     wire = {**WIRE, "type": "GhostMessage", "origin": "telepathy", "content": [block], "x": None}
 
-    message = await answered_with(wire).messages.get("chat", "msg_1")
+    message = await answered_with(wire).messages.get("chat", message_id="msg_1")
 
     assert ("GhostMessage", "telepathy") == (message.type, message.origin)
     assert {"x": None} == message.extra
@@ -300,7 +300,7 @@ async def test_a_message_of_a_wrong_shape_is_an_error_that_names_the_place(
     answered_with: AnsweredWith, wire: object, json_path: str
 ) -> None:
     with pytest.raises(DecodeError) as caught:
-        await answered_with(wire).messages.get("chat", "msg_1")
+        await answered_with(wire).messages.get("chat", message_id="msg_1")
     with pytest.raises(DecodeError) as caught_in_list:
         await answered_with({"data": [wire]}).messages.list("chat").collect()
 

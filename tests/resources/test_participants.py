@@ -22,7 +22,7 @@ async def settings(talkjs: AsyncTalkJS, user_id: str) -> tuple[object, object] |
 async def test_put_lets_a_user_join_with_everything(talkjs: AsyncTalkJS) -> None:
     await talkjs.users.upsert("carol", name="Carol")
 
-    await talkjs.participants.add("chat", "carol")
+    await talkjs.participants.add("chat", user_id="carol")
 
     assert ("ReadWrite", True) == await settings(talkjs, "carol")
 
@@ -40,9 +40,9 @@ async def test_put_lets_a_user_join_with_everything(talkjs: AsyncTalkJS) -> None
 async def test_put_overwrites_what_was_set_before(
     talkjs: AsyncTalkJS, options: dict[str, Any], expected: object
 ) -> None:
-    await talkjs.participants.update("chat", "alice", access="None", notify=False)
+    await talkjs.participants.update("chat", user_id="alice", access="None", notify=False)
 
-    await talkjs.participants.add("chat", "alice", **options)
+    await talkjs.participants.add("chat", user_id="alice", **options)
 
     assert expected == await settings(talkjs, "alice")
 
@@ -60,9 +60,9 @@ async def test_patch_changes_only_what_is_given(
     talkjs: AsyncTalkJS, emulator: Emulator, options: dict[str, Any], expected: object
 ) -> None:
     emulator.switches.none_participants = "listed"
-    await talkjs.participants.add("chat", "alice", notify="MentionsOnly")
+    await talkjs.participants.add("chat", user_id="alice", notify="MentionsOnly")
 
-    await talkjs.participants.update("chat", "alice", **options)
+    await talkjs.participants.update("chat", user_id="alice", **options)
 
     assert expected == await settings(talkjs, "alice")
 
@@ -70,10 +70,10 @@ async def test_patch_changes_only_what_is_given(
 async def test_a_participant_without_access_is_not_shown_and_can_be_let_in_again(
     talkjs: AsyncTalkJS,
 ) -> None:
-    await talkjs.participants.update("chat", "alice", access="None", notify=False)
+    await talkjs.participants.update("chat", user_id="alice", access="None", notify=False)
     hidden = await settings(talkjs, "alice")
 
-    await talkjs.participants.update("chat", "alice", access="Read")
+    await talkjs.participants.update("chat", user_id="alice", access="Read")
 
     assert hidden is None
     assert ("Read", False) == await settings(talkjs, "alice")
@@ -83,13 +83,13 @@ async def test_patching_somebody_who_does_not_take_part_is_an_error(talkjs: Asyn
     await talkjs.users.upsert("carol", name="Carol")
 
     with pytest.raises(APIError):
-        await talkjs.participants.update("chat", "carol", access="Read")
+        await talkjs.participants.update("chat", user_id="carol", access="Read")
 
 
 async def test_a_removed_user_is_out_of_the_conversation_and_their_list(
     talkjs: AsyncTalkJS,
 ) -> None:
-    await talkjs.participants.remove("chat", "alice")
+    await talkjs.participants.remove("chat", user_id="alice")
 
     assert await settings(talkjs, "alice") is None
     assert [] == await talkjs.users.list_conversations("alice").collect()
@@ -98,8 +98,8 @@ async def test_a_removed_user_is_out_of_the_conversation_and_their_list(
 async def test_a_conversation_may_lose_its_last_participant(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    await talkjs.participants.remove("chat", "alice")
-    await talkjs.participants.remove("chat", "bob")
+    await talkjs.participants.remove("chat", user_id="alice")
+    await talkjs.participants.remove("chat", user_id="bob")
 
     assert {} == (await talkjs.conversations.get("chat")).participants
 
@@ -108,18 +108,18 @@ async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, emulator: Emulator) ->
     await talkjs.users.upsert("ü/%🙂", name="Odd")
     await talkjs.conversations.upsert("c/?#")
 
-    await talkjs.participants.add("c/?#", "ü/%🙂")
-    await talkjs.participants.update("c/?#", "ü/%🙂", notify=False)
+    await talkjs.participants.add("c/?#", user_id="ü/%🙂")
+    await talkjs.participants.update("c/?#", user_id="ü/%🙂", notify=False)
     joined = await talkjs.conversations.get("c/?#")
-    await talkjs.participants.remove("c/?#", "ü/%🙂")
+    await talkjs.participants.remove("c/?#", user_id="ü/%🙂")
     left = await talkjs.conversations.get("c/?#")
 
     assert (["ü/%🙂"], []) == (list(joined.participants), list(left.participants))
 
 
 async def test_the_address_that_writes_as_a_user_is_read(talkjs: AsyncTalkJS) -> None:
-    of_alice = await talkjs.participants.get_email("chat", "alice")
-    of_bob = await talkjs.participants.get_email("chat", "bob")
+    of_alice = await talkjs.participants.get_email("chat", user_id="alice")
+    of_bob = await talkjs.participants.get_email("chat", user_id="bob")
 
     assert of_alice.partition("@")[2] == of_bob.partition("@")[2]
     assert of_alice != of_bob
@@ -127,4 +127,4 @@ async def test_the_address_that_writes_as_a_user_is_read(talkjs: AsyncTalkJS) ->
 
 async def test_who_does_not_take_part_has_no_such_address(talkjs: AsyncTalkJS) -> None:
     with pytest.raises(NotFound):
-        await talkjs.participants.get_email("chat", "carol")
+        await talkjs.participants.get_email("chat", user_id="carol")

@@ -43,7 +43,7 @@ async def test_everything_is_marked_as_read_in_the_form_that_is_chosen(
 ) -> None:
     emulator.switches.mark_as_read = form
 
-    await talkjs.conversations.mark_as_read("chat", "bob", form=form)
+    await talkjs.conversations.mark_as_read("chat", user_id="bob", form=form)
 
     assert 0 == await unread_by_bob(talkjs)
     assert 1 == len(emulator.requests.find(PATHS[form]))
@@ -56,14 +56,14 @@ async def test_a_moment_divides_the_read_from_the_unread(
     emulator.switches.mark_as_read = form
     counts = []
 
-    await talkjs.conversations.mark_as_read("chat", "bob", until=two_messages, form=form)
+    await talkjs.conversations.mark_as_read("chat", user_id="bob", until=two_messages, form=form)
     counts.append(await unread_by_bob(talkjs))
-    await talkjs.conversations.mark_as_read("chat", "bob", form=form)
+    await talkjs.conversations.mark_as_read("chat", user_id="bob", form=form)
     counts.append(await unread_by_bob(talkjs))
     milliseconds = int((two_messages + timedelta(seconds=1)).timestamp() * 1000)
-    await talkjs.conversations.mark_as_unread("chat", "bob", after=milliseconds, form=form)
+    await talkjs.conversations.mark_as_unread("chat", user_id="bob", after=milliseconds, form=form)
     counts.append(await unread_by_bob(talkjs))
-    await talkjs.conversations.mark_as_unread("chat", "bob", form=form)
+    await talkjs.conversations.mark_as_unread("chat", user_id="bob", form=form)
     counts.append(await unread_by_bob(talkjs))
 
     assert [1, 0, 1, 2] == counts
@@ -72,8 +72,8 @@ async def test_a_moment_divides_the_read_from_the_unread(
 async def test_the_newest_form_is_the_default(
     talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
 ) -> None:
-    await talkjs.conversations.mark_as_read("chat", "bob")
-    await talkjs.conversations.mark_as_unread("chat", "bob")
+    await talkjs.conversations.mark_as_read("chat", user_id="bob")
+    await talkjs.conversations.mark_as_unread("chat", user_id="bob")
 
     assert 2 == len(emulator.requests.find(PATHS["participant"]))
     assert 2 == await unread_by_bob(talkjs)
@@ -84,8 +84,10 @@ async def test_how_far_each_participant_has_read_can_be_set_and_read_back(
 ) -> None:
     later = two_messages + timedelta(seconds=1)
 
-    await talkjs.participants.update("chat", "bob", notify=False, read_until=two_messages)
-    await talkjs.participants.update("chat", "alice", read_until=int(later.timestamp() * 1000))
+    await talkjs.participants.update("chat", user_id="bob", notify=False, read_until=two_messages)
+    await talkjs.participants.update(
+        "chat", user_id="alice", read_until=int(later.timestamp() * 1000)
+    )
 
     conversation = await talkjs.conversations.get("chat")
     bob = conversation.participants["bob"]

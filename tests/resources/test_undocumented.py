@@ -99,9 +99,9 @@ async def test_the_doors_work_under_every_setting(
         found.id async for found in talkjs.users.list_conversations("ann", page_size=1)
     ]
 
-    await talkjs.messages.edit("chat", sent.id, custom={"a": "1"})
-    await talkjs.messages.delete("chat", sent.id)
-    await either_way(talkjs.messages.delete("chat", sent.id))
+    await talkjs.messages.edit("chat", message_id=sent.id, custom={"a": "1"})
+    await talkjs.messages.delete("chat", message_id=sent.id)
+    await either_way(talkjs.messages.delete("chat", message_id=sent.id))
     await either_way(talkjs.messages.list("chat", starting_after=sent.id).collect())
     await either_way(talkjs.messages.list("nowhere").collect())
     assert 2 == len(await talkjs.messages.list("chat").collect())
@@ -110,19 +110,21 @@ async def test_the_doors_work_under_every_setting(
     [receipt] = await talkjs.batch(
         call_of(talkjs.messages.send, "chat", sender="bo", attachment_token=token)
     )
-    await talkjs.reactions.add("chat", receipt.id, "🎉", "ann")
-    with_file = await talkjs.messages.get("chat", receipt.id)
+    await talkjs.reactions.add("chat", message_id=receipt.id, emoji="🎉", user_id="ann")
+    with_file = await talkjs.messages.get("chat", message_id=receipt.id)
     assert with_file.attachment is not None
     assert set(with_file.reactions) <= {"🎉"}
-    reactors = await either_way(talkjs.reactions.list("chat", receipt.id, "🎉").collect())
+    reactors = await either_way(
+        talkjs.reactions.list("chat", message_id=receipt.id, emoji="🎉").collect()
+    )
     assert isinstance(reactors, list)
     assert ["ann"] == [reactor.user_id for reactor in reactors]
-    await talkjs.reactions.remove("chat", receipt.id, "🎉", "ann")
+    await talkjs.reactions.remove("chat", message_id=receipt.id, emoji="🎉", user_id="ann")
     read = [
-        await either_way(talkjs.conversations.mark_as_read("chat", "ann", form="read_by")),
-        await either_way(talkjs.conversations.mark_as_read("chat", "ann")),
+        await either_way(talkjs.conversations.mark_as_read("chat", user_id="ann", form="read_by")),
+        await either_way(talkjs.conversations.mark_as_read("chat", user_id="ann")),
         await either_way(
-            talkjs.conversations.mark_as_read("chat", "ann", form="user_conversation")
+            talkjs.conversations.mark_as_read("chat", user_id="ann", form="user_conversation")
         ),
     ]
     assert None in read
@@ -147,8 +149,8 @@ async def test_the_doors_work_under_every_setting(
     assert {"a": "1"} == (await talkjs.app.get()).custom
 
     for user_id in ("ann", "bo"):
-        await talkjs.participants.remove("chat", user_id)
-    await either_way(talkjs.participants.remove("chat", "ann"))
+        await talkjs.participants.remove("chat", user_id=user_id)
+    await either_way(talkjs.participants.remove("chat", user_id="ann"))
     assert {} == (await talkjs.conversations.get("chat")).participants
     await talkjs.conversations.delete("chat")
     assert [] == await talkjs.conversations.list().collect()

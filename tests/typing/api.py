@@ -82,15 +82,15 @@ async def conversations(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.conversations.get("c"), Conversation)
     assert_type(talkjs.conversations.list(order_by="createdAt"), Records[Conversation])
     await assert_type(talkjs.conversations.delete("c"), NoResult)
-    await assert_type(talkjs.conversations.mark_as_read("c", "a", form="read_by"), NoResult)
-    await assert_type(talkjs.conversations.mark_as_unread("c", "a", after=0), NoResult)
+    await assert_type(talkjs.conversations.mark_as_read("c", user_id="a", form="read_by"), NoResult)
+    await assert_type(talkjs.conversations.mark_as_unread("c", user_id="a", after=0), NoResult)
 
 
 async def participants(talkjs: AsyncTalkJS) -> None:
-    await assert_type(talkjs.participants.add("c", "a", access="Read"), NoResult)
-    await assert_type(talkjs.participants.update("c", "a", notify="MentionsOnly"), NoResult)
-    await assert_type(talkjs.participants.remove("c", "a"), NoResult)
-    assert_type(await talkjs.participants.get_email("c", "a"), str)
+    await assert_type(talkjs.participants.add("c", user_id="a", access="Read"), NoResult)
+    await assert_type(talkjs.participants.update("c", user_id="a", notify="MentionsOnly"), NoResult)
+    await assert_type(talkjs.participants.remove("c", user_id="a"), NoResult)
+    assert_type(await talkjs.participants.get_email("c", user_id="a"), str)
 
 
 async def messages(talkjs: AsyncTalkJS) -> None:
@@ -99,16 +99,20 @@ async def messages(talkjs: AsyncTalkJS) -> None:
         await talkjs.messages.send_many("c", [UserMessage(sender="a", text="hi")]),
         tuple[SentMessage, ...],
     )
-    assert_type(await talkjs.messages.get("c", "m"), Message)
+    assert_type(await talkjs.messages.get("c", message_id="m"), Message)
     assert_type(talkjs.messages.list("c"), Records[Message])
-    await assert_type(talkjs.messages.edit("c", "m", text="new"), NoResult)
-    await assert_type(talkjs.messages.delete("c", "m"), NoResult)
+    await assert_type(talkjs.messages.edit("c", message_id="m", text="new"), NoResult)
+    await assert_type(talkjs.messages.delete("c", message_id="m"), NoResult)
 
 
 async def reactions(talkjs: AsyncTalkJS) -> None:
-    assert_type(talkjs.reactions.list("c", "m", "👍"), Records[UserReaction])
-    await assert_type(talkjs.reactions.add("c", "m", ":party:", "a"), NoResult)
-    await assert_type(talkjs.reactions.remove("c", "m", ":party:", "a"), NoResult)
+    assert_type(talkjs.reactions.list("c", message_id="m", emoji="👍"), Records[UserReaction])
+    await assert_type(
+        talkjs.reactions.add("c", message_id="m", emoji=":party:", user_id="a"), NoResult
+    )
+    await assert_type(
+        talkjs.reactions.remove("c", message_id="m", emoji=":party:", user_id="a"), NoResult
+    )
 
 
 async def files(talkjs: AsyncTalkJS, stream: AsyncIterator[bytes]) -> None:

@@ -55,11 +55,13 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
     ) -> Sequence[str | None]:
         """Change one participant, or take them out."""
         participant = records[0].value
-        ids = participant.conversation_id, participant.user_id
+        conversation_id, user_id = participant.conversation_id, participant.user_id
         settings = participant.settings
         if settings is None:
-            await context.talkjs.participants.remove(*ids, missing_ok=True)
+            await context.talkjs.participants.remove(
+                conversation_id, user_id=user_id, missing_ok=True
+            )
         else:
             changes = drop_unset({"access": settings.access, "notify": settings.notify})
-            await context.talkjs.participants.update(*ids, **changes)
+            await context.talkjs.participants.update(conversation_id, user_id=user_id, **changes)
         return [None]
