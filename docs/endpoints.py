@@ -48,7 +48,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "messages.edit": [{"text": "new"}],
     "files.upload": [{"file": b"content", "filename": "a.txt"}],
     "notifications.send": [{"channels": ["email"]}],
-    "imports.messages": [
+    "messages.import_many": [
         {
             "messages": [
                 ImportedMessage(

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from talkjs_async.limits import (
         Budget,
         Budgets,
+        Lane,
         Limiter,
         OwnBudgets,
         Permit,
@@ -64,15 +65,33 @@ if TYPE_CHECKING:
         UnknownBlock,
     )
     from talkjs_async.models.conversations import Conversation, ConversationInput, UserConversation
+    from talkjs_async.models.events import (
+        BaseEvent,
+        ConversationDeleted,
+        MessageDeleted,
+        MessageRead,
+        MessageSent,
+        MessageUpdated,
+        NotificationBounced,
+        NotificationDelivered,
+        NotificationLinkClicked,
+        NotificationOpened,
+        NotificationSent,
+        NotificationTriggered,
+        UnknownEvent,
+        UserCreated,
+        UserUpdated,
+        WebhookEvent,
+    )
     from talkjs_async.models.files import UploadedFile
-    from talkjs_async.models.filters import Filter, equals, exists, one_of
+    from talkjs_async.models.filters import Filter
     from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
     from talkjs_async.models.markup import escape_markup
     from talkjs_async.models.messages import (
         Attachment,
         Location,
         Message,
-        SentMessage,
+        SendReceipt,
         SystemMessage,
         UserMessage,
     )
@@ -82,6 +101,17 @@ if TYPE_CHECKING:
     from talkjs_async.models.reactions import Reaction, UserReaction
     from talkjs_async.models.themes import Theme
     from talkjs_async.models.users import User, UserInput
+    from talkjs_async.telemetry import (
+        AttemptEnded,
+        Drained,
+        Hook,
+        Paused,
+        RetryScheduled,
+        StoreAway,
+        StoreBack,
+        TelemetryEvent,
+        Waited,
+    )
     from talkjs_async.webhooks import Webhooks
 
 __all__ = [
@@ -94,6 +124,7 @@ __all__ = [
     "Call",
     "Clock",
     "Budgets",
+    "Lane",
     "Limiter",
     "OwnBudgets",
     "Permit",
@@ -108,6 +139,33 @@ __all__ = [
     "Webhooks",
     "__version__",
     "call_of",
+    # what it tells while it works
+    "AttemptEnded",
+    "Drained",
+    "Hook",
+    "Paused",
+    "RetryScheduled",
+    "StoreAway",
+    "StoreBack",
+    "TelemetryEvent",
+    "Waited",
+    # what comes as a webhook
+    "BaseEvent",
+    "ConversationDeleted",
+    "MessageDeleted",
+    "MessageRead",
+    "MessageSent",
+    "MessageUpdated",
+    "NotificationBounced",
+    "NotificationDelivered",
+    "NotificationLinkClicked",
+    "NotificationOpened",
+    "NotificationSent",
+    "NotificationTriggered",
+    "UnknownEvent",
+    "UserCreated",
+    "UserUpdated",
+    "WebhookEvent",
     # what it speaks of
     "AnonymousProject",
     "App",
@@ -127,7 +185,7 @@ __all__ = [
     "Presence",
     "PresenceSession",
     "Reaction",
-    "SentMessage",
+    "SendReceipt",
     "SmsSettings",
     "SystemMessage",
     "TextBlock",
@@ -140,11 +198,8 @@ __all__ = [
     "UserMessage",
     "UserReaction",
     "UserSession",
-    "equals",
     "escape_markup",
-    "exists",
     "new_idempotency_key",
-    "one_of",
     "one_on_one_id",
     # what can go wrong
     "APIError",
@@ -183,6 +238,7 @@ _MODULES = {
     "limits": [
         "Budget",
         "Budgets",
+        "Lane",
         "Limiter",
         "OwnBudgets",
         "Permit",
@@ -193,15 +249,33 @@ _MODULES = {
     "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
+    "models.events": [
+        "BaseEvent",
+        "ConversationDeleted",
+        "MessageDeleted",
+        "MessageRead",
+        "MessageSent",
+        "MessageUpdated",
+        "NotificationBounced",
+        "NotificationDelivered",
+        "NotificationLinkClicked",
+        "NotificationOpened",
+        "NotificationSent",
+        "NotificationTriggered",
+        "UnknownEvent",
+        "UserCreated",
+        "UserUpdated",
+        "WebhookEvent",
+    ],
     "models.files": ["UploadedFile"],
-    "models.filters": ["Filter", "equals", "exists", "one_of"],
+    "models.filters": ["Filter"],
     "models.imports": ["ImportedMessage", "ImportedSystemMessage"],
     "models.markup": ["escape_markup"],
     "models.messages": [
         "Attachment",
         "Location",
         "Message",
-        "SentMessage",
+        "SendReceipt",
         "SystemMessage",
         "UserMessage",
     ],
@@ -212,6 +286,17 @@ _MODULES = {
     "models.themes": ["Theme"],
     "models.users": ["User", "UserInput"],
     "identity": ["one_on_one_id"],
+    "telemetry": [
+        "AttemptEnded",
+        "Drained",
+        "Hook",
+        "Paused",
+        "RetryScheduled",
+        "StoreAway",
+        "StoreBack",
+        "TelemetryEvent",
+        "Waited",
+    ],
     "webhooks": ["Webhooks"],
 }
 """Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""

@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from talkjs_async.batch._overflow import Dispatchers
     from talkjs_async.resources.app import AppSettings
     from talkjs_async.resources.files import Files
-    from talkjs_async.resources.imports import Imports
     from talkjs_async.resources.notifications import Notifications
     from talkjs_async.resources.themes import Themes
 
@@ -130,7 +129,6 @@ class AsyncTalkJS:
     notifications: ResourceOf[Notifications] = ResourceOf(
         "resources.notifications", "Notifications"
     )
-    imports: ResourceOf[Imports] = ResourceOf("resources.imports", "Imports")
     app: ResourceOf[AppSettings] = ResourceOf("resources.app", "AppSettings")
     themes: ResourceOf[Themes] = ResourceOf("resources.themes", "Themes")
     batch: ResourceOf[Batch] = ResourceOf("batch", "Batch", made_of="_batch_made_of")

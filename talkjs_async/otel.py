@@ -16,7 +16,7 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from talkjs_async._version import __version__
-from talkjs_async.telemetry import AttemptEnded, Event
+from talkjs_async.telemetry import AttemptEnded, TelemetryEvent
 
 __all__ = ["OpenTelemetryHook"]
 
@@ -37,7 +37,7 @@ class OpenTelemetryHook:
     def __init__(self, tracer_provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer("talkjs_async", __version__, tracer_provider)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: TelemetryEvent) -> None:
         """Record *event*, if it is the end of an attempt."""
         if not isinstance(event, AttemptEnded):
             return

@@ -26,7 +26,6 @@ from talkjs_async.errors import ConfigurationError
 __all__ = [
     "AttemptEnded",
     "Drained",
-    "Event",
     "Hook",
     "LimiterEvent",
     "Listener",
@@ -34,6 +33,7 @@ __all__ = [
     "RetryScheduled",
     "StoreAway",
     "StoreBack",
+    "TelemetryEvent",
     "Waited",
     "log_events",
 ]
@@ -173,13 +173,13 @@ class StoreBack:
 LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack
 Listener = Callable[[LimiterEvent], None]
 
-Event = AttemptEnded | RetryScheduled | LimiterEvent
-Hook = Callable[[Event], None]
+TelemetryEvent = AttemptEnded | RetryScheduled | LimiterEvent
+Hook = Callable[[TelemetryEvent], None]
 
 _UNREMARKABLE: Final = (AttemptEnded, Waited, StoreBack)
 
 
-def emit(hooks: Sequence[Hook], event: Event) -> None:
+def emit(hooks: Sequence[Hook], event: TelemetryEvent) -> None:
     """
     Give *event* to every hook.
 
@@ -221,7 +221,7 @@ def log(level: int, message: str, *args: object, exc_info: bool = False) -> None
             traceback.print_exc()
 
 
-def log_events(event: Event) -> None:
+def log_events(event: TelemetryEvent) -> None:
     """Hook that writes each event to the logger "talkjs_async", failures as warnings."""
     failed = not isinstance(event, _UNREMARKABLE) or getattr(event, "error", None) is not None
     level = logging.WARNING if failed else logging.DEBUG

@@ -18,11 +18,12 @@ from math import isfinite
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.credentials import secret_key_of
 from talkjs_async._core.wire import is_id
 from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
 from talkjs_async.models._arguments import is_number
 from talkjs_async.models._event_reader import read_event
-from talkjs_async.models.events import Event
+from talkjs_async.models.events import WebhookEvent
 
 __all__ = ["Headers", "RecentEvents", "SeenEvents", "Webhooks"]
 
@@ -91,7 +92,8 @@ class Webhooks:
 
     Args:
         secret_key: The secret key that the dashboard marks "use for webhooks". While you rotate
-            keys: the new and the old one, as a list.
+            keys: the new and the old one, as a list. None: the environment variable
+            TALKJS_SECRET_KEY.
         tolerance: Seconds that the timestamp may be away from now, in either direction. It bounds
             how long somebody who has caught a webhook can replay it.
         largest_body: Bytes; longer bodies are refused before they are looked at.
@@ -106,58 +108,61 @@ class Webhooks:
 
     def __init__(
         self,
-        secret_key: str | Sequence[str],
+        secret_key: str | Sequence[str] | None = None,
         *,
         tolerance: float = 300.0,
         largest_body: int = LARGEST_BODY,
         seen: SeenEvents | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._macs: list[hmac.HMAC] = []
+        self._tolerance = tolerance
         # Prepared once; the keys themselves are not kept.
-        self._macs = _prepare(secret_key)
-        del secret_key
-        if not self._macs:
-            raise ConfigurationError("secret_key", "must be a non-empty text, or a list of such.")
+        try:
+            self._macs = _prepare(secret_key)
+        finally:
+            # A traceback with local variables is a log too.
+            del secret_key
         if not is_number(tolerance, low=0, high=float("inf")):
             raise ConfigurationError("tolerance", "must be a finite number of seconds, 0 or more.")
         if not is_number(largest_body, low=1, high=float("inf")):
             raise ConfigurationError("largest_body", "must be a number of bytes, 1 or more.")
-        self._tolerance = tolerance
         self.largest_body: int = largest_body
         self._seen = RecentEvents() if seen is None else seen
         self._clock = clock
 
-    def parse(self, headers: Headers, raw_body: bytes) -> Event:
+    def verify(self, body: bytes, headers: Headers) -> WebhookEvent:
         """
         Verify a request and read its event.
 
         Args:
-            headers: Of the request.
-            raw_body: The bytes as they arrived. Not JSON that was read and written again: its bytes
+            body: The bytes as they arrived. Not JSON that was read and written again: its bytes
                 differ, and the signature is over bytes.
+            headers: Of the request.
 
         Returns:
             The event. One that this version does not know is an `UnknownEvent`.
 
         Raises:
             WebhookError: It is not genuine, not fresh, or not readable. Answer 400 and do nothing.
-            ConfigurationError: *raw_body* is not bytes.
+            ConfigurationError: *body* is not bytes.
         """
-        if not isinstance(raw_body, bytes | bytearray | memoryview):
-            raise ConfigurationError(
-                "raw_body", "must be the bytes of the request, before anything has parsed them."
-            )
+        if not isinstance(body, _BYTES):
+            problem = "must be the bytes of the request, before anything has parsed them"
+            if isinstance(headers, _BYTES):
+                problem = f"comes first: verify(body, headers); it {problem}"
+            raise ConfigurationError("body", f"{problem}.")
         # Before anything is copied.
-        size = raw_body.nbytes if isinstance(raw_body, memoryview) else len(raw_body)
+        size = body.nbytes if isinstance(body, memoryview) else len(body)
         if size > self.largest_body:
             raise WebhookError("The body is larger than allowed.")
-        body = bytes(raw_body)
+        body = bytes(body)
         signature, timestamp = _read_headers(headers)
         self._verify(signature, timestamp, body)
         self._check_age(timestamp)
         return _read_body(body)
 
-    def is_repeat(self, event: Event) -> bool:
+    def is_repeat(self, event: WebhookEvent) -> bool:
         """
         Tell whether an event came before, and remember it.
 
@@ -166,16 +171,16 @@ class Webhooks:
         """
         return not self._seen.add(event.id)
 
-    def sign(self, raw_body: bytes, *, timestamp: int | None = None) -> dict[str, str]:
+    def sign(self, body: bytes, *, timestamp: int | None = None) -> dict[str, str]:
         """
         Make the headers that TalkJS would send, for your tests.
 
         Args:
-            raw_body: The body that goes with them.
+            body: The body that goes with them.
             timestamp: Unix milliseconds. None: now.
         """
         moment = str(int(self._clock.time() * 1000) if timestamp is None else timestamp)
-        signature = _sign(self._macs[0], moment.encode(), raw_body)
+        signature = _sign(self._macs[0], moment.encode(), body)
         return {TIMESTAMP_HEADER: moment, SIGNATURE_HEADER: signature.decode()}
 
     def _verify(self, signature: bytes, timestamp: bytes, body: bytes) -> None:
@@ -201,12 +206,23 @@ class Webhooks:
         raise TypeError("Webhooks holds secret keys and is not pickled: build it anew.")
 
 
-def _prepare(secret_key: str | Sequence[str]) -> list[hmac.HMAC]:
-    """One prepared HMAC per key; none if any of them is not a key."""
-    keys = [secret_key] if isinstance(secret_key, str) else secret_key
-    if not isinstance(keys, Sequence) or not all(map(is_id, keys)):
-        return []
-    return [hmac.new(key.encode(), digestmod=hashlib.sha256) for key in keys]
+def _prepare(secret_key: object) -> list[hmac.HMAC]:
+    """Prepare an HMAC per key."""
+    macs = []
+    given = [secret_key] if secret_key is None or isinstance(secret_key, str) else secret_key
+    each = key = None
+    try:
+        if not isinstance(given, Sequence) or isinstance(given, _BYTES) or not given:
+            raise ConfigurationError("secret_key", "must be a non-empty text, or a list of such.")
+        for each in given:
+            # Among several, the environment's does not stand for one that is missing.
+            if each in (None, "") and given[0] is not secret_key:
+                raise ConfigurationError("secret_key", "must hold no empty key.")
+            key = secret_key_of(each, needed=True) or ""
+            macs.append(hmac.new(key.encode(), digestmod=hashlib.sha256))
+    finally:
+        del secret_key, given, each, key
+    return macs
 
 
 def _sign(mac: hmac.HMAC, timestamp: bytes, body: bytes) -> bytes:
@@ -273,7 +289,7 @@ def _only(values: list[Any]) -> bytes:
     return value.strip(b" \t")
 
 
-def _read_body(body: bytes) -> Event:
+def _read_body(body: bytes) -> WebhookEvent:
     try:
         event = read_event(
             json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)

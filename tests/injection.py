@@ -18,7 +18,7 @@ import httpx
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket
 from talkjs_async.emulator import Emulator
-from talkjs_async.telemetry import Event, log_events
+from talkjs_async.telemetry import TelemetryEvent, log_events
 
 Work = Callable[[AsyncTalkJS], Coroutine[Any, Any, object]]
 
@@ -287,8 +287,8 @@ class Collected(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def hook_of(foreign: Foreign) -> Callable[[Event], None]:
-    def hook(event: Event) -> None:
+def hook_of(foreign: Foreign) -> Callable[[TelemetryEvent], None]:
+    def hook(event: TelemetryEvent) -> None:
         foreign.touch(f"hook, {type(event).__name__}")
 
     return hook

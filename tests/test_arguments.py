@@ -39,9 +39,7 @@ from talkjs_async import (
     TokenBucket,
     Unset,
     call_of,
-    equals,
     escape_markup,
-    one_of,
     one_on_one_id,
 )
 from talkjs_async._core.endpoint import Resource
@@ -130,7 +128,7 @@ WORKS_WITH: dict[str, dict[str, Any]] = {
     "users.upsert_many": {"users": {"a": {"name": "A"}}},
     "messages.send": {"text": "hi"},
     "messages.send_many": {"messages": [{"sender": "a", "text": "hi"}]},
-    "imports.messages": {
+    "messages.import_many": {
         "messages": [{"sender": "a", "text": "hi", "sent_at": datetime(2020, 1, 1, tzinfo=UTC)}]
     },
     "files.upload": {"file": b"x", "filename": "a.txt"},
@@ -210,7 +208,7 @@ def cases() -> Iterator[Case]:
     tokens = Tokens("app", "sk_test_law")
     simple: list[Any] = [
         *[talkjs.with_options, tokens.user, tokens.app, tokens.signature],
-        *[one_on_one_id, escape_markup, equals, one_of],
+        *[one_on_one_id, escape_markup, Filter.equals, Filter.one_of],
     ]
     for function in simple:
         yield from _cases(function.__name__, function, hints_of(function), function)

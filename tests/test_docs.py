@@ -129,7 +129,9 @@ async def test_every_method_really_reaches_its_route(
         await talkjs.batch(call_of(talkjs.app.get))
     else:
         door = anonymous if door_name == "AnonymousProjects" else getattr(talkjs, door_name)
-        result = getattr(door, name)(*[ids[one] for one in endpoint.ids], **endpoint.arguments)
+        result = getattr(door, name)(
+            **{one: ids[one] for one in endpoint.ids}, **endpoint.arguments
+        )
         await (result.collect() if hasattr(result, "collect") else result)
     await anonymous.aclose()
 

@@ -18,7 +18,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async.emulator import Emulator
-from talkjs_async.telemetry import Event, log_events
+from talkjs_async.telemetry import TelemetryEvent, log_events
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +67,7 @@ async def test_a_log_handler_that_fails_costs_neither_a_call_nor_a_permit(
 async def test_a_message_that_was_stored_is_reported_although_a_hook_and_its_log_fail(
     make_talkjs: MakeTalkJS,
 ) -> None:
-    def fail(_: Event) -> None:
+    def fail(_: TelemetryEvent) -> None:
         raise RuntimeError("no disk")
 
     talkjs = make_talkjs(hooks=[fail])
@@ -112,7 +112,7 @@ async def test_an_upload_that_fails_costs_no_permit(
 async def test_a_hook_that_ends_the_program_costs_no_permit(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    def leave(_: Event) -> None:
+    def leave(_: TelemetryEvent) -> None:
         raise SystemExit
 
     limiter = TokenBucket(tokens=0, clock=emulator.clock)
@@ -126,7 +126,7 @@ async def test_a_hook_that_ends_the_program_costs_no_permit(
 
 
 async def test_hooks_that_would_have_to_be_awaited_are_refused(make_talkjs: MakeTalkJS) -> None:
-    async def hook(_: Event) -> None: ...
+    async def hook(_: TelemetryEvent) -> None: ...
 
     with pytest.raises(ConfigurationError, match=r"^hooks: .*async def"):
         make_talkjs(hooks=[hook])

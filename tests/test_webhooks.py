@@ -57,7 +57,7 @@ def webhooks(clock: FixedClock) -> Webhooks:
 
 
 def test_a_genuine_webhook_is_an_event(webhooks: Webhooks) -> None:
-    event = webhooks.parse(webhooks.sign(BODY), BODY)
+    event = webhooks.verify(BODY, webhooks.sign(BODY))
 
     assert EVENT == event
 
@@ -66,7 +66,7 @@ def test_a_genuine_webhook_of_a_known_type_is_typed(webhooks: Webhooks) -> None:
     message = {"id": "m", "conversationId": "c", "type": "SystemMessage", "createdAt": 5}
     body = json.dumps({"id": "e", "type": "message.sent", "data": {"message": message}}).encode()
 
-    event = webhooks.parse(webhooks.sign(body), body)
+    event = webhooks.verify(body, webhooks.sign(body))
 
     assert isinstance(event, MessageSent)
     assert ("m", None, None) == (event.message.id, event.sender, event.created_at)
@@ -114,14 +114,14 @@ def test_a_genuine_webhook_of_a_known_type_is_typed(webhooks: Webhooks) -> None:
 def test_headers_may_come_in_any_form(webhooks: Webhooks, change: Callable[[Any], Any]) -> None:
     headers = change(webhooks.sign(BODY))
 
-    assert EVENT == webhooks.parse(headers, BODY)
+    assert EVENT == webhooks.verify(BODY, headers)
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_the_body_may_be_any_kind_of_bytes(
     webhooks: Webhooks, kind: Callable[[bytes], Any]
 ) -> None:
-    assert EVENT == webhooks.parse(webhooks.sign(BODY), kind(BODY))
+    assert EVENT == webhooks.verify(kind(BODY), webhooks.sign(BODY))
 
 
 @pytest.mark.parametrize("unit", [1, 1000])
@@ -131,7 +131,7 @@ def test_a_timestamp_within_the_tolerance_is_fresh_in_either_unit(
 ) -> None:
     headers = webhooks.sign(BODY, timestamp=(int(NOW) - age) * unit)
 
-    assert EVENT == webhooks.parse(headers, BODY)
+    assert EVENT == webhooks.verify(BODY, headers)
 
 
 @pytest.mark.parametrize("unit", [1, 1000])
@@ -142,7 +142,7 @@ def test_a_timestamp_beyond_the_tolerance_is_refused(
     headers = webhooks.sign(BODY, timestamp=(int(NOW) - age) * unit)
 
     with pytest.raises(WebhookError, match="too far away"):
-        webhooks.parse(headers, BODY)
+        webhooks.verify(BODY, headers)
 
 
 def test_a_webhook_that_is_replayed_later_is_refused(webhooks: Webhooks, clock: FixedClock) -> None:
@@ -151,7 +151,7 @@ def test_a_webhook_that_is_replayed_later_is_refused(webhooks: Webhooks, clock: 
     clock.now += 301
 
     with pytest.raises(WebhookError):
-        webhooks.parse(headers, BODY)
+        webhooks.verify(BODY, headers)
 
 
 @pytest.mark.parametrize(
@@ -161,18 +161,18 @@ def test_a_timestamp_that_is_no_plain_number_is_refused(webhooks: Webhooks, time
     headers = webhooks.sign(BODY, timestamp=timestamp)  # type: ignore[arg-type]
 
     with pytest.raises(WebhookError):
-        webhooks.parse(headers, BODY)
+        webhooks.verify(BODY, headers)
 
 
 def test_during_a_rotation_both_keys_are_good(clock: FixedClock) -> None:
     new, old, other = (Webhooks(key, clock=clock) for key in ("new", "old", "other"))
     both = Webhooks(["new", "old"], clock=clock)
 
-    assert EVENT == both.parse(new.sign(BODY), BODY)
-    assert EVENT == both.parse(old.sign(BODY), BODY)
+    assert EVENT == both.verify(BODY, new.sign(BODY))
+    assert EVENT == both.verify(BODY, old.sign(BODY))
     assert new.sign(BODY) == both.sign(BODY)
     with pytest.raises(WebhookError):
-        both.parse(other.sign(BODY), BODY)
+        both.verify(BODY, other.sign(BODY))
 
 
 def without(name: str) -> Callable[[dict[str, str]], Any]:
@@ -218,7 +218,7 @@ def test_headers_that_are_missing_wrong_or_double_are_refused(
     headers = change(webhooks.sign(BODY))
 
     with pytest.raises(WebhookError):
-        webhooks.parse(headers, BODY)
+        webhooks.verify(BODY, headers)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_headers_that_are_missing_wrong_or_double_are_refused(
 )
 def test_a_genuine_body_that_is_no_event_is_refused(webhooks: Webhooks, body: bytes) -> None:
     with pytest.raises(WebhookError, match="not the JSON of an event") as caught:
-        webhooks.parse(webhooks.sign(body), body)
+        webhooks.verify(body, webhooks.sign(body))
 
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
@@ -259,7 +259,7 @@ def test_a_genuine_body_that_is_no_event_is_refused(webhooks: Webhooks, body: by
 def test_a_pair_of_escaped_surrogates_is_an_emoji(webhooks: Webhooks) -> None:
     body = b'{"id": "e", "type": "t", "data": {"text": "\\ud83d\\ude00"}}'
 
-    event = webhooks.parse(webhooks.sign(body), body)
+    event = webhooks.verify(body, webhooks.sign(body))
 
     assert {"text": "😀"} == event.data
 
@@ -269,7 +269,7 @@ def test_half_of_a_surrogate_pair_in_a_text_loses_no_event(webhooks: Webhooks) -
     message |= {"senderId": "ann", "createdAt": 5, "text": "cut \ud83d"}
     body = json.dumps({"id": "e", "type": "message.sent", "data": {"message": message}}).encode()
 
-    event = webhooks.parse(webhooks.sign(body), body)
+    event = webhooks.verify(body, webhooks.sign(body))
 
     assert isinstance(event, MessageSent)
     assert "cut \ud83d" == event.message.text
@@ -279,7 +279,7 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_looked_at(webhooks: Web
     body = b" " * 10_000_000
 
     with pytest.raises(WebhookError, match="larger"):
-        webhooks.parse({}, body)
+        webhooks.verify(body, {})
 
 
 def test_an_oversized_body_is_refused_before_it_is_copied(webhooks: Webhooks) -> None:
@@ -288,7 +288,7 @@ def test_an_oversized_body_is_refused_before_it_is_copied(webhooks: Webhooks) ->
     tracemalloc.start()
 
     with pytest.raises(WebhookError, match="larger"):
-        webhooks.parse({}, body)  # type: ignore[arg-type]
+        webhooks.verify(body, {})  # type: ignore[arg-type]
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -299,23 +299,23 @@ def test_the_largest_body_can_be_chosen(clock: FixedClock) -> None:
     exact = Webhooks(KEY, clock=clock, largest_body=len(BODY))
     short = Webhooks(KEY, clock=clock, largest_body=len(BODY) - 1)
 
-    assert EVENT == exact.parse(exact.sign(BODY), BODY)
+    assert EVENT == exact.verify(BODY, exact.sign(BODY))
     with pytest.raises(WebhookError):
-        short.parse(short.sign(BODY), BODY)
+        short.verify(BODY, short.sign(BODY))
 
 
 @pytest.mark.parametrize("body", [BODY.decode(), json.loads(BODY), None])
 def test_a_body_that_somebody_has_parsed_is_a_mistake_in_the_code(
     webhooks: Webhooks, body: Any
 ) -> None:
-    with pytest.raises(ConfigurationError, match="raw_body"):
-        webhooks.parse(webhooks.sign(BODY), body)
+    with pytest.raises(ConfigurationError, match="body: must be the bytes"):
+        webhooks.verify(body, webhooks.sign(BODY))
 
 
 @pytest.mark.parametrize("headers", [None, 3, "Name: x", b"x"])
 def test_headers_that_are_none_are_a_mistake_in_the_code(webhooks: Webhooks, headers: Any) -> None:
     with pytest.raises(ConfigurationError, match="headers"):
-        webhooks.parse(headers, BODY)
+        webhooks.verify(BODY, headers)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_the_key_shows_nowhere(webhooks: Webhooks) -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(webhooks)
     with pytest.raises(WebhookError) as caught:
-        webhooks.parse({}, BODY)
+        webhooks.verify(BODY, {})
     assert KEY not in str(caught.value)
     assert caught.value.args == pickle.loads(pickle.dumps(caught.value)).args
 
@@ -380,7 +380,14 @@ def test_a_memory_of_no_size_is_refused(size: Any) -> None:
         RecentEvents(size)
 
 
-SECRET_KEY = "secret_key: must be a non-empty text, or a list of such."
+MISSING = "secret_key: is missing: pass it or set TALKJS_SECRET_KEY (TalkJS dashboard, Settings)."
+NO_KEYS = "secret_key: must be a non-empty text, or a list of such."
+EMPTY_KEY = "secret_key: must hold no empty key."
+NO_TEXT = "secret_key: must be text (str), not int."
+ORDER = (
+    "body: comes first: verify(body, headers); it must be the bytes of the request, before "
+    "anything has parsed them."
+)
 TOLERANCE = "tolerance: must be a finite number of seconds, 0 or more."
 LARGEST = "largest_body: must be a number of bytes, 1 or more."
 
@@ -388,25 +395,55 @@ LARGEST = "largest_body: must be a number of bytes, 1 or more."
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: Webhooks(""), SECRET_KEY),
+        (Webhooks, MISSING),
+        (lambda: Webhooks(""), MISSING),
+        (lambda: Webhooks([]), NO_KEYS),
+        (lambda: Webhooks([KEY, ""]), EMPTY_KEY),
+        (lambda: Webhooks([KEY, 3]), NO_TEXT),  # type: ignore[list-item]
+        (lambda: Webhooks(KEY).verify({}, b""), ORDER),  # type: ignore[arg-type]
         (lambda: Webhooks(KEY, tolerance=-1), TOLERANCE),
         (lambda: Webhooks(KEY, largest_body=0), LARGEST),
         (lambda: RecentEvents(0), "size: must be a whole number, 1 or more."),
         (
-            lambda: Webhooks(KEY).parse({}, "text"),  # type: ignore[arg-type]
-            "raw_body: must be the bytes of the request, before anything has parsed them.",
+            lambda: Webhooks(KEY).verify("text", {}),  # type: ignore[arg-type]
+            "body: must be the bytes of the request, before anything has parsed them.",
         ),
         (
-            lambda: Webhooks(KEY).parse(3, b""),  # type: ignore[arg-type]
+            lambda: Webhooks(KEY).verify(b"", 3),  # type: ignore[arg-type]
             "headers: must be a mapping or pairs.",
         ),
     ],
 )
-def test_a_mistake_in_the_code_is_one_sentence(make: Callable[[], Any], sentence: str) -> None:
+def test_a_mistake_in_the_code_is_one_sentence(
+    make: Callable[[], Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TALKJS_SECRET_KEY", raising=False)
+
     with pytest.raises(ConfigurationError) as caught:
         make()
 
     assert sentence == str(caught.value)
+
+
+def test_a_key_comes_from_the_environment_when_none_is_given(
+    clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALKJS_SECRET_KEY", f"{KEY}\n")
+
+    signed = Webhooks(KEY, clock=clock).sign(BODY)
+
+    assert EVENT == Webhooks(clock=clock).verify(BODY, signed)
+    with pytest.raises(ConfigurationError, match="must hold no empty key"):
+        Webhooks(["other", ""])
+
+
+def test_no_frame_of_a_refusal_holds_a_key() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Webhooks([KEY, "wh_secret inside"])
+
+    frames = [entry for entry in caught.traceback if "talkjs_async" in str(entry.path)]
+    held = [repr(entry.frame.f_locals) for entry in frames]
+    assert not [text for text in held if KEY in text or "wh_secret" in text]
 
 
 def test_the_least_that_is_allowed_is_allowed(clock: FixedClock) -> None:
@@ -414,9 +451,9 @@ def test_the_least_that_is_allowed_is_allowed(clock: FixedClock) -> None:
     loose = Webhooks(KEY, tolerance=0.5, largest_body=1, clock=clock)
     seen = RecentEvents(1)
 
-    assert EVENT == exact.parse(exact.sign(BODY), BODY)
+    assert EVENT == exact.verify(BODY, exact.sign(BODY))
     with pytest.raises(WebhookError, match="not the JSON of an event"):
-        loose.parse(loose.sign(b"0"), b"0")
+        loose.verify(b"0", loose.sign(b"0"))
     assert [True, False] == [seen.add("a"), seen.add("a")]
 
 
@@ -454,7 +491,7 @@ def test_every_refusal_has_a_sentence_of_its_own(
     headers, body = change(webhooks)
 
     with pytest.raises(WebhookError) as caught:
-        webhooks.parse(headers, body)
+        webhooks.verify(body, headers)
 
     assert sentence == str(caught.value)
 
@@ -463,7 +500,7 @@ def test_an_event_whose_id_is_no_id_has_the_same_sentence(webhooks: Webhooks) ->
     body = b'{"id": "half \\ud83d", "type": "t"}'
 
     with pytest.raises(WebhookError) as caught:
-        webhooks.parse(webhooks.sign(body), body)
+        webhooks.verify(body, webhooks.sign(body))
 
     assert "The body is not the JSON of an event." == str(caught.value)
 
@@ -472,7 +509,7 @@ def test_the_first_moment_that_counts_in_milliseconds_is_in_1973(clock: FixedClo
     webhooks = Webhooks(KEY, clock=clock)
     clock.now = 10.0**8
 
-    assert EVENT == webhooks.parse(webhooks.sign(BODY, timestamp=10**11), BODY)
+    assert EVENT == webhooks.verify(BODY, webhooks.sign(BODY, timestamp=10**11))
 
 
 def test_ten_thousand_events_are_remembered_by_default() -> None:
@@ -514,7 +551,7 @@ HEADERS = st.lists(
 @given(HEADERS, st.binary())
 def test_whatever_is_not_signed_is_one_error(headers: Any, body: bytes) -> None:
     with pytest.raises(WebhookError):
-        Webhooks(KEY).parse(headers, body)
+        Webhooks(KEY).verify(body, headers)
 
 
 @given(st.binary() | JSON.map(lambda data: json.dumps(data).encode()))

@@ -9,7 +9,7 @@ own.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Final
@@ -60,9 +60,14 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
     """
     for index, call in enumerate(calls):
         if not isinstance(call, Call):
+            for each in calls:
+                if isinstance(each, Coroutine):
+                    # None of them will run: this spares a warning for each.
+                    each.close()
             raise ConfigurationError(
                 f"calls[{index}]",
-                f"must be made by call_of(method, ...), not {type(call).__name__}.",
+                f"must be a Call, not {type(call).__name__}: write "
+                'call_of(talkjs.users.get, "alice") for talkjs.users.get("alice").',
             )
         if not call.batchable or (call.query and call.method != "GET"):
             raise ConfigurationError(

@@ -22,7 +22,7 @@ from talkjs_async.cli._output import PROGRAM, say
 from talkjs_async.cli._progress_display import ProgressDisplay, ProgressLines
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, RateLimited, TalkJSError
-from talkjs_async.telemetry import Event, RetryScheduled
+from talkjs_async.telemetry import RetryScheduled, TelemetryEvent
 
 _FRAME: Final = 0.1
 """Seconds between two looks at the progress."""
@@ -112,7 +112,7 @@ class _Running:
             # Windows cannot receive them; Ctrl-C raises KeyboardInterrupt there.
             return
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: TelemetryEvent) -> None:
         """Tell of an outage, now and then. To be told to wait is none."""
         now = time.monotonic()
         if (

@@ -41,7 +41,7 @@ def verify_webhook(
     webhooks = Webhooks(options.secret_key(), tolerance=tolerance)
     headers = {"X-TalkJS-Signature": signature, "X-TalkJS-Timestamp": timestamp}
     try:
-        event = webhooks.parse(headers, body)
+        event = webhooks.verify(body, headers)
     except WebhookError as error:
         say(f"Not genuine, or not fresh: {error}")
         raise typer.Exit(1) from None

@@ -13,7 +13,7 @@ from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.fastapi._app_state import DEFAULT_NAME, check_name, talkjs_in, webhooks_in
 from talkjs_async.fastapi._receiving import verified
-from talkjs_async.models.events import Event
+from talkjs_async.models.events import WebhookEvent
 from talkjs_async.webhooks import Webhooks
 
 __all__ = [
@@ -53,7 +53,7 @@ async def get_webhooks(connection: HTTPConnection) -> Webhooks:
 
 async def get_webhook_event(
     request: Request, webhooks: Annotated[Webhooks, Depends(get_webhooks)]
-) -> Event:
+) -> WebhookEvent:
     """
     Depend on the verified event of a request, in a webhook route of your own.
 
@@ -71,7 +71,7 @@ TalkJSDep: TypeAlias = Annotated[AsyncTalkJS, Depends(get_talkjs)]
 WebhooksDep: TypeAlias = Annotated[Webhooks, Depends(get_webhooks)]
 """What verifies the app's webhooks, as a parameter of a route."""
 
-WebhookEventDep: TypeAlias = Annotated[Event, Depends(get_webhook_event)]
+WebhookEventDep: TypeAlias = Annotated[WebhookEvent, Depends(get_webhook_event)]
 """The verified event of a webhook, as a parameter of a route of your own."""
 
 
@@ -89,7 +89,7 @@ def webhooks_named(name: str) -> Callable[[HTTPConnection], Awaitable[Webhooks]]
     return _DEFAULTS[1] if name == DEFAULT_NAME else _webhooks_named(check_name(name))
 
 
-def webhook_event_named(name: str) -> Callable[..., Awaitable[Event]]:
+def webhook_event_named(name: str) -> Callable[..., Awaitable[WebhookEvent]]:
     """Make the dependency on the verified event of a request from a named TalkJS app."""
     return get_webhook_event if name == DEFAULT_NAME else _webhook_event_named(check_name(name))
 
@@ -114,11 +114,11 @@ def _webhooks_named(name: str) -> Callable[[HTTPConnection], Awaitable[Webhooks]
 
 
 @cache
-def _webhook_event_named(name: str) -> Callable[..., Awaitable[Event]]:
+def _webhook_event_named(name: str) -> Callable[..., Awaitable[WebhookEvent]]:
     async def get_named_webhook_event(
         request: Request,
         webhooks: Webhooks = Depends(webhooks_named(name)),  # noqa: B008 - FastAPI's own way
-    ) -> Event:
+    ) -> WebhookEvent:
         return await _event(request, webhooks)
 
     return get_named_webhook_event
@@ -150,7 +150,7 @@ def _of(name: str) -> str:
     return "" if name == DEFAULT_NAME else f"; its name must be {name!r}"
 
 
-async def _event(request: Request, webhooks: Webhooks) -> Event:
+async def _event(request: Request, webhooks: Webhooks) -> WebhookEvent:
     try:
         return await verified(request, webhooks)
     except WebhookError:

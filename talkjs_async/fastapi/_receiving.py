@@ -9,13 +9,13 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 
 from talkjs_async.errors import WebhookError
-from talkjs_async.models.events import Event
+from talkjs_async.models.events import WebhookEvent
 from talkjs_async.webhooks import Webhooks
 
 _logger: Final = logging.getLogger("talkjs_async")
 
 
-async def verified(request: Request, webhooks: Webhooks) -> Event:
+async def verified(request: Request, webhooks: Webhooks) -> WebhookEvent:
     """
     Read a request and verify it.
 
@@ -24,7 +24,7 @@ async def verified(request: Request, webhooks: Webhooks) -> Event:
     """
     try:
         # Pairs, not a mapping: a header that comes twice must be seen twice.
-        return webhooks.parse(request.headers.raw, await _read(request, webhooks))
+        return webhooks.verify(await _read(request, webhooks), request.headers.raw)
     except WebhookError as error:
         _logger.warning("Refused a webhook: %s", error)
         raise

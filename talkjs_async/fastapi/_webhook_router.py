@@ -20,7 +20,7 @@ from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.fastapi._app_state import DEFAULT_NAME
 from talkjs_async.fastapi._dependencies import talkjs_named, webhooks_named
 from talkjs_async.fastapi._receiving import verified
-from talkjs_async.models.events import BaseEvent, Event, UnknownEvent
+from talkjs_async.models.events import BaseEvent, UnknownEvent, WebhookEvent
 from talkjs_async.webhooks import Webhooks
 
 __all__ = ["Handler", "WebhookRouter", "webhook_router"]
@@ -106,7 +106,7 @@ class WebhookRouter(APIRouter):
             return Response(status_code=400)
         return Response(background=BackgroundTask(self._handle, event, webhooks, talkjs))
 
-    async def _handle(self, event: Event, webhooks: Webhooks, talkjs: AsyncTalkJS) -> None:
+    async def _handle(self, event: WebhookEvent, webhooks: Webhooks, talkjs: AsyncTalkJS) -> None:
         # Asked only now that the answer is out: had it failed, TalkJS's repeat would be the first.
         if await _came_before(event, webhooks):
             _logger.info("The event %s (%s) came again", event.id, event.type)
@@ -139,7 +139,7 @@ def webhook_router(path: str = "/webhooks/talkjs", *, name: str = DEFAULT_NAME) 
     return WebhookRouter(path, name=name)
 
 
-async def _came_before(event: Event, webhooks: Webhooks) -> bool:
+async def _came_before(event: WebhookEvent, webhooks: Webhooks) -> bool:
     try:
         # In a thread: with several processes, the memory is a database.
         return await anyio.to_thread.run_sync(webhooks.is_repeat, event)
@@ -149,7 +149,7 @@ async def _came_before(event: Event, webhooks: Webhooks) -> bool:
         return False
 
 
-async def _call(handler: Handler[Any], event: Event, talkjs: AsyncTalkJS) -> None:
+async def _call(handler: Handler[Any], event: WebhookEvent, talkjs: AsyncTalkJS) -> None:
     """Run a handler; log how it fails."""
     try:
         await _apart(_run(handler, event, talkjs))
@@ -161,7 +161,7 @@ async def _call(handler: Handler[Any], event: Event, talkjs: AsyncTalkJS) -> Non
         _logger.exception("%s failed on the event %s (%s)", _name_of(handler), event.id, event.type)
 
 
-async def _run(handler: Handler[Any], event: Event, talkjs: AsyncTalkJS) -> None:
+async def _run(handler: Handler[Any], event: WebhookEvent, talkjs: AsyncTalkJS) -> None:
     try:
         if _is_async(handler):
             result = handler(event, talkjs)

@@ -11,17 +11,17 @@ from typing import Any
 
 from talkjs_async.errors import DecodeError
 from talkjs_async.models._field_types import array_of, map_of, text_at, under_data
-from talkjs_async.models.messages import SentMessage
+from talkjs_async.models.messages import SendReceipt
 from talkjs_async.models.presences import Presence, UserSession
 from talkjs_async.models.themes import Theme
 
 
-def read_sent_messages(data: Any) -> tuple[SentMessage, ...]:
+def read_sent_messages(data: Any) -> tuple[SendReceipt, ...]:
     """Read the bare array that answers a POST of messages. Raises DecodeError."""
-    return array_of(SentMessage.from_wire)(data)
+    return array_of(SendReceipt.from_wire)(data)
 
 
-def read_imported_messages(data: Any, *, count: int) -> tuple[SentMessage, ...]:
+def read_imported_messages(data: Any, *, count: int) -> tuple[SendReceipt, ...]:
     """
     Read the answer to an import of *count* messages: their IDs in order, or `{}`.
 

@@ -11,15 +11,15 @@ import attrs
 
 from talkjs_async.errors import DecodeError
 from talkjs_async.models._schema import fields_of, schema_of
-from talkjs_async.models.events import BaseEvent, Event, UnknownEvent
+from talkjs_async.models.events import BaseEvent, UnknownEvent, WebhookEvent
 
-_KNOWN: Final[Mapping[str, type[Event]]] = {
-    kind.type: kind for kind in get_args(Event) if kind is not UnknownEvent
+_KNOWN: Final[Mapping[str, type[WebhookEvent]]] = {
+    kind.type: kind for kind in get_args(WebhookEvent) if kind is not UnknownEvent
 }
 _ENVELOPE: Final = {field.name for field in attrs.fields(BaseEvent)}
 
 
-def read_event(payload: Any) -> Event:
+def read_event(payload: Any) -> WebhookEvent:
     """
     Read the JSON object of a webhook.
 
@@ -32,13 +32,13 @@ def read_event(payload: Any) -> Event:
         return envelope
     common = {name: getattr(envelope, name) for name in _ENVELOPE}
     try:
-        event: Event = kind(**common, **_read_parts(kind, envelope.data))
+        event: WebhookEvent = kind(**common, **_read_parts(kind, envelope.data))
     except DecodeError:
         return envelope
     return event
 
 
-def _read_parts(kind: type[Event], data: Mapping[str, Any]) -> dict[str, Any]:
+def _read_parts(kind: type[WebhookEvent], data: Mapping[str, Any]) -> dict[str, Any]:
     """Read what is in an event's data; a part that it can do without may be unreadable."""
     parts = {}
     for field in fields_of(kind):

@@ -37,7 +37,6 @@ from talkjs_async.models.users import User
 __all__ = [
     "BaseEvent",
     "ConversationDeleted",
-    "Event",
     "MessageDeleted",
     "MessageRead",
     "MessageSent",
@@ -51,6 +50,7 @@ __all__ = [
     "UnknownEvent",
     "UserCreated",
     "UserUpdated",
+    "WebhookEvent",
 ]
 
 
@@ -223,7 +223,7 @@ class UnknownEvent(BaseEvent):
     data: Mapping[str, Any] = wire("data", _DATA, default=EMPTY, hash=False)
 
 
-Event: TypeAlias = (
+WebhookEvent: TypeAlias = (
     UserCreated
     | UserUpdated
     | MessageSent

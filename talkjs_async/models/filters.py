@@ -18,7 +18,7 @@ from talkjs_async.errors import ConfigurationError
 from talkjs_async.models import _arguments as must_be
 from talkjs_async.models._frozen_map import FrozenMap
 
-__all__ = ["Condition", "Filter", "Operator", "equals", "exists", "one_of"]
+__all__ = ["Condition", "Filter", "Operator"]
 
 Operator: TypeAlias = Literal["==", "!=", "oneOf", "!oneOf"]
 
@@ -26,9 +26,9 @@ Operator: TypeAlias = Literal["==", "!=", "oneOf", "!oneOf"]
 @attrs.frozen
 class Condition:
     """
-    What one key of the custom data must be; made by the functions below.
+    What one key of the custom data must be; made by the functions of `Filter`.
 
-    Conditions are negated with `~`: `~exists()`, `~equals("x")`, `~one_of(["x", "y"])`.
+    Conditions are negated with `~`: `~Filter.exists()`, `~Filter.one_of(["x", "y"])`.
     """
 
     operator: Literal["exists", "!exists"] | Operator
@@ -55,31 +55,6 @@ _OPPOSITES: Mapping[str, Any] = {
 }
 
 
-def exists() -> Condition:
-    """The key is there."""
-    return Condition("exists")
-
-
-def equals(value: str) -> Condition:
-    """The key is there and has this value."""
-    if not is_text(value):
-        raise ConfigurationError("value", "must be text (str) of valid Unicode.")
-    return Condition("==", value)
-
-
-def one_of(values: Iterable[str]) -> Condition:
-    """
-    The key is there and has one of these values.
-
-    Its opposite, `~one_of(values)`, also holds where the key is missing (a public program in
-    production depends on that).
-    """
-    collected = must_be.as_tuple(values)
-    if not must_be.are_texts(collected):
-        raise ConfigurationError("values", "must be a collection of texts (str), not one text.")
-    return Condition("oneOf", collected)
-
-
 def _are_conditions(value: object) -> bool:
     return isinstance(value, Mapping) and all(
         is_id(key) and isinstance(item, Condition) for key, item in value.items()
@@ -90,7 +65,9 @@ def _conditions(value: Mapping[str, Condition | str]) -> Mapping[str, Condition]
     anything: Any = value
     if not isinstance(anything, Mapping):
         return cast("Mapping[str, Condition]", anything)  # for the rule to refuse
-    plain = {key: equals(item) if isinstance(item, str) else item for key, item in value.items()}
+    plain = {
+        key: Filter.equals(item) if isinstance(item, str) else item for key, item in value.items()
+    }
     return FrozenMap(plain)
 
 
@@ -100,23 +77,48 @@ class Filter:
     Which conversations to list: those that meet all conditions.
 
     Attributes:
-        custom: Key of the custom data to its condition. A plain text stands for `equals`.
+        custom: Key of the custom data to its condition. A plain text stands for `Filter.equals`.
 
     Raises:
         ConfigurationError: A value breaks its rule.
 
     Example:
-        `Filter(custom={"state": one_of(["open", "held"]), "closedBy": ~exists(), "team": "blue"})`
+        `Filter(custom={"state": Filter.one_of(["open", "held"]), "closedBy": ~Filter.exists()})`
     """
 
     custom: Mapping[str, Condition] = attrs.field(
         converter=_conditions,
         validator=must_be.Rule(
-            "must map texts to conditions, for example {'state': equals('open')}.",
+            "must map texts to conditions, for example {'state': 'open'}.",
             _are_conditions,
             null=False,
         ),
     )
+
+    @staticmethod
+    def exists() -> Condition:
+        """Ask that the key is there."""
+        return Condition("exists")
+
+    @staticmethod
+    def equals(value: str) -> Condition:
+        """Ask that the key is there and has this value."""
+        if not is_text(value):
+            raise ConfigurationError("value", "must be text (str) of valid Unicode.")
+        return Condition("==", value)
+
+    @staticmethod
+    def one_of(values: Iterable[str]) -> Condition:
+        """
+        Ask that the key is there and has one of these values.
+
+        Its opposite, `~Filter.one_of(values)`, also holds where the key is missing (a public
+        program in production depends on that).
+        """
+        collected = must_be.as_tuple(values)
+        if not must_be.are_texts(collected):
+            raise ConfigurationError("values", "must be a collection of texts (str), not one text.")
+        return Condition("oneOf", collected)
 
     def to_wire(self) -> str:
         """Write the value of the query parameter: compact JSON, not yet percent-encoded."""

@@ -42,7 +42,7 @@ __all__ = [
     "Attachment",
     "Location",
     "Message",
-    "SentMessage",
+    "SendReceipt",
     "SystemMessage",
     "UserMessage",
 ]
@@ -174,7 +174,7 @@ class Message(Model):
 
 
 @model
-class SentMessage(Model):
+class SendReceipt(Model):
     """
     TalkJS's receipt for a message.
 

@@ -194,7 +194,7 @@ def calls_of(talkjs: AsyncTalkJS) -> dict[str, Call[Any]]:
     old = ImportedMessage(sender="alice", text=IMPORT, sent_at=datetime(2020, 1, 1, tzinfo=UTC))
     return {
         MESSAGE: call_of(talkjs.messages.send, "c1", sender="alice", text=MESSAGE),
-        IMPORT: call_of(talkjs.imports.messages, "c2", [old]),
+        IMPORT: call_of(talkjs.messages.import_many, "c2", [old]),
         DELETE: call_of(talkjs.conversations.delete, "c3"),
         READ: call_of(talkjs.users.get, "alice"),
     }

@@ -26,7 +26,7 @@ from talkjs_async import (
     RateLimited,
     RateLimitWaitTimeout,
     RetryPolicy,
-    SentMessage,
+    SendReceipt,
     ServerError,
     TalkJSError,
     TokenBucket,
@@ -530,7 +530,7 @@ async def test_the_calls_of_a_batch_that_is_refused_as_such_are_sent_alone(
     assert "alice" == found.id
     assert isinstance(missing, NotFound)
     assert "/users/bob" == missing.path
-    assert isinstance(sent, SentMessage)
+    assert isinstance(sent, SendReceipt)
     assert deleted is None
     assert 1 == len(emulator.commits.of("message.sent"))
     assert 4 == talkjs.budget.granted - before
@@ -566,3 +566,15 @@ async def test_a_wrong_key_is_the_error_of_every_call_of_a_batch(
 
     assert [Unauthorized] * 3 == [type(outcome) for outcome in outcomes]
     assert 1 == len(emulator.requests)
+
+
+async def test_coroutines_instead_of_calls_are_told_what_to_write_and_leave_no_warning(
+    talkjs: AsyncTalkJS,
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.batch(talkjs.users.get("a"), talkjs.users.get("b"))  # type: ignore[call-overload]
+
+    assert (
+        "calls[0]: must be a Call, not coroutine: write "
+        'call_of(talkjs.users.get, "alice") for talkjs.users.get("alice").'
+    ) == str(caught.value)

@@ -19,7 +19,7 @@ from talkjs_async import (
     LimiterUnavailable,
     NotFound,
     OutcomeUnknown,
-    SentMessage,
+    SendReceipt,
     TalkJSError,
     TokenBucket,
     Unauthorized,
@@ -111,7 +111,7 @@ async def test_no_batch_writes_twice_to_one_conversation(
         650, lambda number: overflowing.messages.send("c1", sender="alice", text=str(number))
     )
 
-    assert {SentMessage} == {type(result) for result in sent}
+    assert {SendReceipt} == {type(result) for result in sent}
     assert 650 == len(emulator.commits.of("message.sent"))
     assert batches(emulator)
     for batch in batches(emulator):
@@ -133,7 +133,7 @@ async def test_a_lost_answer_to_a_batch_loses_and_doubles_nothing(
     )
 
     stored = [commit.text for commit in emulator.commits.of("message.sent")]
-    assert {SentMessage} == {type(result) for result in sent}
+    assert {SendReceipt} == {type(result) for result in sent}
     assert sorted(map(str, range(800))) == sorted(map(str, stored))
 
 
@@ -351,6 +351,6 @@ async def test_imports_into_several_conversations_share_a_batch(
     # Uses up what is left of the ordinary budget.
     await at_once(587, lambda number: overflowing.users.get("alice"))
 
-    await at_once(10, lambda number: overflowing.imports.messages(f"old{number}", old))
+    await at_once(10, lambda number: overflowing.messages.import_many(f"old{number}", old))
 
     assert [10] == [len(batch.operations) for batch in batches(emulator)]

@@ -20,7 +20,7 @@ from talkjs_async import (
     AsyncTalkJS,
     NotFound,
     OwnBudgets,
-    SentMessage,
+    SendReceipt,
     TalkJSError,
     TokenBucket,
     User,
@@ -132,7 +132,7 @@ def every_call_has_one_outcome(history: History, traffic: Traffic) -> None:
             assert isinstance(outcome, NotFound)
             assert f"/users/nobody{number}" == outcome.path
         elif call.kind == "send":
-            assert isinstance(outcome, SentMessage)
+            assert isinstance(outcome, SendReceipt)
         else:
             assert outcome is None
 

@@ -49,7 +49,7 @@ OPERATIONS: dict[str, Operation] = {
     "notifications.send": lambda talkjs, _: talkjs.notifications.send(
         "chat", channels=["email"], recipients=["alice"]
     ),
-    "imports.messages": lambda talkjs, _: talkjs.imports.messages("chat", [IMPORTED]),
+    "messages.import_many": lambda talkjs, _: talkjs.messages.import_many("chat", [IMPORTED]),
     "request (POST)": lambda talkjs, _: talkjs.request(
         "POST",
         "/conversations/chat/messages",

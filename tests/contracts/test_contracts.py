@@ -256,7 +256,7 @@ async def test_old_messages_keep_their_times(talkjs: AsyncTalkJS, names: Names) 
     alice, bob, conversation = await chat(talkjs, names)
     long_ago = datetime(2019, 5, 17, 12, 30, tzinfo=UTC)
 
-    await talkjs.imports.messages(
+    await talkjs.messages.import_many(
         conversation, [ImportedMessage(sender=alice, text="old", sent_at=long_ago, read_by=[bob])]
     )
 

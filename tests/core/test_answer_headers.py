@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from talkjs_async import AsyncTalkJS, BadRequest, DecodeError, OutcomeUnknown, TalkJSError
 from talkjs_async._core.classify import shown_headers
-from talkjs_async.telemetry import AttemptEnded, Event
+from talkjs_async.telemetry import AttemptEnded, TelemetryEvent
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ async def test_an_error_without_an_answer_has_no_headers(
 async def test_the_event_of_an_attempt_has_the_headers(
     answering: Callable[..., AsyncTalkJS], status: int
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = answering(status, b"{}", hooks=[events.append])
 
     with pytest.raises(TalkJSError):

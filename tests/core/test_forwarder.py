@@ -20,10 +20,10 @@ from talkjs_async.limits import Limiter
 from talkjs_async.telemetry import (
     AttemptEnded,
     Drained,
-    Event,
     Paused,
     StoreAway,
     StoreBack,
+    TelemetryEvent,
     Waited,
     log_events,
 )
@@ -38,7 +38,7 @@ def engine() -> str:
     return "httpx"
 
 
-def of_the_budget(events: list[Event]) -> list[Any]:
+def of_the_budget(events: list[TelemetryEvent]) -> list[Any]:
     """Those that a limiter told."""
     return [event for event in events if isinstance(event, Waited | Drained | Paused)]
 
@@ -49,7 +49,7 @@ async def surprise(limiter: TokenBucket) -> None:
 
 
 async def test_a_hook_hears_that_a_call_waited(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     limiter = TokenBucket(9.0, 1, clock=emulator.clock)
     talkjs = make_talkjs(limiter=limiter, hooks=[events.append])
 
@@ -66,7 +66,7 @@ async def test_a_hook_hears_that_a_call_waited(make_talkjs: MakeTalkJS, emulator
 async def test_a_hook_hears_of_a_429_once_per_herd(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = make_talkjs(hooks=[events.append])
     await talkjs.users.upsert("alice", name="Alice")
     emulator.faults.add("return-429", first=5)
@@ -82,7 +82,7 @@ async def test_a_hook_hears_of_a_429_once_per_herd(
 
 
 async def test_a_hook_hears_of_both_budgets(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     batch_limiter = TokenBucket(1.0, 1, clock=emulator.clock)
     talkjs = make_talkjs(batch_limiter=batch_limiter, hooks=[events.append])
 
@@ -94,7 +94,7 @@ async def test_a_hook_hears_of_both_budgets(make_talkjs: MakeTalkJS, emulator: E
 async def test_the_hooks_of_an_overflowing_client_hear_of_the_budget_too(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     limiter = TokenBucket(9.0, 4, clock=emulator.clock)
     batch_limiter = TokenBucket(1.0, 1, clock=emulator.clock)
     async with make_talkjs(
@@ -112,7 +112,7 @@ async def test_the_hooks_of_an_overflowing_client_hear_of_the_budget_too(
 async def test_the_hooks_of_a_maker_of_anonymous_projects_hear_of_its_budget(
     emulator: Emulator,
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     async with AnonymousProjects(
         transport=emulator.transport, clock=emulator.clock, hooks=[events.append]
     ) as anonymous:
@@ -125,7 +125,7 @@ async def test_the_hooks_of_a_maker_of_anonymous_projects_hear_of_its_budget(
 async def test_a_limiter_that_tells_nothing_works(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = make_talkjs(limiter=Silent(TokenBucket()), hooks=[events.append])
 
     await talkjs.users.upsert("alice", name="Alice")
@@ -143,8 +143,8 @@ class Silent:
 
 
 async def test_a_client_with_other_hooks_tells_those(make_talkjs: MakeTalkJS) -> None:
-    first: list[Event] = []
-    second: list[Event] = []
+    first: list[TelemetryEvent] = []
+    second: list[TelemetryEvent] = []
     limiter = TokenBucket()
     talkjs = make_talkjs(limiter=limiter, hooks=[first.append])
     derived = talkjs.with_options(hooks=[second.append])
@@ -159,7 +159,7 @@ async def test_a_client_with_other_hooks_tells_those(make_talkjs: MakeTalkJS) ->
 async def test_a_client_that_was_derived_keeps_the_hooks_after_the_first_is_gone(
     emulator: Emulator,
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     limiter = TokenBucket()
     derived = client(emulator, limiter, events.append).with_options(lane="background")
     gc.collect()
@@ -177,7 +177,7 @@ async def test_a_client_that_was_dropped_goes_though_its_hook_knows_it(emulator:
         def __init__(self) -> None:
             self.talkjs = client(emulator, limiter, self.hook)
 
-        def hook(self, event: Event) -> None:
+        def hook(self, event: TelemetryEvent) -> None:
             raise AssertionError(event)
 
     owner = Owner()
@@ -193,7 +193,7 @@ async def test_a_client_that_was_dropped_goes_though_its_hook_knows_it(emulator:
 async def test_a_closed_client_tells_nothing_until_it_is_opened_again(
     make_talkjs: MakeTalkJS,
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     limiter = TokenBucket()
     talkjs = make_talkjs(limiter=limiter, hooks=[events.append])
 
@@ -223,7 +223,7 @@ def test_nothing_is_left_in_a_bucket_by_clients_that_were_dropped() -> None:
 
 
 async def test_a_hook_that_fails_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(event: Event) -> None:
+    def fail(event: TelemetryEvent) -> None:
         raise RuntimeError("no disk")
 
     limiter = TokenBucket(clock=VirtualClock())
@@ -247,7 +247,7 @@ async def test_a_hook_that_fails_fails_nothing(caplog: pytest.LogCaptureFixture)
     ids=lambda value: type(value).__name__,
 )
 def test_surprises_are_logged_louder_than_waits(
-    event: Event, level: int, caplog: pytest.LogCaptureFixture
+    event: TelemetryEvent, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="talkjs_async")
 
@@ -257,7 +257,7 @@ def test_surprises_are_logged_louder_than_waits(
 
 
 def client(
-    emulator: Emulator, limiter: TokenBucket, *hooks: Callable[[Event], None]
+    emulator: Emulator, limiter: TokenBucket, *hooks: Callable[[TelemetryEvent], None]
 ) -> AsyncTalkJS:
     """A client that the test can drop."""
     return AsyncTalkJS(
@@ -272,7 +272,7 @@ def client(
 async def test_a_client_that_is_derived_for_one_call_hears_of_its_own_wait(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = make_talkjs(limiter=TokenBucket(9.0, 1, tokens=0, clock=emulator.clock))
 
     with contextlib.suppress(NotFound):
@@ -284,7 +284,7 @@ async def test_a_client_that_is_derived_for_one_call_hears_of_its_own_wait(
 async def test_closing_a_client_ends_what_the_hooks_of_derived_clients_hear(
     make_talkjs: MakeTalkJS,
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     limiter = TokenBucket()
     talkjs = make_talkjs(limiter=limiter)
     derived = talkjs.with_options(hooks=[events.append])

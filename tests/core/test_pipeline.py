@@ -25,7 +25,7 @@ from talkjs_async import (
     TokenBucket,
 )
 from talkjs_async.emulator import Emulator
-from talkjs_async.telemetry import AttemptEnded, Event, RetryScheduled
+from talkjs_async.telemetry import AttemptEnded, RetryScheduled, TelemetryEvent
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -215,7 +215,7 @@ async def test_a_repeat_that_comes_after_the_keys_have_expired_is_refused(
 ) -> None:
     await chat(make_talkjs())
     bucket = TokenBucket(rate=0.00001, burst=1, clock=emulator.clock)
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = make_talkjs(limiter=bucket, hooks=[events.append])
     emulator.faults.add("drop-after-commit", first=1)
 
@@ -319,7 +319,7 @@ class TestTotalTimeout:
 async def test_a_cancelled_attempt_is_not_shown_as_a_success(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    events: list[Event] = []
+    events: list[TelemetryEvent] = []
     talkjs = make_talkjs(hooks=[events.append])
     emulator.faults.add("latency-20")
 

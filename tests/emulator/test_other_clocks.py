@@ -40,7 +40,7 @@ def received(emulator: Emulator) -> Iterator[Events]:
         def do_POST(self) -> None:  # the base class's name
             body = self.rfile.read(int(self.headers["content-length"]))
             try:
-                types.append(verifier.parse(self.headers.items(), body).type)
+                types.append(verifier.verify(body, self.headers.items()).type)
                 self.send_response(200)
             except WebhookError:
                 self.send_response(400)

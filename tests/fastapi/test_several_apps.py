@@ -23,7 +23,7 @@ from talkjs_async.fastapi import (
     webhook_router,
     webhooks_named,
 )
-from talkjs_async.models.events import Event, UserCreated
+from talkjs_async.models.events import UserCreated, WebhookEvent
 from tests.fastapi.apps import running, webhook
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_two_talkjs_apps_live_in_one_app(emulator: Emulator, shop: Emulato
         return [talkjs.app_id, other.app_id]
 
     @app.post("/event")
-    async def event(event: Annotated[Event, Depends(webhook_event_named("shop"))]) -> str:
+    async def event(event: Annotated[WebhookEvent, Depends(webhook_event_named("shop"))]) -> str:
         return event.id
 
     app.include_router(hook)

@@ -11,7 +11,7 @@ from talkjs_async.errors import DecodeError
 from talkjs_async.models.anonymous import AnonymousProject
 from talkjs_async.models.app import App
 from talkjs_async.models.conversations import Conversation, UserConversation
-from talkjs_async.models.messages import Attachment, Location, Message, SentMessage
+from talkjs_async.models.messages import Attachment, Location, Message, SendReceipt
 from talkjs_async.models.participants import Participation
 from talkjs_async.models.presences import Presence, PresenceSession, UserSession
 from talkjs_async.models.reactions import Reaction
@@ -142,7 +142,7 @@ MODELS: dict[Callable[[Any], Any], st.SearchStrategy[Any]] = {
     Message.from_wire: MESSAGE,
     Attachment.from_wire: objects({"url": TEXT}, {"size": st.integers()}),
     Location.from_wire: st.lists(st.floats(-180, 180), min_size=2, max_size=2),
-    SentMessage.from_wire: objects({"id": TEXT}, {}),
+    SendReceipt.from_wire: objects({"id": TEXT}, {}),
     Conversation.from_wire: objects({"id": TEXT, "createdAt": MOMENT}, CONVERSATION_FIELDS),
     UserConversation.from_wire: objects(
         {"id": TEXT, "createdAt": MOMENT},

@@ -13,7 +13,6 @@ from talkjs_async.models._event_reader import read_event
 from talkjs_async.models.conversations import Conversation
 from talkjs_async.models.events import (
     ConversationDeleted,
-    Event,
     MessageDeleted,
     MessageRead,
     MessageSent,
@@ -27,6 +26,7 @@ from talkjs_async.models.events import (
     UnknownEvent,
     UserCreated,
     UserUpdated,
+    WebhookEvent,
 )
 from talkjs_async.models.messages import Message
 from talkjs_async.models.users import User
@@ -48,7 +48,7 @@ REMINDER = {
     "messages": [MESSAGE_JSON],
 }
 
-EVENTS: list[tuple[str, dict[str, Any], type[Event], set[str]]] = [
+EVENTS: list[tuple[str, dict[str, Any], type[WebhookEvent], set[str]]] = [
     ("user.created", {"user": USER_JSON}, UserCreated, {"user"}),
     ("user.updated", {"user": USER_JSON}, UserUpdated, {"user"}),
     ("message.sent", TALK, MessageSent, {"message", "conversation", "sender"}),
@@ -104,7 +104,7 @@ def payload(type_: str, data: object) -> dict[str, Any]:
     ("type_", "data", "kind", "parts"), EVENTS, ids=[event[0] for event in EVENTS]
 )
 def test_an_event_is_read_with_its_parts(
-    type_: str, data: dict[str, Any], kind: type[Event], parts: set[str]
+    type_: str, data: dict[str, Any], kind: type[WebhookEvent], parts: set[str]
 ) -> None:
     event = read_event(payload(type_, data))
 
@@ -120,7 +120,7 @@ def test_an_event_is_read_with_its_parts(
     ("type_", "data", "kind", "parts"), EVENTS, ids=[event[0] for event in EVENTS]
 )
 def test_only_what_an_event_is_about_must_be_readable(
-    type_: str, data: dict[str, Any], kind: type[Event], parts: set[str]
+    type_: str, data: dict[str, Any], kind: type[WebhookEvent], parts: set[str]
 ) -> None:
     fields = {field.name: field for field in attrs.fields(kind)}
     needed = {part for part in parts if fields[part].default is attrs.NOTHING}

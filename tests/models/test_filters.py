@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.models.filters import Condition, Filter, equals, exists, one_of
+from talkjs_async.models.filters import Condition, Filter
 
 
 @pytest.mark.parametrize(
     ("condition", "wire"),
     [
-        (exists(), "exists"),
-        (~exists(), "!exists"),
-        (equals("open"), ["==", "open"]),
-        (~equals("open"), ["!=", "open"]),
-        (one_of(["open", "held"]), ["oneOf", ["open", "held"]]),
-        (~one_of(["open", "held"]), ["!oneOf", ["open", "held"]]),
-        (one_of([]), ["oneOf", []]),
+        (Filter.exists(), "exists"),
+        (~Filter.exists(), "!exists"),
+        (Filter.equals("open"), ["==", "open"]),
+        (~Filter.equals("open"), ["!=", "open"]),
+        (Filter.one_of(["open", "held"]), ["oneOf", ["open", "held"]]),
+        (~Filter.one_of(["open", "held"]), ["!oneOf", ["open", "held"]]),
+        (Filter.one_of([]), ["oneOf", []]),
     ],
 )
 def test_a_condition_is_written_in_talkjs_grammar(condition: Condition, wire: Any) -> None:
@@ -31,7 +31,7 @@ def test_a_condition_is_written_in_talkjs_grammar(condition: Condition, wire: An
 
 
 def test_a_filter_is_compact_json_that_is_not_escaped_twice() -> None:
-    conversations = Filter(custom={"état": "open", "closedBy": ~exists()})
+    conversations = Filter(custom={"état": "open", "closedBy": ~Filter.exists()})
 
     assert '{"custom":{"état":["==","open"],"closedBy":"!exists"}}' == conversations.to_wire()
 
@@ -52,10 +52,10 @@ def test_a_filter_of_something_else_is_refused(custom: Any) -> None:
 @pytest.mark.parametrize("value", [None, 3, "\ud800"])
 def test_only_text_can_be_equal(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="value"):
-        equals(value)
+        Filter.equals(value)
 
 
 @pytest.mark.parametrize("values", [None, "open", [1]])
 def test_one_of_takes_texts(values: Any) -> None:
     with pytest.raises(ConfigurationError, match="values"):
-        one_of(values)
+        Filter.one_of(values)

@@ -23,7 +23,7 @@ from talkjs_async.models.messages import (
     Attachment,
     Location,
     Message,
-    SentMessage,
+    SendReceipt,
     SystemMessage,
     UserMessage,
 )
@@ -116,7 +116,7 @@ def test_a_place_that_is_no_pair_of_numbers_is_our_error(location: object) -> No
 
 
 def test_a_receipt_keeps_what_is_new_in_it() -> None:
-    assert SentMessage(id="msg_1", extra={"new": 1}) == SentMessage.from_wire(
+    assert SendReceipt(id="msg_1", extra={"new": 1}) == SendReceipt.from_wire(
         {"id": "msg_1", "new": 1}
     )
 

@@ -34,7 +34,7 @@ async def test_messages_are_imported_with_their_own_times(talkjs: AsyncTalkJS) -
     token = (await talkjs.files.upload(b"%PDF", filename="offer.pdf")).token
     await talkjs.messages.send("chat", sender="bob", text="new")
 
-    await talkjs.imports.messages(
+    await talkjs.messages.import_many(
         "chat",
         [
             ImportedMessage(
@@ -81,7 +81,7 @@ async def test_a_hundred_messages_come_back_with_their_ids_in_order(talkjs: Asyn
         ),
     ]
 
-    receipts = await talkjs.imports.messages("chat", old)
+    receipts = await talkjs.messages.import_many("chat", old)
 
     listed = (await talkjs.messages.list("chat").collect())[::-1]
     assert [receipt.id for receipt in receipts] == [message.id for message in listed]
@@ -98,7 +98,7 @@ async def test_a_hundred_messages_come_back_with_their_ids_in_order(talkjs: Asyn
 async def test_an_answer_without_as_many_ids_is_allowed(
     answered_with: AnsweredWith, answer: Any
 ) -> None:
-    assert () == await answered_with(answer).imports.messages("chat", [OLD, OLD])
+    assert () == await answered_with(answer).messages.import_many("chat", [OLD, OLD])
 
 
 @pytest.mark.parametrize("fault", ["empty-200", "truncated-json", "bad-gzip"])
@@ -107,7 +107,7 @@ async def test_an_answer_that_cannot_be_read_says_that_they_are_stored(
 ) -> None:
     emulator.faults.add(fault, on="POST /import/**")
 
-    assert () == await talkjs.imports.messages("chat", [OLD])
+    assert () == await talkjs.messages.import_many("chat", [OLD])
 
     assert 1 == len(emulator.commits.of("message.imported"))
 
@@ -115,9 +115,9 @@ async def test_an_answer_that_cannot_be_read_says_that_they_are_stored(
 async def test_the_older_rules_can_be_asked_for(talkjs: AsyncTalkJS, emulator: Emulator) -> None:
     emulator.switches.import_rules = "older"
     with pytest.raises(BadRequest):
-        await talkjs.imports.messages("chat", [OLD])
+        await talkjs.messages.import_many("chat", [OLD])
 
-    assert () == await talkjs.imports.messages("chat", [OLD] * 10, rules="older")
+    assert () == await talkjs.messages.import_many("chat", [OLD] * 10, rules="older")
 
     assert 10 == len(emulator.commits.of("message.imported"))
 
@@ -126,7 +126,7 @@ async def test_a_lost_answer_imports_nothing_twice(talkjs: AsyncTalkJS, emulator
     emulator.faults.add("drop-after-commit", on="POST /import/**")
 
     with pytest.raises(OutcomeUnknown):
-        await talkjs.imports.messages("chat", [OLD])
+        await talkjs.messages.import_many("chat", [OLD])
 
     assert 1 == len(emulator.commits.of("message.imported"))
 
@@ -135,9 +135,9 @@ async def test_only_participants_have_said_something(talkjs: AsyncTalkJS) -> Non
     stranger = ImportedMessage(sender="carol", text="hi", sent_at=LONG_AGO)
 
     with pytest.raises(BadRequest, match="carol"):
-        await talkjs.imports.messages("chat", [stranger])
+        await talkjs.messages.import_many("chat", [stranger])
     with pytest.raises(NotFound):
-        await talkjs.imports.messages("nowhere", [OLD])
+        await talkjs.messages.import_many("nowhere", [OLD])
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,6 @@ async def test_what_the_older_rules_do_not_know_is_refused(
     talkjs: AsyncTalkJS, messages: list[Any], rules: Any, argument: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        await talkjs.imports.messages("chat", messages, rules=rules)
+        await talkjs.messages.import_many("chat", messages, rules=rules)
 
     assert argument == caught.value.argument

@@ -18,7 +18,6 @@ from talkjs_async import (
     UserInput,
     UserMessage,
     call_of,
-    exists,
 )
 from talkjs_async.emulator import Emulator, Switches
 from tests.fixtures import MakeTalkJS
@@ -93,7 +92,7 @@ async def test_the_doors_work_under_every_setting(
     assert {"one", "two", "three"} == {message.text for message in listed}
     assert {"one", "two", "three"} == {message.plain_text() for message in listed}
 
-    open_ones = talkjs.conversations.list(filter=Filter(custom={"open": exists()}))
+    open_ones = talkjs.conversations.list(filter=Filter(custom={"open": Filter.exists()}))
     assert ["chat"] == [conversation.id async for conversation in open_ones]
     assert ["chat"] == [
         found.id async for found in talkjs.users.list_conversations("ann", page_size=1)
@@ -131,8 +130,8 @@ async def test_the_doors_work_under_every_setting(
     await talkjs.notifications.send("chat", channels=["email"])
     old = [ImportedMessage(sender="bo", text="4", sent_at=MAY)]
     imported = [
-        await either_way(talkjs.imports.messages("chat", old)),
-        await either_way(talkjs.imports.messages("chat", old, rules="older")),
+        await either_way(talkjs.messages.import_many("chat", old)),
+        await either_way(talkjs.messages.import_many("chat", old, rules="older")),
     ]
     assert 1 == sum(isinstance(outcome, APIError) for outcome in imported)
     emulator.simulate_user("ann").come_online(conversation="chat")

@@ -27,7 +27,7 @@ from talkjs_async import (
     Page,
     Presence,
     Records,
-    SentMessage,
+    SendReceipt,
     TalkJSError,
     Theme,
     UploadedFile,
@@ -44,7 +44,7 @@ from talkjs_async import (
 )
 from talkjs_async.bulk import BulkReport, Job, Progress, RecordFile, RecordReport
 from talkjs_async.identity import Tokens
-from talkjs_async.models.events import Event
+from talkjs_async.models.events import WebhookEvent
 
 NoResult: TypeAlias = Coroutine[Any, Any, None]
 
@@ -94,10 +94,10 @@ async def participants(talkjs: AsyncTalkJS) -> None:
 
 
 async def messages(talkjs: AsyncTalkJS) -> None:
-    assert_type(await talkjs.messages.send("c", sender="a", text="hi"), SentMessage)
+    assert_type(await talkjs.messages.send("c", sender="a", text="hi"), SendReceipt)
     assert_type(
         await talkjs.messages.send_many("c", [UserMessage(sender="a", text="hi")]),
-        tuple[SentMessage, ...],
+        tuple[SendReceipt, ...],
     )
     assert_type(await talkjs.messages.get("c", message_id="m"), Message)
     assert_type(talkjs.messages.list("c"), Records[Message])
@@ -131,7 +131,7 @@ async def presences(talkjs: AsyncTalkJS) -> None:
 
 
 async def imports(talkjs: AsyncTalkJS, old: ImportedMessage) -> None:
-    assert_type(await talkjs.imports.messages("c", [old]), tuple[SentMessage, ...])
+    assert_type(await talkjs.messages.import_many("c", [old]), tuple[SendReceipt, ...])
 
 
 async def app(talkjs: AsyncTalkJS) -> None:
@@ -160,8 +160,8 @@ async def tokens(talkjs: AsyncTalkJS) -> None:
 
 
 def webhooks(webhooks: Webhooks, headers: Mapping[str, str], body: bytes) -> None:
-    assert_type(webhooks.parse(headers, body), Event)
-    assert_type(webhooks.is_repeat(webhooks.parse(headers, body)), bool)
+    assert_type(webhooks.verify(body, headers), WebhookEvent)
+    assert_type(webhooks.is_repeat(webhooks.verify(body, headers)), bool)
     assert_type(webhooks.sign(body, timestamp=1), dict[str, str])
 
 
@@ -172,24 +172,24 @@ async def batch(talkjs: AsyncTalkJS) -> None:
     page = call_of(talkjs.users.list)
     assert_type(await talkjs.batch(), tuple[()])
     assert_type(await talkjs.batch(get), tuple[User])
-    assert_type(await talkjs.batch(get, send), tuple[User, SentMessage])
+    assert_type(await talkjs.batch(get, send), tuple[User, SendReceipt])
     assert_type(await talkjs.batch(get, put, page), tuple[User, None, Page[User]])
     assert_type(
-        await talkjs.batch(get, send, put, page), tuple[User, SentMessage, None, Page[User]]
+        await talkjs.batch(get, send, put, page), tuple[User, SendReceipt, None, Page[User]]
     )
     assert_type(
         await talkjs.batch(get, send, put, page, get),
-        tuple[User, SentMessage, None, Page[User], User],
+        tuple[User, SendReceipt, None, Page[User], User],
     )
     assert_type(
         await talkjs.batch(get, send, put, page, get, send),
-        tuple[User, SentMessage, None, Page[User], User, SentMessage],
+        tuple[User, SendReceipt, None, Page[User], User, SendReceipt],
     )
     assert_type(await talkjs.batch(get, get, get, get, get, get, get), tuple[User, ...])
     assert_type(await talkjs.batch(*[get]), tuple[User, ...])
     assert_type(
         await talkjs.batch(get, send, return_exceptions=True),
-        tuple[User | TalkJSError, SentMessage | TalkJSError],
+        tuple[User | TalkJSError, SendReceipt | TalkJSError],
     )
     assert_type(await talkjs.batch(*[get], return_exceptions=True), tuple[User | TalkJSError, ...])
 
@@ -210,7 +210,7 @@ async def records(records: Records[User]) -> None:
 async def requests_as_values(talkjs: AsyncTalkJS) -> None:
     assert_type(call_of(talkjs.users.get, "a"), Call[User])
     assert_type(call_of(talkjs.users.upsert, "a", name="A"), Call[None])
-    assert_type(call_of(talkjs.messages.send, "c", sender="a", text="hi"), Call[SentMessage])
+    assert_type(call_of(talkjs.messages.send, "c", sender="a", text="hi"), Call[SendReceipt])
     assert_type(call_of(talkjs.users.list, limit=5), Call[Page[User]])
 
 

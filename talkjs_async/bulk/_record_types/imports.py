@@ -27,7 +27,7 @@ from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models._from_dicts import imported_of
 from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import Message
-from talkjs_async.resources.imports import (
+from talkjs_async.resources._imports import (
     MOST_MESSAGES_PER_OLDER_POST,
     MOST_MESSAGES_PER_POST,
     Rules,
@@ -126,7 +126,7 @@ class ImportRecordType(RecordType[Imported]):
         known: dict[str, str | None] = {}
         for attempt in count(1):
             try:
-                sent = await once.imports.messages(
+                sent = await once.messages.import_many(
                     left[0].group, [record.value for record in left], rules=rules
                 )
                 self._stored_under(rules)

@@ -62,7 +62,7 @@ _OLDER_REQUIRED = ("type", "sender", "text", "timestamp", "readBy")
 
 
 @routes.add(
-    "imports.messages",
+    "messages.import_many",
     "POST",
     "/import/conversations/{conversation}/messages",
     mark="code",
