@@ -134,6 +134,17 @@ def harnesses(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def live(session: nox.Session) -> None:
+    """
+    Ask TalkJS itself, in a test project of our own, and write what was seen into the ledger.
+
+    `nox -s live -- --base-url http://127.0.0.1:8421 --ledger FILE` asks another one.
+    """
+    session.install("-e", f".[{EXTRAS}]", *groups("test"))
+    session.run("python", "-m", "tests.contracts.live", *session.posargs)
+
+
+@nox.session(default=False)
 def speed(session: nox.Session) -> None:
     """The table of speed and footprint, with all rivals; some 20 minutes on a quiet machine."""
     session.install(".", *groups("benchmarks"))

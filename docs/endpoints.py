@@ -2,8 +2,8 @@
 Write `docs/reference/endpoints.md` from the code: `python docs/endpoints.py`.
 
 Each row is a request that a method of the SDK really builds, looked up in the emulator's own table
-of routes. A test compares the page with what this program would write, so it can only be changed by
-changing the code.
+of routes and in its ledger. A test compares the page with what this program would write, so it can
+only be changed by changing the code.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from talkjs_async import (
 )
 from talkjs_async._core.endpoint import Resource
 from talkjs_async.batch._encoding import encode
+from talkjs_async.emulator.ledger import LedgerLine, Seen, ledger, line_of
 from talkjs_async.emulator.routes import ROUTES, Route, Router
 
 PAGE = Path(__file__).with_name("reference") / "endpoints.md"
@@ -81,8 +82,21 @@ sure, is in the docstring of each method.
 Paths are below `https://api.talkjs.com/v1/{appId}`, except for those of `AnonymousProjects`, which
 are below `/v1`. All methods but that one's are those of `AsyncTalkJS`.
 
-| method | path | SDK | emulator | source | confidence |
-|---|---|---|---|---|---|
+*seen live* is the day on which a run of the contract tests saw TalkJS do so: `nox -s live` makes a
+test project, asks, and writes it into the ledger, `talkjs_async/emulator/ledger.jsonl`, which has a
+line for each of these, for each fact below, and for [each switch](switches.md).
+
+| method | path | SDK | emulator | source | confidence | seen live |
+|---|---|---|---|---|---|---|
+"""
+
+FACTS = """
+## What else is known
+
+Each of these has a contract test, or tests elsewhere where no request can show it.
+
+| fact | what TalkJS does | source | confidence | seen live |
+|---|---|---|---|---|
 """
 
 END = """
@@ -166,22 +180,36 @@ def _camel(argument: str) -> str:
 
 def page() -> str:
     """Return the page."""
-    return TITLE + "".join(map(_row, endpoints())) + END
+    facts = (_fact(line) for line in ledger() if line.kind == "fact")
+    return TITLE + "".join(map(_row, endpoints())) + END + FACTS + "".join(facts)
 
 
 def _row(endpoint: Endpoint) -> str:
     route = endpoint.route
     if route is None:
         raise LookupError(f"The emulator has no {endpoint.call.method} {endpoint.path}.")
-    known = FORMS.get((endpoint.method, route.name), (route.source, route.mark))
+    line = line_of("route", route.name)
+    known = FORMS.get((endpoint.method, route.name), (line.source, line.mark))
     cells = (
         endpoint.call.method,
         f"`{endpoint.path}`",
         f"`{endpoint.method}`",
         f"`{route.name}`",
         *known,
+        _seen(line.live),
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _fact(line: LedgerLine) -> str:
+    cells = (f"`{line.name}`", line.behaviour, line.source, line.mark, _seen(line.live))
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _seen(live: Seen | None) -> str:
+    if live is None:
+        return ""
+    return live.on if live.answer is True else f"not so, {live.on}"
 
 
 if __name__ == "__main__":

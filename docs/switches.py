@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from talkjs_async.emulator.ledger import line_of
 from talkjs_async.emulator.switches import Switch, Switches
 
 PAGE = Path(__file__).with_name("reference") / "switches.md"
@@ -26,8 +27,11 @@ tested under each answer. In Python it is an attribute of `emulator.switches`, o
 *Known* says how sure the default is: seen *live*, *documented*, seen in *code* that runs against
 TalkJS, said by a *third party*, *inferred*, or *unknown*.
 
-| switch | values | what it is about | known | from |
-|---|---|---|---|---|
+*Seen live* is what TalkJS itself took on that day, in a run of `nox -s live`, which asks for each
+switch but the few that no request can show.
+
+| switch | values | what it is about | known | from | seen live |
+|---|---|---|---|---|---|
 """
 
 
@@ -38,7 +42,9 @@ def page() -> str:
 
 def _row(switch: Switch) -> str:
     values = ", ".join(f"`{choice}`" for choice in switch.choices)
-    cells = (f"`{switch.name}`", values, switch.meaning, switch.mark, switch.source)
+    live = line_of("switch", switch.name).live
+    seen = "" if live is None else f"`{live.answer}`, {live.on}"
+    cells = (f"`{switch.name}`", values, switch.meaning, switch.mark, switch.source, seen)
     return f"| {' | '.join(cells)} |\n"
 
 

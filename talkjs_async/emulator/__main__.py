@@ -21,6 +21,7 @@ import attrs
 from talkjs_async.emulator import Emulator, Exchange, Limits, RealClock, Switches
 from talkjs_async.emulator._paths import INSPECTION
 from talkjs_async.emulator._trigger import trigger
+from talkjs_async.emulator.ledger import LedgerLine, ledger
 from talkjs_async.emulator.switches import Switch
 
 __all__ = ["main", "parser_for"]
@@ -48,6 +49,9 @@ def main(
     options = parser.parse_args(arguments)
     if options.list_switches:
         _say(_listed(Switches.table()))
+        return 0
+    if options.list_behaviour:
+        _say("\n".join(map(_ledger_line, ledger())))
         return 0
     try:
         emulator = Emulator(
@@ -145,6 +149,11 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
         "--list-switches", action="store_true", help="print the switches with their choices"
     )
     parser.add_argument(
+        "--list-behaviour",
+        action="store_true",
+        help="print each route, switch and fact, how it is known and from where",
+    )
+    parser.add_argument(
         "--fault", action="append", default=[], metavar="ID[@P]", help="such as return-503@0.05"
     )
     parser.add_argument(
@@ -217,7 +226,7 @@ def _limits(options: argparse.Namespace) -> Limits:
 
 
 def _switches(settings: Sequence[str]) -> Switches:
-    switches = Switches()
+    switches = Switches.from_environment()
     for setting in settings:
         name, _, value = setting.partition("=")
         switches.set(name, value)
@@ -229,6 +238,11 @@ def _listed(switches: Sequence[Switch]) -> str:
         f"{one.name}={'|'.join(str(choice) for choice in one.choices)}\n    {one.meaning}"
         for one in switches
     )
+
+
+def _ledger_line(line: LedgerLine) -> str:
+    source = f" ({line.source})" if line.source else ""
+    return f"{line.kind} {line.name}: {line.behaviour}\n    {line.known}{source}"
 
 
 if __name__ == "__main__":

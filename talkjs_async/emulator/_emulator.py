@@ -1,7 +1,6 @@
 """The emulator that users see: its state and services, put together with the ways in."""
 
 from collections.abc import Collection, Mapping
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,6 @@ from talkjs_async.emulator.switches import Switches
 
 if TYPE_CHECKING:
     from talkjs_async.emulator.transport import EmulatorTransport
-
-
-# Copied, since checking each of them would be half of what a new emulator takes.
-_SWITCHES = Switches()
 
 
 class Emulator(World):
@@ -68,7 +63,8 @@ class Emulator(World):
             secret_key: Its secret key.
             clock: Where time comes from. None: a new `VirtualClock`.
             limits: None: the documented ones.
-            switches: None: the defaults.
+            switches: None: the defaults, or what `TALKJS_EMULATOR_SWITCHES` in the environment
+                says, such as `delete_unknown=ok,reasons=fields`.
             seed: What all IDs and all chances come from.
             latency: Gives seconds to the server and back, per request. None: no time passes.
                 In process only.
@@ -84,7 +80,7 @@ class Emulator(World):
             router=ROUTER,
             clock=VirtualClock() if clock is None else clock,
             limits=Limits() if limits is None else limits,
-            switches=copy(_SWITCHES) if switches is None else switches,
+            switches=Switches.from_environment() if switches is None else switches,
             seed=seed,
             latency=latency,
             log_limit=log_limit,

@@ -8,11 +8,17 @@ and how the first of them is known. The setting, the option `--switch` of the co
 is set in `Limits`.
 """
 
-from typing import Any, Literal, get_args
+from copy import copy
+from functools import lru_cache
+from os import environ
+from typing import Any, Literal, Self, get_args
 
 import attrs
 
-__all__ = ["Switch", "Switches"]
+__all__ = ["ENVIRONMENT", "Switch", "Switches"]
+
+ENVIRONMENT = "TALKJS_EMULATOR_SWITCHES"
+"""Holds what emulators have for switches that their program does not set: `name=value,...`."""
 
 Mark = Literal["live", "documented", "code", "third party", "inferred", "unknown"]
 
@@ -99,7 +105,7 @@ class Switches:
         "an Elixir app in production handles a 404; official scripts delete without looking first",
     )
     put_conversation_unknown_user: Literal["error", "ok"] = _switch(
-        "PUT of a conversation with a participant who was never synchronized: 400, or accepted.",
+        "PUT of a conversation with a participant who was never synchronized: 404, or accepted.",
         "inferred",
         "adding an unknown user fails in the JavaScript SDK",
     )
@@ -260,6 +266,29 @@ class Switches:
     unknown_version: Literal["newest", "reject"] = _switch(
         "A `TalkJS-REST-Version` that never was: served as the newest one, or refused with 400."
     )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """
+        Return the defaults, changed by the environment variable `TALKJS_EMULATOR_SWITCHES`.
+
+        Raises:
+            ValueError: It names a switch or a value that there is not.
+        """
+        # Copied, since checking each of them would be half of what a new emulator takes.
+        return copy(cls._changed_by(environ.get(ENVIRONMENT, "")))
+
+    @classmethod
+    @lru_cache(maxsize=8)
+    def _changed_by(cls, settings: str) -> Self:
+        switches = cls()
+        for setting in filter(None, settings.split(",")):
+            name, _, value = setting.partition("=")
+            try:
+                switches.set(name.strip(), value.strip())
+            except ValueError as error:
+                raise ValueError(f"In {ENVIRONMENT}: {error}") from error
+        return switches
 
     @classmethod
     def table(cls) -> tuple[Switch, ...]:

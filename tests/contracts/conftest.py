@@ -1,38 +1,53 @@
 """
 Three TalkJSes for one suite: the emulator in process, the emulator over TCP, and the real one.
 
-The real one is asked when TALKJS_LIVE_APP_ID and TALKJS_LIVE_SECRET_KEY are set; use those of a
-test environment. Everything it stores has IDs with a prefix of their own and is taken away
-afterwards, as far as TalkJS can: users cannot be deleted, so they are emptied.
+The real one is asked when TALKJS_LIVE_APP_ID and TALKJS_LIVE_SECRET_KEY are set, at
+TALKJS_LIVE_BASE_URL if that is set, too; `python -m tests.contracts.live` does so with an app of
+its own. Everything it stores has IDs with a prefix of their own and is taken away afterwards, as
+far as TalkJS can: users cannot be deleted, so they are emptied.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import httpx
 import pytest
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, ProcessBudgets, TokenBucket, UserInput
 from talkjs_async.emulator import Emulator, RealClock
-
-LIVE_RATE: Final = 8.0
-"""Requests per second: below the 9 that TalkJS allows, whoever else uses the app."""
+from talkjs_async.telemetry import AttemptEnded
+from tests.contracts.asking import Answer, Asker, route_of
 
 LIVE = "TALKJS_LIVE_APP_ID" in os.environ and "TALKJS_LIVE_SECRET_KEY" in os.environ
+BASE_URL: Final = os.environ.get("TALKJS_LIVE_BASE_URL", "https://api.talkjs.com")
+OBSERVATIONS: Final = os.environ.get("TALKJS_LIVE_OBSERVATIONS")
+"""Where to write what was seen of the real one: `[kind, name, answer]` each."""
+
+LIVE_RATE: Final = float(os.environ.get("TALKJS_LIVE_RATE", "8"))
+"""Requests per second: below the 9 that TalkJS allows, for what else uses the app."""
+
+SLOWLY: Final = TokenBucket(rate=LIVE_RATE, burst=1)
+"""Lets through all requests to the real one, of all tests and both kinds."""
 
 TALKJSES = [
     "in process",
     "over TCP",
     pytest.param(
         "live",
-        marks=pytest.mark.skipif(
-            not LIVE, reason="TALKJS_LIVE_APP_ID and TALKJS_LIVE_SECRET_KEY are not set"
-        ),
+        marks=[
+            pytest.mark.live,
+            pytest.mark.skipif(
+                not LIVE, reason="TALKJS_LIVE_APP_ID and TALKJS_LIVE_SECRET_KEY are not set"
+            ),
+        ],
     ),
 ]
 
@@ -88,9 +103,11 @@ async def connect(anyio_backend: str, which: str) -> AsyncIterator[Connect]:
         if which == "live":
             app_id = os.environ["TALKJS_LIVE_APP_ID"]
             secret_key = os.environ["TALKJS_LIVE_SECRET_KEY"]
-            # One for both kinds of requests, and for all clients of a test.
-            slow = TokenBucket(rate=LIVE_RATE, burst=1)
-            options: dict[str, Any] = {"budgets": OwnBudgets(slow, slow)}
+            options: dict[str, Any] = {
+                "base_url": BASE_URL,
+                "budgets": OwnBudgets(SLOWLY, SLOWLY),
+                "hooks": [_note_attempt],
+            }
         else:
             emulator = Emulator(clock=RealClock() if which == "over TCP" else None)
             app_id, secret_key = emulator.app_id, emulator.secret_key
@@ -99,7 +116,7 @@ async def connect(anyio_backend: str, which: str) -> AsyncIterator[Connect]:
                 server = stack.enter_context(emulator.serve())
                 options = {"base_url": server.base_url, "budgets": ProcessBudgets()}
 
-        def make(**more: Any) -> AsyncTalkJS:
+        def make(app_id: str = app_id, **more: Any) -> AsyncTalkJS:
             client = AsyncTalkJS(app_id, secret_key, **{**options, **more})
             stack.push_async_callback(client.aclose)
             return client
@@ -122,8 +139,71 @@ async def names(talkjs: AsyncTalkJS) -> AsyncIterator[Names]:
 
 
 @pytest.fixture
+async def live(anyio_backend: str) -> AsyncIterator[Asker]:
+    """Ask the real one without a client in between."""
+    async with httpx.AsyncClient(base_url=BASE_URL, timeout=30) as http:
+        asker = Asker(
+            http,
+            os.environ["TALKJS_LIVE_APP_ID"],
+            os.environ["TALKJS_LIVE_SECRET_KEY"],
+            SLOWLY,
+            note=_note_answer,
+        )
+        yield asker
+        await asker.tidy_up()
+
+
+OBSERVED: dict[tuple[str, str], Any] = {}
+"""What was seen of the real one, by kind and name of the behaviour."""
+
+
+def observe(kind: str, name: str | None, answer: Any) -> None:
+    """Note what was seen. Of a route or a fact: whether it is there, or has held every time."""
+    if name is None:
+        return
+    if kind == "route":
+        answer = answer or OBSERVED.get((kind, name), False)
+    if kind == "fact":
+        answer = answer and OBSERVED.get((kind, name), True)
+    OBSERVED[kind, name] = answer
+
+
+def _note_attempt(event: object) -> None:
+    if isinstance(event, AttemptEnded):
+        if event.status == 200:
+            observe("route", route_of(event.method, event.path), True)
+        elif event.error == "UnknownEndpoint":
+            observe("route", route_of(event.method, event.path), False)
+
+
+def _note_answer(method: str, path: str, answer: Answer) -> None:
+    if answer.status == 200 or answer.is_unknown_call:
+        observe("route", route_of(method, path), answer.status == 200)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note whether a fact holds of the real one."""
+    report = yield
+    marker = item.get_closest_marker("fact")
+    if call.when == "call" and marker is not None and item.get_closest_marker("live") is not None:
+        # A test that is expected to fail, and passes, has passed.
+        observe("fact", marker.args[0], report.passed)
+    return report
+
+
+def pytest_sessionfinish() -> None:
+    """Write what was seen of the real one."""
+    if OBSERVATIONS is not None:
+        seen = [[kind, name, answer] for (kind, name), answer in OBSERVED.items()]
+        Path(OBSERVATIONS).write_text(json.dumps(seen))
+
+
+@pytest.fixture
 def inferred(request: pytest.FixtureRequest, which: str) -> None:
     """For tests of what is not documented: the real TalkJS may prove them wrong."""
     if which == "live":
-        reason = "not documented: if this passes, tell the fact sheet"
+        reason = "not documented: the ledger notes whether it holds"
         request.applymarker(pytest.mark.xfail(strict=False, reason=reason))

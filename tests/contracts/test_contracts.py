@@ -29,6 +29,7 @@ from talkjs_async import (
     call_of,
 )
 from tests.contracts.conftest import Connect, Names
+from tests.contracts.facts import fact
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,12 @@ async def chat(talkjs: AsyncTalkJS, names: Names) -> tuple[str, str, str]:
     return alice, bob, conversation
 
 
+@fact(
+    "users_partial",
+    "PUT of a user changes the fields that are given; null clears one.",
+    "documented",
+    "Users",
+)
 async def test_a_user_is_created_read_and_changed_in_parts(
     talkjs: AsyncTalkJS, names: Names
 ) -> None:
@@ -69,6 +76,12 @@ async def test_a_user_is_created_read_and_changed_in_parts(
     assert created.created_at == changed.created_at
 
 
+@fact(
+    "not_found",
+    "A user or conversation that does not exist is a 404.",
+    "documented",
+    "Introduction",
+)
 async def test_what_is_not_there_is_not_found(talkjs: AsyncTalkJS, names: Names) -> None:
     with pytest.raises(NotFound):
         await talkjs.users.get(names.prefix + "nobody")
@@ -76,6 +89,12 @@ async def test_what_is_not_there_is_not_found(talkjs: AsyncTalkJS, names: Names)
         await talkjs.conversations.get(names.prefix + "nowhere")
 
 
+@fact(
+    "users_all_or_none",
+    "A batch of users with a wrong one is a 400, and none is stored.",
+    "documented",
+    "Users",
+)
 async def test_many_users_are_all_stored_or_none(talkjs: AsyncTalkJS, names: Names) -> None:
     good = names.prefix + "good"
     users = {good: UserInput(name="Good"), names.prefix + "bad": UserInput(role="nameless")}
@@ -87,6 +106,12 @@ async def test_many_users_are_all_stored_or_none(talkjs: AsyncTalkJS, names: Nam
         await talkjs.users.get(good)
 
 
+@fact(
+    "wrong_credential",
+    "A token that another key has signed is a 401. Its body is documented nowhere.",
+    "documented",
+    "Introduction",
+)
 async def test_a_token_of_another_key_is_refused(connect: Connect) -> None:
     stranger = connect(auth=AppTokenAuth(connect().app_id, "sk_test_of_somebody_else"))
 
@@ -94,6 +119,12 @@ async def test_a_token_of_another_key_is_refused(connect: Connect) -> None:
         await stranger.users.list(limit=1).first()
 
 
+@fact(
+    "secret_key_as_bearer",
+    "The secret key itself is a credential, too.",
+    "documented",
+    "Introduction",
+)
 async def test_the_key_itself_is_still_a_credential(connect: Connect, which: str) -> None:
     secret_key = os.environ["TALKJS_LIVE_SECRET_KEY"] if which == "live" else "sk_test_emulator"
 
@@ -102,6 +133,12 @@ async def test_the_key_itself_is_still_a_credential(connect: Connect, which: str
     assert talkjs.app_id == (await talkjs.app.get()).id
 
 
+@fact(
+    "lists_newest_first",
+    "Lists come newest first; startingAfter is the last ID of the page before.",
+    "documented",
+    "Introduction, Listing data",
+)
 async def test_lists_come_newest_first_and_page_by_page(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
     for number in range(5):
@@ -115,6 +152,12 @@ async def test_lists_come_newest_first_and_page_by_page(talkjs: AsyncTalkJS, nam
     assert [["4", "3"], ["2", "1"], ["0"]] == pages
 
 
+@fact(
+    "page_sizes",
+    "A page has up to 100 users, up to 30 conversations, and 10 where no limit is given.",
+    "documented",
+    "Introduction, Listing data",
+)
 @pytest.mark.parametrize(
     ("path", "most"), [("/users", 100), ("/conversations", 30)], ids=["users", "conversations"]
 )
@@ -127,6 +170,12 @@ async def test_pages_have_a_largest_size(talkjs: AsyncTalkJS, path: str, most: i
     assert len(default["data"]) <= 10
 
 
+@fact(
+    "conversation_fields",
+    "A conversation has its participants with access and notify, and its last message.",
+    "documented",
+    "Conversations",
+)
 async def test_a_conversation_has_its_participants_and_last_message(
     talkjs: AsyncTalkJS, names: Names
 ) -> None:
@@ -152,6 +201,12 @@ async def test_a_conversation_has_its_participants_and_last_message(
     assert sent.id == conversation.last_message.id
 
 
+@fact(
+    "messages_mixed",
+    "One request sends messages of users and of the system; their origin is rest.",
+    "documented",
+    "Messages, Send a message",
+)
 async def test_messages_of_users_and_of_the_system_are_sent_in_one_request(
     talkjs: AsyncTalkJS, names: Names
 ) -> None:
@@ -170,6 +225,12 @@ async def test_messages_of_users_and_of_the_system_are_sent_in_one_request(
     assert {"rest"} == {system.origin, user.origin}
 
 
+@fact(
+    "idempotency_key",
+    "An idempotencyKey makes one message, however often it is sent.",
+    "documented",
+    "Messages",
+)
 async def test_an_idempotency_key_makes_one_message(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
     send = call_of(talkjs.messages.send, conversation, sender=alice, text="once")
@@ -182,6 +243,12 @@ async def test_an_idempotency_key_makes_one_message(talkjs: AsyncTalkJS, names: 
     assert 1 == len(await talkjs.messages.list(conversation).collect())
 
 
+@fact(
+    "message_edit",
+    "A message is edited by PUT, which sets editedAt, and deleted.",
+    "documented",
+    "Messages, Edit a message",
+)
 async def test_a_message_is_edited_and_deleted(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
     sent = await talkjs.messages.send(conversation, sender=alice, text="first")
@@ -195,6 +262,12 @@ async def test_a_message_is_edited_and_deleted(talkjs: AsyncTalkJS, names: Names
     assert [] == await talkjs.messages.list(conversation).collect()
 
 
+@fact(
+    "only_participants_send",
+    "Only participants may send a message.",
+    "documented",
+    "Messages",
+)
 async def test_only_participants_may_send(talkjs: AsyncTalkJS, names: Names) -> None:
     _, _, conversation = await chat(talkjs, names)
     carol = names.user("carol")
@@ -206,6 +279,12 @@ async def test_only_participants_may_send(talkjs: AsyncTalkJS, names: Names) -> 
     assert [] == await talkjs.messages.list(conversation).collect()
 
 
+@fact(
+    "participants",
+    "PUT of a participant overwrites access and notify, PATCH changes what is given.",
+    "documented",
+    "Participation",
+)
 async def test_participants_join_change_and_leave(talkjs: AsyncTalkJS, names: Names) -> None:
     _, bob, conversation = await chat(talkjs, names)
 
@@ -221,6 +300,24 @@ async def test_participants_join_change_and_leave(talkjs: AsyncTalkJS, names: Na
     assert bob not in left.participants
 
 
+@fact(
+    "reply_address",
+    "A participant has an e-mail address that posts into the conversation.",
+    "documented",
+    "Participation",
+)
+async def test_a_participant_has_an_address_for_replies(talkjs: AsyncTalkJS, names: Names) -> None:
+    alice, _, conversation = await chat(talkjs, names)
+
+    assert "@" in await talkjs.participants.get_email(conversation, user_id=alice)
+
+
+@fact(
+    "conversations_of_a_user",
+    "A user has a list of conversations; of an unknown user it is a 404 from 2024-01-01 on.",
+    "documented",
+    "API changelog",
+)
 async def test_a_user_lists_their_conversations(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
 
@@ -231,6 +328,12 @@ async def test_a_user_lists_their_conversations(talkjs: AsyncTalkJS, names: Name
         await talkjs.users.list_conversations(names.prefix + "nobody").collect()
 
 
+@fact(
+    "batch_answers",
+    "Each operation of a batch has a status and an answer of its own.",
+    "documented",
+    "Batch",
+)
 async def test_the_calls_of_a_batch_have_answers_of_their_own(
     talkjs: AsyncTalkJS, names: Names
 ) -> None:
@@ -252,6 +355,12 @@ async def test_the_calls_of_a_batch_have_answers_of_their_own(
     assert "In a batch" == (await talkjs.conversations.get(conversation)).subject
 
 
+@fact(
+    "import_times",
+    "Imported messages keep their times; their origin is import.",
+    "documented",
+    "Importing Messages",
+)
 async def test_old_messages_keep_their_times(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, bob, conversation = await chat(talkjs, names)
     long_ago = datetime(2019, 5, 17, 12, 30, tzinfo=UTC)
@@ -264,17 +373,34 @@ async def test_old_messages_keep_their_times(talkjs: AsyncTalkJS, names: Names) 
     assert ("old", long_ago, "import") == (message.text, message.created_at, message.origin)
 
 
+@fact(
+    "presences",
+    "Presences are an object by user, in which the users who are offline are missing.",
+    "documented",
+    "User Presence",
+)
 async def test_presences_are_a_map(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, _ = await chat(talkjs, names)
 
     assert {} == await talkjs.presences.query(user_ids=[alice])
 
 
+@fact(
+    "app_id",
+    "The app tells its ID.",
+    "documented",
+    "App",
+)
 async def test_the_app_says_its_id(talkjs: AsyncTalkJS) -> None:
     assert talkjs.app_id == (await talkjs.app.get()).id
 
 
-@pytest.mark.usefixtures("inferred")
+@fact(
+    "files",
+    "An uploaded file is sent by its token, and the message has its URL and size.",
+    "code",
+    "TalkJS's transfer program, 2026; JavaScript SDK",
+)
 async def test_a_file_is_uploaded_and_sent(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, _, conversation = await chat(talkjs, names)
 
@@ -286,7 +412,12 @@ async def test_a_file_is_uploaded_and_sent(talkjs: AsyncTalkJS, names: Names) ->
     assert 10 == message.attachment.size
 
 
-@pytest.mark.usefixtures("inferred")
+@fact(
+    "reactions_by_emoji",
+    "A message has its reactions by emoji; adding and removing one are calls of their own.",
+    "code",
+    "TalkJS's transfer program, 2026",
+)
 async def test_reactions_come_and_go(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, bob, conversation = await chat(talkjs, names)
     sent = await talkjs.messages.send(conversation, sender=alice, text="hi")
@@ -300,7 +431,12 @@ async def test_reactions_come_and_go(talkjs: AsyncTalkJS, names: Names) -> None:
     assert {} == removed.reactions
 
 
-@pytest.mark.usefixtures("inferred")
+@fact(
+    "mark_as_read",
+    "A conversation is marked as read for a participant.",
+    "code",
+    "TalkJS's transfer program, 2026; an Elixir app in production",
+)
 @pytest.mark.parametrize("form", ["participant", "read_by", "user_conversation"])
 async def test_a_conversation_is_marked_as_read(
     talkjs: AsyncTalkJS, names: Names, form: Literal["participant", "read_by", "user_conversation"]
@@ -313,7 +449,12 @@ async def test_a_conversation_is_marked_as_read(
     assert not (await talkjs.conversations.get(conversation)).participants[bob].is_unread
 
 
-@pytest.mark.usefixtures("inferred")
+@fact(
+    "custom_merges",
+    "custom in an update is merged by key, and null takes a key, or all of it, away.",
+    "inferred",
+    "programs in production rely on it",
+)
 async def test_custom_data_is_merged_and_null_takes_away(talkjs: AsyncTalkJS, names: Names) -> None:
     alice = names.user("alice")
 
@@ -326,7 +467,12 @@ async def test_custom_data_is_merged_and_null_takes_away(talkjs: AsyncTalkJS, na
     assert {} == (await talkjs.users.get(alice)).custom
 
 
-@pytest.mark.usefixtures("inferred")
+@fact(
+    "ids",
+    "An ID may hold any character that its path segment can be encoded with.",
+    "inferred",
+    "JavaScript SDK, which encodes each segment",
+)
 @pytest.mark.parametrize("name", ["a/b", "50%", "🙂", "a?b#c&d=e+f", "..."], ids=ascii)
 async def test_ids_may_hold_anything(talkjs: AsyncTalkJS, names: Names, name: str) -> None:
     user_id = names.user(name)

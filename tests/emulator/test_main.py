@@ -14,6 +14,7 @@ import pytest
 
 from talkjs_async.emulator import Switches
 from talkjs_async.emulator.__main__ import main
+from talkjs_async.emulator.ledger import ledger
 
 
 @contextmanager
@@ -125,6 +126,27 @@ def test_the_switches_are_listed_with_their_choices(capsys: pytest.CaptureFixtur
     listed = capsys.readouterr().out
     for name, choices in Switches.choices().items():
         assert f"{name}={'|'.join(map(str, choices))}\n" in listed
+
+
+def test_every_behaviour_is_listed_with_how_it_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["--list-behaviour"])
+
+    listed = capsys.readouterr().out
+    for line in ledger():
+        assert f"{line.kind} {line.name}: {line.behaviour}\n    {line.known}" in listed
+
+
+def test_switches_of_the_environment_hold_unless_the_command_names_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TALKJS_EMULATOR_SWITCHES", "unknown_path=not_implemented,reasons=fields")
+
+    with running("--switch", "reasons=list") as (_, said):
+        unknown = get(said, "/nothing")
+        refused = get(said, "/users?limit=1000")
+
+    assert (501, 400) == (unknown.status_code, refused.status_code)
+    assert isinstance(refused.json()["reasons"], list)
 
 
 def test_every_request_is_a_line_on_stderr() -> None:

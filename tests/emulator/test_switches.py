@@ -2,7 +2,7 @@
 
 import pytest
 
-from talkjs_async.emulator import Switches
+from talkjs_async.emulator import Emulator, Switches
 
 
 def test_the_first_choice_is_the_default() -> None:
@@ -45,3 +45,31 @@ def test_a_switch_can_be_changed_at_any_time() -> None:
     switches.empty_phone = "null"
 
     assert switches.empty_phone == "null"
+
+
+def test_the_environment_sets_what_a_program_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALKJS_EMULATOR_SWITCHES", "empty_phone=list, not_a_participant=400,")
+
+    switches = Emulator().switches
+    switches.reasons = "fields"
+
+    assert ("list", 400) == (switches.empty_phone, switches.not_a_participant)
+    assert Switches() == Emulator(switches=Switches()).switches
+    assert "list" == Emulator().switches.reasons
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ("nonsense=1", "In TALKJS_EMULATOR_SWITCHES: There is no switch 'nonsense'"),
+        ("reasons=both", "In TALKJS_EMULATOR_SWITCHES: reasons must be one of"),
+        ("reasons", "In TALKJS_EMULATOR_SWITCHES: reasons must be one of"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: str, complaint: str
+) -> None:
+    monkeypatch.setenv("TALKJS_EMULATOR_SWITCHES", settings)
+
+    with pytest.raises(ValueError, match=complaint):
+        Emulator()

@@ -16,6 +16,7 @@ from talkjs_async.emulator.control._operation import (
     refusal,
 )
 from talkjs_async.emulator.faults import FAULT_TYPES, Plan
+from talkjs_async.emulator.ledger import ledger
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.emulator.switches import Switches
 
@@ -37,7 +38,7 @@ def _reset(world: World, arguments: Arguments) -> Any:
     world.reset(clock=arguments.get("clock", False))
     if arguments.get("settings", False):
         world.limits = Limits()
-        world.switches = Switches()
+        world.switches = Switches.from_environment()
     return _info(world, {})
 
 
@@ -98,6 +99,10 @@ def _set_switches(world: World, arguments: Arguments) -> Any:
         changed.set(name, str(value))
     world.switches = changed
     return _switches(world, {})
+
+
+def _behaviour(_: World, __: Arguments) -> Any:
+    return [line.to_json() for line in ledger()]
 
 
 def _limits(world: World, _: Arguments) -> Any:
@@ -175,6 +180,12 @@ SETTINGS = (
             for switch in Switches.table()
         },
         handler=_set_switches,
+    ),
+    Operation(
+        method="GET",
+        path="/behaviour",
+        summary="List each route, switch and fact, and how it is known",
+        handler=_behaviour,
     ),
     Operation(method="GET", path="/limits", summary="Show the rate limits", handler=_limits),
     Operation(

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from talkjs_async.emulator.ledger import line_of
 from talkjs_async.emulator.page._html import Html, button, fill, join
+from talkjs_async.emulator.page._marks import mark
 from talkjs_async.emulator.switches import Switch, Switches
 
 
@@ -14,11 +16,10 @@ def switch_table(switches: Switches) -> Html:
 
 def _row(switch: Switch, chosen: Any) -> Html:
     return fill(
-        '<tr><td><code>{name}</code> <b class="mark" title="{source}">{mark}</b><br>{meaning}</td>'
+        "<tr><td><code>{name}</code> {mark}<br>{meaning}</td>"
         '<td class="buttons">{choices}</td></tr>',
         name=switch.name,
-        mark=switch.mark,
-        source=switch.source,
+        mark=mark(line_of("switch", switch.name)),
         meaning=switch.meaning.replace("`", ""),
         choices=join(
             button(choice, "PATCH switches", {switch.name: choice}, pressed=choice == chosen)

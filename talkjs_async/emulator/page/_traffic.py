@@ -6,8 +6,10 @@ from itertools import islice
 from typing import Any
 
 from talkjs_async.emulator.faults import FAULT_TYPES, Faults
+from talkjs_async.emulator.ledger import line_of
 from talkjs_async.emulator.page._conversation import short_time
 from talkjs_async.emulator.page._html import Html, button, fill, join
+from talkjs_async.emulator.page._marks import mark
 from talkjs_async.emulator.request_log import Exchange, RequestLog
 
 MAX_REQUESTS = 60
@@ -85,8 +87,8 @@ def _request(entry: Exchange, attempts: dict[str, list[Exchange]]) -> Html:
     key = entry.idempotency_keys[0] if entry.idempotency_keys else None
     return fill(
         '<tr class="{outcome}"><td>{time}</td><td><details id="request-{number}"><summary>'
-        "<code>{method} {path}{query}</code>{attempt}{fault}{unknown}</summary>{operations}{same}"
-        "{body}{answer}</details></td><td>{status}</td></tr>",
+        "<code>{method} {path}{query}</code>{attempt}{fault}{unknown}</summary>{known}{operations}"
+        "{same}{body}{answer}</details></td><td>{status}</td></tr>",
         outcome="good" if entry.status == 200 else "bad",
         number=entry.number,
         time=short_time(int(entry.at * 1000)),
@@ -96,11 +98,22 @@ def _request(entry: Exchange, attempts: dict[str, list[Exchange]]) -> Html:
         attempt=_badge("attempt", f"attempt {entry.attempt}" if entry.attempt > 1 else ""),
         fault=_badge("fault", entry.fault or ""),
         unknown=_badge("fault", "" if entry.operation else "not in the emulator"),
+        known=_known(entry.operation) if entry.operation else "",
         operations=_lines(entry.operations),
         same=_attempts(key, attempts.get(key, [])) if key else "",
         body=_body("Request", entry.body),
         answer=_body("Answer", entry.answer),
         status=status,
+    )
+
+
+def _known(operation: str) -> Html:
+    line = line_of("route", operation)
+    return fill(
+        "<p><code>{operation}</code> {mark} {source}</p>",
+        operation=operation,
+        mark=mark(line),
+        source=line.source,
     )
 
 

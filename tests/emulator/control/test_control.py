@@ -10,6 +10,7 @@ import pytest
 from talkjs_async.emulator import EVENT_TYPES, Emulator, Limits, RealClock, Switches
 from talkjs_async.emulator.control import OPERATIONS
 from talkjs_async.emulator.faults import FAULT_TYPES
+from talkjs_async.emulator.ledger import ledger
 from tests.emulator.inbox import Inbox
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,12 @@ async def test_the_clock_is_turned_and_set_back(control: httpx.AsyncClient) -> N
     back = (await control.post("/reset", json={"clock": True})).json()["now"]
 
     assert [60, 60, 0] == [moment - began for moment in (turned, kept, back)]
+
+
+async def test_every_behaviour_is_listed(control: httpx.AsyncClient) -> None:
+    listed = (await control.get("/behaviour")).json()
+
+    assert [line.to_json() for line in ledger()] == listed
 
 
 async def test_limits_and_switches_are_changed_and_set_back(

@@ -12,6 +12,7 @@ from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import encode
 from talkjs_async.emulator.admission import admit
+from talkjs_async.emulator.ledger import line_of
 from talkjs_async.emulator.page._document import document
 
 HOSTILE = "\"'><script>alert(1)</script>&amp;{braces}"
@@ -141,3 +142,14 @@ def test_no_text_whatsoever_changes_the_page_s_structure(text: str) -> None:
 
     assert plain.tags == hostile.tags
     assert plain.attributes == hostile.attributes
+
+
+def test_marks_of_the_ledger_stand_at_requests_and_switches() -> None:
+    emulator = Emulator()
+    call(emulator, "GET", "/users", None)
+
+    text = Tags(document(emulator, None)).text
+
+    assert "users.list documented Introduction, Listing data" in text
+    for switch in emulator.switches.table():
+        assert f"{switch.name} {line_of('switch', switch.name).known}" in text
