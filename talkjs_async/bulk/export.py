@@ -117,20 +117,19 @@ class _PlannedExport(Step):
     has_records = False
 
     async def run(self, context: JobContext) -> None:
-        context.tally.begin(1)
         users, conversations = context.talkjs.users.list, context.talkjs.conversations.list
         order = {"order_by": "createdAt", "order_direction": "ASC"}
         await self._count(context, raw_walk(context, None, users))
         # Each has a page of messages at least.
         found = await self._count(context, raw_walk(context, None, conversations, **order))
-        context.tally.plan(0, requests=found)
+        context.tally.stage("").plan(0, requests=found)
 
     async def _count(self, context: JobContext, walk: Walk[RawRecord]) -> int:
         found = 0
         while not walk.done and not context.stopping:
             page = await _next_page(walk)
             found += len(page)
-            context.tally.plan(len(page))
+            context.tally.stage("").plan(len(page))
             context.tally.changed()
         return found
 
@@ -325,7 +324,7 @@ class _Exporting:
 
     def _count(self) -> None:
         tally = self._context.tally
-        tally.done = sum(
+        tally.stage("").done = sum(
             self._place[name]["lines"] for name in ("users", "conversations", "messages")
         )
         tally.changed()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Final
 
 from talkjs_async.bulk._engine.job_client import JobClient
-from talkjs_async.bulk._engine.tally import Tally
+from talkjs_async.bulk._engine.tally import StageTally, Tally
+
+_NEWS: Final = 1.1
+"""Answers come in waves, so that a pace that differs by less says nothing."""
 
 
 def time_left(client: JobClient, tally: Tally) -> float | None:
@@ -18,30 +23,40 @@ def time_left(client: JobClient, tally: Tally) -> float | None:
     """
     if tally.total is None:
         return None
-    records = max(0, tally.total - tally.through - tally.answered)
-    pace = client.pace(tally.per_request)
-    requests = math.ceil(records / tally.per_request)
-    by_budget = seconds_for(requests - pace.free - pace.in_flight, pace.rate)
-    seconds = max(by_budget, _by_what_was_seen(records, tally, client.clock.monotonic()))
+    stages = tally.stages.values()
+    by_budget = _by_budget(client, [(stage, math.ceil(stage.requests_left)) for stage in stages])
+    seen = _by_what_was_seen(stages, client.clock.monotonic())
+    seconds = seen if seen > _NEWS * by_budget else by_budget
     return None if seconds == math.inf else seconds
 
 
 def seconds_planned(client: JobClient, tally: Tally) -> float:
     """Return how long the budgets would make what a dry run has planned take."""
-    seconds = used = 0.0
-    for plan in tally.plans:
-        pace = client.pace(plan.per_request)
-        seconds += seconds_for(plan.requests - max(0.0, pace.free - used), pace.rate)
-        used += plan.requests
+    return _by_budget(client, [(stage, stage.planned_requests) for stage in tally.stages.values()])
+
+
+def _by_budget(client: JobClient, requests: Iterable[tuple[StageTally, int]]) -> float:
+    """Return how long the budgets make requests take: some fit the ordinary one only."""
+    everything = alone = 0
+    for stage, count in requests:
+        everything += count
+        alone += 0 if stage.batchable else count
+    ordinary, both = client.pace(batchable=False), client.pace(batchable=True)
+    return max(
+        seconds_for(alone - ordinary.free - ordinary.in_flight, ordinary.rate),
+        seconds_for(everything - both.free - both.in_flight, both.rate),
+    )
+
+
+def _by_what_was_seen(stages: Iterable[StageTally], now: float) -> float:
+    seconds = 0.0
+    for stage in stages:
+        if stage.begun is not None and stage.stored:
+            # Until the last answer, since answers may come in waves, with nothing between them.
+            lasted = stage.last_stored - stage.begun
+            since = now - stage.last_stored
+            seconds += max(0.0, stage.left * lasted / stage.stored - since)
     return seconds
-
-
-def _by_what_was_seen(records: int, tally: Tally, now: float) -> float:
-    if tally.first_sent is None or not tally.stored:
-        return 0.0
-    # Until the last answer, since answers may come in waves, with nothing between them.
-    seconds = tally.last_stored - tally.first_sent
-    return max(0.0, records * seconds / tally.stored - (now - tally.last_stored))
 
 
 def seconds_for(requests: float, rate: float) -> float:

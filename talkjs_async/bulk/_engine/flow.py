@@ -8,13 +8,14 @@ groups side by side, notes every answer. What is special about a record type is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
+from talkjs_async.bulk._engine.job_client import Pace
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending, Sending
 from talkjs_async.bulk._engine.journal_schema import RecordState
@@ -22,6 +23,7 @@ from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.selection import Selection
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
 from talkjs_async.bulk._engine.source_records import Record, at_line
+from talkjs_async.bulk._engine.tally import StageTally
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import APIError
 
@@ -40,6 +42,13 @@ _SOON: Final = 3.0
 """Seconds. What cannot leave by then does not yet queue for the budget: a job ends that soon."""
 _GRACE: Final = 5.0
 """Seconds for what was begun when a job is stopped, since a 429 or an outage may hold it up."""
+
+
+def stage_tally(context: JobContext, record_type: RecordType[Any], prefix: str) -> StageTally:
+    """Return what is counted of the records that `store` stores with this prefix."""
+    return context.tally.stage(
+        prefix, per_request=record_type.per_request, batchable=record_type.batchable
+    )
 
 
 async def store(
@@ -71,13 +80,13 @@ class _Flow(Generic[V]):
     ) -> None:
         self._record_type = record_type
         self._context = context
-        self._tally = context.tally
+        self._tally = stage_tally(context, record_type, prefix)
         self._prefix = prefix
         self._blocks = blocks
         self._window: Window[V] = Window(
             per_request=record_type.per_request, most=record_type.window, in_order=record_type.once
         )
-        self._selection = Selection(context, record_type, self._window, prefix=prefix)
+        self._selection = Selection(context, record_type, self._window, self._tally, prefix=prefix)
         self._sending = 0
         # Requests among them that TalkJS has answered, and the journal has yet to note.
         self._answered = 0
@@ -86,7 +95,6 @@ class _Flow(Generic[V]):
         self._timer_runs = False
         self._tasks: TaskGroup | None = None
         self._failure: Exception | None = None
-        context.tally.begin(record_type.per_request)
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
@@ -139,10 +147,12 @@ class _Flow(Generic[V]):
 
     def _start_requests(self) -> None:
         tasks = self._tasks
-        most = min(self._side_by_side, 1 + self._context.could_leave(_SOON) + self._answered)
+        pace = self._pace
+        could_leave = pace.free + pace.in_flight + pace.rate * _SOON
+        most = min(self._side_by_side, 1 + could_leave + self._answered)
         can_start = min(most - self._sending, self._window.ready)
         # A batch leaves with what waits at that moment, so they come by the ten.
-        if can_start < MOST_OPERATIONS <= self._sending and self._context.overflows:
+        if can_start < MOST_OPERATIONS <= self._sending and self._waits_for_batches:
             most = 0
         while tasks and self._sending < most and not self._context.stopping:
             records = self._window.take()
@@ -166,7 +176,7 @@ class _Flow(Generic[V]):
         groups = self._window.waiting_groups
         if not groups or not self._blocks.slow:
             return None
-        pace = self._context.pace
+        pace = self._pace
         spare = pace.free + pace.in_flight + self._answered - self._sending
         needed = max(1.0, min(groups, pace.burst / 2))
         if spare >= needed:
@@ -224,6 +234,7 @@ class _Flow(Generic[V]):
         at_once = await bisection.store(records)
         if not at_once and not refused:
             self._record_type.refused_together(len(records))
+        self._tally.per_request = self._record_type.at_most or self._record_type.per_request
 
     async def _without_stored(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         """Note the records that turn out to be stored, or may be; return the others."""
@@ -303,9 +314,17 @@ class _Flow(Generic[V]):
         for ending in endings:
             self._selection.forget(ending.id)
 
+    @property
+    def _pace(self) -> Pace:
+        return self._context.client.pace(batchable=self._record_type.batchable)
+
+    @property
+    def _waits_for_batches(self) -> bool:
+        return self._context.client.waits_for_batches(batchable=self._record_type.batchable)
+
     def _report(self) -> None:
         self._tally.waiting = self._selection.waiting
-        self._tally.changed()
+        self._context.tally.changed()
 
 
 def _named(error: APIError, records: Sequence[Record[V]]) -> dict[int, str]:

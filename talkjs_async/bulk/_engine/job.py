@@ -75,7 +75,7 @@ class Job:
         self._failure: Exception | None = None
 
     def __repr__(self) -> str:
-        return f"<Job {self._step.kind}: {self._tally.through} records through>"
+        return f"<Job {self._step.kind}: {self._tally.sum('through')} records through>"
 
     def __await__(self) -> Generator[Any, Any, BulkReport]:
         return self.run().__await__()
@@ -139,14 +139,14 @@ class Job:
         now = self._ended if tally.finished else self._clock.monotonic()
         elapsed = now - self._began if self._started else 0.0
         return Progress(
-            done=tally.done,
-            unchanged=tally.unchanged,
-            failed=tally.failed,
-            planned=tally.planned,
-            waiting=tally.waiting,
+            done=tally.sum("done"),
+            unchanged=tally.sum("unchanged"),
+            failed=tally.sum("failed"),
+            planned=tally.sum("planned"),
+            waiting=tally.sum("waiting"),
             total=tally.total,
             requests=self._client.requests,
-            rate=tally.through / elapsed if elapsed > 0 else 0.0,
+            rate=tally.sum("through") / elapsed if elapsed > 0 else 0.0,
             budget_wait=seconds_for(1.0 - ordinary.free, ordinary.rate),
             elapsed=elapsed,
             eta=time_left(self._client, tally),
@@ -217,12 +217,12 @@ class Job:
             kind=self._step.kind,
             job_id=journal.job_id,
             complete=complete,
-            done=tally.done,
-            unchanged=tally.unchanged,
-            failed=tally.failed,
+            done=tally.sum("done"),
+            unchanged=tally.sum("unchanged"),
+            failed=tally.sum("failed"),
             unknown=unknown,
-            planned=tally.planned,
-            planned_requests=sum(plan.requests for plan in tally.plans),
+            planned=tally.sum("planned"),
+            planned_requests=tally.sum("planned_requests"),
             planned_seconds=seconds_planned(self._client, tally),
             requests=self._client.requests,
             seconds=self._clock.monotonic() - self._began,

@@ -22,7 +22,6 @@ from talkjs_async.batch._overflow import Dispatchers, Overflow
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import DecodeError
 from talkjs_async.limits import Lane
-from talkjs_async.resources.users import MOST_USERS_PER_PUT
 from talkjs_async.telemetry import AttemptEnded
 
 T = TypeVar("T")
@@ -115,29 +114,32 @@ class JobClient:
             return budget.estimated_wait
         return budget.estimated_wait_background
 
-    def may_overflow(self, per_request: int) -> bool:
-        """Whether batches take along requests of so many records: not those of `PUT /users`."""
+    @property
+    def _may_overflow(self) -> bool:
         return (
             self._writes_overflow
             and self._dispatchers is not None
-            and per_request < MOST_USERS_PER_PUT
             and self._dispatchers.here().active
         )
+
+    def waits_for_batches(self, *, batchable: bool) -> bool:
+        """Whether the next requests wait for batches to take them along."""
+        return batchable and self.wait() > 0 and self._may_overflow
 
     @property
     def ordinary_pace(self) -> Pace:
         """How fast the ordinary budget lets requests of the job's lane go."""
         return self._pace_of("ordinary")
 
-    def pace(self, per_request: int) -> Pace:
+    def pace(self, *, batchable: bool) -> Pace:
         """
         Say how fast the budgets let requests go.
 
         Args:
-            per_request: How many records go into one, which tells what batches may take along.
+            batchable: Whether batches may take them along.
         """
         ordinary = self.ordinary_pace
-        if not self.may_overflow(per_request):
+        if not batchable or not self._may_overflow:
             return ordinary
         batch = self._pace_of("batch")
         return Pace(

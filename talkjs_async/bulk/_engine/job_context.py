@@ -13,7 +13,7 @@ from talkjs_async._core.clock import Clock
 from talkjs_async._core.endpoint import listing_of
 from talkjs_async._core.pages import Records
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async.bulk._engine.job_client import JobClient, Pace
+from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS
@@ -63,18 +63,3 @@ class JobContext:
     ) -> Records[T]:
         """Return what a list method returns, read as `read` does."""
         return Records(listing_of(method, *args, **kwargs), self.read)
-
-    @property
-    def pace(self) -> Pace:
-        """How fast the budgets let requests of the present type go."""
-        return self.client.pace(self.tally.per_request)
-
-    @property
-    def overflows(self) -> bool:
-        """Whether the next requests of the present type wait for batches to take them along."""
-        return self.client.wait() > 0 and self.client.may_overflow(self.tally.per_request)
-
-    def could_leave(self, seconds: float) -> float:
-        """How many requests of the present type can leave from now on within some seconds."""
-        pace = self.pace
-        return pace.free + pace.in_flight + pace.rate * seconds

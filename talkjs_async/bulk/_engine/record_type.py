@@ -37,6 +37,7 @@ class RecordType(ABC, Generic[V]):
         kind: Name of the job.
         per_request: The most records in one request.
         at_most: The same, as far as a job has learned that TalkJS takes fewer. None: it has not.
+        batchable: Whether batches may take a request along.
         window: Records to read ahead, so that requests can be filled.
         once: Whether storing a record a second time would make a second one. If so, records keep
             their order, sending is noted before it happens, and a changed record is not sent again.
@@ -46,6 +47,7 @@ class RecordType(ABC, Generic[V]):
     kind: ClassVar[str]
     per_request: ClassVar[int]
     at_most: int | None = None
+    batchable: ClassVar[bool] = True
     window: ClassVar[int]
     once: ClassVar[bool] = False
     unique_marks: ClassVar[bool] = False

@@ -17,6 +17,7 @@ from talkjs_async.bulk._engine.job_journal import Ending
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow, Record, at_line
+from talkjs_async.bulk._engine.tally import StageTally
 from talkjs_async.bulk._engine.window import Window
 from talkjs_async.errors import ConfigurationError
 
@@ -36,6 +37,7 @@ class Selection(Generic[V]):
         context: JobContext,
         record_type: RecordType[V],
         window: Window[V],
+        tally: StageTally,
         *,
         prefix: str,
     ) -> None:
@@ -49,7 +51,7 @@ class Selection(Generic[V]):
         self._record_type = record_type
         self._window = window
         self._prefix = prefix
-        self._tally = context.tally
+        self._tally = tally
         self._number = 0
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}

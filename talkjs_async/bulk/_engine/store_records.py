@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from talkjs_async.bulk._engine.flow import store
+from talkjs_async.bulk._engine.flow import stage_tally, store
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.record_type import RecordType
@@ -39,5 +39,5 @@ class StoreRecords(Step):
 
     async def run(self, context: JobContext) -> None:
         """Store them all."""
-        context.tally.total = self._total
+        stage_tally(context, self._record_type, "").total = self._total
         await store(context, self._record_type, self._blocks)

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from talkjs_async.bulk._engine.flow import store
+from talkjs_async.bulk._engine.flow import stage_tally, store
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
@@ -41,8 +41,8 @@ class StoreStages(Step):
     async def run(self, context: JobContext) -> None:
         """JobContext through the stages."""
         stages = self.stages()
-        totals = [stage.total for stage in stages if stage.total is not None]
-        context.tally.total = sum(totals) if len(totals) == len(stages) else None
+        for stage in stages:
+            stage_tally(context, stage.record_type, f"{stage.name}:").total = stage.total
         for stage in stages:
             blocks: SourceBlocks[object] = SourceBlocks(stage.source(), in_thread=True)
             await store(context, stage.record_type, blocks, prefix=f"{stage.name}:")

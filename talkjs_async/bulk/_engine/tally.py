@@ -2,16 +2,86 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import anyio
 import attrs
 
+_LATEST: Final = 100
+"""Answered requests that the pace is told from, and up to twice as many."""
+
 
 @attrs.define
-class RequestPlan:
-    """How many requests of so many records, at most, a dry run would send."""
+class StageTally:
+    """
+    What became of the records of one type.
 
-    per_request: int
+    Attributes:
+        per_request: How many records go into a request at most, as far as the job knows.
+        batchable: Whether batches may take its requests along.
+        total: How many records there are. None: unknown.
+        done, unchanged, failed, planned: See `Outcome`.
+        waiting: Read and not through.
+        answered: Records that TalkJS has answered for and that are not noted yet.
+        planned_requests: How many a dry run would send.
+        requests, stored: The latest answered requests, and how many records they carried.
+        begun, last_stored: When the first of these left, when the last one was answered.
+    """
+
+    per_request: int = 1
+    batchable: bool = True
+    total: int | None = None
+    done: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    planned: int = 0
+    waiting: int = 0
+    answered: int = 0
+    planned_requests: int = 0
     requests: int = 0
+    stored: int = 0
+    begun: float | None = None
+    last_stored: float = 0.0
+    _half: tuple[int, float] = (0, 0.0)
+
+    def plan(self, records: int, *, requests: int = 1) -> None:
+        """Note what a dry run would send."""
+        self.planned += records
+        self.planned_requests += requests
+
+    def sent(self, now: float) -> None:
+        """Note that a request leaves."""
+        if self.begun is None:
+            self.begun = now
+
+    def was_answered(self, records: int, now: float) -> None:
+        """Note that TalkJS has stored so many records with one request."""
+        self.requests += 1
+        self.stored += records
+        self.last_stored = now
+        # What was long ago tells little of what is left: the server may have let a job learn that
+        # it takes fewer records, or may have been slow.
+        if self.requests == _LATEST:
+            self._half = self.stored, now
+        elif self.requests == 2 * _LATEST:
+            self.requests = _LATEST
+            self.stored, self.begun = self.stored - self._half[0], self._half[1]
+            self._half = self.stored, now
+
+    @property
+    def through(self) -> int:
+        """Records that need no more work."""
+        return self.done + self.unchanged + self.failed + self.planned
+
+    @property
+    def left(self) -> int:
+        """Records that need work, as far as the total is known."""
+        return max(0, (self.total or 0) - self.through - self.answered)
+
+    @property
+    def requests_left(self) -> float:
+        """Requests for what is left, each with as many records as those so far."""
+        return self.left / (self.stored / self.requests if self.requests else self.per_request)
 
 
 @attrs.define
@@ -20,49 +90,17 @@ class Tally:
     Counts what happens, and wakes the tasks that watch.
 
     Attributes:
-        answered: Records that TalkJS has answered for and that are not noted yet.
-        per_request: How many records go into a request, for the estimate of what is left.
-        plans: For each record type, what a dry run would send.
-        first_sent, last_stored, stored: When the first request of the present record type left,
-            when the latest one was answered, and how many records were stored or refused by then.
+        stages: By name, in the order in which they come.
     """
 
-    done: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    planned: int = 0
-    waiting: int = 0
-    answered: int = 0
-    total: int | None = None
-    per_request: int = 1
-    first_sent: float | None = None
-    last_stored: float = 0.0
-    stored: int = 0
-    plans: list[RequestPlan] = attrs.field(factory=list["RequestPlan"])
+    stages: dict[str, StageTally] = attrs.field(factory=dict[str, StageTally])
     version: int = 0
     finished: bool = False
     _news: anyio.Event | None = None
 
-    def begin(self, per_request: int) -> None:
-        """Note that records of another type come now."""
-        self.per_request = per_request
-        self.first_sent, self.stored = None, 0
-        self.plans.append(RequestPlan(per_request))
-
-    def plan(self, records: int, *, requests: int = 1) -> None:
-        """Note what a dry run would send."""
-        self.planned += records
-        self.plans[-1].requests += requests
-
-    def sent(self, now: float) -> None:
-        """Note that a request leaves."""
-        if self.first_sent is None:
-            self.first_sent = now
-
-    def was_answered(self, records: int, now: float) -> None:
-        """Note that TalkJS has answered for so many records."""
-        self.stored += records
-        self.last_stored = now
+    def stage(self, name: str, *, per_request: int = 1, batchable: bool = True) -> StageTally:
+        """Return what is counted under a name, from zero on when it is new."""
+        return self.stages.setdefault(name, StageTally(per_request, batchable))
 
     def changed(self) -> None:
         """Wake the tasks that watch."""
@@ -77,7 +115,12 @@ class Tally:
             self._news = anyio.Event()
         await self._news.wait()
 
+    def sum(self, name: str) -> int:
+        """Add up one of the numbers of all stages."""
+        return sum(getattr(stage, name) for stage in self.stages.values())
+
     @property
-    def through(self) -> int:
-        """Records that need no more work."""
-        return self.done + self.unchanged + self.failed + self.planned
+    def total(self) -> int | None:
+        """Records of all stages. None while that of one is unknown."""
+        totals = [stage.total for stage in self.stages.values() if stage.total is not None]
+        return sum(totals) if totals and len(totals) == len(self.stages) else None

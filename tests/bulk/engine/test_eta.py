@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from talkjs_async import AsyncTalkJS, TokenBucket
-from talkjs_async.bulk import Job, Progress, upsert_conversations, upsert_users
-from talkjs_async.emulator import Emulator
+from talkjs_async.bulk import Job, Progress, import_messages, upsert_conversations, upsert_users
+from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.limits import Budget
 from tests.fixtures import MakeTalkJS
 
@@ -73,3 +73,64 @@ async def test_the_time_left_is_unknown_without_a_total(talkjs: AsyncTalkJS) -> 
     seen = await watch(upsert_users(talkjs, users(300)))
 
     assert {None} == {progress.eta for progress in seen}
+
+
+@pytest.fixture
+async def chats(make_talkjs: MakeTalkJS, emulator: Emulator) -> int:
+    """Make conversations of alice, without limits."""
+    count = 300
+    limits, emulator.limits = emulator.limits, Limits.off()
+    talkjs = make_talkjs(limiter=TokenBucket(1e6, 10**6, clock=emulator.clock))
+    await talkjs.users.upsert("alice", name="Alice")
+    await upsert_conversations(
+        talkjs, ({"id": f"c{n}", "participants": ["alice"]} for n in range(count))
+    )
+    emulator.limits = limits
+    return count
+
+
+def old_messages(count: int, chats: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        conversation = f"c{number * chats // count}"
+        yield {"conversation_id": conversation, "sender": "alice", "text": "x",
+               "sent_at": 1_600_000_000_000 + number}  # fmt: skip
+
+
+@pytest.mark.parametrize("rules", ["current", "older"])
+async def test_the_time_left_knows_how_many_records_requests_turn_out_to_carry(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chats: int, rules: Any
+) -> None:
+    emulator.switches.import_rules = rules
+    clock = emulator.clock
+    bucket = TokenBucket(rate=9.0, burst=10, background_reserve=0, clock=clock)
+    job = import_messages(
+        make_talkjs(limiter=bucket), old_messages(9_000, chats), total=9_000, lane="interactive"
+    )
+
+    async with job:
+        guesses = [
+            (clock.monotonic(), progress.eta)
+            async for progress in job
+            if progress.eta and progress.done > 3_000
+        ]
+
+    end = clock.monotonic()
+    assert guesses
+    assert all(abs(end - at - guess) < 1.0 for at, guess in guesses)
+
+
+async def test_an_import_with_overflow_uses_both_budgets(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chats: int
+) -> None:
+    clock = emulator.clock
+    talkjs = make_talkjs(
+        overflow_to_batch=True,
+        limiter=TokenBucket(rate=9.0, burst=10, clock=clock),
+        batch_limiter=TokenBucket(rate=1.0, burst=1, clock=clock),
+    )
+
+    report = await import_messages(talkjs, old_messages(chats, chats), lane="interactive")
+
+    # A request for each conversation, of which 20 leave at once, and 19 per second.
+    assert report.ok
+    assert report.seconds < 1.05 * (chats - 20) / 19
