@@ -75,9 +75,9 @@ Written by `python docs/endpoints.py` from the code of the SDK and of the emulat
 it with them.
 
 *Confidence* says how sure it is that TalkJS has the endpoint in this form. *documented*: read in
-its documentation. *code*: seen in programs that run against TalkJS. *third party*: said by somebody
-else. *inferred*: concluded. Read in November 2026; what the fields mean, and which of them are less
-sure, is in the docstring of each method.
+its documentation. *code*: seen in programs that run against TalkJS. *third party*: said by others.
+*inferred*: concluded. Read in November 2026; what the fields mean, and which of them are less sure,
+is in the docstring of each method.
 
 Paths are below `https://api.talkjs.com/v1/{appId}`, except for those of `AnonymousProjects`, which
 are below `/v1`. All methods but that one's are those of `AsyncTalkJS`.

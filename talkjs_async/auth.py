@@ -98,7 +98,7 @@ class SecretKeyAuth:
     """
     The secret key itself as bearer: TalkJS's legacy way, still accepted.
 
-    Whoever sees one request can mint tokens for ever, so prefer `AppTokenAuth`.
+    One request that is seen is enough to mint tokens for ever, so prefer `AppTokenAuth`.
     """
 
     __slots__ = ("_secret_key",)

@@ -311,7 +311,7 @@ class WebhookError(TalkJSError):
     """
     A webhook is not genuine, not fresh or not readable. Answer 400 and do nothing else.
 
-    There is one class for all of it on purpose: whoever forges requests must not learn why.
+    There is one class for all of it on purpose: a forger must not learn why.
     """
 
 

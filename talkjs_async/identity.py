@@ -83,7 +83,7 @@ class Tokens:
         """
         Make a token for REST calls by hand, for example with curl. The client makes its own.
 
-        Whoever has it can read and write everything in the app, so it must not live long.
+        It can read and write everything in the app, so it must not live long.
 
         Args:
             expires_in: Seconds that it lives.
@@ -105,7 +105,7 @@ class Tokens:
 
     def signature(self, user_id: str) -> str:
         """
-        Make the identity signature of a user: the older way to prove who somebody is.
+        Make the identity signature of a user: the older way to prove who they are.
 
         It never expires, so prefer `user` tokens.
 

@@ -5,7 +5,7 @@ A hook is any callable that takes one event. It runs in the task that makes the 
 quick and must not block. Events hold no secret, no token, no body and no query.
 
 `AttemptEnded` and `RetryScheduled` are about the calls of one client. The others are about a
-budget, and tell of whoever shares it: other clients of the app, and other threads, in which the
+budget, and tell of all who share it: other clients of the app, and other threads, in which the
 hook then runs.
 """
 
@@ -127,7 +127,7 @@ class Drained:
 @attrs.frozen(kw_only=True)
 class Paused:
     """
-    Nobody may send for a while, after a 429.
+    No call may leave for a while, after a 429.
 
     Attributes:
         seconds: How long from now.

@@ -95,7 +95,7 @@ class Webhooks:
             keys: the new and the old one, as a list. None: the environment variable
             TALKJS_SECRET_KEY.
         tolerance: Seconds that the timestamp may be away from now, in either direction. It bounds
-            how long somebody who has caught a webhook can replay it.
+            how long a webhook that was caught can be replayed.
         largest_body: Bytes; longer bodies are refused before they are looked at.
         seen: Remembers events, for `is_repeat`. None: `RecentEvents()`, in this process only.
         clock: Where the time comes from.
@@ -295,7 +295,7 @@ def _read_body(body: bytes) -> WebhookEvent:
             json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
         )
     except (ValueError, RecursionError, DecodeError):
-        # Not chained: tracebacks and their locals get logged, and this is somebody's message.
+        # Not chained: tracebacks and their locals get logged, and this is a private message.
         raise WebhookError(_NO_EVENT) from None
     # A text may hold half of a surrogate pair; what is remembered of an event may not.
     if not is_id(event.id):

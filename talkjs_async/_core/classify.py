@@ -23,7 +23,7 @@ from talkjs_async.errors import (
 )
 
 _WORDS_KEPT: Final = 300
-"""A reason longer than this is somebody's HTML page, not a sentence."""
+"""A reason longer than this is an HTML page, not a sentence."""
 
 
 _BY_BODY: Final[dict[bytes, tuple[type[APIError], str]]] = {

@@ -19,8 +19,8 @@ class Forwarder:
     """
     Listens to limiters, and tells hooks.
 
-    A limiter may be shared by the whole process and outlive everybody, so it knows its forwarders
-    weakly: a forwarder that nobody holds any more, and what its hooks refer to, can go.
+    A limiter may be shared by the whole process and outlive all clients, so it knows its
+    forwarders weakly: one that is not used any more, and what its hooks refer to, can go.
 
     Args:
         limiters: By bucket. Those without a method *listen* have nothing to tell.

@@ -121,7 +121,7 @@ def connections_for(
         tls: Whether the base URL is https://.
         http_client: A client of the user's, used as it is and never closed.
         transport: A transport of the user's. `aclose` closes it, the end of an event loop does not:
-            it may hold nothing, as the emulator's, and then nobody need close anything.
+            it may hold nothing, as the emulator's, and then there is nothing to close.
         size: Calls in flight per event loop, unless an *http_client* is given: then INJECTED.
         ssl_context, proxy: For connections of our own: whom to trust, and what to go through.
     """

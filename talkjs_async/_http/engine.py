@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 Outcome = Literal["never_left", "unknown"]
-"""What a failed exchange did at the server: certainly nothing, or nobody knows."""
+"""What a failed exchange did at the server: certainly nothing, or perhaps something."""
 
 _CORE: Final = {"httpx": "httpcore", "httpx2": "httpcore2"}
 """Library to the one below it."""

@@ -67,7 +67,7 @@ _known: Final[weakref.WeakKeyDictionary[Limiter, Charges]] = weakref.WeakKeyDict
 
 
 def charges_of(ordinary: Limiter) -> Charges:
-    """What is known to everybody who shares *ordinary*."""
+    """What all who share *ordinary* know."""
     try:
         return _known.setdefault(ordinary, Charges())
     except TypeError:

@@ -128,7 +128,7 @@ def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | 
 
     Args:
         call: The call.
-        reply: TalkJS's answer to it. None: there was none, so nobody knows.
+        reply: TalkJS's answer to it. None: there was none.
 
     Returns:
         None if nothing went wrong: `call.result(reply.data)` is its result.

@@ -1,7 +1,7 @@
 """
 A named switch for everything that TalkJS's documentation leaves open.
 
-Nobody outside TalkJS can know which answer is right, so a program that is to be trusted has to
+Outside TalkJS it cannot be known which answer is right, so a program that is to be trusted has to
 work under each of them. A switch is declared once, below: its name, its choices, what they mean
 and how the first of them is known. The setting, the option `--switch` of the command, the page and
 `docs/reference/switches.md` are made of that. Behaviour of the rate limits that is not documented

@@ -72,5 +72,5 @@ def _problem(status: int, headers: dict[str, str] | None = None) -> Response:
 
 
 def _whole_seconds(wait: float | None) -> str:
-    """Round up, since early is too early. None, when nobody can tell, is a second."""
+    """Round up, since early is too early. None, when it cannot be told, is a second."""
     return str(math.ceil(min(max(wait or 0.0, 1.0), _LONGEST_RETRY_AFTER)))

@@ -23,7 +23,7 @@ class Budget:
         waiting_interactive, waiting_background: Calls that queue, per lane.
         estimated_wait: Seconds until a new interactive call would be granted.
         estimated_wait_background: The same for a new background call.
-        paused_for: Seconds in which nobody is granted anything, after a 429. Mostly 0.
+        paused_for: Seconds in which no token is granted, after a 429. Mostly 0.
         granted: Attempts that this process let through so far.
         throttled: 429s that it has seen so far.
         background_reserve: Tokens that background calls leave alone.

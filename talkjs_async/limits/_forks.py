@@ -9,21 +9,24 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
-from typing import Final
+from types import MethodType
+from typing import Any, Final
 
-_methods: Final[set[weakref.WeakMethod[Callable[[], object]]]] = set()
+_methods: Final[weakref.WeakKeyDictionary[Any, Callable[[Any], object]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""What to call, for its owner: in this form it can go in any order when a program ends."""
 
 
 def call_after_fork(method: Callable[[], object]) -> None:
     """Have a bound *method* called in every process that is forked, as long as its owner lives."""
-    _methods.add(weakref.WeakMethod(method, _methods.discard))
+    assert isinstance(method, MethodType)  # noqa: S101 - all callers are our own
+    _methods[method.__self__] = method.__func__
 
 
 def _call_all() -> None:
-    for reference in list(_methods):
-        method = reference()
-        if method is not None:
-            method()
+    for owner, method in list(_methods.items()):
+        method(owner)
 
 
 if hasattr(os, "register_at_fork"):

@@ -54,8 +54,8 @@ class Level:
         lanes: For each lane, the tokens that must be there, and the requests in flight that must
             not be reached.
         generation: How many bursts of 429s there were.
-        grace: See `TokenSource`; nobody else is asked.
-        resume_at: Nobody is granted a token before.
+        grace: See `TokenSource`; no other source is asked.
+        resume_at: No token is granted before.
         recover_at: When `recover` has something to do. Infinite at the full rate.
     """
 

@@ -1,5 +1,5 @@
 """
-What a whole process shares, found again by everybody who names it.
+What a whole process shares, found again by name.
 
 Knows keys and clocks, nothing of what it keeps.
 """
@@ -26,7 +26,7 @@ class Kept(Protocol):
 T = TypeVar("T", bound=Kept)
 
 _STRANGE_CLOCKS: Final = 64
-"""Things on other clocks that are kept while nobody uses them."""
+"""Things on other clocks that are kept while they are not in use."""
 
 _Key = tuple[Hashable, int]
 """
@@ -41,7 +41,7 @@ class Registry(Generic[T]):
 
     What is on the machine's clock is kept for good: the next one who asks must find it as the last
     one left it. Other clocks come and go with tests: of what is on them only the latest are kept,
-    and those that somebody uses.
+    and those in use.
     """
 
     def __init__(self) -> None:
@@ -73,5 +73,5 @@ class Registry(Generic[T]):
             return list(self._used.values())
 
     def _forked(self) -> None:
-        """Forget that somebody held the lock: who did may not exist in this process."""
+        """Forget that the lock was held: its holder may not exist in this process."""
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ MARGIN: Final = 0.05
 SUSPICIOUS: Final = 900.0
 """
 Seconds. The first 429 says that we were wrong about the level of the bucket (a restart, say). One
-more within this time says that somebody else draws on it, so that the rate is wrong too.
+more within this time says that another client draws on it, so that the rate is wrong too.
 """
 
 CUT: Final = 0.85

@@ -32,7 +32,7 @@ class Waiter(ABC):
     """
     One caller in the queue.
 
-    `await waiter` ends when somebody calls `wake`, from whichever thread; `state` says why. A wake
+    `await waiter` ends at a call of `wake`, from whichever thread; `state` says why. A wake
     with the state still WAITING means "look again": this waiter has become the one who watches the
     clock for all.
 
@@ -84,7 +84,7 @@ class Waiter(ABC):
         raise NotImplementedError
 
     def fire_soon(self, fire: Callable[[], None]) -> None:
-        """Have *fire* called after everybody who was woken before. With timer only."""
+        """Have *fire* called after all waiters that were woken before. With timer only."""
         raise NotImplementedError
 
     async def poll(self, clock: Clock, seconds: float) -> None:

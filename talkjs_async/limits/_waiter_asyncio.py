@@ -18,7 +18,7 @@ to grant ten, and uvloop, which counts in milliseconds, would fire too early.
 
 
 class TimerWaiter(Waiter):
-    """A task of a loop whose timers tell the limiter's time: nobody has to stay awake."""
+    """A task of a loop whose timers tell the limiter's time: no task has to stay awake."""
 
     __slots__ = ("_thread", "future")
 

@@ -142,7 +142,7 @@ class PresenceQuery(Input):
     Which online users to ask for.
 
     Attributes:
-        include_background_sessions: True: everybody online. Else only users with a visible chat.
+        include_background_sessions: True: all users online. Else only users with a visible chat.
         selected_conversation_id: Only users who look at this conversation; None: at none of them.
         has_focus, is_typing: Only users whose chat has the focus (or not), who type (or not).
         user_ids: Only these users.

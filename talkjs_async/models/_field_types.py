@@ -39,7 +39,7 @@ class FieldType(Generic[T]):
 
 
 def mismatch(expected: str, value: object) -> DecodeError:
-    """Say in words what came instead: a value may be somebody's private message."""
+    """Say in words what came instead: a value may be a private message."""
     return DecodeError(json_path="$", expected=expected, got=_in_words(value))
 
 

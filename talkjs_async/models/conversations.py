@@ -118,7 +118,7 @@ class ConversationInput(Input):
     Fields that are not given stay as they are; None clears a field.
 
     Attributes:
-        participants: User IDs to add. Nobody is removed by omission (documented).
+        participants: User IDs to add. No participant is removed by omission (documented).
         subject, photo_url: Texts.
         welcome_messages: All of them; they replace the earlier ones (inferred).
         custom: Merged key by key (inferred); a key with None goes away (inferred from TalkJS's

@@ -77,7 +77,7 @@ class ImportedMessage(_Imported):
 @model
 class ImportedSystemMessage(_Imported):
     """
-    A message of nobody to import. Give exactly one of *text* and *content*.
+    A message of the system to import. Give exactly one of *text* and *content*.
 
     Attributes:
         sent_at, text, content, custom: As in `ImportedMessage`.

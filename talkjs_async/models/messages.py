@@ -256,9 +256,9 @@ class UserMessage(Input):
 @model
 class SystemMessage(Input):
     """
-    A message to send on behalf of nobody.
+    A message to send on behalf of no user.
 
-    It has no sender, cannot show a place and notifies nobody (documented). Give exactly one of
+    It has no sender, cannot show a place and notifies no user (documented). Give exactly one of
     *text*, *attachment_token* and *content*.
 
     Attributes:

@@ -28,7 +28,7 @@ class Anonymous(Resource):
             for.
 
         Raises:
-            OutcomeUnknown: The request left and no answer came. There may be a project that nobody
+            OutcomeUnknown: The request left and no answer came. There may be a project that no one
                 has the token of.
         """
         return Call(
@@ -50,7 +50,7 @@ class Anonymous(Resource):
             access_token: What `create` returned. It is neither a secret key nor a user's token.
 
         Raises:
-            NotFound: There is none, or somebody has claimed it.
+            NotFound: There is none, or it has been claimed.
         """
         return Call(
             method="GET",

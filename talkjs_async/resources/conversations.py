@@ -56,7 +56,7 @@ class Conversations(Resource):
 
         Args:
             conversation_id: Your own ID for it, or `one_on_one_id(a, b)`.
-            participants: User IDs to add, with full access and notifications. Nobody is removed by
+            participants: User IDs to add, with full access and notifications. None is removed by
                 leaving them out: that is `participants.remove`.
             subject: Shown above the conversation.
             photo_url: Address of a picture.

@@ -119,7 +119,7 @@ class Participants(Resource):
         """
         Read the e-mail address that posts to the conversation in the name of the user.
 
-        Whoever knows it can write as that user: keep it as secret as a password. Only the newest
+        It is enough to write as that user: keep it as secret as a password. Only the newest
         documentation has this call.
 
         Raises:

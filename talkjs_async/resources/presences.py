@@ -38,7 +38,7 @@ class Presences(Resource):
         Find the users who are online.
 
         Args:
-            include_background_sessions: True: everybody online. Else only users with a visible
+            include_background_sessions: True: all users online. Else only users with a visible
                 chat.
             selected_conversation_id: Only users who look at this conversation; None: at none.
             has_focus: Only users whose chat has the focus (True) or has not (False).

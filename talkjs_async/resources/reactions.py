@@ -61,7 +61,7 @@ class Reactions(Resource):
             starting_after=starting_after,
             item=UserReaction.from_wire,
             key=attrgetter("user_id"),
-            # When somebody reacted is not said: all of them count as one moment.
+            # The moment of a reaction is not said: all of them count as one moment.
             order=Order(at=_at_once),
             bare=True,
         )

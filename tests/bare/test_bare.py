@@ -28,6 +28,24 @@ async def test_a_message_is_sent_and_read_back() -> None:
     assert ["hello"] == [message.text for message in messages]
 
 
+@pytest.mark.parametrize("kept", ["client = ", ""])
+def test_a_program_that_ends_with_open_clients_says_nothing(kept: str) -> None:
+    program = f"""
+from talkjs_async import AnonymousProjects, AsyncTalkJS
+{kept}AsyncTalkJS("app", "sk_test_emulator", hooks=[print], overflow_to_batch=True)
+others = [AnonymousProjects(), AsyncTalkJS("app", "sk_test_emulator").with_options(max_wait=1)]
+"""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (0, "", "") == (ran.returncode, ran.stdout, ran.stderr)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("httpx2") is not None, reason="httpx2 is installed")
 def test_a_missing_engine_is_one_sentence_with_the_command_that_installs_it() -> None:
     with pytest.raises(ConfigurationError, match=r"pip install 'talkjs-async\[httpx2\]'"):
