@@ -30,12 +30,7 @@ def customers() -> Iterator[dict[str, Any]]:
 
 async def main() -> None:
     emulator = Emulator()
-    async with AsyncTalkJS(
-        emulator.app_id,
-        emulator.secret_key,
-        transport=emulator.transport,
-        clock=emulator.clock,
-    ) as talkjs:
+    async with AsyncTalkJS(**emulator.options) as talkjs:
         job = bulk.upsert_users(talkjs, customers(), total=100_000)
         next_line = 0
         async with job:

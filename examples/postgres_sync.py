@@ -63,12 +63,7 @@ async def main() -> None:
     engine = create_async_engine(os.environ["DATABASE_URL"])
     emulator = Emulator()
     async with (
-        AsyncTalkJS(
-            emulator.app_id,
-            emulator.secret_key,
-            transport=emulator.transport,
-            clock=emulator.clock,
-        ) as talkjs,
+        AsyncTalkJS(**emulator.options) as talkjs,
         engine.begin() as connection,
     ):
         for statement in SOME_CUSTOMERS:

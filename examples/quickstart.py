@@ -13,12 +13,7 @@ from talkjs_async.emulator import Emulator
 
 async def main() -> None:
     emulator = Emulator()
-    async with AsyncTalkJS(
-        emulator.app_id,
-        emulator.secret_key,
-        transport=emulator.transport,
-        clock=emulator.clock,
-    ) as talkjs:
+    async with AsyncTalkJS(**emulator.options) as talkjs:
         await talkjs.users.upsert("alice", name="Alice")
         await talkjs.users.upsert("bob", name="Bob", email=["bob@example.com"])
         await talkjs.conversations.upsert("trip", participants=["alice", "bob"], subject="Our trip")

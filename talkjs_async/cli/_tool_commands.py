@@ -77,11 +77,3 @@ def emulator(context: typer.Context) -> None:
     from talkjs_async.emulator.__main__ import main as start
 
     raise typer.Exit(start(context.args, prog=f"{PROGRAM} emulator"))
-
-
-@command(app)
-def demo(context: typer.Context) -> None:  # noqa: ARG001 - for its options
-    """Let two people talk: no account, no network."""
-    from talkjs_async.cli import _demonstration
-
-    _demonstration.run()

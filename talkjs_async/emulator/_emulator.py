@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from talkjs_async.emulator._demo import fill_with_demo
 from talkjs_async.emulator._seed_files import read_seed
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
     from talkjs_async.emulator.transport import EmulatorTransport
 
 
+class ClientOptions(TypedDict):
+    """What a client needs to talk to an emulator in this process, in the emulator's time."""
+
+    app_id: str
+    secret_key: str
+    transport: "EmulatorTransport"
+    clock: EmulatorClock
+
+
 class Emulator(World):
     """
     A TalkJS of your own: an app without any users, which can be filled through its REST API.
 
-    `transport` goes into an httpx client (in process), `asgi` into an ASGI server, and `serve()`
-    listens on a port. All of them may be used at once. A new instance starts empty and shares
-    nothing with others.
+    `AsyncTalkJS(**emulator.options)` talks to it. `transport` goes into an httpx client (in
+    process), `asgi` into an ASGI server, and `serve()` listens on a port. All of them may be used
+    at once. A new instance starts empty and shares nothing with others.
 
     Attributes:
         app_id, secret_key: The credentials to use.
@@ -90,6 +99,16 @@ class Emulator(World):
 
     def __repr__(self) -> str:
         return f"<Emulator of app {self.app_id!r}, {self.requests.total} requests>"
+
+    @property
+    def options(self) -> ClientOptions:
+        """The four options of a client that talks to it: `AsyncTalkJS(**emulator.options)`."""
+        return ClientOptions(
+            app_id=self.app_id,
+            secret_key=self.secret_key,
+            transport=self.transport,
+            clock=self.clock,
+        )
 
     @cached_property
     def transport(self) -> "EmulatorTransport":

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_message_is_sent_and_read_back() -> None:
     emulator = Emulator()
-    async with AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
-    ) as talkjs:
+    async with AsyncTalkJS(**emulator.options) as talkjs:
         await talkjs.users.upsert("alice", name="Alice")
         await talkjs.conversations.upsert("c1", participants=["alice"])
         await talkjs.messages.send("c1", sender="alice", text="hello")

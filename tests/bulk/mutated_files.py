@@ -230,9 +230,7 @@ async def _store(
     findings: Findings, text: str, held: Held, records: list[Sent], job: Source
 ) -> None:
     emulator = Emulator(limits=Limits.off())
-    async with AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
-    ) as talkjs:
+    async with AsyncTalkJS(**emulator.options) as talkjs:
         for n in range(2):
             await talkjs.users.upsert(f"s{n}", name="S")
         for n in range(3):

@@ -68,7 +68,7 @@ def test_machines_read_every_id_as_it_is(
     assert (NASTY, 2) == (record["record"]["id"], report["report"]["done"])
 
 
-COMMANDS = [("--help",), ("users", "sync", "--help"), ("--version",), ("demo",), SYNC]
+COMMANDS = [("--help",), ("users", "sync", "--help"), ("--version",), SYNC]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -168,7 +168,6 @@ ELSEWHERE = ["--app-id", "other", "--base-url", "http://127.0.0.1:1", "--secret-
     [
         ("token", "app"),
         ("token", "user", "ann"),
-        ("demo",),
         ("export", "backup"),
         ("users", "sync", "users.jsonl"),
         ("conversations", "sync", "users.jsonl"),

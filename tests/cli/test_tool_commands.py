@@ -98,11 +98,3 @@ def test_the_emulator_starts(start: Start) -> None:
     ready = json.loads(process.stdout.readline())
 
     assert ready["base_url"].startswith("http://127.0.0.1:")
-
-
-def test_the_demo_needs_no_network(command: Command) -> None:
-    outcome = command("demo")
-
-    assert 0 == outcome.code
-    assert "bob: Gladly. Friday?" in outcome.out
-    assert "0 refused" in outcome.out

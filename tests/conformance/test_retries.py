@@ -58,14 +58,7 @@ SEQUENCES: list[tuple[str, ...]] = [
 
 
 def in_process(emulator: Emulator) -> AsyncTalkJS:
-    return AsyncTalkJS(
-        emulator.app_id,
-        emulator.secret_key,
-        transport=emulator.transport,
-        clock=emulator.clock,
-        retry=POLICY,
-        timeout=TIMEOUT,
-    )
+    return AsyncTalkJS(**emulator.options, retry=POLICY, timeout=TIMEOUT)
 
 
 @contextmanager

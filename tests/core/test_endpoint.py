@@ -38,9 +38,7 @@ def test_a_list_method_says_what_it_lists(talkjs: AsyncTalkJS) -> None:
 
 async def test_a_method_can_be_started_in_a_task_group(emulator: Emulator) -> None:
     async with (
-        AsyncTalkJS(
-            emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
-        ) as talkjs,
+        AsyncTalkJS(**emulator.options) as talkjs,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(talkjs.app.get)

@@ -142,9 +142,7 @@ async def test_an_export_is_a_seed(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def client(emulator: Emulator) -> AsyncTalkJS:
-    return AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
-    )
+    return AsyncTalkJS(**emulator.options)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -165,9 +165,7 @@ def test_the_emulator_reads_the_same_words_as_markup_without_escaping(words: str
 async def test_escaped_words_stay_words_in_messages_and_in_what_comes_back() -> None:
     emulator = Emulator()
     words = "*a* _b_ ~c~ `d` <https://x.y|z>"
-    async with AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, transport=emulator.transport, clock=emulator.clock
-    ) as talkjs:
+    async with AsyncTalkJS(**emulator.options) as talkjs:
         await talkjs.users.upsert("alice", name="Alice")
         await talkjs.conversations.upsert("c", participants=["alice"])
         await talkjs.messages.send("c", sender="alice", text=f"Said: {escape_markup(words)}")
