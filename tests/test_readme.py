@@ -51,7 +51,7 @@ def test_the_first_command_prints_what_the_readme_shows() -> None:
     example = blocks("sh")[0].split()[-1]
 
     ran = subprocess.run(
-        [sys.executable, ROOT / example], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, ROOT / example], capture_output=True, text=True, check=True, timeout=300
     )
 
     assert blocks("text")[0] == ran.stdout
@@ -106,7 +106,7 @@ def test_the_quick_start_shows_what_the_readme_shows() -> None:
         capture_output=True,
         check=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert blocks("text")[0] == shown.stdout
@@ -136,7 +136,7 @@ def test_every_example_runs() -> None:
     # The one with a database is run by tests/bulk/test_database.py.
     examples = sorted({*(ROOT / "examples").glob("*.py")} - {ROOT / "examples/postgres_sync.py"})
     for example in examples:
-        subprocess.run([sys.executable, example], check=True, capture_output=True, timeout=60)
+        subprocess.run([sys.executable, example], check=True, capture_output=True, timeout=300)
 
 
 async def test_a_snippet_can_be_cancelled(
