@@ -45,7 +45,7 @@ These options work before and after the command's name: `{PROGRAM} users sync us
 |---|---|
 | 0 | all done |
 | 1 | some records failed, and are listed; a webhook is not genuine; you said no to a question |
-| 2 | wrong usage: an argument, a file, a journal or a directory; nothing was sent |
+| 2 | wrong usage: an argument, a file, a journal, a directory, an ID; nothing was done |
 | 3 | TalkJS cannot be reached or does not allow it, or the disk is full; the same command goes on |
 | 130 | stopped by Ctrl-C; the same command goes on |
 
@@ -53,16 +53,25 @@ These options work before and after the command's name: `{PROGRAM} users sync us
 
 Results go to the standard output. Progress, complaints and what to do next go to the standard
 error: a bar on a terminal, elsewhere a line every ten seconds, with `--json` no progress at all.
-With `--json` the standard output is JSON Lines: a job writes `{{"record": ...}}` for each record
-that failed, is unknown or planned, and `{{"report": ...}}` at the end.
+With `--json` the standard output is JSON Lines: commands for single records write each as TalkJS
+has it; a job writes `{{"record": ...}}` for each record that failed, is unknown or planned, and
+`{{"report": ...}}` at the end.
 
 Characters that a stream cannot show, and those that a terminal takes for commands, are written as
 escapes such as `\\x1b`; with `--json` everything outside of ASCII is. When the reader of a pipe has
-gone, a job goes on in silence and ends with its own exit code. A full disk is told in one line.
+gone, a job goes on in silence and ends with its own exit code; `list` and `tail` end. A full disk
+is told in one line.
 
 A job keeps a journal beside what it reads, named after the file and the app (`export` keeps it in
 its directory, `anonymise` needs none). With it the same command goes on after any interruption, and
 a later one sends only what has changed. Delete it to begin anew.
+
+## Completion in the shell
+
+`{PROGRAM} --install-completion` teaches the shell that it is typed in (bash, zsh, fish or
+PowerShell) to complete commands and options with the Tab key, from its next start on. It adds a
+line to the file that your shell reads when it starts. `{PROGRAM} --show-completion` only prints the
+script, for those who keep such files themselves.
 """
 
 ARGPARSE_WIDTH = 88
@@ -125,7 +134,7 @@ def _row(name: str, kind: Any, info: ArgumentInfo | OptionInfo, default: Any) ->
     value = _value(kind)
     if info.envvar:
         words += f" Or set `{info.envvar}`."
-    if isinstance(default, float):
+    if isinstance(default, int | float) and not isinstance(default, bool):
         words += f" Default: {default:g}."
     return f"| {', '.join(f'`{option}{value}`' for option in options)} | {words.strip()} |\n"
 
@@ -137,7 +146,7 @@ def _value(kind: Any) -> str:
         return ""
     if get_origin(kind) is Literal:
         return f" {' or '.join(get_args(kind))}"
-    return {Path: " FILE", float: " SECONDS"}.get(kind, " TEXT")
+    return {Path: " FILE", float: " SECONDS", int: " NUMBER"}.get(kind, " TEXT")
 
 
 def _is_argument(info: ArgumentInfo | OptionInfo) -> bool:

@@ -8,11 +8,12 @@ needs neither typer nor rich.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from talkjs_async.cli._output import PROGRAM, guarded_streams, say
+from talkjs_async.cli._output import COMPLETION, PROGRAM, guarded_streams, say
 
 __all__ = ["main", "run"]
 
@@ -33,6 +34,9 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached
         or does not allow it, or the disk is full; 130 stopped by Ctrl-C.
     """
+    if COMPLETION in os.environ:
+        # Shells read tabs and other characters that a person's terminal must not get.
+        return _run(arguments)
     with guarded_streams() as out:
         code = _run(arguments)
         out.flush()

@@ -12,12 +12,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
 PROGRAM: Final = "talkjs-async"
+
+COMPLETION: Final = "_TALKJS_ASYNC_COMPLETE"
+"""Variable of the environment by which a shell asks what could come next."""
 
 _COMMANDS: Final = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -30,8 +33,8 @@ def write(words: str) -> None:
     sys.stdout.write(f"{on_one_line(words)}\n")
 
 
-def write_json(data: Mapping[str, Any]) -> None:
-    """Write an object as a line for machines; in ASCII, which every stream can carry."""
+def write_json(data: Any) -> None:
+    """Write a value as a line for machines; in ASCII, which every stream can carry."""
     sys.stdout.write(json.dumps(data) + "\n")
 
 
@@ -39,6 +42,12 @@ def say(words: str) -> None:
     """Tell the person something that is no result."""
     sys.stderr.write(f"{on_one_line(words)}\n")
     sys.stderr.flush()
+
+
+def output_is_closed() -> bool:
+    """Tell whether nothing reads the results any more, as far as is known."""
+    out: Any = sys.stdout
+    return isinstance(out, GuardedStream) and out.closed
 
 
 def on_one_line(words: str) -> str:
@@ -102,6 +111,11 @@ class GuardedStream:
         if self._stream is not None:
             with self._guard():
                 self._stream.flush()
+
+    @property
+    def closed(self) -> bool:
+        """Whether all that is written is dropped."""
+        return self._stream is None
 
     def isatty(self) -> bool:
         """Whether a person sees it."""

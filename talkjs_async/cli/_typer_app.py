@@ -23,7 +23,6 @@ _SETTINGS: Final[dict[str, Any]] = {"help_option_names": sorted(_HELP), "max_con
 
 app: Final[typer.Typer] = typer.Typer(
     name=PROGRAM,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=_SETTINGS,
@@ -36,6 +35,8 @@ def _group(name: str, help: str) -> typer.Typer:
     return group
 
 
+get_group = _group("get", "Look at one record.")
+list_group = _group("list", "Look at records, one line each.")
 users_group = _group("users", "Users in bulk.")
 conversations_group = _group("conversations", "Conversations in bulk.")
 messages_group = _group("messages", "Messages in bulk.")
@@ -79,7 +80,7 @@ def global_options(
     ] = False,
 ) -> None:
     """
-    Bulk jobs and small helps for the TalkJS REST API.
+    Single records, bulk jobs and small helps for the TalkJS REST API.
 
     Exit codes: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached or does
     not allow it, or the disk is full; 130 stopped by Ctrl-C. Results go to the standard output,

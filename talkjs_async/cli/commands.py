@@ -8,12 +8,13 @@ which it reads arguments with, takes three times that, and rich, which would col
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 # Loaded so that their commands are registered.
-from talkjs_async.cli import _bulk_commands, _tool_commands  # noqa: F401
+from talkjs_async.cli import _bulk_commands, _record_commands, _tool_commands  # noqa: F401
 from talkjs_async.cli._exit_codes import exit_code
-from talkjs_async.cli._output import PROGRAM, say, write
+from talkjs_async.cli._output import COMPLETION, PROGRAM, say, write
 from talkjs_async.cli._typer_app import app, global_options, help_for
 from talkjs_async.errors import TalkJSError
 
@@ -22,7 +23,8 @@ __all__ = ["PROGRAM", "app", "global_options", "run_command"]
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run a command; return the exit code."""
-    help_text = help_for(arguments)
+    # A shell that asks what could come next gives no arguments; it gets no help.
+    help_text = None if COMPLETION in os.environ else help_for(arguments)
     if help_text is not None:
         for line in help_text.splitlines():
             write(line)
