@@ -43,6 +43,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "conversations.mark_as_unread": [{}, {"form": "user_conversation"}],
     "participants.update": [{"access": "Read"}],
     "messages.send": [{"sender": "alice", "text": "hi"}],
+    "messages.send_system": [{"text": "hi"}],
     "messages.send_many": [
         {"messages": [UserMessage(sender="alice", text="hi"), SystemMessage(text="ho")]}
     ],

@@ -127,6 +127,7 @@ class Case:
 WORKS_WITH: dict[str, dict[str, Any]] = {
     "users.upsert_many": {"users": {"a": {"name": "A"}}},
     "messages.send": {"text": "hi"},
+    "messages.send_system": {"text": "hi"},
     "messages.send_many": {"messages": [{"sender": "a", "text": "hi"}]},
     "messages.import_many": {
         "messages": [{"sender": "a", "text": "hi", "sent_at": datetime(2020, 1, 1, tzinfo=UTC)}]

@@ -129,7 +129,7 @@ def test_a_wait_that_is_too_long_advises_nothing_that_waits_longer() -> None:
 
     assert (
         "The rate budget is 4.00 s away and the call may wait for 1.00 s: "
-        "try again later, or raise max_wait."
+        "try again later, or raise max_wait or total_timeout."
     ) == str(error)
 
 

@@ -52,7 +52,8 @@ class Conversations(Resource):
         """
         Create a conversation, or change some fields of one.
 
-        Only the given fields change. None clears a field.
+        Only the given fields change. None clears a field. This is also how to get or create one:
+        call it before `get`.
 
         Args:
             conversation_id: Your own ID for it, or `one_on_one_id(a, b)`.

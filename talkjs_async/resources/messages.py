@@ -67,8 +67,7 @@ class Messages(Resource):
 
         Args:
             conversation_id: Where to.
-            sender: User ID of a participant. For messages without a sender see `send_many` and
-                `SystemMessage`.
+            sender: User ID of a participant. For a message without a sender see `send_system`.
             text: May hold TalkJS markup (`*bold*`, `<url|label>`, ...); see `escape_markup`.
             attachment_token: A file, from `files.upload`.
             location: A place on the map (the name of the field in requests is inferred).
@@ -96,6 +95,34 @@ class Messages(Resource):
             text=text,
             attachment_token=attachment_token,
             location=location,
+            content=content,
+            referenced_message_id=referenced_message_id,
+            custom=custom,
+            idempotency_key=idempotency_key,
+        )
+        return _post(conversation_id, [message], _read_one)
+
+    @endpoint
+    def send_system(
+        self,
+        conversation_id: str,
+        *,
+        text: str | None = None,
+        attachment_token: str | None = None,
+        content: Sequence[ContentBlock] | None = None,
+        referenced_message_id: str | None = None,
+        custom: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Call[SendReceipt]:
+        """
+        Send one system message, exactly once: it has no sender and notifies no user.
+
+        Args and errors are those of `send`, except that a system message cannot show a place. Give
+        exactly one of *text*, *attachment_token* and *content*.
+        """
+        message = SystemMessage(
+            text=text,
+            attachment_token=attachment_token,
             content=content,
             referenced_message_id=referenced_message_id,
             custom=custom,
