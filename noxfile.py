@@ -107,6 +107,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The site, into `site/`: no network is needed; a warning or a broken link is an error."""
+    # From the source tree, which is where the site reads docstrings.
+    session.install("-e", f".[{EXTRAS}]", "pytest>=9", *groups("docs"))
+    session.run("python", "docs/build_site.py")
+
+
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """
     Mutation tests of the modules that keep promises: what survives is a line that no test needs.

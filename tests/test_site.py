@@ -1,0 +1,100 @@
+"""The site has every page and every public name, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import load
+
+ROOT = Path(__file__).parents[1]
+site = load(ROOT / "docs" / "build_site.py")
+api = load(ROOT / "docs" / "api.py")
+
+PAGES: dict[str, str] = site.pages()
+PUBLIC_MODULES = [
+    "talkjs_async",
+    "talkjs_async.auth",
+    "talkjs_async.batch",
+    "talkjs_async.bulk",
+    "talkjs_async.emulator",
+    "talkjs_async.fastapi",
+    "talkjs_async.identity",
+    "talkjs_async.limits",
+    "talkjs_async.models.content",
+    "talkjs_async.models.events",
+    "talkjs_async.models.markup",
+    "talkjs_async.otel",
+    "talkjs_async.pytest_plugin",
+    "talkjs_async.redis",
+    "talkjs_async.webhooks",
+]
+
+
+def test_the_navigation_has_every_page_once() -> None:
+    listed = [path for _, _, path in site.navigation()]
+
+    assert sorted(PAGES) == sorted(listed)
+
+
+def test_the_pages_of_the_api_are_what_the_code_says() -> None:
+    written = {path.name: path.read_text() for path in api.PAGES.glob("*.md")}
+
+    expected = {name: api.text(page) for name, page in api.pages().items()}
+    assert expected == written, "run `python docs/api.py`"
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_every_public_name_is_on_a_page(module: str) -> None:
+    shown = {name.rpartition(".")[2] for page in api.pages().values() for name in page.names}
+
+    assert [] == [
+        name for name in import_module(module).__all__ if name not in {*shown, "__version__"}
+    ]
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as Python-Markdown makes it."""
+    plain = re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())
+
+
+def anchors(path: str) -> set[str]:
+    text = re.sub(r"```.*?```", "", PAGES[path], flags=re.DOTALL)
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def test_every_link_on_the_site_leads_to_a_page_a_heading_or_a_file() -> None:
+    broken = []
+    for path, text in PAGES.items():
+        prose = re.sub(r"(`{3,4}).*?\1", "", text, flags=re.DOTALL)
+        for link, anchor in re.findall(r"\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)", prose):
+            target = Path(path).parent.joinpath(link).as_posix() if link else path
+            there = re.sub(r"[^/]+/\.\./", "", re.sub(r"[^/]+/\.\./", "", target))
+            if there in PAGES:
+                if anchor and anchor not in anchors(there):
+                    broken.append((path, f"{link}#{anchor}"))
+            elif not (ROOT / "docs" / there).exists():
+                broken.append((path, link))
+
+    assert [] == broken
+
+
+def test_a_public_name_is_described_in_the_twin_of_its_page() -> None:
+    words = site._described("talkjs_async.RetryPolicy")
+
+    assert words.startswith("## talkjs_async.RetryPolicy\n\n```python\nRetryPolicy(")
+    assert inspect.getdoc(import_module("talkjs_async").RetryPolicy) in words
+
+
+def test_every_directive_names_something_that_is_there() -> None:
+    for page in api.pages().values():
+        for name in page.names:
+            module, _, attribute = name.rpartition(".")
+            assert hasattr(import_module(module), attribute), name
+            assert not isinstance(getattr(import_module(module), attribute), types.ModuleType)
