@@ -229,9 +229,11 @@ async def inflate(raw: bytes, largest: float) -> bytes:
             while rest or is_full:
                 if member.eof:
                     member = zlib.decompressobj(_GZIP)
-                piece = member.decompress(rest, _STEP)
+                # One byte above the bound is enough to know.
+                most = int(min(_STEP, largest - size + 1))
+                piece = member.decompress(rest, most)
                 rest = member.unused_data if member.eof else member.unconsumed_tail
-                is_full = len(piece) == _STEP and not member.eof
+                is_full = len(piece) == most and not member.eof
                 size += len(piece)
                 if size > largest:
                     raise too_large(largest)

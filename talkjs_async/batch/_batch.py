@@ -29,7 +29,7 @@ from talkjs_async.batch._encoding import (
     failure_of,
     is_refused,
 )
-from talkjs_async.errors import ConnectFailed, RateLimited, TalkJSError
+from talkjs_async.errors import ConnectFailed, DecodeError, RateLimited, TalkJSError
 from talkjs_async.limits import Permit
 
 T = TypeVar("T")
@@ -281,6 +281,9 @@ class Batch:
         if not is_refused(error):
             for each in operations:
                 each.failed(failure_for(each.call, error), pipeline.retry)
+                if isinstance(error, DecodeError):
+                    # As of a single call: it would come as large, or as odd, again.
+                    each.pending = False
             return
         self._charges.warn_of_refusal(error)
         for each in operations:

@@ -432,6 +432,31 @@ async def test_a_result_that_reads_oddly_is_not_asked_for_again(
     assert ("/users/alice", "$.id") == (caught.value.path, caught.value.json_path)
 
 
+@pytest.mark.parametrize(
+    "answer", [b"<!doctype html>", b"{}", b" " * 2_000], ids=["HTML", "no list", "too large"]
+)
+async def test_an_answer_that_cannot_be_read_as_one_is_not_asked_for_again(
+    make_talkjs: MakeTalkJS, engine: str, answer: bytes
+) -> None:
+    library = import_module(engine)
+    asked = []
+
+    def reply(request: Any) -> Any:
+        asked.append(request)
+        return library.Response(200, content=answer)
+
+    talkjs = make_talkjs(transport=library.MockTransport(reply), max_answer_bytes=1_000)
+
+    results = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.messages.send, "c1", sender="alice", text="hi"),
+        return_exceptions=True,
+    )
+
+    assert [DecodeError, OutcomeUnknown] == [type(result) for result in results]
+    assert 1 == len(asked)
+
+
 def test_operations_are_written_as_the_documentation_has_them() -> None:
     talkjs = AsyncTalkJS("app", "sk_test_batch")
     older = talkjs.with_options(api_version="2021-01-01")

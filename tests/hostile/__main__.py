@@ -1,10 +1,11 @@
 """
 Plays everything that a server may do, and prints what came of it.
 
-    python -m tests.hostile           each tenth cell, 2,000 malformed answers: two minutes
-    python -m tests.hostile --long    all of it
+    python -m tests.hostile           each twelfth cell, 2,000 malformed answers: three minutes
+    python -m tests.hostile --long    all of it, 100,000 malformed answers
 
-Everything stays on the loopback. Exit status 1 when a cell ends as the table does not allow.
+Everything stays on the loopback. Exit status 1 when a cell ends as the table does not allow, when a
+call gets an answer that is not its own, or when a malformed one does anything but raise our errors.
 """
 
 from __future__ import annotations
@@ -12,90 +13,142 @@ from __future__ import annotations
 import argparse
 import ssl
 import sys
+from asyncio import StreamReader, StreamWriter, open_connection
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from itertools import product
+from typing import NamedTuple
 
 import anyio
 import trustme
 
-from tests.hostile import fuzz, matrix
-from tests.hostile.matrix import Cell, Verdict, Wiring
-from tests.hostile.raw_server import RawServer, Script
+from talkjs_async import TokenBucket
+from tests.hostile import fuzz, matrix, surplus
+from tests.hostile.handshakes import broken_handshakes, certified
+from tests.hostile.matrix import Cell, Player, Verdict, Wiring
+from tests.hostile.raw_server import Converse, RawServer, Script
 
-THROUGH = ("proxy", "http_client", "transport")
-"""What a user may bring, played in part and over plain connections."""
 
-WAYS = list(product(("httpx", "httpx2"), ("asyncio", "trio"), ("plain", "TLS")))
+class Way(NamedTuple):
+    """With what a call is made, and over what."""
+
+    engine: str
+    backend: str
+    over: str
+
+
+WAYS = [Way(*way) for way in product(("httpx", "httpx2"), ("asyncio", "trio"), ("plain", "TLS"))]
+PLAIN = [way for way in WAYS if way.over == "plain"]
+THROUGH = [
+    *(("proxy", way) for way in WAYS),
+    *product(("http_client", "transport"), PLAIN),
+]
+"""What a user may bring, played in part."""
+
+
+class Counted(NamedTuple):
+    """Cells that were played."""
+
+    cells: int
+    wrong: list[Verdict]
+    longest: float
 
 
 @contextmanager
-def serving(script: Script, *, tls: bool) -> Iterator[tuple[RawServer, ssl.SSLContext | None]]:
-    """A server, and the context that trusts it."""
-    if not tls:
+def wired(way: Way, script: Script, player: Player, how: str = "own") -> Iterator[Wiring]:
+    """A server, those with broken handshakes, and what the clients need to reach them."""
+    if way.over == "plain":
         with RawServer(script) as server:
-            yield server, None
+            # An http:// proxy sees the request itself, so it is the one that plays.
+            proxy = server.url if how == "proxy" else None
+            yield Wiring(way.engine, server, player, proxy=proxy)
         return
-    authority = trustme.CA()
-    own, trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(own)
+    authority, trust = trustme.CA(), ssl.create_default_context()
     authority.configure_trust(trust)
-    with RawServer(script, tls=own) as server:
-        yield server, trust
+    with (
+        RawServer(script, tls=certified(authority, "localhost")) as server,
+        RawServer(script, converse=tunnel_to(server)) as proxy_server,
+        broken_handshakes(authority) as handshakes,
+    ):
+        proxy = proxy_server.url if how == "proxy" else None
+        yield Wiring(way.engine, server, player, trust, handshakes, proxy=proxy)
 
 
-@asynccontextmanager
-async def wired(
-    engine: str, how: str, server: RawServer, trust: ssl.SSLContext | None
-) -> AsyncGenerator[Wiring]:
-    """Build clients as *how* says: with our connections, through a proxy, or over the user's."""
-    library = import_module(engine)
+def tunnel_to(server: RawServer) -> Converse:
+    """A proxy that opens tunnels to *server*."""
+
+    async def copy(reader: StreamReader, writer: StreamWriter) -> None:
+        with suppress(OSError):
+            while content := await reader.read(65_536):
+                writer.write(content)
+                await writer.drain()
+        writer.close()
+
+    async def converse(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        there = await open_connection("localhost", server.port)
+        writer.write(b"HTTP/1.1 200 Go on\r\n\r\n")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(copy, reader, there[1])
+            tasks.start_soon(copy, there[0], writer)
+
+    return converse
+
+
+def brought(wiring: Wiring, how: str) -> Wiring:
+    """Add to *wiring* what the user brings."""
+    library = import_module(wiring.engine)
     # One trust store for all: reading it blocks the event loop.
-    context = trust or ssl.create_default_context()
+    context = wiring.trust or ssl.create_default_context()
     if how == "http_client":
-        make = partial(library.AsyncClient, verify=context)
-        yield Wiring(engine, server, trust, http_client=make)
-    elif how == "transport":
-        make = partial(library.AsyncHTTPTransport, verify=context)
-        yield Wiring(engine, server, trust, transport=make)
-    elif how == "proxy":
-        with RawServer(matrix.play) as proxy:
-            yield Wiring(engine, server, trust, proxy=proxy.url)
-    else:
-        yield Wiring(engine, server, trust)
+        return wiring._replace(http_client=partial(library.AsyncClient, verify=context))
+    if how == "transport":
+        return wiring._replace(transport=partial(library.AsyncHTTPTransport, verify=context))
+    return wiring
 
 
-def play_matrix(way: tuple[str, str, str], cells: list[Cell], how: str = "own") -> list[Verdict]:
+def play_matrix(way: Way, cells: list[Cell], how: str = "own") -> Counted:
     """Play *cells* with one library, event loop and wire."""
-    engine, backend, over = way
-    # An http:// proxy sees the request itself, so it is the one that plays.
-    with serving(matrix.play, tls=over == "TLS") as (server, trust):
-
-        async def run() -> list[Verdict]:
-            async with wired(engine, how, server, trust) as wiring:
-                # A proxy takes the request before it finds that nothing listens.
-                if how == "proxy":
-                    cells[:] = [cell for cell in cells if cell.fault != "no listener"]
-                return await matrix.run(cells, wiring)
-
-        wrong = anyio.run(run, backend=backend)
-        anyio.run(server.until, lambda: server.open == 0)
-    return wrong
+    player = Player()
+    with wired(way, player.play, player, how) as wiring:
+        play = partial(matrix.run, cells, brought(wiring, how))
+        verdicts = anyio.run(play, backend=way.backend)
+        anyio.run(wiring.server.until, lambda: wiring.server.open == 0)
+    longest = max((verdict.seconds for verdict in verdicts), default=0.0)
+    return Counted(len(verdicts), [each for each in verdicts if not each.fine], longest)
 
 
-def play_fuzz(way: tuple[str, str, str], count: int, seed: int) -> Counter[str]:
-    """Meet *count* malformed answers."""
-    engine, backend, over = way
-    with serving(fuzz.play, tls=over == "TLS") as (server, trust):
+def play_surplus(way: Way, how: str, *, pause: float, calls: int) -> Counter[str]:
+    """Meet every form of surplus bytes with as many *calls*, one after the other."""
+    player = Player()
+    with wired(way, surplus.SurplusServer(pause).play, player, how) as wiring:
+        bucket = TokenBucket(rate=1e6, burst=1_000_000)
+        make = partial(matrix.build, wiring, bucket=bucket, base_url=wiring.server.url)
 
         async def run() -> Counter[str]:
-            return await fuzz.run(count, Wiring(engine, server, trust), seed=seed)
+            ends: Counter[str] = Counter()
 
-        ends = anyio.run(run, backend=backend)
-        anyio.run(server.until, lambda: server.open == 0)
+            async def one(number: int) -> None:
+                ends.update(await surplus.run(make, number, calls))
+
+            async with anyio.create_task_group() as tasks:
+                for number in range(len(surplus.FORMS | surplus.BODYLESS)):
+                    tasks.start_soon(one, number)
+            return ends
+
+        ends = anyio.run(run, backend=way.backend)
+        anyio.run(wiring.server.until, lambda: wiring.server.open == 0)
+    return ends
+
+
+def play_fuzz(way: Way, count: int, seed: int) -> Counter[str]:
+    """Meet *count* malformed answers."""
+    with wired(way, fuzz.play, Player()) as wiring:
+        ends = anyio.run(partial(fuzz.run, count, wiring, seed=seed), backend=way.backend)
+        anyio.run(wiring.server.until, lambda: wiring.server.open == 0)
     return ends
 
 
@@ -104,31 +157,60 @@ def is_bad(end: str) -> bool:
     return end.startswith(("NOT OURS", "HANGS", "WRONG"))
 
 
+def print_matrix(every: int) -> int:
+    """Play the table; return how many cells are wrong."""
+    bad = 0
+    print(f"{'library':8}{'loop':9}{'wire':7}{'through':13}{'cells':>7}{'wrong':>7}{'longest':>9}")
+    for how, way in [*(("own", way) for way in WAYS), *THROUGH]:
+        step = every if how == "own" else every * 3 + 1
+        played = play_matrix(way, matrix.cells(every=step, over=way.over, how=how), how)
+        bad += len(played.wrong)
+        print(
+            f"{way.engine:8}{way.backend:9}{way.over:7}{how:13}{played.cells:7}"
+            f"{len(played.wrong):7}{played.longest:8.1f}s",
+            flush=True,
+        )
+        for each in played.wrong:
+            print(f"    {each.cell.call} against {each.cell.fault!r}: {each.found}")
+            print(f"        not {each.allowed}")
+    print(f"a call of one request may take {matrix.DEADLINE:.0f} s", flush=True)
+    return bad
+
+
+def print_ends(title: str, ends: Counter[str]) -> int:
+    """Print how calls ended; return how many ended as none may."""
+    print(f"{title}: {dict(sorted(ends.items()))}", flush=True)
+    return sum(count for end, count in ends.items() if is_bad(end))
+
+
 def main() -> int:
     """Play, print, and say whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true")
-    long = parser.parse_args().long
-    every, malformed = (1, 100_000) if long else (10, 2_000)
-    bad = 0
-    print(f"{'library':8}{'loop':9}{'wire':7}{'through':13}{'cells':>7}{'wrong':>7}")
-    plain = [way for way in WAYS if way[2] == "plain"]
-    parts = [("own", way, every) for way in WAYS]
-    parts += [(how, way, every * 3 + 1) for how, way in product(THROUGH, plain)]
-    for how, way, step in parts:
-        cells = matrix.cells(every=step)
-        wrong = play_matrix(way, cells, how)
-        bad += len(wrong)
-        print(f"{way[0]:8}{way[1]:9}{way[2]:7}{how:13}{len(cells):7}{len(wrong):7}", flush=True)
-        for cell, allowed, found in wrong:
-            print(f"    {cell.call} against {cell.fault!r}: {found}, not {allowed}")
-    print(f"memory: {matrix.peak_megabytes()} MB, {matrix.STARTED_WITH} before the first call")
-    ends: Counter[str] = Counter()
-    for seed, way in enumerate(WAYS):
-        ends += play_fuzz(way, malformed // len(WAYS), seed)
-    bad += sum(count for end, count in ends.items() if is_bad(end))
-    print(f"malformed answers: {dict(ends)}")
-    print(f"memory: {matrix.peak_megabytes()} MB, {matrix.STARTED_WITH} before the first call")
+    parser.add_argument("--only", choices=["matrix", "surplus", "malformed"])
+    options = parser.parse_args()
+    every, calls, malformed = (1, 12, 100_000) if options.long else (12, 3, 2_000)
+    # What the libraries take is no growth: every way is warm before it is measured.
+    for way in WAYS:
+        play_matrix(way, matrix.cells()[:1])
+    before, bad = matrix.peak_megabytes(), 0
+    if options.only in {None, "matrix"}:
+        bad += print_matrix(every)
+    if options.only in {None, "surplus"}:
+        for pause, (how, over) in product(
+            (0.0, 0.003), product(("own", "proxy"), ("plain", "TLS"))
+        ):
+            ends: Counter[str] = Counter()
+            for way in WAYS:
+                if way.over == over:
+                    ends += play_surplus(way, how, pause=pause, calls=calls)
+            bad += print_ends(f"{'late' if pause else 'surplus'} bytes, {how}, {over}", ends)
+    if options.only in {None, "malformed"}:
+        ends = Counter()
+        for seed, way in enumerate(WAYS):
+            ends += play_fuzz(way, malformed // len(WAYS), seed)
+        bad += print_ends(f"malformed answers, {ends.total()}", ends)
+    print(f"memory: {before} MB when all was loaded, {matrix.peak_megabytes()} MB at most")
     return 1 if bad else 0
 
 

@@ -1,24 +1,18 @@
 """
-The table: what a server may do to an answer, and how each call may end then.
+What a fault leaves of an answer, and how each call may end then.
 
 A fault has a kind, and the kind with the nature of the call (does it have a result, may it be
-repeated) decides about the error, the attempts and the end of the permit. See `expected`.
+repeated) decides about the error, the attempts, the end of the permits and what the server may have
+done. See `expected`. The faults themselves are in `table`.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
-import anyio
-
-from tests.hostile.raw_server import Exchange, answer
-from tests.hostile.surplus import FORMS, MALLORY
-
-MOST = 100_000
-"""The bound on answers in this harness, in bytes."""
+from tests.hostile.raw_server import Exchange
 
 
 class Kind(Enum):
@@ -37,19 +31,39 @@ class Kind(Enum):
 
 
 class CallKind(NamedTuple):
-    """What matters of a call."""
+    """
+    What matters of a call.
+
+    Attributes:
+        result: Whether its answer has something that the caller gets.
+        repeatable: Whether it may be sent again when its outcome is unknown.
+        record: Whether its answer names the record that was asked for.
+        writes: How many things it does at the server.
+        batch: Whether other calls are in it.
+    """
 
     result: bool
     repeatable: bool
     record: bool = False
+    writes: int = 1
+    batch: bool = False
 
 
 class End(NamedTuple):
-    """How a call ends: name of the error (None: a value), attempts, how its permits end."""
+    """
+    How a call ends.
+
+    Attributes:
+        error: Its name. None: a value.
+        attempts: Requests.
+        permits: How all of their permits end.
+        commits: What the server may have done, each thing once however often it was asked to.
+    """
 
     error: str | None
     attempts: int
-    permit: str = "settled"
+    permits: str
+    commits: int
 
 
 class Fault(NamedTuple):
@@ -67,216 +81,46 @@ STATUSES = {
     403: "Forbidden",
     404: "NotFound",
 }
+REFUSED_BY_TALKJS = range(300, 500)
+"""After these, nothing was done."""
+SAFE_TO_REPEAT = (429, 500, 503)
+"""Statuses after which TalkJS says that nothing was done."""
+
+
+def has_committed(status: int) -> bool:
+    """Whether a server that answers so may have done what it was asked to."""
+    return status not in REFUSED_BY_TALKJS and status not in SAFE_TO_REPEAT
 
 
 def expected(fault: Fault, call: CallKind, attempts: int) -> End:
     """Say how *call* ends when each of its *attempts* meets *fault*."""
     again = attempts if call.repeatable else 1
+    if fault.kind is Kind.UNCONNECTED:
+        return End("ConnectFailed", attempts, "refunded", 0)
+    commits = call.writes if has_committed(fault.status) else 0
+    error, sent, permits = _end(fault, call, again, attempts)
+    return End(error, sent, permits, commits)
+
+
+def _end(fault: Fault, call: CallKind, again: int, attempts: int) -> tuple[str | None, int, str]:
     if fault.kind is Kind.STATUS:
-        return _end_of_status(fault.status, again, attempts)
-    ends = {
-        Kind.WHOLE: End(None, 1),
-        Kind.UNCONNECTED: End("ConnectFailed", attempts, "refunded"),
-        Kind.LOST: End("OutcomeUnknown", again),
-        Kind.FLOOD: End("DecodeError", 1),
-    }
-    if fault.kind in ends:
-        return ends[fault.kind]
-    if not call.result:
-        return End(None, 1)
-    if fault.kind is Kind.CUT or (fault.kind is Kind.ANOTHER and call.record):
-        return End("OutcomeUnknown", again)
-    return End("DecodeError", 1)
+        return _end_of_status(fault.status, call, again, attempts)
+    if fault.kind is Kind.WHOLE or (not call.result and fault.kind not in {Kind.LOST, Kind.FLOOD}):
+        return None, 1, "settled"
+    if fault.kind in {Kind.LOST, Kind.CUT} or (fault.kind is Kind.ANOTHER and call.record):
+        return "OutcomeUnknown", again, "settled"
+    # It would be as large, or as odd, if it was asked for again. What the calls in a batch have
+    # done, its answer would have said.
+    return "OutcomeUnknown" if call.batch else "DecodeError", 1, "settled"
 
 
-def _end_of_status(status: int, again: int, attempts: int) -> End:
+def _end_of_status(
+    status: int, call: CallKind, again: int, attempts: int
+) -> tuple[str | None, int, str]:
     if status == 429:
-        return End("RateLimited", attempts, "throttled")
+        return "RateLimited", attempts, "throttled"
     if status >= 500:
-        return End("ServerError", attempts if status in {500, 503} else again)
-    return End(STATUSES.get(status, "APIError"), 1)
-
-
-def _bytes(
-    make: Callable[[bytes], bytes], *, close: bool = False
-) -> Callable[..., Awaitable[None]]:
-    async def play(exchange: Exchange, body: bytes) -> None:
-        await exchange.write(make(body))
-        if close:
-            exchange.close()
-
-    return play
-
-
-def _plain(content: bytes, *, close: bool = False) -> Callable[..., Awaitable[None]]:
-    return _bytes(lambda _: content, close=close)
-
-
-def _then(content: bytes, repeated: bytes, pause: float) -> Callable[..., Awaitable[None]]:
-    """Write *content*, then *repeated* for ever."""
-
-    async def play(exchange: Exchange, body: bytes) -> None:
-        await exchange.write(content)
-        while True:
-            await exchange.write(repeated)
-            await anyio.sleep(pause)
-
-    return play
-
-
-async def _close(exchange: Exchange, body: bytes) -> None:
-    exchange.close()
-
-
-async def _reset(exchange: Exchange, body: bytes) -> None:
-    exchange.reset()
-
-
-async def _half_then_reset(exchange: Exchange, body: bytes) -> None:
-    await exchange.write(answer(body, length=len(body) + 9))
-    await anyio.sleep(0.02)
-    exchange.reset()
-
-
-async def _slowly_but_whole(exchange: Exchange, body: bytes) -> None:
-    for byte in answer(body):
-        await exchange.write(bytes([byte]))
-
-
-def _surplus(form: str) -> Callable[..., Awaitable[None]]:
-    async def play(exchange: Exchange, body: bytes) -> None:
-        await exchange.write(*FORMS[form](body))
-
-    return play
-
-
-_OK = b"HTTP/1.1 200 OK\r\n"
-_CHUNKED = _OK + b"transfer-encoding: chunked\r\n\r\n"
-_GZIP = ("content-encoding: gzip",)
-_BOMB = gzip.compress(bytes(40_000_000), 9)
-
-
-def _status(
-    code: int, body: bytes = b"{}", *, headers: tuple[str, ...] = (), cut: bool = False
-) -> Fault:
-    content = answer(
-        body, status=f"{code} No", headers=("retry-after: 0", *headers), length=999 if cut else -1
-    )
-    return Fault(Kind.STATUS, _plain(content, close=cut), code)
-
-
-TABLE: dict[str, Fault] = {
-    "nothing wrong": Fault(Kind.WHOLE, _bytes(answer)),
-    "byte by byte": Fault(Kind.WHOLE, _slowly_but_whole),
-    "gzip": Fault(Kind.WHOLE, _bytes(lambda b: answer(gzip.compress(b), headers=_GZIP))),
-    "chunks": Fault(
-        Kind.WHOLE, _bytes(lambda b: _CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(b), b))
-    ),
-    "chunks with extensions": Fault(
-        Kind.WHOLE, _bytes(lambda b: _CHUNKED + b"%x;a=b\r\n%b\r\n0\r\nx: y\r\n\r\n" % (len(b), b))
-    ),
-    "ends with the connection": Fault(
-        Kind.WHOLE,
-        _bytes(
-            lambda b: _OK + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(b), b),
-            close=True,
-        ),
-    ),
-    "HTTP/1.0": Fault(
-        Kind.WHOLE, _bytes(lambda b: answer(b).replace(b"1.1", b"1.0", 1), close=True)
-    ),
-    "three interim answers": Fault(
-        Kind.WHOLE, _bytes(lambda b: b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" * 3 + answer(b))
-    ),
-    "201": Fault(Kind.WHOLE, _bytes(lambda b: answer(b, status="201 Created"))),
-    "202": Fault(Kind.WHOLE, _bytes(lambda b: answer(b, status="202 Accepted"))),
-    "299": Fault(Kind.WHOLE, _bytes(lambda b: answer(b, status="299 Odd"))),
-    "a cookie": Fault(Kind.WHOLE, _bytes(lambda b: answer(b, headers=("set-cookie: a=b",)))),
-    "white space around": Fault(Kind.WHOLE, _bytes(lambda b: answer(b" \n" + b + b"\n"))),
-    "unknown headers": Fault(
-        Kind.WHOLE, _bytes(lambda b: answer(b, headers=tuple(f"x-{i}: y" for i in range(90))))
-    ),
-    **{f"surplus: {form}": Fault(Kind.WHOLE, _surplus(form)) for form in list(FORMS)[:12]},
-    "closed after the request": Fault(Kind.LOST, _close),
-    "reset after the request": Fault(Kind.LOST, _reset),
-    "silence": Fault(Kind.LOST, _then(b"", b"", 0.05)),
-    "half a status line": Fault(Kind.LOST, _plain(b"HTTP/1.1 20", close=True)),
-    "half the headers": Fault(Kind.LOST, _plain(_OK + b"content-le", close=True)),
-    "half the headers, silence": Fault(Kind.LOST, _then(_OK + b"content-le", b"", 0.05)),
-    "headers without end, slowly": Fault(Kind.LOST, _then(_OK, b"x: y\r\n", 0.02)),
-    "headers without end, fast": Fault(
-        Kind.FLOOD, _then(_OK, b"x: %b\r\n" % (b"y" * 900) * 60, 0.001)
-    ),
-    "an interim answer, silence": Fault(Kind.LOST, _then(b"HTTP/1.1 103 E\r\n\r\n", b"", 0.05)),
-    "interim answers, slowly": Fault(Kind.LOST, _then(b"", b"HTTP/1.1 103 E\r\n\r\n", 0.02)),
-    "interim answers, fast": Fault(
-        Kind.FLOOD, _then(b"", b"HTTP/1.1 103 E\r\nlink: %b\r\n\r\n" % (b"x" * 900) * 60, 0.001)
-    ),
-    "not HTTP": Fault(Kind.LOST, _plain(b"\x16\x03\x01 hello\r\n\r\n", close=True)),
-    "HTTP/2": Fault(Kind.LOST, _plain(b"\0\0\x12\4\0\0\0\0\0" + bytes(18), close=True)),
-    "HTTP/3.9": Fault(
-        Kind.ODD, _plain(b"HTTP/3.9 200 OK\r\ncontent-length: 0\r\n\r\n", close=True)
-    ),
-    "no number for a status": Fault(Kind.LOST, _plain(b"HTTP/1.1 abc OK\r\n\r\n", close=True)),
-    "a status of four digits": Fault(Kind.LOST, _plain(b"HTTP/1.1 2000 OK\r\n\r\n", close=True)),
-    "NUL in a header": Fault(Kind.LOST, _plain(_OK + b"a: \0\r\n\r\n{}", close=True)),
-    "a header without a name": Fault(Kind.LOST, _plain(_OK + b": x\r\n\r\n{}", close=True)),
-    "two lengths": Fault(
-        Kind.LOST, _plain(_OK + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}", close=True)
-    ),
-    "a length that is none": Fault(
-        Kind.LOST, _plain(_OK + b"content-length: x\r\n\r\n{}", close=True)
-    ),
-    "an unknown transfer": Fault(
-        Kind.LOST, _plain(_OK + b"transfer-encoding: zip\r\n\r\n", close=True)
-    ),
-    "a body cut short": Fault(Kind.CUT, _bytes(lambda b: answer(b, length=len(b) + 9), close=True)),
-    "a body cut short by a reset": Fault(Kind.CUT, _half_then_reset),
-    "a body that stops": Fault(Kind.CUT, _then(answer(b"{", length=99), b"", 0.05)),
-    "a byte now and then": Fault(Kind.CUT, _then(answer(b"{", length=9999), b" ", 0.02)),
-    "a chunk now and then": Fault(Kind.CUT, _then(_CHUNKED, b"1\r\n \r\n", 0.02)),
-    "a chunk cut short": Fault(Kind.CUT, _plain(_CHUNKED + b"5\r\n{}", close=True)),
-    "a chunk of no size": Fault(Kind.CUT, _plain(_CHUNKED + b"xyz\r\n{}\r\n", close=True)),
-    "a chunk of another size": Fault(
-        Kind.CUT, _plain(_CHUNKED + b"1\r\n{}\r\n0\r\n\r\n", close=True)
-    ),
-    "no last chunk": Fault(Kind.CUT, _plain(_CHUNKED + b"2\r\n{}\r\n", close=True)),
-    "not gzip": Fault(Kind.CUT, _plain(answer(b"xx", headers=_GZIP))),
-    "gzip cut short": Fault(
-        Kind.CUT, _bytes(lambda b: answer(gzip.compress(b)[:-5], headers=_GZIP))
-    ),
-    "gzip with a wrong sum": Fault(
-        Kind.CUT, _bytes(lambda b: answer(gzip.compress(b)[:-8] + bytes(8), headers=_GZIP))
-    ),
-    "brotli": Fault(Kind.CUT, _plain(answer(b"\x8b\0\x80", headers=("content-encoding: br",)))),
-    "deflate": Fault(Kind.CUT, _plain(answer(b"x\x9c", headers=("content-encoding: deflate",)))),
-    "a body without end": Fault(Kind.LARGE, _then(_OK + b"\r\n", b"x" * 65_536, 0.001)),
-    "a chunk without end": Fault(
-        Kind.LARGE, _then(_CHUNKED + b"ffffffff\r\n", b"x" * 65_536, 0.001)
-    ),
-    "chunks without end": Fault(
-        Kind.LARGE, _then(_CHUNKED, b"10\r\n%b\r\n" % (b"x" * 16) * 3000, 0.001)
-    ),
-    "gzip of 40 MB": Fault(Kind.LARGE, _plain(answer(_BOMB, headers=_GZIP))),
-    "a long body": Fault(Kind.LARGE, _plain(answer(b" " * (MOST + 1)))),
-    "no JSON": Fault(Kind.ODD, _plain(answer(b"<!doctype html><p>Hello"))),
-    "an empty body": Fault(Kind.ODD, _plain(answer(b""))),
-    "half of JSON": Fault(Kind.ODD, _plain(answer(b'{"id":'))),
-    "JSON of nested arrays": Fault(Kind.ODD, _plain(answer(b"[" * 100_000))),
-    "not UTF-8": Fault(Kind.ODD, _plain(answer(b'"\xff\xfe'))),
-    "another record": Fault(Kind.ANOTHER, _plain(MALLORY)),
-    "204": Fault(Kind.EMPTY, _plain(b"HTTP/1.1 204 None\r\n\r\n")),
-    **{
-        str(code): _status(code) for code in (302, 304, 400, 401, 402, 403, 404, 409, 413, 418, 429)
-    },
-    **{str(code): _status(code) for code in (500, 501, 502, 503, 504, 520, 524, 530)},
-    "400, cut short": _status(400, b"{", cut=True),
-    "404, not gzip": _status(404, b"xx", headers=_GZIP),
-    "429, not gzip": _status(429, b"xx", headers=_GZIP),
-    "429, cut short": _status(429, b"{", cut=True),
-    "500, cut short": _status(500, b"{", cut=True),
-    "502, of HTML": _status(502, b"<html>Bad gateway"),
-    "500, a bomb": _status(500, _BOMB, headers=_GZIP),
-    "no listener": Fault(Kind.UNCONNECTED),
-}
-"""Name to fault."""
+        return "ServerError", attempts if status in SAFE_TO_REPEAT else again, "settled"
+    # A batch that is refused as such is sent call by call, unless it is the key that is wrong.
+    alone = call.writes if call.batch and status != 401 else 0
+    return STATUSES.get(status, "APIError"), 1 + alone, "settled"

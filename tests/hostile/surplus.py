@@ -1,10 +1,14 @@
-"""What may lie behind an answer: forms of surplus bytes, each with the answer that it follows."""
+"""What may lie behind an answer: surplus, late and junk bytes, each with the answer it follows."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
-from tests.hostile.raw_server import answer
+import anyio
+
+from talkjs_async import AsyncTalkJS, TalkJSError
+from tests.hostile.raw_server import Exchange, answer, right, user
 
 Pieces = tuple[bytes, ...]
 
@@ -65,3 +69,48 @@ BODYLESS: dict[str, Pieces] = {
     "304 with a body": (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 2\r\n\r\n{}",),
 }
 """Answers whose framing denies the body that they have."""
+
+
+class SurplusServer:
+    """
+    Answers with the form that the app's ID names.
+
+    Args:
+        pause: Seconds between the pieces: how late what was not asked for is.
+    """
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self._pause = pause
+
+    async def play(self, exchange: Exchange) -> None:
+        number = int(exchange.target.partition("/v1/")[2].partition("/")[0].partition("-")[0])
+        name = list(FORMS | BODYLESS)[number]
+        if name in BODYLESS and exchange.on_connection % 2:
+            await right(exchange)
+            return
+        body = user(exchange.target)
+        pieces = FORMS[name](body) if name in FORMS else BODYLESS[name]
+        if len(pieces) == 1:
+            # What is late is cut off where the right answer ends.
+            end = len(answer(body))
+            late = self._pause and pieces[0].startswith(answer(body))
+            pieces = (pieces[0][:end], pieces[0][end:]) if late else pieces
+        for piece in pieces:
+            await exchange.write(piece)
+            await anyio.sleep(self._pause)
+
+
+async def run(make: Callable[[str], AsyncTalkJS], number: int, calls: int) -> Counter[str]:
+    """Ask for one record after the other through one connection; count how the calls ended."""
+    ends: Counter[str] = Counter()
+    talkjs = make(f"{number}-surplus")
+    for call in range(calls):
+        name = f"u{call}"
+        try:
+            found = await talkjs.users.get(name)
+        except TalkJSError:
+            ends["errors"] += 1
+        else:
+            ends["right" if (found.id, found.name) == (name, name) else "WRONG"] += 1
+    await talkjs.aclose()
+    return ends
