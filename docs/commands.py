@@ -37,7 +37,7 @@ Install it with `pip install 'talkjs-async[cli]'`; `python -m talkjs_async` is t
 """
 
 EXIT_CODES = f"""
-These options work before and after the command's name: `{PROGRAM} users sync users.csv --json`.
+These options work before and after the command's name: `{PROGRAM} users upsert users.csv --json`.
 
 ## Exit codes
 

@@ -14,16 +14,16 @@ from talkjs_async.cli._job_runner import run_job
 from talkjs_async.client import AsyncTalkJS
 
 
-def sync_users(
+def upsert_users(
     options: GlobalOptions, file: Path, format: RecordFormat | None, journal: Path | None
 ) -> None:
     """Create or change the users of a file."""
     source = bulk.read_users(file, format=format)
     # A request for a hundred users cannot be taken along.
-    _load(options, "users sync", source, bulk.upsert_users, journal, overflow=False)
+    _load(options, "users upsert", source, bulk.upsert_users, journal, overflow=False)
 
 
-def sync_conversations(
+def upsert_conversations(
     options: GlobalOptions,
     file: Path,
     format: RecordFormat | None,
@@ -35,7 +35,7 @@ def sync_conversations(
     source = bulk.read_conversations(file, format=format)
     _load(
         options,
-        "conversations sync",
+        "conversations upsert",
         source,
         bulk.upsert_conversations,
         journal,

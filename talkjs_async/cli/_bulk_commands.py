@@ -39,8 +39,8 @@ OverflowOption = Annotated[
 ]
 
 
-@command(users_group, "sync")
-def sync_users(
+@command(users_group, "upsert")
+def upsert_users(
     context: typer.Context,
     file: File,
     format: FormatOption = None,
@@ -55,11 +55,11 @@ def sync_users(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.sync_users(context.obj, file, format, journal)
+    _bulk_actions.upsert_users(context.obj, file, format, journal)
 
 
-@command(conversations_group, "sync")
-def sync_conversations(
+@command(conversations_group, "upsert")
+def upsert_conversations(
     context: typer.Context,
     file: File,
     format: FormatOption = None,
@@ -74,7 +74,7 @@ def sync_conversations(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.sync_conversations(context.obj, file, format, journal, overflow=overflow)
+    _bulk_actions.upsert_conversations(context.obj, file, format, journal, overflow=overflow)
 
 
 @command(messages_group, "import")

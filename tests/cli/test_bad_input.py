@@ -21,7 +21,7 @@ Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 GOOD = b"id,name,email\nu1,Ann,a@x.org\nu2,Bob,b@x.org\n"
-SYNC = ("users", "sync", "users.csv")
+SYNC = ("users", "upsert", "users.csv")
 JOURNAL = Path("users.csv.emulator.journal")
 
 
@@ -95,7 +95,7 @@ def test_the_journal_of_another_job_is_left_alone(command: Command) -> None:
     command(*SYNC)
     before = files()
 
-    outcome = command("conversations", "sync", "chats.csv", "--journal", str(JOURNAL))
+    outcome = command("conversations", "upsert", "chats.csv", "--journal", str(JOURNAL))
 
     assert (2, before) == (outcome.code, files())
     assert (
@@ -187,7 +187,7 @@ def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
         ((*SYNC, "--journal", "x" * 300), f"{'x' * 300} cannot be used: "),
         ((*SYNC, "--journal", "/proc/self/mem"), "/proc/self/mem cannot be used: "),
         (("export", "users.csv/x"), "users.csv/x cannot be used: Not a directory. Name a place"),
-        (("users", "sync", "/proc/self/mem", "--format", "csv"), "/proc/self/mem cannot be read"),
+        (("users", "upsert", "/proc/self/mem", "--format", "csv"), "/proc/self/mem cannot be read"),
         (("--secret-file", "/", *SYNC), "--secret-file: cannot be read: /: Is a directory."),
         (("--secret-file", "/proc/self/mem", *SYNC), "cannot be read: /proc/self/mem: Input"),
         (
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence_with_a_way_out(
 def test_the_journal_of_an_app_with_a_slash_is_a_file(command: Command) -> None:
     write(GOOD)
 
-    outcome = command("users", "sync", "users.csv", "--app-id", "a/b")
+    outcome = command("users", "upsert", "users.csv", "--app-id", "a/b")
 
     # There is no such app here, but that is for TalkJS to say.
     assert (3, 1) == (outcome.code, outcome.err.count("\n"))

@@ -27,7 +27,7 @@ def test_python_m_is_the_same_command(start: Start) -> None:
     assert f"talkjs-async {__version__}\n".encode() == process.communicate(timeout=60)[0]
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("users", "sync", "-h"), ("users",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("users", "upsert", "-h"), ("users",)])
 def test_help_loads_neither_the_client_nor_anything_slow(arguments: tuple[str, ...]) -> None:
     program = f"""
 import sys

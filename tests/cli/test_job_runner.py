@@ -38,10 +38,10 @@ def chats(count: int) -> Path:
 def test_all_done_is_exit_code_0(command: Command, emulator: Emulator) -> None:
     users(250)
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert (0, "") == (outcome.code, outcome.err)
-    assert outcome.out.startswith("users sync users.csv: 250 done; 3 requests in ")
+    assert outcome.out.startswith("users upsert users.csv: 250 done; 3 requests in ")
     assert 250 == len(emulator.commits.of("user.created"))
     assert Path("users.csv.emulator.journal").exists()
 
@@ -49,7 +49,7 @@ def test_all_done_is_exit_code_0(command: Command, emulator: Emulator) -> None:
 def test_failed_records_are_named_and_exit_code_1(command: Command) -> None:
     users(250, 7)
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert 1 == outcome.code
     assert "249 done, 1 failed; 4 requests" in outcome.out
@@ -59,7 +59,7 @@ def test_failed_records_are_named_and_exit_code_1(command: Command) -> None:
 def test_only_some_of_many_failures_are_shown(command: Command) -> None:
     users(100, *range(50))
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert 20 == outcome.out.count("refused with 400")
     assert "... and 30 more failed; --json lists all\n" in outcome.out
@@ -68,7 +68,7 @@ def test_only_some_of_many_failures_are_shown(command: Command) -> None:
 def test_machines_get_json_lines_of_all_failures(command: Command) -> None:
     users(100, *range(50))
 
-    outcome = command("--json", "users", "sync", "users.csv")
+    outcome = command("--json", "users", "upsert", "users.csv")
 
     assert (1, "", 51) == (outcome.code, outcome.err, len(outcome.lines))
     assert {
@@ -90,10 +90,10 @@ def test_machines_get_json_lines_of_all_failures(command: Command) -> None:
 
 def test_the_next_run_sends_only_what_has_changed(command: Command, emulator: Emulator) -> None:
     users(250)
-    command("users", "sync", "users.csv")
+    command("users", "upsert", "users.csv")
     before = emulator.requests.total
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert (0, 1) == (outcome.code, emulator.requests.total - before)
     assert "0 done, 250 unchanged; 0 requests" in outcome.out
@@ -121,8 +121,8 @@ def test_a_whole_chat_can_be_loaded_exported_restored_and_forgotten(
     Path("new.csv").write_text("conversation_id,sender,text\nc1,u0,hello\n")
 
     outcomes = [
-        command("users", "sync", "users.csv"),
-        command("conversations", "sync", "chats.csv"),
+        command("users", "upsert", "users.csv"),
+        command("conversations", "upsert", "chats.csv"),
         command("messages", "import", "old.jsonl"),
         command("messages", "send", "new.csv", "--no-overflow", "--journal", "sent"),
         command("export", "backup"),
@@ -164,7 +164,7 @@ def test_anonymising_asks_first(
     command: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     users(1)
-    command("users", "sync", "users.csv")
+    command("users", "upsert", "users.csv")
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
 
@@ -178,13 +178,13 @@ def test_anonymising_asks_first(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("users", "sync", "nowhere.csv"), "path: nowhere.csv is no file."),
+        (("users", "upsert", "nowhere.csv"), "path: nowhere.csv is no file."),
         (("export", "."), "target: . is not empty"),
         (("restore", "."), "target: . holds no complete export"),
         (("migrate", "sendbird", "."), "has no JSON files of a Sendbird export"),
         (("anonymise", "nobody", "--yes"), "404"),
         (("token", "user", "u", "--expires-in", "1"), "expires_in"),
-        (("users", "sync", "users.csv", "--journal", "users.csv"), "is not a journal"),
+        (("users", "upsert", "users.csv", "--journal", "users.csv"), "is not a journal"),
         (("--secret-file", "nowhere", "token", "app"), "--secret-file: cannot be read"),
     ],
 )
@@ -202,7 +202,7 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(
 
 
 def test_unknown_options_are_exit_code_2(command: Command) -> None:
-    assert 2 == command("users", "sync").code
+    assert 2 == command("users", "upsert").code
     assert 2 == command("users", "sink", "x").code
     assert 2 == command("--secret-key", "sk", "token", "app").code
 
@@ -213,7 +213,7 @@ def test_a_wrong_key_is_exit_code_3_at_once(
     users(1_000)
     monkeypatch.setenv("TALKJS_SECRET_KEY", "sk_test_wrong_but_long_enough_to_sign_with")
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert (3, 1) == (outcome.code, emulator.requests.total)
     assert "401" in outcome.err
@@ -226,7 +226,7 @@ def test_a_server_that_is_not_there_is_exit_code_3(
     # No server listens there: the port is reserved.
     monkeypatch.setenv("TALKJS_BASE_URL", "http://127.0.0.1:1")
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert 3 == outcome.code
     first, last = outcome.err.splitlines()
@@ -241,7 +241,7 @@ def test_missing_credentials_are_named(
     users(1)
     monkeypatch.delenv(variable)
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert 2 == outcome.code
     assert variable in outcome.err
@@ -255,8 +255,8 @@ def test_the_key_may_be_in_a_file(
     Path("key").write_text(f"{emulator.secret_key}\n")
     Path("empty").write_text("\n")
 
-    with_key = command("--secret-file", "key", "users", "sync", "users.csv")
-    without = command("--secret-file", "empty", "users", "sync", "users.csv")
+    with_key = command("--secret-file", "key", "users", "upsert", "users.csv")
+    without = command("--secret-file", "empty", "users", "upsert", "users.csv")
 
     assert (0, 2) == (with_key.code, without.code)
     assert "empty is empty" in without.err
@@ -276,7 +276,7 @@ def test_an_outage_is_told_of(command: Command, emulator: Emulator) -> None:
     users(1)
     emulator.faults.add("return-503", on="PUT /users", nth=1)
 
-    outcome = command("users", "sync", "users.csv")
+    outcome = command("users", "upsert", "users.csv")
 
     assert 0 == outcome.code
     assert "PUT /users: ServerError, trying again.\n" == outcome.err
@@ -286,11 +286,11 @@ def test_an_outage_is_told_of(command: Command, emulator: Emulator) -> None:
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     command: Command, start: Start, emulator: Emulator
 ) -> None:
-    command("users", "sync", users(1).name)
+    command("users", "upsert", users(1).name)
     chats(500)
     # The budget that the client counts on is used by another client.
     emulator.limits = Limits(rate=50.0, burst=50)
-    arguments = ("conversations", "sync", "chats.csv", "--no-overflow")
+    arguments = ("conversations", "upsert", "chats.csv", "--no-overflow")
     process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: emulator.requests.total > 20)
 
@@ -298,9 +298,9 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     out, err = process.communicate(timeout=60)
 
     assert 130 == process.returncode
-    assert b"conversations sync chats.csv: " in out
+    assert b"conversations upsert chats.csv: " in out
     assert b"Stopping: what was sent is being finished." in err
-    assert b"talkjs-async conversations sync chats.csv --no-overflow\n" in err
+    assert b"talkjs-async conversations upsert chats.csv --no-overflow\n" in err
     emulator.limits = Limits.off()
     again = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = again.communicate(timeout=60)
@@ -314,7 +314,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start: Start, emulator: Emulator) -> No
     users(1)
     chats(3_000)
     emulator.faults.add("stall-before-commit", on="PUT /conversations/*")
-    process = start("conversations", "sync", "chats.csv", stderr=subprocess.PIPE)
+    process = start("conversations", "upsert", "chats.csv", stderr=subprocess.PIPE)
     wait_for(lambda: emulator.requests.total > 10)
 
     process.send_signal(signal.SIGINT)

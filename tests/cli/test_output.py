@@ -24,7 +24,7 @@ if sys.platform == "win32":
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-SYNC = ("users", "sync", "users.jsonl")
+SYNC = ("users", "upsert", "users.jsonl")
 NASTY = "u\N{GRINNING FACE}\x1b[2J\r\n\u202egnp.exe\x9b1m"
 
 
@@ -68,7 +68,7 @@ def test_machines_read_every_id_as_it_is(
     assert (NASTY, 2) == (record["record"]["id"], report["report"]["done"])
 
 
-COMMANDS = [("--help",), ("users", "sync", "--help"), ("--version",), SYNC]
+COMMANDS = [("--help",), ("users", "upsert", "--help"), ("--version",), SYNC]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -150,9 +150,9 @@ def test_the_input_may_be_closed_from_the_start(
 
 def test_wrong_usage_shows_no_commands_for_terminals(command: Command) -> None:
     for arguments in (
-        ("users", "sync", "\x1b[2J.csv"),
+        ("users", "upsert", "\x1b[2J.csv"),
         ("\x1b[2J",),
-        ("users", "sync", "x", "\x9by"),
+        ("users", "upsert", "x", "\x9by"),
     ):
         outcome = command(*arguments)
 
@@ -169,8 +169,8 @@ ELSEWHERE = ["--app-id", "other", "--base-url", "http://127.0.0.1:1", "--secret-
         ("token", "app"),
         ("token", "user", "ann"),
         ("export", "backup"),
-        ("users", "sync", "users.jsonl"),
-        ("conversations", "sync", "users.jsonl"),
+        ("users", "upsert", "users.jsonl"),
+        ("conversations", "upsert", "users.jsonl"),
         ("messages", "send", "users.jsonl"),
         ("messages", "import", "users.jsonl"),
         ("migrate", "sendbird", "."),

@@ -20,7 +20,7 @@ import pty
 Start = Callable[..., "subprocess.Popen[bytes]"]
 Terminal = Callable[..., "Screen"]
 
-SYNC = ("users", "sync", "users.csv")
+SYNC = ("users", "upsert", "users.csv")
 
 IN_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.executable, sys.orig_argv[4:])"
 """Makes the standard input the terminal of the process, which then becomes the command."""
@@ -96,7 +96,7 @@ def test_a_terminal_sees_a_bar_that_goes_away(terminal: Terminal) -> None:
     bar, _, rest = screen.shown.rpartition("\x1b[2K")
     assert "━" in bar
     assert "of 3,000" in bar
-    assert "users sync users.csv: 3,000 done; 30 requests" in rest
+    assert "users upsert users.csv: 3,000 done; 30 requests" in rest
 
 
 def test_a_pipe_gets_no_control_codes(start: Start) -> None:
@@ -106,7 +106,7 @@ def test_a_pipe_gets_no_control_codes(start: Start) -> None:
     out, err = piped.communicate(timeout=60)
 
     assert (0, b"") == (piped.returncode, err)
-    assert out.startswith(b"users sync users.csv: 3,000 done; 30 requests")
+    assert out.startswith(b"users upsert users.csv: 3,000 done; 30 requests")
     assert out.endswith(b"\n")
     assert b"\x1b" not in out
     assert b"\r" not in out
@@ -115,7 +115,7 @@ def test_a_pipe_gets_no_control_codes(start: Start) -> None:
 def test_ctrl_c_stops_and_the_same_command_goes_on(terminal: Terminal, emulator: Emulator) -> None:
     # More than the budget lets go at once.
     Path("chats.csv").write_text("id\n" + "".join(f"c{n}\n" for n in range(1_000)))
-    arguments = ("conversations", "sync", "chats.csv", "--no-overflow")
+    arguments = ("conversations", "upsert", "chats.csv", "--no-overflow")
 
     screen = terminal(*arguments)
     screen.wait_for(" of 1,000, ")
@@ -127,9 +127,9 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(terminal: Terminal, emulator:
     assert 130 == code
     assert "Stopping: what was sent is being finished." in screen.shown
     assert "To go on where it was, run the same command again:" in screen.shown
-    assert "  talkjs-async conversations sync chats.csv --no-overflow" in screen.shown
+    assert "  talkjs-async conversations upsert chats.csv --no-overflow" in screen.shown
     assert 0 == second
-    assert "conversations sync chats.csv: 1,000 done" in again.shown
+    assert "conversations upsert chats.csv: 1,000 done" in again.shown
     assert 1_000 == len(emulator.commits.of("conversation.created"))
 
 
