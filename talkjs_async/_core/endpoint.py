@@ -82,12 +82,13 @@ def endpoint(
     build: Callable[Concatenate[R, P], Call[T]],
 ) -> Callable[Concatenate[R, P], Coroutine[Any, Any, T]]:
     """Make an ordinary coroutine method of a function that builds a `Call`."""
+    # Shown by `help()`, which looks through the wrapper.
+    build.__annotations__["return"] = _result_of(build)
 
     @wraps(build)
     async def call_endpoint(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(build(self, *args, **kwargs))
 
-    call_endpoint.__annotations__["return"] = _result_of(build)
     call_endpoint.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
     return call_endpoint
 
@@ -96,12 +97,12 @@ def listing(
     build: Callable[Concatenate[R, P], Listing[T]],
 ) -> Callable[Concatenate[R, P], Records[T]]:
     """Make a method that returns `Records` of a function that builds a `Listing`."""
+    build.__annotations__["return"] = f"Records[{_result_of(build)}]"
 
     @wraps(build)
     def pages(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Records[T]:
         return Records(build(self, *args, **kwargs), self._run)
 
-    pages.__annotations__["return"] = f"Records[{_result_of(build)}]"
     pages.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
     return pages
 
