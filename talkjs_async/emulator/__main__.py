@@ -64,13 +64,15 @@ def main(
             log_limit=_LOG_LIMIT,
             inbox_limit=_INBOX_LIMIT,
             body_limit=_BODY_LIMIT,
+            persist=options.persist,
         )
         for fault in options.fault:
             id_, _, probability = fault.partition("@")
             emulator.faults.add(id_, p=_probability(probability))
         for url, events in options.webhook:
             emulator.webhooks.to(url, events=events)
-        for seed in options.load:
+        # What was kept has it from the first start, and must not get it again.
+        for seed in () if emulator.restored else options.load:
             emulator.load(seed)
     except ValueError as error:
         parser.error(str(error))
@@ -97,6 +99,7 @@ def main(
         # An orphan gets another parent, however the first one ended.
         while_true=(lambda: os.getppid() == parent) if options.die_with_parent else None,
     )
+    emulator.close()
     return 0
 
 
@@ -141,6 +144,11 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
         default=[],
         metavar="SEED",
         help="users, conversations, messages: a .json, .toml or .yaml file, an export, or demo",
+    )
+    parser.add_argument(
+        "--persist",
+        metavar="FILE",
+        help="keep all data in this SQLite file, and go on with what is in it",
     )
     parser.add_argument(
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"

@@ -18,6 +18,7 @@ from talkjs_async.emulator.simulated_users import SimulatedUser
 from talkjs_async.emulator.switches import Switches
 
 if TYPE_CHECKING:
+    from talkjs_async.emulator._persistence import Persistence
     from talkjs_async.emulator.transport import EmulatorTransport
 
 
@@ -48,6 +49,7 @@ class Emulator(World):
         commits: The commit log: what was done.
         webhooks: Where webhooks go.
         apps: The data of this app, and of others made as anonymous test projects.
+        restored: Whether there was data in the file given as *persist*.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Emulator(World):
         log_limit: int | None = None,
         inbox_limit: int = 0,
         body_limit: int = 0,
+        persist: Path | str | None = None,
     ) -> None:
         """
         Make an empty app.
@@ -82,6 +85,11 @@ class Emulator(World):
                 without a receiver.
             body_limit: How many characters of a request's and an answer's body to keep in
                 `requests`.
+            persist: A file that has the data: read now, and written with every change. Logs,
+                budget, faults and settings are not in it. None: nothing outlives this emulator.
+
+        Raises:
+            ValueError: The file is damaged, another program's, or in use.
         """
         super().__init__(
             app_id=app_id,
@@ -96,6 +104,20 @@ class Emulator(World):
             inbox_limit=inbox_limit,
             body_limit=body_limit,
         )
+        self.restored: bool = False
+        self._persistence: Persistence | None = None
+        if persist is not None:
+            # Not at the top: few need it.
+            from talkjs_async.emulator import _persistence  # noqa: PLC0415
+
+            self._persistence = _persistence.Persistence(Path(persist))
+            self.restored = self._persistence.attach(self)
+
+    def close(self) -> None:
+        """Close the file given as *persist*, so that it can be opened again in this process."""
+        if self._persistence is not None:
+            self._persistence.close()
+            self._persistence = None
 
     def __repr__(self) -> str:
         return f"<Emulator of app {self.app_id!r}, {self.requests.total} requests>"

@@ -20,6 +20,8 @@ class IdGenerator:
 
     def __init__(self, seed: int | str) -> None:
         self._seed = seed
+        self.run: int = 0
+        """How often there was an emulator with the same data before: other IDs each time."""
         self.restart()
 
     def restart(self) -> None:
@@ -29,7 +31,8 @@ class IdGenerator:
     def _begun(self) -> random.Random:
         # Not before the first ID: seeding takes longer than all else in a new emulator.
         if self._random is None:
-            self._random = random.Random(f"ids:{self._seed}")  # noqa: S311  # repeatable
+            run = f":{self.run}" if self.run else ""
+            self._random = random.Random(f"ids:{self._seed}{run}")  # noqa: S311  # repeatable
         return self._random
 
     @property

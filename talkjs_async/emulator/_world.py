@@ -6,6 +6,7 @@ Knows no rule of the API and none of the modules that stand on it.
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from random import Random
 
@@ -83,7 +84,7 @@ class World:
             log_limit=log_limit,
             inbox_limit=inbox_limit,
         )
-        self.lock: threading.RLock = threading.RLock()
+        self.lock: AbstractContextManager[bool] = threading.RLock()
         self.changes = 0
         self.snapshots: dict[str, Snapshot] = {}
         self.on_answer: Callable[[Exchange], object] | None = None
@@ -191,6 +192,10 @@ class World:
         """Return a number higher than all before, for the order of arrival."""
         self._last_number += 1
         return self._last_number
+
+    def continue_after(self, number: int) -> None:
+        """Go on with a higher number than that of any record that was put in from outside."""
+        self._last_number = max(self._last_number, number)
 
 
 def _method_of(clock: EmulatorClock, name: str, what: str) -> Callable[..., None]:

@@ -5,7 +5,7 @@ It is the witness that decides whether something was lost or done twice, and nev
 a secret. What was asked is in the request log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -46,9 +46,15 @@ class Commit:
 class CommitLog(Log[Commit]):
     """Every change of state, in order."""
 
+    on_record: Callable[[Commit], object] | None = None
+    """Called with each of them."""
+
     def record(self, kind: str, **what: Any) -> None:
         """Add a change of state."""
-        self.append(Commit(number=self.total + 1, kind=kind, **what))
+        commit = Commit(number=self.total + 1, kind=kind, **what)
+        self.append(commit)
+        if self.on_record is not None:
+            self.on_record(commit)
 
     def of(self, kind: str) -> list[Commit]:
         """Return the changes of one kind, such as `message.sent`."""

@@ -9,7 +9,7 @@ what the emulator does.
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -87,8 +87,7 @@ def _line(data: Mapping[str, Any]) -> LedgerLine:
 @lru_cache(maxsize=1)
 def ledger() -> tuple[LedgerLine, ...]:
     """Return all lines: routes, then switches, then facts."""
-    package = files(__name__.rpartition(".")[0])
-    return read_ledger(package.joinpath("ledger.jsonl").read_text(encoding="utf-8"))
+    return read_ledger(Path(__file__).with_name("ledger.jsonl").read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=1)
