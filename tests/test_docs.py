@@ -69,8 +69,10 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert page.page() == page.PAGE.read_text(), "run `python docs/commands.py`"
 
 
-@pytest.mark.parametrize("program", ["faults.py", "control.py", "retries.py"])
-def test_the_other_pages_of_the_emulator_are_what_it_says(program: str) -> None:
+@pytest.mark.parametrize(
+    "program", ["faults.py", "control.py", "retries.py", "errors.py", "events.py", "settings.py"]
+)
+def test_the_other_pages_are_what_the_code_says(program: str) -> None:
     page = load(ROOT / "docs" / program)
 
     assert page.page() == page.PAGE.read_text(), f"run `python docs/{program}`"

@@ -98,3 +98,18 @@ def test_every_directive_names_something_that_is_there() -> None:
             module, _, attribute = name.rpartition(".")
             assert hasattr(import_module(module), attribute), name
             assert not isinstance(getattr(import_module(module), attribute), types.ModuleType)
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {
+        (path, file, name)
+        for path, text in PAGES.items()
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    }
+
+    assert named
+    assert [] == sorted(
+        (path, f"{file}::{name}")
+        for path, file, name in named
+        if not (ROOT / file).exists() or f"def {name}(" not in (ROOT / file).read_text()
+    )

@@ -1,0 +1,51 @@
+"""
+A view of Django, synchronous and as a coroutine: `python examples/django_view.py`.
+
+Needs Django. The synchronous one uses one thread with an event loop for the whole process.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+
+from talkjs_async import AsyncTalkJS, NotFound
+from talkjs_async.emulator import Emulator
+
+emulator = Emulator()
+talkjs = AsyncTalkJS(**emulator.options)  # AsyncTalkJS(max_wait=5.0) with a real account
+
+running = start_blocking_portal()  # kept: the thread ends with it
+portal = running.__enter__()
+
+
+def wait_for(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return portal.call(partial(method, *args, **kwargs))
+
+
+def greet(request: HttpRequest) -> HttpResponse:
+    try:
+        user = wait_for(talkjs.users.get, request.GET["user"])
+    except NotFound:
+        return HttpResponse("Who are you?", status=404)
+    return HttpResponse(f"Hello {user.name}")
+
+
+async def greet_as_a_coroutine(request: HttpRequest) -> HttpResponse:
+    user = await talkjs.users.get(request.GET["user"])
+    return HttpResponse(f"Hello again {user.name}")
+
+
+settings.configure()
+wait_for(talkjs.users.upsert, "alice", name="Alice")
+requests = RequestFactory()
+for answer in (
+    greet(requests.get("/", {"user": "alice"})),
+    greet(requests.get("/", {"user": "carol"})),
+    asyncio.run(greet_as_a_coroutine(requests.get("/", {"user": "alice"}))),
+):
+    print(answer.status_code, answer.content.decode())
