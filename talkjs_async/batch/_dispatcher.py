@@ -3,7 +3,7 @@ Takes calls that wait for the ordinary budget into batches.
 
 TalkJS has a second budget, for `POST /batch`: 500 requests at once, then one per second, of up to
 ten operations each. While calls queue for an ordinary token, the dispatcher takes the first ten of
-them and sends them as one batch. Nothing is ever delayed to fill a batch.
+them and sends them as one batch. Nothing is ever delayed to fill a batch, unless that is asked for.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from talkjs_async.batch._encoding import (
     failure_of,
     is_refused,
 )
-from talkjs_async.batch._supply import seconds_until
+from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
 from talkjs_async.batch._ticket import ALONE, Ticket
 from talkjs_async.errors import OutcomeUnknown, RateLimited, TalkJSError
-from talkjs_async.limits import Budget, Permit
+from talkjs_async.limits import Permit
 from talkjs_async.telemetry import log
 
 _LOOK_AGAIN: Final = 1.0
@@ -55,8 +55,17 @@ class Dispatcher:
             refuses batches; and when the client is closed.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, fill: bool = False) -> None:
+        """
+        Begin without a call.
+
+        Args:
+            fill: Whether fewer calls than fill a batch wait for more, for about as long as they
+                would take to leave one by one: all calls come from one job, whose budget is the
+                limit. `fill_batches` changes it.
+        """
         self._pipeline = pipeline
+        self._fill = fill
         self._ordinary = pipeline.limiters["ordinary"]
         self._batch = pipeline.limiters["batch"]
         self._charges = charges_of(self._ordinary)
@@ -78,6 +87,11 @@ class Dispatcher:
         self.active = False
         for task in list(self._tasks):
             task.cancel()
+
+    def fill_batches(self, wanted: bool) -> None:
+        """Say whether fewer calls than fill a batch wait for more from now on."""
+        self._fill = wanted
+        self._change()
 
     async def wait_until_ended(self) -> None:
         """Wait until all tasks of a stopped dispatcher have ended, and given back their permits."""
@@ -110,7 +124,8 @@ class Dispatcher:
         """Put a call last in the queue of its lane."""
         self._queued[ticket.lane][ticket] = None
         self._change()
-        if not self._collecting and self.active and _waits(self._ordinary.statistics(), ticket):
+        waits = must_wait(self._ordinary.statistics(), ticket.lane)
+        if waits and not self._collecting and self.active:
             self._collect()
 
     def leave(self, ticket: Ticket) -> None:
@@ -177,6 +192,8 @@ class Dispatcher:
                     lane = await self._lane()
                     if lane is None:
                         return
+                    # Fewer are those that have waited long enough.
+                    least = min(self._least, len(self._first_ten()))
                     try:
                         permit = await self._batch.acquire(lane=lane)
                     except TalkJSError:
@@ -185,6 +202,9 @@ class Dispatcher:
                         continue
                     if self._overflowing() and self.active:
                         tickets = self._first_ten()
+                        if len(tickets) < least:
+                            # Others have got tokens of their own meanwhile.
+                            tickets = []
             finally:
                 self._collecting = False
             self._take(tickets)
@@ -208,12 +228,39 @@ class Dispatcher:
             if not self.active or not any(self._queued.values()):
                 return None
             lane = self._overflowing()
-            if lane is not None and self._first_ten():
+            waiting = 0 if lane is None else len(self._first_ten())
+            if waiting >= self._least:
                 return lane
             self._changed = anyio.Event()
-            await self._changed.wait()
+            if not waiting:
+                await self._changed.wait()
+            elif not await self._changes_within(self._one_by_one):
+                return lane
             # A call that gets an ordinary token at once has left again by then.
             await anyio.lowlevel.checkpoint()
+
+    @property
+    def _least(self) -> int:
+        return MOST_OPERATIONS if self._fill else 1
+
+    @property
+    def _one_by_one(self) -> float:
+        """Seconds in which a batch of calls would leave with ordinary tokens."""
+        return MOST_OPERATIONS / self._ordinary.statistics().effective_rate
+
+    async def _changes_within(self, seconds: float) -> bool:
+        """Wait for a change of the queue, for so long."""
+        changed = self._changed
+
+        async def give_up(waiting: anyio.CancelScope) -> None:
+            await self._pipeline.clock.sleep(seconds)
+            waiting.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(give_up, tasks.cancel_scope)
+            await changed.wait()
+            tasks.cancel_scope.cancel()
+        return changed.is_set()
 
     def _change(self) -> None:
         self._changed.set()
@@ -226,7 +273,7 @@ class Dispatcher:
         for lane in _LANES:
             queued = self._queued[lane]
             if queued and (
-                _lacks_tokens(budget, lane) or any(ticket.only_batch for ticket in queued)
+                lacks_tokens(budget, lane) or any(ticket.only_batch for ticket in queued)
             ):
                 return lane
         return None
@@ -289,25 +336,6 @@ class Dispatcher:
                 if ticket.subject is not None:
                     self._carried.pop(ticket.subject).set()
             self._change()
-
-
-def _waits(budget: Budget, ticket: Ticket) -> bool:
-    """Whether a new call would have to wait."""
-    if ticket.lane == "interactive":
-        return budget.estimated_wait > 0
-    return budget.estimated_wait_background > 0
-
-
-def _lacks_tokens(budget: Budget, lane: Lane) -> bool:
-    """Whether the last call in *lane* waits for a token."""
-    if budget.paused_for:
-        return True
-    ahead, tokens = budget.waiting_interactive, budget.tokens
-    if lane == "background":
-        ahead += budget.waiting_background
-        tokens -= budget.background_reserve
-    # Float noise is no reason to send a batch.
-    return ahead > tokens + 1e-6
 
 
 def _unknown(call: Call[Any]) -> OutcomeUnknown:

@@ -1,5 +1,5 @@
 """
-How soon a batch takes a call along, when so many wait before it.
+Whether calls have to wait, and how soon a batch takes one along when so many wait before it.
 
 Pure numbers about two budgets.
 """
@@ -8,11 +8,31 @@ from __future__ import annotations
 
 from typing import Final
 
+from talkjs_async._core.call import Lane
 from talkjs_async.batch._encoding import MOST_OPERATIONS
 from talkjs_async.limits import Budget
 
 _PRECISION: Final = 60
 """Steps of a bisection: more than floats have digits."""
+
+
+def must_wait(budget: Budget, lane: Lane) -> bool:
+    """Whether a new call in *lane* would have to wait."""
+    if lane == "interactive":
+        return budget.estimated_wait > 0
+    return budget.estimated_wait_background > 0
+
+
+def lacks_tokens(budget: Budget, lane: Lane) -> bool:
+    """Whether the last call in *lane* waits for a token."""
+    if budget.paused_for:
+        return True
+    ahead, tokens = budget.waiting_interactive, budget.tokens
+    if lane == "background":
+        ahead += budget.waiting_background
+        tokens -= budget.background_reserve
+    # Float noise is no reason to send a batch.
+    return ahead > tokens + 1e-6
 
 
 def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -11,7 +13,9 @@ from talkjs_async import bulk
 from talkjs_async.bulk import Job, RecordFile, RecordFormat
 from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._job_runner import run_job
+from talkjs_async.cli._output import say
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError
 
 
 def upsert_users(
@@ -87,13 +91,28 @@ def restore(
     into_existing: bool,
     overflow: bool,
 ) -> None:
-    """Load an export."""
+    """Load an export. Before it goes into an app that has data, a person is asked."""
     notes = journal or _inside(directory, "restore", options)
+    title = f"restore {directory.name}"
 
-    def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.restore(talkjs, directory, into_existing=into_existing, journal=notes)
+    def restore(*, existing: bool) -> NoReturn:
+        def job(talkjs: AsyncTalkJS) -> Job:
+            return bulk.restore(talkjs, directory, into_existing=existing, journal=notes)
 
-    _run(options, f"restore {directory.name}", job, overflow=overflow)
+        _run(options, title, job, overflow=overflow)
+
+    try:
+        restore(existing=into_existing)
+    except ConfigurationError as error:
+        if error.argument != "into_existing" or not _person_is_there(options):
+            raise
+        say(str(error))
+        typer.confirm("Restore into it all the same?", abort=True, err=True)
+    restore(existing=True)
+
+
+def _person_is_there(options: GlobalOptions) -> bool:
+    return not options.json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def migrate_sendbird(
@@ -138,7 +157,7 @@ def _run(
     *,
     overflow: bool,
     has_journal: bool = True,
-) -> None:
+) -> NoReturn:
     raise typer.Exit(run_job(options, title, make, overflow=overflow, has_journal=has_journal))
 
 

@@ -120,14 +120,16 @@ def send_messages(
 def export(
     context: typer.Context,
     directory: Annotated[
-        Path, typer.Argument(help="A new one, or one to go on with.", show_default=False)
+        Path,
+        typer.Argument(help="A new one, or that of an earlier export.", show_default=False),
     ],
 ) -> None:
     """
     Write everything there is as JSON Lines.
 
     The directory gets users, conversations, participants and messages, a file each, and last of all
-    export.json, which says that all is there. Run it again to go on after an interruption.
+    export.json, which says that all is there. Run it again to go on after an interruption, or at
+    another time to bring it up to date: only conversations with a new message are read again.
     """
     from talkjs_async.cli import _bulk_actions
 
@@ -151,6 +153,7 @@ def restore(
     """
     Load an export into another app, which should be empty.
 
+    If it is not, it asks on a terminal, and needs --into-existing elsewhere.
     TalkJS imports messages of participants that have a text; system messages, files and places are
     reported as failed.
     """

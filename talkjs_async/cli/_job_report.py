@@ -23,7 +23,7 @@ def write_for_machines(report: BulkReport) -> None:
     for outcome in _NOTABLE:
         for record in report.records(outcome) if getattr(report, outcome) else ():
             write_json({"record": attrs.asdict(record)})
-    whole = {name: getattr(report, name) for name in ("kind", "complete", *_COUNTS)}
+    whole = {name: getattr(report, name) for name in ("kind", "complete", "caveat", *_COUNTS)}
     more = {"requests": report.requests, "seconds": report.seconds}
     journal = None if report.journal is None else str(report.journal)
     write_json({"report": {**whole, **more, "journal": journal}})
@@ -37,6 +37,8 @@ def write_for_people(title: str, report: BulkReport) -> None:
         f"{title}: {', '.join(said)}; {amount(report.requests)} "
         f"request{'' if report.requests == 1 else 's'} in {duration(report.seconds)}"
     )
+    if report.caveat is not None:
+        write(f"  {report.caveat}")
     for outcome in _NOTABLE:
         for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
             reason = f": {record.reason}" if record.reason else ""

@@ -143,7 +143,7 @@ class _Running:
                 write_for_machines(report)
             else:
                 write_for_people(self.title, report)
-            if not report.complete:
+            if not report.came_to_its_end:
                 command = shlex.join([PROGRAM, *sys.argv[1:]])
                 say("To go on where it was, run the same command again:")
                 say(f"  {command}")
@@ -156,9 +156,11 @@ class _Running:
             )
         if self.failure is not None:
             raise self.failure
-        if self.stopped and (report is None or not report.complete):
+        if self.stopped and (report is None or not report.came_to_its_end):
             return STOPPED
-        return 0 if report is not None and report.ok else 1
+        if report is None or not report.came_to_its_end:
+            return 1
+        return 1 if report.failed or report.unknown else 0
 
 
 def display_for(title: str, *, machine: bool) -> ProgressDisplay:

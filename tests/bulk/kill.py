@@ -192,7 +192,7 @@ async def make_backup(scene: Scene) -> None:
         file.append(records)
         file.close()
         written[name] = file.lines
-    write_manifest(backup, Manifest(app_id="another", files=written))
+    write_manifest(backup, Manifest(app_id="another", complete=True, activity=None, files=written))
 
 
 def restore(scene: Scene) -> None:

@@ -184,9 +184,9 @@ async def test_a_directory_without_a_complete_export_is_refused(
         ("{}", "is not that of an export"),
         ("nonsense", "is not that of an export"),
         ('{"format": "talkjs-async export", "version": 1}', "is of format version 1"),
-        ('{"format": "talkjs-async export", "version": 2}', "export.json is damaged"),
+        ('{"format": "talkjs-async export", "version": 3}', "export.json is damaged"),
         (
-            '{"format": "talkjs-async export", "version": 2, "appId": "a", "files": {"users": 7}}',
+            '{"format": "talkjs-async export", "version": 3, "appId": "a", "files": {"users": 7}}',
             "export.json is damaged",
         ),
     ],
@@ -356,4 +356,4 @@ def export_of(target: Path, **files: list[dict[str, Any]]) -> None:
         file.append(records)
         file.close()
         lines[name] = file.lines
-    write_manifest(target, Manifest(app_id="another", files=lines))
+    write_manifest(target, Manifest(app_id="another", complete=True, activity=None, files=lines))

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
+from talkjs_async import AsyncTalkJS
+from talkjs_async.bulk import export
 from talkjs_async.emulator import Emulator
 
 if sys.platform == "win32":
@@ -154,3 +158,45 @@ def test_a_person_may_change_their_mind(terminal: Terminal, emulator: Emulator) 
 
     assert 1 == screen.wait()
     assert 0 == len(emulator.requests)
+
+
+@pytest.fixture
+async def backup(base_url: str, tmp_path: Path) -> None:
+    """An export of the app, in which there are two users."""
+    async with AsyncTalkJS() as talkjs:
+        for user_id in ("alice", "bob"):
+            await talkjs.users.upsert(user_id, name=user_id)
+        await export(talkjs, tmp_path / "backup")
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("backup")
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+async def test_a_terminal_is_asked_before_a_restore_into_an_app_with_data(
+    terminal: Terminal, emulator: Emulator, answer: str, code: int
+) -> None:
+    screen = terminal("restore", "backup")
+    before = len(emulator.commits)
+
+    await anyio.to_thread.run_sync(screen.wait_for, "Restore into it all the same? [y/N]:")
+    screen.type(f"{answer}\n")
+
+    assert code == await anyio.to_thread.run_sync(screen.wait)
+    assert "the app emulator (it is the one that was exported) has users already" in " ".join(
+        screen.shown.split()
+    )
+    assert (code == 0) == (len(emulator.commits) > before)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("backup")
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["plain", "json"])
+async def test_beside_a_terminal_such_a_restore_is_refused_with_the_option_that_it_needs(
+    start: Start, options: tuple[str, ...]
+) -> None:
+    process = start("restore", "backup", *options, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+    _, told = await anyio.to_thread.run_sync(process.communicate)
+
+    assert 2 == process.returncode
+    assert b"--into-existing" in told

@@ -13,7 +13,6 @@ from typing import Any, Final, Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
 from talkjs_async.bulk._engine.job_client import Pace
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -22,6 +21,7 @@ from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.selection import Selection
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
+from talkjs_async.bulk._engine.source_pace import SourcePace
 from talkjs_async.bulk._engine.source_records import Record, at_line
 from talkjs_async.bulk._engine.tally import StageTally
 from talkjs_async.bulk._engine.window import Window
@@ -92,13 +92,17 @@ class _Flow(Generic[V]):
         self._answered = 0
         self._side_by_side = min(_SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._space = anyio.Event()
+        self._source_pace = SourcePace(record_type.per_request)
         self._timer_runs = False
         self._tasks: TaskGroup | None = None
+        self._timers: TaskGroup | None = None
         self._failure: Exception | None = None
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
+        self._context.client.more_will_come(True)
         async with anyio.create_task_group() as watch:
+            self._timers = watch
             async with anyio.create_task_group() as self._tasks:
                 watch.start_soon(self._end_when_stopped, self._tasks)
                 self._blocks.start(watch)
@@ -120,7 +124,7 @@ class _Flow(Generic[V]):
         tasks.cancel_scope.cancel()
 
     async def _feed(self) -> None:
-        while block := await self._blocks.next():
+        while block := await self._next_block():
             await self._selection.select(block)
             if self._context.dry_run:
                 await self._plan()
@@ -136,6 +140,16 @@ class _Flow(Generic[V]):
             await self._plan()
         self._start_requests()
 
+    async def _next_block(self) -> list[object]:
+        self._source_pace.asked(self._now)
+        block = await self._blocks.next()
+        self._source_pace.gave(len(block), self._now, self._pace.rate)
+        return block
+
+    @property
+    def _now(self) -> float:
+        return self._context.clock.monotonic()
+
     async def _plan(self) -> None:
         """Take out of the window what would be sent, request by request, and note it as planned."""
         while (records := self._window.take()) is not None:
@@ -147,25 +161,21 @@ class _Flow(Generic[V]):
 
     def _start_requests(self) -> None:
         tasks = self._tasks
-        pace = self._pace
-        could_leave = pace.free + pace.in_flight + pace.rate * _SOON
-        most = min(self._side_by_side, 1 + could_leave + self._answered)
-        can_start = min(most - self._sending, self._window.ready)
-        # A batch leaves with what waits at that moment, so they come by the ten.
-        if can_start < MOST_OPERATIONS <= self._sending and self._waits_for_batches:
-            most = 0
+        most = min(self._side_by_side, 1 + self._pace.within(_SOON) + self._answered)
         while tasks and self._sending < most and not self._context.stopping:
             records = self._window.take()
             if records is None:
-                records = self._partial_request(tasks)
+                records = self._partial_request()
             if records is None:
                 break
             self._sending += 1
             tasks.start_soon(self._carry, records)
+        if self._window.exhausted and not len(self._window):
+            self._context.client.more_will_come(False)
         if not self._window.full or self._context.stopping:
             self._space.set()
 
-    def _partial_request(self, tasks: TaskGroup) -> list[Record[V]] | None:
+    def _partial_request(self) -> list[Record[V]] | None:
         """
         Take less than a whole request, where a slow source leaves tokens unused.
 
@@ -174,17 +184,21 @@ class _Flow(Generic[V]):
         requests.
         """
         groups = self._window.waiting_groups
-        if not groups or not self._blocks.slow:
-            return None
         pace = self._pace
+        if not groups or not pace.rate:
+            return None
         spare = pace.free + pace.in_flight + self._answered - self._sending
         needed = max(1.0, min(groups, pace.burst / 2))
-        if spare >= needed:
+        seconds = max(
+            self._source_pace.seconds_until_slow(self._now, pace.rate),
+            (needed - spare) / pace.rate,
+        )
+        if seconds <= 0:
             return self._window.take(partial=True)
-        if not self._timer_runs and not self._sending and pace.rate:
-            # Neither an answer nor the source may come before the token does.
+        if not self._timer_runs and self._timers is not None:
+            # Neither an answer nor the source may come before that.
             self._timer_runs = True
-            tasks.start_soon(self._look_again, (needed - spare) / pace.rate)
+            self._timers.start_soon(self._look_again, seconds)
         return None
 
     async def _look_again(self, seconds: float) -> None:
@@ -317,10 +331,6 @@ class _Flow(Generic[V]):
     @property
     def _pace(self) -> Pace:
         return self._context.client.pace(batchable=self._record_type.batchable)
-
-    @property
-    def _waits_for_batches(self) -> bool:
-        return self._context.client.waits_for_batches(batchable=self._record_type.batchable)
 
     def _report(self) -> None:
         self._tally.waiting = self._selection.waiting

@@ -213,10 +213,12 @@ class Job:
         tally = self._tally
         # From now on it lives as long as the report, even if the journal is still referred to.
         scratch, journal.scratch = journal.scratch, None
+        caveat = self._step.caveat if complete else None
         return BulkReport(
             kind=self._step.kind,
             job_id=journal.job_id,
-            complete=complete,
+            complete=complete and caveat is None,
+            caveat=caveat,
             done=tally.sum("done"),
             unchanged=tally.sum("unchanged"),
             failed=tally.sum("failed"),

@@ -50,6 +50,10 @@ class Pace:
     in_flight: int
     rate: float
 
+    def within(self, seconds: float) -> float:
+        """How many requests can leave from now on within some seconds."""
+        return self.free + self.in_flight + self.rate * seconds
+
 
 class JobClient:
     """
@@ -70,7 +74,7 @@ class JobClient:
         self._dispatchers: Dispatchers | None = None
         self._run = pipeline.run
         if "batch" in pipeline.limiters:
-            self._dispatchers = Dispatchers(partial(Dispatcher, pipeline))
+            self._dispatchers = Dispatchers(partial(Dispatcher, pipeline, fill=True))
             self._run = Overflow(pipeline, self._dispatchers).run
         self._writes_overflow = derived._dispatchers is not None
         derived._pipeline = pipeline
@@ -102,29 +106,15 @@ class JobClient:
                 await self.clock.sleep(_PAUSE * attempt)
         raise AssertionError("not reached")
 
+    def more_will_come(self, expected: bool) -> None:
+        """Say whether more calls will come soon, for which a batch that is not full should wait."""
+        if self._dispatchers is not None:
+            self._dispatchers.here().fill_batches(expected)
+
     def close(self) -> None:
         """Take nothing more into batches."""
         if self._dispatchers is not None:
             self._dispatchers.here().stop()
-
-    def wait(self) -> float:
-        """Seconds until the budget would let one more request of the job go."""
-        budget = self.talkjs.budget
-        if self._lane == "interactive":
-            return budget.estimated_wait
-        return budget.estimated_wait_background
-
-    @property
-    def _may_overflow(self) -> bool:
-        return (
-            self._writes_overflow
-            and self._dispatchers is not None
-            and self._dispatchers.here().active
-        )
-
-    def waits_for_batches(self, *, batchable: bool) -> bool:
-        """Whether the next requests wait for batches to take them along."""
-        return batchable and self.wait() > 0 and self._may_overflow
 
     @property
     def ordinary_pace(self) -> Pace:
@@ -138,8 +128,16 @@ class JobClient:
         Args:
             batchable: Whether batches may take them along.
         """
+        return self._pace(overflows=batchable and self._writes_overflow)
+
+    @property
+    def reading_pace(self) -> Pace:
+        """How fast the budgets let go what the job reads."""
+        return self._pace(overflows=True)
+
+    def _pace(self, *, overflows: bool) -> Pace:
         ordinary = self.ordinary_pace
-        if not batchable or not self._may_overflow:
+        if not overflows or self._dispatchers is None or not self._dispatchers.here().active:
             return ordinary
         batch = self._pace_of("batch")
         return Pace(

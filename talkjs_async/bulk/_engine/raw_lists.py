@@ -42,7 +42,7 @@ def raw_walk(
         listing,
         item=_record,
         key=itemgetter("id"),
-        order=attrs.evolve(listing.order, at=_created_at),
+        order=attrs.evolve(listing.order, at=activity_of if listing.order.moves else _created_at),
     )
     return Walk(raw, context.read, place)
 
@@ -56,3 +56,9 @@ def _record(data: Any) -> RawRecord:
 def _created_at(record: RawRecord) -> float:
     at = record.get("createdAt")
     return at if isinstance(at, int | float) else 0.0
+
+
+def activity_of(conversation: RawRecord) -> float:
+    """When the latest message of a conversation was sent, or the conversation was made."""
+    last = conversation.get("lastMessage")
+    return _created_at(last if isinstance(last, dict) else conversation)

@@ -56,8 +56,10 @@ class BulkReport:
     Attributes:
         kind: The job, such as "upsert_users".
         job_id: What idempotency keys were derived from.
-        complete: Whether the whole source was worked through. If not, run the job again with the
-            same journal.
+        complete: Whether the whole source was worked through. If not, and *caveat* is None, run the
+            job again with the same journal.
+        caveat: What this job, which came to its end, cannot know of, as a sentence. Such a job is
+            never complete. None: nothing, or the job has not come to its end.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
         planned_requests, planned_seconds: How many requests a dry run would have sent, and how long
             the budget would have made them take. 0 in any other run.
@@ -70,6 +72,7 @@ class BulkReport:
     kind: str
     job_id: str
     complete: bool
+    caveat: str | None = None
     done: int
     unchanged: int
     failed: int
@@ -89,6 +92,11 @@ class BulkReport:
         """Whether every record of the source is stored."""
         return self.complete and not self.failed and not self.unknown
 
+    @property
+    def came_to_its_end(self) -> bool:
+        """Whether nothing is left to do: it is complete, but for its caveat."""
+        return self.complete or self.caveat is not None
+
     def raise_for_failed(self) -> Self:
         """
         Return this report if every record is stored, or would be.
@@ -96,7 +104,7 @@ class BulkReport:
         Raises:
             RecordsFailed: Some have failed or are unknown, or the job was stopped before its end.
         """
-        if not self.ok:
+        if not self.came_to_its_end or self.failed or self.unknown:
             first = next(chain(self.records("failed"), self.records("unknown")), None)
             raise RecordsFailed(self.kind, self._what_is_wrong(first))
         return self
@@ -104,7 +112,7 @@ class BulkReport:
     def _what_is_wrong(self, first: RecordReport | None) -> str:
         parts = [f"{self.failed} failed"] * bool(self.failed)
         parts += [f"{self.unknown} unknown"] * bool(self.unknown)
-        parts += ["stopped before its end"] * (not self.complete)
+        parts += ["stopped before its end"] * (not self.came_to_its_end)
         about = "" if first is None else f"; the first: {first.id} ({first.reason})"
         return f"{', '.join(parts)}{about}"
 

@@ -75,11 +75,6 @@ class SourceBlocks(Generic[T]):
             iterator = iter(cast("Iterable[T]", things))
             self._reader = _ThreadReader(iterator) if in_thread else _LoopReader(iterator)
 
-    @property
-    def slow(self) -> bool:
-        """Whether the source makes the job wait: it had less than a block to give in its time."""
-        return self._reader.slow
-
     def start(self, tasks: TaskGroup) -> None:
         """Begin to read; *tasks* must outlive the reading."""
         self._reader.start(tasks)
@@ -94,24 +89,20 @@ class SourceBlocks(Generic[T]):
 
 
 class _Reader(Protocol[T]):
-    slow: bool
-
     def start(self, tasks: TaskGroup) -> None: ...
     async def next(self) -> list[T]: ...
     def close(self) -> None: ...
 
 
-def _take(things: Iterator[T], *, slice_: float) -> tuple[list[T], bool]:
-    """Take a block. Return it, and whether the source had less to give in its time."""
+def _take(things: Iterator[T], *, slice_: float) -> list[T]:
+    """Take a block, or what the source gives in its time."""
     block: list[T] = []
     end = time.perf_counter() + slice_
     for thing in things:
         block.append(thing)
-        if len(block) == _BLOCK:
-            return block, False
-        if time.perf_counter() >= end:
-            return block, True
-    return block, False
+        if len(block) == _BLOCK or time.perf_counter() >= end:
+            break
+    return block
 
 
 class _LoopReader(Generic[T]):
@@ -119,15 +110,13 @@ class _LoopReader(Generic[T]):
 
     def __init__(self, things: Iterator[T]) -> None:
         self._things = things
-        self.slow = False
 
     def start(self, tasks: TaskGroup) -> None:
         pass
 
     async def next(self) -> list[T]:
         await anyio.lowlevel.checkpoint()
-        block, self.slow = _take(self._things, slice_=_SLICE)
-        return block
+        return _take(self._things, slice_=_SLICE)
 
     def close(self) -> None:
         if isinstance(self._things, Generator):
@@ -140,14 +129,12 @@ class _ThreadReader(Generic[T]):
     def __init__(self, things: Iterator[T]) -> None:
         self._things = things
         self._owner = OwnerThread("talkjs source")
-        self.slow = False
 
     def start(self, tasks: TaskGroup) -> None:
         pass
 
     async def next(self) -> list[T]:
-        block, self.slow = await self._owner.run(lambda: _take(self._things, slice_=1.0))
-        return block
+        return await self._owner.run(lambda: _take(self._things, slice_=1.0))
 
     def close(self) -> None:
         things = self._things
@@ -170,7 +157,6 @@ class _AsyncReader(Generic[T]):
         self._news = anyio.Event()
         self._space = anyio.Event()
         self._scope = anyio.CancelScope()
-        self.slow = False
 
     def start(self, tasks: TaskGroup) -> None:
         tasks.start_soon(self._read)
@@ -203,7 +189,6 @@ class _AsyncReader(Generic[T]):
                 end = time.perf_counter() + _SLICE
 
     async def next(self) -> list[T]:
-        self.slow = not self._block and not self._ended
         while not self._block and not self._ended:
             self._news = anyio.Event()
             await self._news.wait()

@@ -14,10 +14,12 @@ class Step(ABC):
     Attributes:
         kind: Name of the job, kept in its journal.
         has_records: Whether the journal has a row for each record, to be read from the report.
+        caveat: What a run that came to its end cannot know of, as a sentence. None: nothing.
     """
 
     kind: str
     has_records: bool = True
+    caveat: str | None = None
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what comes before the journal is opened."""

@@ -26,19 +26,20 @@ __all__ = [
     "NAMES",
     "file_of",
     "prepare",
+    "find",
     "conclude",
     "write_manifest",
     "read_manifest",
 ]
 
 MANIFEST: Final = "export.json"
-"""Written last: a directory that has it holds a complete export."""
+"""Written last: a directory that has it holds an export that came to its end."""
 JOURNAL: Final = "export.journal"
 """There while the export is not complete."""
 NAMES: Final = ("users", "conversations", "participants", "messages")
 
 _FORMAT: Final = "talkjs-async export"
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 def file_of(target: Path, name: str) -> Path:
@@ -46,12 +47,18 @@ def file_of(target: Path, name: str) -> Path:
     return target / f"{name}.jsonl"
 
 
-def prepare(target: Path) -> None:
+def prepare(target: Path, app_id: str) -> Manifest | None:
     """
-    Make the directory for an export, or find an interrupted one in it.
+    Make the directory for an export, or find an earlier one in it.
+
+    Args:
+        app_id: The app that is to be exported.
+
+    Returns:
+        What an export that came to its end has. None: there is none, or it was interrupted.
 
     Raises:
-        ConfigurationError: It is not empty, and not an export that was interrupted.
+        ConfigurationError: It has something else in it, or an export of another app.
         StorageError: It cannot be made.
     """
     if target.exists() and not target.is_dir():
@@ -63,10 +70,25 @@ def prepare(target: Path) -> None:
         raise ConfigurationError("target", f"{target.parent} does not exist.") from None
     except OSError as error:
         raise disk_error(target, error) from error
-    if names and JOURNAL not in names:
+    if names.isdisjoint({JOURNAL, MANIFEST}) and names:
         raise ConfigurationError(
             "target", f"{target} is not empty: name a new directory, or one to go on with."
         )
+    return find(target, app_id)
+
+
+def find(target: Path, app_id: str) -> Manifest | None:
+    """Return what an export of the app that came to its end has, as `prepare` does."""
+    if not (target / MANIFEST).exists():
+        return None
+    manifest = read_manifest(target)
+    if manifest.app_id != app_id:
+        raise ConfigurationError(
+            "target",
+            f"{target} holds an export of the app {manifest.app_id}, and this is {app_id}: name "
+            "another directory.",
+        )
+    return manifest
 
 
 def conclude(target: Path) -> None:
@@ -81,10 +103,15 @@ class Manifest:
 
     Attributes:
         app_id: The app that was exported.
+        complete: Whether it was read as a whole. If not, it is one that was brought up to date.
+        activity: The latest activity in any conversation when it began, in the server's
+            milliseconds. None: there were no conversations.
         files: What is in each file.
     """
 
     app_id: str
+    complete: bool
+    activity: float | None
     files: Mapping[str, Lines]
 
 
@@ -94,10 +121,9 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
         "format": _FORMAT,
         "version": _VERSION,
         "appId": manifest.app_id,
-        "files": {
-            name: {"lines": lines.count, "digest": lines.digest}
-            for name, lines in manifest.files.items()
-        },
+        "complete": manifest.complete,
+        "activity": manifest.activity,
+        "files": {name: lines.noted for name, lines in manifest.files.items()},
     }
     new = target / f"{MANIFEST}.new"
     try:
@@ -114,10 +140,10 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
 
 def read_manifest(target: Path) -> Manifest:
     """
-    Return what a complete export has.
+    Return what an export has that came to its end.
 
     Raises:
-        ConfigurationError: There is no complete export in *target*, or that of another version.
+        ConfigurationError: There is none in *target*, or that of another version.
     """
     path = target / MANIFEST
     if not path.is_file():
@@ -136,7 +162,9 @@ def read_manifest(target: Path) -> Manifest:
     try:
         return Manifest(
             app_id=str(content["appId"]),
-            files={name: Lines.noted(content["files"][name]) for name in NAMES},
+            complete=content["complete"] is True,
+            activity=None if content["activity"] is None else float(content["activity"]),
+            files={name: Lines.of(content["files"][name]) for name in NAMES},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError("target", f"{path} is damaged.") from error

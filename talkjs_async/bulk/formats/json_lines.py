@@ -52,10 +52,15 @@ class Lines:
         """The sum of the digests of the lines, in hexadecimal digits."""
         return f"{self._sum:0{2 * _DIGEST}x}"
 
+    @property
+    def noted(self) -> dict[str, Any]:
+        """The same, in a form that JSON can hold."""
+        return {"lines": self.count, "digest": self.digest}
+
     @classmethod
-    def noted(cls, place: Mapping[str, Any]) -> Lines:
+    def of(cls, noted: Mapping[str, Any]) -> Lines:
         """Go on with lines that were counted before."""
-        return cls(place["lines"], int(place["digest"] or "0", 16))
+        return cls(noted["lines"], int(noted["digest"] or "0", 16))
 
 
 _DIGEST: Final = 16
@@ -80,7 +85,7 @@ class LinesFile:
         """
         self.path = path
         self.bytes: int = place["bytes"]
-        self.lines: Lines = Lines.noted(place)
+        self.lines: Lines = Lines.of(place)
         try:
             if not self.bytes:
                 path.unlink(missing_ok=True)
@@ -110,7 +115,7 @@ class LinesFile:
     @property
     def place(self) -> dict[str, Any]:
         """Where to go on."""
-        return {"bytes": self.bytes, "lines": self.lines.count, "digest": self.lines.digest}
+        return {"bytes": self.bytes, **self.lines.noted}
 
     def close(self) -> None:
         """Close the file, with everything on the disk."""

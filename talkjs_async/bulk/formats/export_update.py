@@ -1,0 +1,113 @@
+"""
+Brings the files of an export up to date: what is newer replaces what is there, all at once.
+
+The newer files are made in a directory of their own. Until they are whole, the old ones stay as
+they are. Knows which lines belong to which conversation, nothing of TalkJS. Call it in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from talkjs_async._core.wire import utf8
+from talkjs_async.bulk._engine.private_files import create_private, make_private_directory
+from talkjs_async.bulk.formats.export_directory import MANIFEST, NAMES, Manifest, file_of
+from talkjs_async.bulk.formats.json_lines import Lines, checked_lines, disk_error
+
+__all__ = ["make_directory", "newer_files", "merge", "replace"]
+
+_NEWER: Final = "newer"
+_OWNER: Final = {
+    "conversations": "id",
+    "participants": "conversationId",
+    "messages": "conversationId",
+}
+"""The field with the conversation that a line belongs to."""
+
+
+def newer_files(target: Path) -> Path:
+    """Where the newer files are made."""
+    return target / _NEWER
+
+
+def make_directory(target: Path) -> None:
+    """Make the directory for the newer files, or find it."""
+    try:
+        make_private_directory(newer_files(target))
+    except OSError as error:
+        raise disk_error(newer_files(target), error) from error
+
+
+def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[str, Lines]:
+    """
+    Make whole files of the earlier ones and the newer ones; return what is in each.
+
+    All users are newer. A conversation that is newer is so with all its participants and messages.
+
+    Args:
+        earlier: What the files in *target* have.
+        newer: What the newer files have.
+
+    Raises:
+        ConfigurationError: The earlier files are not those that were written.
+        StorageError: The disk is full, or a file cannot be read.
+    """
+    directory = newer_files(target)
+    conversations = checked_lines(file_of(directory, "conversations"), newer["conversations"])
+    again = {record["id"] for _, record in conversations}
+    merged = {"users": newer["users"]}
+    for name, owner in _OWNER.items():
+        kept = (
+            line
+            for line, record in checked_lines(file_of(target, name), earlier.files[name])
+            if record.get(owner) not in again
+        )
+        path = _whole(target, name)
+        try:
+            merged[name] = _write(path, kept, file_of(directory, name))
+        except OSError as error:
+            raise disk_error(path, error) from error
+    return merged
+
+
+def replace(target: Path) -> None:
+    """Put the whole files in the place of the earlier ones; may be done again where it stopped."""
+    directory = newer_files(target)
+    try:
+        # From here on they are neither the earlier ones nor the newer ones.
+        (target / MANIFEST).unlink(missing_ok=True)
+        for name in NAMES:
+            newer = file_of(directory, name) if name == "users" else _whole(target, name)
+            if newer.exists():
+                newer.replace(file_of(target, name))
+        shutil.rmtree(directory, ignore_errors=True)
+    except OSError as error:
+        raise disk_error(target, error) from error
+
+
+def _whole(target: Path, name: str) -> Path:
+    return newer_files(target) / f"{name}.whole"
+
+
+def _write(path: Path, kept: Iterator[str], newer: Path) -> Lines:
+    lines = Lines()
+    path.unlink(missing_ok=True)
+    create_private(path)
+    with path.open("wb") as file:
+        for line in _all(kept, newer):
+            file.write(line)
+            lines.add(line)
+        file.flush()
+        os.fsync(file.fileno())
+    return lines
+
+
+def _all(kept: Iterator[Any], newer: Path) -> Iterator[bytes]:
+    for line in kept:
+        yield utf8(line)
+    with newer.open("rb") as file:
+        yield from file
