@@ -139,6 +139,7 @@ def harnesses(session: nox.Session) -> None:
         env={"TALKJS_HARNESSES": "long"},
     )
     session.run("python", "-m", "tests.hostile", "--long")
+    session.run("python", "-m", "tests.bulk", "--long")
 
 
 @nox.session(default=False)

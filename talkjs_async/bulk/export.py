@@ -11,6 +11,7 @@ from typing import Any, Final
 from talkjs_async._core.walk import Walk
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.raw_lists import RawRecord, activity_of, raw_walk
 from talkjs_async.bulk._engine.step import Step
@@ -76,7 +77,7 @@ def export(
             export of another app, or a damaged one.
         StorageError: The job raises it when the disk is full.
     """
-    path = Path(target)
+    path = named_path("target", target)
     step = _PlannedExport(path, talkjs) if dry_run else _Export(path, talkjs)
     journal = None if dry_run else path / JOURNAL
     return Job(step, talkjs, journal=journal, job_id=None, lane=lane, dry_run=dry_run)

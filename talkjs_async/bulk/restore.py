@@ -11,6 +11,7 @@ from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.source_records import BadRecord
@@ -72,7 +73,7 @@ def restore(
         ConfigurationError: The job raises it when *target* holds no complete export, or a damaged
             one, and when the app is not empty.
     """
-    step = _Restore(Path(target), settle, into_existing=into_existing)
+    step = _Restore(named_path("target", target), settle, into_existing=into_existing)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.scratch import Scratch
@@ -67,7 +68,7 @@ def migrate_sendbird(
     Raises:
         ConfigurationError: The job raises it when there are no such files, or a bad one.
     """
-    step = _Migration(Path(directory), settle)
+    step = _Migration(named_path("directory", directory), settle)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
@@ -111,7 +112,10 @@ class _Migration(StoreStages):
 
     def _messages(self) -> Iterator[object]:
         yield from self._problems("message")
-        query = "SELECT id, channel_id, item FROM message ORDER BY channel_id, sent_at, id"
+        # IDs are numbers: of one millisecond, the lower one came first.
+        query = (
+            "SELECT id, channel_id, item FROM message ORDER BY channel_id, sent_at, length(id), id"
+        )
         for id_, channel_id, text in self._rows(query):
             yield _message(id_, channel_id, json.loads(text))
 

@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import itertools
 import sys
 
 import pytest
 
-from tests.bulk.cancel import COMBINATIONS, KINDS, cancelled
+from tests.bulk.cancel import SHORT, cancelled
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uvloop and SIGINT are Unix's")
 
 
-@pytest.mark.parametrize(
-    ("kind", "loop", "way"),
-    [
-        (kind, *combination)
-        for kind, combination in zip(itertools.cycle(KINDS), COMBINATIONS, strict=False)
-    ],
-)
+@pytest.mark.parametrize(("kind", "loop", "way"), SHORT)
 def test_a_cancelled_job_ends_and_runs_again_at_once(kind: str, loop: str, way: str) -> None:
     failure = cancelled(kind, loop, way, jobs=4)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import pytest
 from talkjs_async import AsyncTalkJS, ConfigurationError
 from talkjs_async.bulk import (
     BadRecord,
+    export,
     import_messages,
+    migrate_sendbird,
     read_conversations,
     read_messages,
     read_old_messages,
     read_users,
+    restore,
     send_messages,
     upsert_conversations,
     upsert_users,
@@ -194,3 +198,28 @@ async def test_files_of_everything_can_be_loaded(
     messages = await talkjs.messages.list("c").collect()
     assert ["bye", "yo", "hi"] == [message.text for message in messages]
     assert ("b",) == messages[-1].read_by
+
+
+@pytest.mark.parametrize(
+    "path", ["a\0b", 7, None, b"users.csv"], ids=["NUL", "int", "None", "bytes"]
+)
+def test_what_can_be_no_path_is_refused(talkjs_of_none: AsyncTalkJS, path: Any) -> None:
+    """Wherever one is taken."""
+    ways: dict[str, Callable[[], object]] = {
+        "path": lambda: read_users(path),
+        "target": lambda: export(talkjs_of_none, path),
+        "directory": lambda: migrate_sendbird(talkjs_of_none, path),
+    }
+    if path is not None:
+        ways["journal"] = lambda: upsert_users(talkjs_of_none, [], journal=path)
+    for argument, way in ways.items():
+        with pytest.raises(ConfigurationError, match=f"{argument}: must be a path"):
+            way()
+    with pytest.raises(ConfigurationError, match="target: must be a path"):
+        restore(talkjs_of_none, path)
+
+
+@pytest.fixture
+def talkjs_of_none() -> AsyncTalkJS:
+    """A client that sends nothing."""
+    return AsyncTalkJS("app", "sk_test_x")

@@ -357,3 +357,40 @@ def export_of(target: Path, **files: list[dict[str, Any]]) -> None:
         file.close()
         lines[name] = file.lines
     write_manifest(target, Manifest(app_id="another", complete=True, activity=None, files=lines))
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "field"),
+    [
+        ("users", {"name": "x"}, "id"),
+        ("users", {"id": 5, "name": "x"}, "id"),
+        ("conversations", {"id": "", "subject": "x"}, "id"),
+        ("participants", {"conversationId": "c1"}, "userId"),
+        ("participants", {"userId": "ann"}, "conversationId"),
+        ("messages", {"conversationId": "c1", "text": "x"}, "id"),
+        ("messages", {"id": "m", "conversationId": None}, "conversationId"),
+    ],
+    ids=["none", "number", "empty", "no user", "of nothing", "message", "null"],
+)
+async def test_an_export_whose_counts_are_right_may_still_be_damaged(
+    talkjs: AsyncTalkJS,
+    emulator: Emulator,
+    tmp_path: Path,
+    name: str,
+    record: dict[str, Any],
+    field: str,
+) -> None:
+    """As a program leaves it that changes files and counts alike."""
+    files: dict[str, list[dict[str, Any]]] = {
+        "users": [{"id": "ann", "name": "Ann"}],
+        "conversations": [{"id": "c1"}],
+        "participants": [{"conversationId": "c1", "userId": "ann"}],
+        "messages": [message("m1", "c1", "ann")],
+    }
+    files[name].append(record)
+    export_of(tmp_path / "export", **files)
+
+    with pytest.raises(ConfigurationError, match=f"is damaged: line 2 has no {field}"):
+        await restore(talkjs, tmp_path / "export")
+
+    assert not emulator.commits

@@ -283,3 +283,48 @@ async def test_junk_files_are_passed_over_and_no_file_of_the_export_is(
     report = await migrate_sendbird(talkjs, export_of(tmp_path, channels=ROOM))
 
     assert (True, ["text 1"]) == (report.ok, imported(emulator))
+
+
+@pytest.mark.anyio
+async def test_messages_of_one_millisecond_keep_the_order_of_their_numbers(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    together = [message(number, "room", "ann", created_at=START) for number in (10, 102, 9, 11)]
+
+    report = await migrate_sendbird(
+        talkjs, export_of(tmp_path, channels=ROOM, m={"messages": together})
+    )
+
+    assert report.ok
+    assert ["text 9", "text 10", "text 11", "text 102"] == imported(emulator)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["messages.json.gz", "more/EXPORT.ZIP"])
+async def test_what_is_packed_is_not_passed_over(
+    talkjs: AsyncTalkJS, tmp_path: Path, name: str
+) -> None:
+    export_of(tmp_path, channels=ROOM)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"PK")
+
+    with pytest.raises(ConfigurationError, match="is packed: unpack it first"):
+        await migrate_sendbird(talkjs, tmp_path)
+
+
+@pytest.mark.anyio
+async def test_a_link_to_a_directory_of_the_export_is_followed(
+    talkjs: AsyncTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    elsewhere, target = tmp_path / "elsewhere", tmp_path / "export"
+    for folder in (elsewhere, target):
+        folder.mkdir()
+    (elsewhere / "m.json").write_text(json.dumps({"messages": [message(1, "room", "ann")]}))
+    export_of(target, channels=ROOM)
+    (target / "messages").symlink_to(elsewhere)
+    # Round in a circle.
+    (elsewhere / "back").symlink_to(target)
+
+    report = await migrate_sendbird(talkjs, target)
+
+    assert (True, ["text 1"]) == (report.ok, imported(emulator))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +21,7 @@ from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
 from talkjs_async.bulk._engine.journal_file import JobIdentity
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.progress import Progress
 from talkjs_async.bulk._engine.report import BulkReport
 from talkjs_async.bulk._engine.step import Step
@@ -62,7 +62,7 @@ class Job:
         self._step = step
         self._client = JobClient(talkjs, lane)
         self._clock: Clock = self._client.clock
-        self._path = None if journal is None else Path(journal)
+        self._path = None if journal is None else named_path("journal", journal)
         self._dry_run = dry_run
         self._identity = JobIdentity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()

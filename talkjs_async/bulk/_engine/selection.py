@@ -198,5 +198,6 @@ def _id_in(thing: object) -> str | None:
     """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
     if isinstance(thing, Mapping):
         id_ = thing.get("id")
-        return str(id_) if is_id(id_) or isinstance(id_, int) else None
+        is_number = isinstance(id_, int) and not isinstance(id_, bool)
+        return str(id_) if is_id(id_) or is_number else None
     return None

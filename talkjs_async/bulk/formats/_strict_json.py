@@ -27,9 +27,10 @@ def loads(text: str | bytes) -> Any:
         raise AmbiguousJSON("is nested too deep") from None
     except AmbiguousJSON:
         raise
-    except ValueError:
-        # Also a number of more digits than Python reads.
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise AmbiguousJSON("is not JSON") from None
+    except ValueError:
+        raise AmbiguousJSON("has a number of more digits than can be read") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

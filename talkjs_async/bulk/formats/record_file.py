@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
 from talkjs_async.bulk.formats._csv_dialect import Columns, columns_of
 from talkjs_async.bulk.formats._csv_records import (
@@ -50,7 +51,7 @@ class RecordFile:
         *,
         required: tuple[str, ...],
     ) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = named_path("path", path)
         self._format = format or _FORMATS.get(self.path.suffix.lower())
         self._fields = fields
         self._required = required
@@ -117,10 +118,14 @@ class RecordFile:
         with self.path.open(encoding="utf-8-sig", newline=_newline_of(self.path)) as file:
             texts = texts_of(self.path, file)
             header = next((text for text in texts if text.text.strip(_BLANK)), CsvText(1, "", True))
+            if "\0" in header.text:
+                raise _no_text(self.path)
             delimiter = delimiter_of(header.text)
             titles = cells_of(self.path, header, delimiter)
             columns = columns_of(self.path, titles, self._fields, self._required)
             for text in texts:
+                if text.text == header.text or text.text.startswith(_MARK):
+                    raise _two_files(self.path, text.line)
                 if text.text.strip(_BLANK):
                     yield self._row(text, columns, delimiter)
 
@@ -143,6 +148,8 @@ class RecordFile:
         return columns.row_of(text.line, cells)
 
 
+_MARK: Final = "\ufeff"
+"""The byte order mark. It begins a file."""
 _BLANK: Final = ' \t\r\n,;"'
 """A line of nothing else means nothing."""
 
@@ -167,6 +174,22 @@ def _not_lines(path: Path, line: str) -> ConfigurationError:
         "source",
         f"{path} {what}, and no JSON Lines, which have an object in each line: make them with "
         f"`{program} FILE > FILE.jsonl`.",
+    )
+
+
+def _no_text(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "source",
+        f"{path} is no CSV in UTF-8: its first line holds NULs, as UTF-16 and the files of "
+        "spreadsheets do. Save it as CSV in UTF-8.",
+    )
+
+
+def _two_files(path: Path, line: int) -> ConfigurationError:
+    return ConfigurationError(
+        "source",
+        f"{path} seems to be two files, one behind the other: line {line} begins the second one, "
+        "which may have other columns. Use each by itself.",
     )
 
 

@@ -78,8 +78,8 @@ def _files(directory: Path) -> list[Path]:
     """
     Find the JSON files, in the order of their names.
 
-    Hidden files, and what macOS packs beside each file, are no part of an export. A directory that
-    cannot be read is: its messages would be missing without a word.
+    Hidden files, and what macOS packs beside each file, are no part of an export. What may be one,
+    and cannot be read, is refused: its messages would be missing without a word.
     """
 
     def unreadable(error: OSError) -> NoReturn:
@@ -87,14 +87,23 @@ def _files(directory: Path) -> list[Path]:
         raise ConfigurationError("directory", f"{error.filename} cannot be read: {reason}.")
 
     paths = []
-    for folder, below, names in os.walk(directory, onerror=unreadable):
-        below[:] = [name for name in below if not _is_junk(name)]
-        paths += [
-            Path(folder, name)
-            for name in names
-            if name.lower().endswith(".json") and not _is_junk(name)
-        ]
+    been: set[str] = set()
+    for folder, below, names in os.walk(directory, onerror=unreadable, followlinks=True):
+        real = os.path.realpath(folder)
+        # A link may lead back to where it is.
+        below[:] = [] if real in been else [name for name in below if not _is_junk(name)]
+        files = [] if real in been else [Path(folder, n) for n in names if not _is_junk(n)]
+        been.add(real)
+        for path in files:
+            if path.suffix.lower() in _PACKED:
+                raise ConfigurationError("directory", f"{path} is packed: unpack it first.")
+        paths += [path for path in files if path.suffix.lower() == ".json"]
     return sorted(paths)
+
+
+_PACKED: Final = frozenset(
+    {".7z", ".br", ".bz2", ".gz", ".lz4", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"}
+)
 
 
 def _is_junk(name: str) -> bool:

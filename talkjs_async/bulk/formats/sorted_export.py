@@ -19,7 +19,8 @@ import attrs
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._rows import read_rows
 from talkjs_async.bulk.formats.export_directory import Manifest, file_of, read_manifest
-from talkjs_async.bulk.formats.json_lines import checked_lines
+from talkjs_async.bulk.formats.json_lines import Lines, checked_lines
+from talkjs_async.errors import ConfigurationError
 
 __all__ = ["SortedExport"]
 
@@ -77,8 +78,8 @@ class SortedExport:
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.executescript(_TABLES)
                 for name, lines in manifest.files.items():
-                    records = checked_lines(file_of(target, name), lines)
-                    connection.executemany(_INSERT[name], (_KEYS[name](*one) for one in records))
+                    rows = _rows(file_of(target, name), name, lines)
+                    connection.executemany(_INSERT[name], rows)
                 connection.executescript(_INDEXES)
         except sqlite3.Error as error:
             raise StorageError(path=str(database), reason=str(error)) from error
@@ -126,6 +127,17 @@ class SortedExport:
         return read_rows(self._database, query, arguments)
 
 
+def _rows(path: Path, name: str, expected: Lines) -> Iterator[tuple[Any, ...]]:
+    for number, (line, record) in enumerate(checked_lines(path, expected), 1):
+        for field in _IDS[name]:
+            id_ = record.get(field)
+            if not isinstance(id_, str) or not id_:
+                raise ConfigurationError(
+                    "target", f"{path} is damaged: line {number} has no {field}."
+                )
+        yield _KEYS[name](line, record)
+
+
 _FORMER: Final = """
 SELECT DISTINCT sender FROM messages WHERE id = ? AND sender IN (SELECT id FROM users)
 EXCEPT SELECT user FROM participants WHERE id = ?
@@ -162,6 +174,13 @@ def _message_keys(line: str, record: dict[str, Any]) -> tuple[Any, ...]:
     return _key(record.get("conversationId")), _key(record.get("senderId")), known, line
 
 
+_IDS: Final = {
+    "users": ("id",),
+    "conversations": ("id",),
+    "participants": ("conversationId", "userId"),
+    "messages": ("id", "conversationId"),
+}
+"""What a record is nothing without."""
 _LAST: Final = 1 << 53
 """No time is later."""
 _KEYS: Final = {

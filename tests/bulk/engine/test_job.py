@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -321,13 +322,42 @@ class OddAnswers(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
 
-async def test_one_row_that_is_refused_is_named_and_the_others_are_stored(
-    talkjs: AsyncTalkJS,
+class RefusesLongData(httpx.AsyncBaseTransport):
+    """A TalkJS that takes custom data of some length only, and may say whose is longer."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, names: bool) -> None:
+        self._inner = inner
+        self._names = names
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and request.url.path.endswith("/users"):
+            people = json.loads(await request.aread())
+            long = [id_ for id_, user in people.items() if "big" in user.get("custom", {})]
+            if long:
+                why: Any = ["custom: is too long."]
+                reasons = dict.fromkeys(long, why) if self._names else why
+                body = {"errorCode": "INVALID_DATA", "reasons": reasons}
+                return httpx.Response(400, json=body)
+        return await self._inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["named", "unnamed"])
+async def test_one_row_whose_data_is_refused_is_named_and_the_others_are_stored(
+    make_talkjs: MakeTalkJS, emulator: Emulator, names: bool
 ) -> None:
-    source = list(users(2_000))
-    source[777]["custom"] = {"x": "y" * 1_000_000}
+    emulator.limits = Limits.off()
+    source = list(users(10_000))
+    source[7_777]["custom"] = {"big": "y" * 100_000}
+    before = emulator.requests.total
 
-    report = await upsert_users(talkjs, source)
+    report = await upsert_users(
+        make_talkjs(transport=RefusesLongData(emulator.transport, names=names)), source
+    )
 
-    assert 2_000 == report.done + report.failed
-    assert report.complete
+    assert (True, 9_999, 1) == (report.complete, report.done, report.failed)
+    (failed,) = report.records("failed")
+    assert ("u7777", 7_778) == (failed.id, failed.number)
+    assert "custom: is too long." in str(failed.reason)
+    assert 9_999 == len(emulator.commits.of("user.created"))
+    # Those of the clean requests, and the parts of the one that was refused.
+    assert emulator.requests.total - before <= 99 + 15

@@ -205,7 +205,7 @@ def test_json_that_is_no_json_lines_says_how_to_make_them(
         ('{"id": "u1", "name": NaN}', "line 2 has NaN, which is not JSON."),
         ('{"id": "u1"},', "line 2 is not JSON."),
         ("[" * 100_000, "line 2 is"),
-        ("9" * 5_000, "line 2 is"),
+        ("9" * 5_000, "line 2 has a number of more digits"),
     ],
 )
 def test_a_line_of_json_that_is_ambiguous_is_a_bad_record(
@@ -264,3 +264,40 @@ async def test_failures_name_the_line_of_the_file(talkjs: AsyncTalkJS, file: Pat
     assert ["line 6: ", "line 7: ", "line 8: ", "line 9: "] == [
         str(record.reason)[:8] for record in report.records("failed")
     ]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("columns", ["id,name", "name,id"])
+def test_two_files_one_behind_the_other_are_refused(
+    tmp_path: Path, mark: str, columns: str
+) -> None:
+    """The second one may have other columns; only a mark or an equal header gives it away."""
+    path = tmp_path / "users.csv"
+    path.write_text(f"\ufeffid,name\nu1,Ann\n{mark}{columns}\nu2,Bob\n", encoding="utf-8")
+    given_away = mark or columns == "id,name"
+
+    if given_away:
+        with pytest.raises(ConfigurationError, match=r"two files.*line 3 begins the second one"):
+            list(read_users(path))
+    else:
+        assert 3 == len(list(read_users(path)))
+
+
+@pytest.mark.parametrize(
+    "content", ["id,name\nu1,A\n".encode("utf-16-le"), b"PK\3\4\0\0\0\n"], ids=["utf-16", "xlsx"]
+)
+def test_a_file_that_is_no_text_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match="is no CSV in UTF-8: its first line holds NULs"):
+        list(read_users(path))
+
+
+def test_a_number_that_cannot_be_read_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "users.jsonl"
+    path.write_text('{"id": ' + 5_000 * "9" + "}\n")
+
+    (bad,) = read_users(path)
+
+    assert BadRecord(reason="line 1 has a number of more digits than can be read.") == bad
