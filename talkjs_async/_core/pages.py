@@ -30,7 +30,8 @@ class Records(Generic[T]):
 
     No record comes twice, and none that is there throughout is left out, whatever is added, moved
     or deleted meanwhile, by this loop or elsewhere. In a list ordered by last activity, a record
-    that moves while you read may come later than its place.
+    that moves while you read may come later than its place; and one that moves back past the
+    reader, because its last message was deleted, may not come.
     """
 
     __slots__ = ("_listing", "_run")

@@ -8,14 +8,15 @@ has its remedy here:
 list anew is not documented. So an answer counts only when it is certain to continue the one before.
 Each request begins one record early, behind the last but one: an answer that holds the last one
 (its anchor) leaves no gap, and an end that shows it is the end. (In long lists, only where doubt
-arises: see `_overlaps_cost`.) If it does not come, the last one
-is the cursor, as documented, and what comes must lie behind it by the list's own order; then
-earlier ones are. Where no cursor helps, the walk starts from the top and skips what has come.
+arises: see `_overlaps_cost`.) If it does not come, the last one is the cursor, as documented, and
+what comes must lie behind it by the list's own order; then earlier ones are. Where no cursor helps,
+the walk starts from where it began and skips what has come.
 
-*A record moves past the reader.* What moves goes to the recent end. Newest first, that end is read
-once more when the walk is over, down to what was the most recent record before. Oldest first, a
-record that moves stays ahead; only a cursor that moves would take the reader along, and then its
-anchor is missing.
+*A record moves past the reader.* What gets a message goes to the recent end. Newest first, that end
+is read once more when the walk is over, down to where nothing is new. Oldest first, such a record
+stays ahead. What loses its last message may go back, to any place: newest first, it stays ahead;
+oldest first, it may pass the reader, and only a second reading of all would find it. A cursor that
+moves, either way, would take the reader along. So where records move, only anchors count.
 
 *The server goes round in a circle.* That is an error which says so.
 """
@@ -26,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from talkjs_async._core.call import Run
+from talkjs_async._core.circle import CircleDetector
 from talkjs_async._core.listing import Listing, Page
 from talkjs_async.errors import APIError, DecodeError
 
@@ -42,6 +44,12 @@ _KNOWN_IN_PLACE: Final = 500
 
 _RESTARTS: Final = 8
 """How often in a row a walk may start from the top without finding anything new."""
+
+_RESTARTS_IN_VAIN: Final = 2
+"""
+After so many in a row, the server may be an imitation that follows the documentation to the letter:
+it knows no cursors but the last ones of the pages that it gave.
+"""
 
 _CURSOR_REFUSED: Final = frozenset({400, 404, 409, 410, 422})
 """Statuses that may say that the cursor is gone. Which one is not documented."""
@@ -60,6 +68,7 @@ class Walk(Generic[T]):
         "_found",
         "_head",
         "_known",
+        "_knows_only_last",
         "_listing",
         "_order",
         "_pages",
@@ -92,6 +101,7 @@ class Walk(Generic[T]):
         self._position: float | None = None
         self._skipping = False
         self._restarts = 0
+        self._knows_only_last = False
         # The most recent moment before this pass. None: this is the first pass.
         self._since: float | None = None
         self._begin_pass()
@@ -110,7 +120,7 @@ class Walk(Generic[T]):
         self._tail: list[Mark] = []
         # The first page of this pass, or of this start from the top.
         self._head: frozenset[Mark] = frozenset()
-        self._circle = _CircleDetector()
+        self._circle = CircleDetector()
         self._recent = float("-inf")
         self._pages = 0
         self._found = False
@@ -139,44 +149,74 @@ class Walk(Generic[T]):
         if not self._tail:
             start = None if again else self._listing.starting_after
             return await self._run(self._listing.call(start, size))
+        refused = False
+        end: Page[T] | None = None
         for place in self._places():
             overlap = len(self._tail) - 1 - place
-            cursor = self._tail[place][0]
-            call = self._listing.call(cursor, min(size + overlap, self._listing.most))
-            try:
-                answer = await self._run(call)
-            except APIError as error:
-                if error.status not in _CURSOR_REFUSED:
-                    raise
-                continue
-            if self._continues(answer, place):
+            cursor = self._listing.starting_after if place < 0 else self._tail[place][0]
+            answer = await self._ask(cursor, min(size + overlap, self._listing.most))
+            if answer is None:
+                refused = True
+            elif self._continues(answer, place):
+                self._knows_only_last |= self._restarts >= _RESTARTS_IN_VAIN
                 return answer
-        top = await self._run(self._listing.call(None, max(self._listing.size, 2)))
+            elif not answer.items:
+                end = answer
+        start = self._listing.starting_after
+        size = max(self._listing.size, 2)
+        if not self._order.moves:
+            if start is not None and end is None:
+                # Rather there than at the top: what is above it is not this walk's business.
+                answer = await self._ask(start, size)
+                if answer is not None and answer.items:
+                    self._restart()
+                    return answer
+                end = answer
+            if refused and end is not None:
+                # Where a cursor that is gone is refused, an empty page is what it says: the end.
+                return end
+        top = await self._run(self._listing.call(None, size))
         self._restart()
         return top
+
+    async def _ask(self, cursor: str | None, size: int) -> Page[T] | None:
+        """Ask for what is behind *cursor*; None when it is refused."""
+        try:
+            return await self._run(self._listing.call(cursor, size))
+        except APIError as error:
+            if cursor is None or error.status not in _CURSOR_REFUSED:
+                raise
+            return None
 
     def _restart(self) -> None:
         self._restarts += 1
         if self._restarts > _RESTARTS:
             raise self._goes_in_a_circle()
         self._skipping = True
-        self._circle = _CircleDetector()
+        self._circle = CircleDetector()
         self._tail, self._head = [], frozenset()
 
     def _places(self) -> Iterable[int]:
-        """Where in the tail to set the cursor: best, then simplest, then up to two earlier ones."""
+        """
+        Where in the tail to set the cursor: best, then simplest, then up to two earlier ones.
+
+        -1 is where the walk began: the tail of one record is all that has come.
+        """
+        order = self._order
         last = len(self._tail) - 1
         best = last - 1
-        if self._order.moves and self._order.ascending:
+        if order.moves and order.ascending:
             # All records of the last moment are read again: others may have moved among them.
             while best > 0 and self._tail[best][1] == self._tail[last][1]:
                 best -= 1
         # While skipping, the order of what has come says nothing: there, only anchors count. So it
-        # is in a list whose cursor may move to the end, where what lies between would be lost.
-        simplest = -1 if self._skipping or (self._order.moves and self._order.ascending) else last
-        first, second = (simplest, best) if self._overlaps_cost else (best, simplest)
-        places = dict.fromkeys((first, second, last // 2, 0))
-        return [place for place in places if place >= 0 and (place < last or place == simplest)]
+        # is where the cursor itself may have moved.
+        doubtful = (self._skipping or order.moves) and not self._knows_only_last
+        simplest = () if doubtful and self._restarts < _RESTARTS_IN_VAIN else (last,)
+        likely = (*simplest, best) if self._overlaps_cost else (best, *simplest)
+        earlier = (place for place in (last // 2, 0) if place < last)
+        start_stays = self._listing.starting_after is None or not order.moves
+        return [place for place in dict.fromkeys((*likely, *earlier)) if place >= 0 or start_stays]
 
     @property
     def _overlaps_cost(self) -> bool:
@@ -185,7 +225,7 @@ class Walk(Generic[T]):
 
         In pages of the largest size it makes each of them one record shorter. Up to as many pages
         as a page has records, that is one request at most: the one that an empty page at the end
-        would cost.
+        would cost. (Lists whose records move have no other way: there, a request in as many.)
         """
         size = self._listing.size
         return size == self._listing.most and self._pages >= size - 2
@@ -195,18 +235,21 @@ class Walk(Generic[T]):
         marks = self._marks(answer)
         if not marks or (answer.cursor is not None and marks[-1] in self._tail):
             return False
-        anchors = self._tail[place + 1 :]
         if not self._head.isdisjoint(set(marks).difference(self._tail)):
             return False
+        anchors = self._tail[place + 1 :]
         if anchors:
-            return self._tail[place] not in marks and not set(anchors).isdisjoint(marks)
+            came_again = place >= 0 and self._tail[place] in marks
+            return not came_again and not set(anchors).isdisjoint(marks)
         if self._tail[-1] in marks:
             return True
         key, at = marks[0]
         last = self._tail[-1][1]
         if at != last:
             return self._is_behind(at, last)
-        return key not in self._known and all(key != other for other, _ in self._tail)
+        # Where the caller began elsewhere than at the top, a list begun anew looks the same.
+        seen = key in self._known or any(key == other for other, _ in self._tail)
+        return not seen and self._listing.starting_after is None
 
     def _is_behind(self, at: float, other: float) -> bool:
         return at > other if self._order.ascending else at < other
@@ -232,7 +275,10 @@ class Walk(Generic[T]):
         if fresh:
             self._found = True
             self._restarts = 0
-        caught_up = self._since is not None and any(at < self._since for _, at in marks)
+        # A page with news is not yet where nothing is new, whatever the moments in it say.
+        caught_up = (
+            self._since is not None and not fresh and any(at < self._since for _, at in marks)
+        )
         if answer.cursor is None or caught_up:
             self._end_pass()
         elif repeats and not fresh:
@@ -244,10 +290,16 @@ class Walk(Generic[T]):
         moves = self._order.moves
         came = self._known if moves else self._known | {key for key, _ in self._tail}
         first = 0
-        if not moves and self._tail:
-            # What stands before the anchor arrived there since, or has come.
-            tail = set(self._tail)
-            first = next((place for place, mark in enumerate(marks) if mark in tail), 0)
+        if not moves:
+            # What stands before the anchor arrived there since, or has come. What stands before
+            # the caller's own cursor belongs to whatever read it before.
+            tail, start = set(self._tail), self._listing.starting_after
+            for place, mark in enumerate(marks):
+                if mark[0] == start:
+                    first = place + 1
+                elif mark in tail:
+                    first = max(first, place)
+                    break
         position = self._position
         skips = self._skipping and not (moves and self._listing.starting_after is None)
         for item, mark in zip(answer.items[first:], marks[first:], strict=True):
@@ -291,24 +343,3 @@ class Walk(Generic[T]):
             method="GET",
             path=self._listing.path,
         )
-
-
-class _CircleDetector:
-    """Notices, in constant memory, that a sequence repeats itself (Brent's algorithm)."""
-
-    __slots__ = ("_kept", "_power", "_steps")
-
-    def __init__(self) -> None:
-        self._kept: Mark | None = None
-        self._power = 1
-        self._steps = 0
-
-    def meets(self, mark: Mark) -> bool:
-        """Take one step; whether it leads to where the sequence has been."""
-        if mark == self._kept:
-            return True
-        self._steps += 1
-        if self._steps == self._power:
-            self._kept, self._steps = mark, 0
-            self._power *= 2
-        return False

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
-import anyio
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.pages import Records
@@ -64,54 +61,6 @@ async def test_a_deleted_cursor_costs_no_record(
 
     assert len(found) == len(set(found))
     assert {key for key, _ in rows} - set(found) <= set(gone)
-
-
-@pytest.mark.parametrize("ascending", [False, True])
-@pytest.mark.parametrize("moves", [False, True])
-@pytest.mark.parametrize("page_size", [1, 5, 99, 100])
-@pytest.mark.parametrize("count", [*range(14), 99, 100, 101, 250, 300])
-async def test_a_list_costs_its_pages_and_one_request_more_at_most(
-    ascending: bool, moves: bool, page_size: int, count: int
-) -> None:
-    """
-    By last activity, newest first, it may be two: the recent end is read once more. And pages of
-    one record need a second to begin with.
-    """
-    server = ListServer([(f"r{number}", number) for number in range(count)], ascending=ascending)
-    asked = listing(page_size, ascending=ascending, moves=moves)
-
-    found = await Records(asked, server.run).collect()
-
-    pages = -(-count // page_size) + (page_size == 1)
-    second_look = 1 if moves and not ascending and count >= page_size else 0
-    assert count == len(found)
-    assert len(server.asked) <= pages + 1 + second_look
-    if count % page_size and page_size < 100:
-        assert pages + second_look == len(server.asked)
-
-
-@pytest.mark.parametrize("count", [840, 871, 2_000, 9_001])
-async def test_a_long_list_costs_no_more_than_a_short_one(count: int) -> None:
-    """Though each request of a short list begins one record early."""
-    server = ListServer([(f"r{number}", number) for number in range(count)])
-
-    found = await Records(listing(30, most=30), server.run).collect()
-
-    assert count == len(found)
-    assert len(server.asked) <= -(-count // 30) + 1
-
-
-@pytest.mark.parametrize("gone_cursor", GONE_CURSORS)
-async def test_a_full_page_at_the_end_is_followed_by_one_that_shows_its_last_record(
-    gone_cursor: GoneCursor,
-) -> None:
-    server = ListServer(FROM_NEW_TO_OLD[:4], gone_cursor=gone_cursor)
-
-    await Records(listing(2), server.run).collect()
-
-    assert [(None, "2"), ("r000", "3"), ("r002", "3")] == [
-        (query.get("startingAfter"), query["limit"]) for query in server.asked
-    ]
 
 
 async def test_a_cursor_that_is_gone_is_replaced_by_the_one_before() -> None:
@@ -323,6 +272,118 @@ async def test_an_order_that_differs_from_what_its_records_say_loses_nothing() -
     assert ids == ids_of(await Records(listing(2), run).collect())
 
 
+@pytest.mark.parametrize("gone_cursor", GONE_CURSORS)
+@pytest.mark.parametrize("page_size", [1, 2, 3])
+@pytest.mark.parametrize("same_moment", [False, True])
+@pytest.mark.parametrize("begin", range(6))
+async def test_what_stands_before_the_callers_cursor_never_comes(
+    gone_cursor: GoneCursor, page_size: int, same_moment: bool, begin: int
+) -> None:
+    # Those of one moment come in the order of their arrival, turned round: the latest first.
+    rows = [(f"r{number}", 7 if same_moment else 99 - number) for number in range(5, -1, -1)]
+    server = ListServer(rows, gone_cursor=gone_cursor)
+    asked = listing(page_size, starting_after=f"r{begin}")
+
+    found = ids_of(await Records(asked, server.run).collect())
+
+    assert [f"r{number}" for number in range(begin + 1, 6)] == found
+
+
+async def test_behind_the_callers_cursor_all_may_be_deleted() -> None:
+    """Where a cursor that is gone is refused, an empty page behind one that stands is the end."""
+    server = ListServer(
+        [(f"r{number}", 7) for number in range(5, -1, -1)],
+        between=lambda server: server.delete("r3", "r4", "r5"),
+    )
+
+    found = ids_of(await Records(listing(2, starting_after="r2"), server.run).collect())
+
+    assert ["r3", "r4"] == found
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 5])
+async def test_a_record_that_moves_back_takes_no_reader_along(page_size: int) -> None:
+    """Newest first: what was read last loses its last message, and lands further down."""
+    moved: list[str] = []
+
+    def move_back(server: ListServer) -> None:
+        if not moved:
+            moved.append(server.page(server.asked[-1])[-1][0])
+            server.move(moved[0], 3)
+
+    rows = [(f"r{number}", 10 * number) for number in range(12)]
+    server = ListServer(rows, between=move_back)
+
+    found = ids_of(await Records(listing(page_size, moves=True), server.run).collect())
+
+    assert [key for key, _ in reversed(rows)] == found
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("to", [0, 5, 155])
+async def test_a_loop_may_move_all_that_it_gets(ascending: bool, to: int) -> None:
+    """To the old end, among the others, or to the recent end."""
+    rows = [(f"r{number:02}", 2 * number + 1) for number in range(75)]
+    server = ListServer(rows, ascending=ascending)
+    asked = listing(10, ascending=ascending, moves=True)
+    found = []
+
+    async for record in Records(asked, server.run):
+        found.append(record["id"])
+        server.move(record["id"], to + len(found) // 75)
+
+    assert {key for key, _ in rows} == set(found)
+    assert 75 == len(found)
+
+
+async def test_a_second_look_ends_where_nothing_is_new_whatever_the_moments_say() -> None:
+    """More than a page has moved up, and what stands on top looks old: its message was deleted."""
+
+    def move_up(server: ListServer) -> None:
+        if len(server.asked) == 1:
+            for number in range(8):
+                server.move(f"r{number}", 500 + number)
+
+    server = ListServer([(f"r{number}", 100 + number) for number in range(20)], between=move_up)
+
+    async def run(call: Call[Any], /) -> Any:
+        page = await server.run(call)
+        for record in page.items:
+            if record["id"] == "r7" and len(server.asked) > 1:
+                record["at"] = 1
+        return page
+
+    found = ids_of(await Records(listing(4, moves=True), run).collect())
+
+    assert {f"r{number}" for number in range(20)} == set(found)
+
+
+@pytest.mark.parametrize("page_size", [2, 3])
+async def test_a_page_that_is_answered_again_costs_no_record(page_size: int) -> None:
+    """As a cache on the way may do: once, whatever the request was."""
+    for which in range(1, 6):
+        server = ListServer(FROM_NEW_TO_OLD[:10])
+        answers: list[Any] = []
+        again = [which]
+
+        async def run(
+            call: Call[Any],
+            /,
+            server: ListServer = server,
+            answers: list[Any] = answers,
+            again: list[int] = again,
+        ) -> Any:
+            if answers and len(answers) in again:
+                again.clear()
+                return call.decode({"data": [dict(record) for record in answers[-1].items]})
+            answers.append(await server.run(call))
+            return answers[-1]
+
+        found = ids_of(await Records(listing(page_size), run).collect())
+
+        assert [key for key, _ in FROM_NEW_TO_OLD[:10]] == found
+
+
 async def test_records_that_arrive_on_top_disturb_nothing() -> None:
     def arrive(server: ListServer) -> None:
         server.records.insert(0, (f"new{len(server.asked)}", 2_000 + len(server.asked)))
@@ -380,99 +441,3 @@ async def test_a_failed_page_can_be_asked_for_again() -> None:
     seen.append(await anext(iterator))
 
     assert ["r000", "r001", "r002"] == ids_of(seen)
-
-
-ACTIONS = st.tuples(
-    st.integers(1, 14),  # after which answer
-    st.sampled_from(["move", "create", "delete cursor", "delete page", "delete earlier", "delete"]),
-    st.integers(0, 24),  # which record, for the actions that need one
-    st.booleans(),  # whether time goes on before it
-)
-
-
-class _World:
-    """What happens to a list of things while it is read, and what was there throughout."""
-
-    def __init__(self, count: int, actions: list[tuple[int, str, int, bool]], moves: bool) -> None:
-        self.now = 1_000
-        self.actions = actions
-        self.moves = moves
-        self.staying = {f"r{number}" for number in range(count)}
-        self.pages: list[list[str]] = []
-        self.created = 0
-
-    def between(self, server: ListServer) -> None:
-        page = [key for key, _ in server.page(server.asked[-1])]
-        self.pages.append(page)
-        for when, action, which, later in self.actions:
-            if when == len(server.asked):
-                self.now += later
-                self._do(action, f"r{which}", server)
-
-    def _do(self, action: str, key: str, server: ListServer) -> None:
-        read = [key for page in self.pages for key in page]
-        if action == "create":
-            self.created += 1
-            server.records.append((f"new{self.created}", self.now))
-        elif action == "move" and self.moves:
-            server.move(key, self.now)
-            server.records.sort(key=lambda record: record[0] == key)
-        elif action.startswith("delete"):
-            gone = {
-                "delete cursor": read[-1:],
-                "delete page": self.pages[-1],
-                "delete earlier": read,
-                "delete": [key],
-            }
-            server.delete(*gone.get(action, []))
-            self.staying -= set(gone.get(action, []))
-
-
-@example(count=24, page_size=5, largest=False, ascending=False, moves=False, gone="start", spread=1,
-         actions=[(1, "delete page", 0, False), (2, "delete cursor", 0, False),
-                  (3, "create", 0, False), (3, "delete cursor", 0, False),
-                  (6, "delete cursor", 0, False), (6, "delete", 10, False)])  # fmt: skip
-@settings(max_examples=4 * settings().max_examples, deadline=None)
-@example(count=3, page_size=1, largest=False, ascending=True, moves=True, gone="reject", spread=1,
-         actions=[(2, "move", 0, True), (2, "move", 1, True)])  # fmt: skip
-@example(count=10, page_size=1, largest=False, ascending=True, moves=True, gone="empty", spread=1,
-         actions=[(8, "move", 6, True), (8, "move", 0, True), (9, "move", 6, True)])  # fmt: skip
-@given(
-    count=st.integers(0, 25),
-    page_size=st.integers(1, 6),
-    largest=st.booleans(),
-    ascending=st.booleans(),
-    moves=st.booleans(),
-    gone=st.sampled_from(GONE_CURSORS),
-    spread=st.integers(0, 2),
-    actions=st.lists(ACTIONS, max_size=25),
-)
-def test_whatever_happens_what_is_there_throughout_comes_exactly_once(
-    count: int,
-    page_size: int,
-    largest: bool,
-    ascending: bool,
-    moves: bool,
-    gone: GoneCursor,
-    spread: int,
-    actions: list[tuple[int, str, int, bool]],
-) -> None:
-    """
-    *spread*: milliseconds between the records, 0 for all in one moment.
-    *largest*: pages have the largest size, where to begin one record early costs requests.
-    """
-    world = _World(count, actions, moves)
-    server = ListServer(
-        [(f"r{number}", 900 + number * spread) for number in range(count)],
-        ascending=ascending,
-        gone_cursor=gone,
-        between=world.between,
-    )
-    # A page must hold a record and its anchor, whatever the largest size is.
-    most = page_size if largest and page_size > 2 else 100
-    asked = listing(page_size, most=most, ascending=ascending, moves=moves)
-
-    found = ids_of(anyio.run(Records(asked, server.run).collect))
-
-    assert len(found) == len(set(found))
-    assert world.staying <= set(found)
