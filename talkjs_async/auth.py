@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn, Protocol
 
+from talkjs_async._core.credentials import checked_app_id, checked_key
 from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import id_problem, is_real
 from talkjs_async.errors import ConfigurationError
@@ -60,19 +61,16 @@ class AppTokenAuth:
         lifetime: float = TOKEN_LIFETIME,
     ) -> None:
         try:
-            if not isinstance(secret_key, str):
-                raise ConfigurationError("secret_key", "must be text (str).")
-            self._signer = Signer(secret_key)
+            self._signer = Signer(checked_key(secret_key))
         finally:
             # A traceback with local variables is a log too.
             del secret_key
-        for argument, text in (("app_id", app_id), ("token_type", token_type)):
-            problem = id_problem(text)
-            if problem is not None:
-                raise ConfigurationError(argument, problem)
+        problem = id_problem(token_type)
+        if problem is not None:
+            raise ConfigurationError("token_type", problem)
         if not is_real(lifetime) or lifetime <= 0:
             raise ConfigurationError("lifetime", f"must be above 0 seconds, not {lifetime!r}.")
-        self._app_id = app_id
+        self._app_id = checked_app_id(app_id)
         self._token_type = token_type
         self._lifetime = lifetime
 
@@ -104,15 +102,15 @@ class SecretKeyAuth:
     __slots__ = ("_secret_key",)
 
     def __init__(self, secret_key: str) -> None:
-        if not (
-            isinstance(secret_key, str)
-            and secret_key
-            and secret_key.isascii()
-            and secret_key.isprintable()
-        ):
+        try:
+            key = checked_key(secret_key)
+        finally:
+            # A traceback with local variables is a log too.
             del secret_key
-            raise ConfigurationError("secret_key", "must be non-empty printable ASCII.")
-        self._secret_key = secret_key
+        if not (key.isascii() and key.isprintable()):
+            del key
+            raise ConfigurationError("secret_key", "must be printable ASCII, to fit into a header.")
+        self._secret_key = key
 
     def bearer(self, now: float) -> str:  # noqa: ARG002 - the protocol's argument
         """Return the key."""

@@ -15,6 +15,7 @@ import re
 from typing import NoReturn
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.credentials import checked_app_id, checked_key
 from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import is_id
 from talkjs_async.auth import TOKEN_LIFETIME
@@ -45,14 +46,16 @@ class Tokens:
     __slots__ = ("_app_id", "_clock", "_mac", "_signer")
 
     def __init__(self, app_id: str, secret_key: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        if not is_id(secret_key):
-            del secret_key
-            raise ConfigurationError("secret_key", "must be a non-empty text (str).")
-        self._app_id = app_id
+        self._app_id = checked_app_id(app_id)
         self._clock = clock
-        self._signer = Signer(secret_key)
-        # Prepared once; the key itself is not kept here.
-        self._mac = hmac.new(secret_key.encode(), digestmod=hashlib.sha256)
+        try:
+            secret_key = checked_key(secret_key)
+            self._signer = Signer(secret_key)
+            # Prepared once; the key itself is not kept here.
+            self._mac = hmac.new(secret_key.encode(), digestmod=hashlib.sha256)
+        finally:
+            # A traceback with local variables is a log too.
+            del secret_key
 
     def user(self, user_id: str, *, expires_in: float = 86_400.0) -> str:
         """

@@ -19,7 +19,7 @@ from tests.fixtures import MakeTalkJS
 from tests.postgres_server import PostgresServer, directory_of_programs
 from tests.redis_server import RedisServer
 
-# `pytest --hypothesis-profile=long tests/core/test_walk_machine.py` looks for hours' worth of bad luck.
+# `pytest --hypothesis-profile=long tests/core/test_walk_machine.py`: hours of bad luck.
 settings.register_profile("long", max_examples=10_000)
 
 

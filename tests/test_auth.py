@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async import AppTokenAuth, ConfigurationError, SecretKeyAuth
+from talkjs_async import (
+    AppTokenAuth,
+    AsyncTalkJS,
+    ConfigurationError,
+    SecretKeyAuth,
+    Webhooks,
+)
 from talkjs_async._core.signer import Signer
+from talkjs_async.identity import Tokens
 
 KEY = "sk_test_of_more_than_thirty_two_bytes_for_pyjwt"
 
@@ -72,3 +81,59 @@ def test_a_key_that_cannot_sign_is_refused_without_being_shown(key: str) -> None
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+AROUND = ["{}\n", " {}", "\ufeff{}", "{}\r\n", "\t{} \ufeff"]
+INSIDE = ["a b", "a\nb", "a\u200bb", "\u200ba", "a\u200e", "a\xadb", "a\x85b", "a\0", "a\ufeffb"]
+WRONG_KEYS: list[Any] = [*INSIDE, "", " ", "\n", None, 7, b"sk", "\ud83d", "k" * 70_000]
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_what_stands_around_a_credential_is_no_part_of_it(around: str) -> None:
+    key, app_id = around.format("sk_x"), around.format("app")
+
+    assert "sk_x" == SecretKeyAuth(key).bearer(0.0)
+    assert AppTokenAuth("app", "sk_x").bearer(0.0) == AppTokenAuth(app_id, key).bearer(0.0)
+    assert Tokens("app", "sk_x").signature("a") == Tokens(app_id, key).signature("a")
+    assert AsyncTalkJS(app_id, key).tokens.signature("a") == Tokens("app", "sk_x").signature("a")
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS, ids=ascii)
+@pytest.mark.parametrize(
+    "make",
+    [
+        SecretKeyAuth,
+        lambda key: AppTokenAuth("app", key),
+        lambda key: Tokens("app", key),
+        lambda key: AsyncTalkJS("app", key),
+        Webhooks,
+        lambda key: Webhooks(["sk_good", key]),
+    ],
+    ids=["SecretKeyAuth", "AppTokenAuth", "Tokens", "AsyncTalkJS", "Webhooks", "two keys"],
+)
+def test_what_cannot_be_a_key_is_refused_wherever_one_is_given(
+    make: Callable[[Any], object], key: Any
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(key)
+
+    assert "secret_key" == caught.value.argument
+
+
+@pytest.mark.parametrize("app_id", [*WRONG_KEYS, ".", ".."], ids=ascii)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda app_id: AppTokenAuth(app_id, "sk_x"),
+        lambda app_id: Tokens(app_id, "sk_x"),
+        lambda app_id: AsyncTalkJS(app_id, "sk_x"),
+    ],
+    ids=["AppTokenAuth", "Tokens", "AsyncTalkJS"],
+)
+def test_what_cannot_be_an_app_id_is_refused_wherever_one_is_given(
+    make: Callable[[Any], object], app_id: Any
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(app_id)
+
+    assert "app_id" == caught.value.argument

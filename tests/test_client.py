@@ -276,6 +276,13 @@ async def test_the_escape_hatch_takes_the_same_road(
         *["users", "/users/a b", "/users/ü", "/users?limit=1", "/a#b", "", "/a%", "/a%zz", None, 7],
         # They lead to another app, or out of the API.
         *["/..", "/../other", "/users/../../other/users", "/.", "/%2e%2e/other", "/.%2E", "//x"],
+        *[
+            "/..%2fother",
+            "/users%2F..%2F..%2Fother",
+            "/a%5c..%5cb",
+            "/..;/other",
+            "/%2e%2e;x/other",
+        ],
     ],
 )
 async def test_a_path_that_is_not_encoded_or_leads_elsewhere_is_refused(

@@ -14,7 +14,10 @@ from typing import Final, NoReturn
 from talkjs_async._core.wire import id_problem
 from talkjs_async.errors import ConfigurationError
 
-_NEVER_INSIDE: Final = re.compile(r"[\s\x00-\x1f\x7f\u200b\u2060\ufeff]")
+_NEVER_INSIDE: Final = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
+)
+"""Blanks, and what nobody sees."""
 
 
 def app_id_of(app_id: object) -> str:
@@ -32,13 +35,35 @@ def secret_key_of(secret_key: object, *, needed: bool) -> str | None:
     return key or (_missing("secret_key", "TALKJS_SECRET_KEY") if needed else None)
 
 
-def _of(argument: str, given: object, variable: str) -> str | None:
-    kind = None if given is None or isinstance(given, str) else type(given).__name__
-    value = given if isinstance(given, str) and given else os.environ.get(variable, "")
+def checked_app_id(app_id: object) -> str:
+    """Return the app ID, without what stands around it."""
+    return _checked("app_id", app_id) or _refuse("app_id", "must be a non-empty text (str).")
+
+
+def checked_key(secret_key: object) -> str:
+    """Return the secret key, without what stands around it."""
+    try:
+        key = _checked("secret_key", secret_key)
+    finally:
+        del secret_key
+    return key or _refuse("secret_key", "must be a non-empty text (str).")
+
+
+def _of(argument: str, given: object, variable: str) -> str:
+    nothing = given is None or (isinstance(given, str) and not given)
+    try:
+        return _checked(argument, os.environ.get(variable, "") if nothing else given)
+    finally:
+        # A traceback with local variables is a log too.
+        del given
+
+
+def _checked(argument: str, given: object) -> str:
+    kind = type(given).__name__
+    value = given if isinstance(given, str) else None
     del given
-    if kind is not None:
-        del value
-        raise ConfigurationError(argument, f"must be text (str), not {kind}.")
+    if value is None:
+        _refuse(argument, f"must be text (str), not {kind}.")
     value = value.strip().strip("\ufeff").strip()
     found = _NEVER_INSIDE.search(value)
     problem = id_problem(value) if value else None
@@ -48,13 +73,17 @@ def _of(argument: str, given: object, variable: str) -> str | None:
             "copy it once more from the dashboard."
         )
         del found
+    elif argument == "app_id" and value in {".", ".."}:
+        problem = f"must be an app ID, not {value!r}."
     if problem is not None:
         del value
-        raise ConfigurationError(argument, problem)
-    return value or None
+        _refuse(argument, problem)
+    return value
 
 
 def _missing(argument: str, variable: str) -> NoReturn:
-    raise ConfigurationError(
-        argument, f"is missing: pass it or set {variable} (TalkJS dashboard, Settings)."
-    )
+    _refuse(argument, f"is missing: pass it or set {variable} (TalkJS dashboard, Settings).")
+
+
+def _refuse(argument: str, problem: str) -> NoReturn:
+    raise ConfigurationError(argument, problem)

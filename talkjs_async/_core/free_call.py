@@ -6,17 +6,13 @@ Checks what the endpoints' own functions are sure of: that it is a request, and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final, cast, get_args
-from urllib.parse import unquote
+from typing import Any, cast, get_args
 
+from talkjs_async._core.base_url import path_problem
 from talkjs_async._core.call import Call, Method, as_is
 from talkjs_async._core.wire import checked_word, is_text
 from talkjs_async.errors import ConfigurationError
-
-_PATH: Final = re.compile(r"(/([A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
-"""RFC 3986, section 3.3."""
 
 
 def free_call(method: object, path: object, params: object, json: Any) -> Call[Any]:
@@ -45,16 +41,9 @@ def _checked_path(path: object) -> str:
         raise ConfigurationError("path", f"must be text (str), not {type(path).__name__}.")
     if "?" in path:
         raise ConfigurationError("path", "must have no query: pass it as *params*.")
-    if not _PATH.fullmatch(path):
-        raise ConfigurationError(
-            "path",
-            f"must begin with '/' and be percent-encoded (urllib.parse.quote), unlike {path!r}.",
-        )
-    # Also where the dots are encoded: servers differ in when they decode.
-    if {".", ".."} & set(map(unquote, path.split("/"))):
-        raise ConfigurationError(
-            "path", f"must have no segments '.' and '..', which lead elsewhere, unlike {path!r}."
-        )
+    problem = path_problem(path) if path else "must begin with '/'."
+    if problem is not None:
+        raise ConfigurationError("path", problem)
     if path.startswith("//"):
         raise ConfigurationError("path", "must begin with one '/'.")
     return path
