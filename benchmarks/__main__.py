@@ -11,7 +11,17 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-NAMES = ("speed", "transport", "decode", "limiter", "redis", "overflow", "bulk", "emulator")
+NAMES = (
+    "speed",
+    "transport",
+    "decode",
+    "limiter",
+    "redis",
+    "overflow",
+    "bulk",
+    "emulator",
+    "versions",
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -31,6 +31,7 @@ def from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
             ("limiter", *(f"--section={each}" for each in LIMITER)),
             id="limiter",
         ),
+        pytest.param(("versions",), id="versions"),
         pytest.param(("overflow",), id="overflow"),
         pytest.param(("emulator",), id="emulator"),
         pytest.param(("redis", "--section", "saturated"), id="redis"),

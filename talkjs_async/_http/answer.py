@@ -130,13 +130,17 @@ class HttpExchange:
                 if len(content) > largest:
                     raise too_large(largest)
                 return content
-            raw = await self._in_time(_read(answer, largest))
+            # A connection of ours bounds it by itself. To stop in the middle would leave the
+            # library's generators half-way, of which trio warns.
+            raw = await self._in_time(_read(answer, largest if self._foreign else math.inf))
         except engine.exceptions as error:
             raise Unreadable(engine.describe(error)) from error
         finally:
             # httpx ties an answer to a stream that is tied to the answer: let go of it, or each
             # call leaves some fifty blocks of memory that only the garbage collector frees.
             answer.stream = self._request.stream
+        if len(raw) > largest:
+            raise too_large(largest)
         codings = _codings(answer)
         if not raw or not codings:
             return raw

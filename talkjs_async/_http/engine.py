@@ -153,14 +153,19 @@ class Engine:
         That is its request, the local variables of the frames that it came through, and the text of
         a LocalProtocolError, which quotes the header that is malformed.
         """
-        each: BaseException | None = error
-        while each is not None:
+        chain, seen = [error], set()
+        while chain:
+            each = chain.pop()
+            if each in seen:
+                continue
+            seen.add(each)
             each.__traceback__ = None
             if isinstance(each, self.module.HTTPError):
                 vars(each).update(dict.fromkeys(vars(each)))
             if type(each).__name__ == "LocalProtocolError":
                 each.args = ()
-            each = each.__cause__ or each.__context__
+            behind = (each.__cause__, each.__context__, *getattr(each, "exceptions", ()))
+            chain += [one for one in behind if isinstance(one, BaseException)]
         text = str(error)
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

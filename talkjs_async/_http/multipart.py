@@ -11,10 +11,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, Self
+from typing import Final
 
-from talkjs_async._core.call import Chunks, Upload
-from talkjs_async._http.upload_sources import Source
+from talkjs_async._core.call import Upload
+from talkjs_async._http.upload_sources import Pieces, Source
 
 _ESCAPES: Final = {ord("\r"): "%0D", ord("\n"): "%0A", ord('"'): "%22"}
 
@@ -48,31 +48,3 @@ def multipart(
 
 def _form(before: bytes, source: Source, after: bytes) -> Pieces:
     return Pieces([before, source.open(), after])
-
-
-class Pieces:
-    """Bytes and other chunks, one after the other."""
-
-    def __init__(self, pieces: list[bytes | Chunks]) -> None:
-        self._pieces = pieces
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        while self._pieces:
-            piece = self._pieces[0]
-            if isinstance(piece, bytes):
-                del self._pieces[0]
-                return piece
-            try:
-                return await piece.__anext__()
-            except StopAsyncIteration:
-                await piece.aclose()
-                del self._pieces[0]
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        for piece in self._pieces:
-            if not isinstance(piece, bytes):
-                await piece.aclose()

@@ -74,7 +74,7 @@ def source_of(file: object, size: int | None) -> Source:
     """
     if isinstance(file, bytes | bytearray | memoryview):
         content = bytes(file)
-        return Source(partial(OneChunk, content), len(content), replayable=True)
+        return Source(partial(_in_memory, content), len(content), replayable=True)
     if isinstance(file, str | os.PathLike):
         return _source_of_path(file)
     if iscoroutinefunction(getattr(file, "read", None)) and isinstance(file, AsyncFile):
@@ -142,33 +142,53 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-class OneChunk:
-    """Bytes in memory, once."""
+class Pieces:
+    """Bytes and other chunks, one after the other."""
 
-    def __init__(self, content: bytes) -> None:
-        self._content: bytes | None = content
+    def __init__(self, pieces: list[bytes | Chunks]) -> None:
+        self._pieces = pieces
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        content, self._content = self._content, None
-        if content is None:
-            raise StopAsyncIteration
-        return content
+        while self._pieces:
+            piece = self._pieces[0]
+            if isinstance(piece, bytes):
+                del self._pieces[0]
+                return piece
+            try:
+                return await piece.__anext__()
+            except StopAsyncIteration:
+                await piece.aclose()
+                del self._pieces[0]
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        for piece in self._pieces:
+            if not isinstance(piece, bytes):
+                await piece.aclose()
 
 
-class _BlockingChunks:
+def _in_memory(content: bytes) -> Pieces:
+    return Pieces([content])
+
+
+class _FileChunks:
+    """What comes from a file; the caller opened it, and the caller closes it."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _BlockingChunks(_FileChunks):
     """A file that is read in a thread, and must keep the length that was told."""
 
     def __init__(self, length: int | None) -> None:
         self._left = length
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> bytes:
         try:
@@ -208,7 +228,7 @@ class FileChunks(_BlockingChunks):
 
 
 class OpenFileChunks(_BlockingChunks):
-    """A file that the caller has opened, and closes."""
+    """A file that the caller has opened."""
 
     def __init__(self, file: Any, begin: int | None, length: int | None) -> None:
         super().__init__(length)
@@ -222,19 +242,13 @@ class OpenFileChunks(_BlockingChunks):
         piece: bytes | None = self._file.read(PIECE)
         return piece or b""
 
-    async def aclose(self) -> None:
-        """The caller opened it, the caller closes it."""
 
-
-class AsyncFileChunks:
-    """A file that is read with await; the caller closes it."""
+class AsyncFileChunks(_FileChunks):
+    """A file that is read with await."""
 
     def __init__(self, file: AsyncFile) -> None:
         self._file = file
         self._begun = False
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> bytes:
         if not self._begun:
@@ -246,9 +260,6 @@ class AsyncFileChunks:
         if not piece:
             raise StopAsyncIteration
         return piece
-
-    async def aclose(self) -> None:
-        """The caller opened it, the caller closes it."""
 
 
 class StreamChunks:

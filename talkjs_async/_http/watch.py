@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     import httpcore
 
 
+_HEAD: Final = 128 * 1024
+"""Bytes of an answer that may travel besides its body: status, headers, and what frames it."""
+
+
 class Terms(NamedTuple):
     """
     What the answer to one request may take.
 
     Attributes:
         seconds: From the first byte of the request to the last byte of the answer.
-        largest: Bytes, as they travel and again when they are decoded.
+        largest: Bytes of the body, as they travel and again when they are decoded.
         restarts: Whether the clock runs from the last byte of the request, as for an upload.
     """
 
@@ -92,9 +96,10 @@ class Watch:
         return begins
 
     def count(self, size: int) -> None:
-        """Refuse an answer that has grown too large."""
-        self._bytes += size
-        if self._bytes > self._terms.largest:
+        """Refuse an answer that has grown too large, wherever in it the bytes are."""
+        # What connecting takes is no answer.
+        self._bytes += size if self.begun else 0
+        if self._bytes > self._terms.largest + _HEAD:
             raise too_large(self._terms.largest)
 
     async def wait(

@@ -67,11 +67,20 @@ class End(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One line of the table."""
+    """
+    One line of the table.
+
+    Attributes:
+        kind: What it leaves of the answer.
+        play: Does it. None: there is no connection to do it on.
+        status: Of the answer.
+        waits: Whether nothing but a deadline ends it.
+    """
 
     kind: Kind
     play: Callable[[Exchange, bytes], Awaitable[None]] | None = None
     status: int = 200
+    waits: bool = False
 
 
 STATUSES = {

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import anyio
+import httpx
 
 from talkjs_async import (
     AsyncTalkJS,
@@ -31,10 +32,12 @@ from tests.hostile.table import MOST, TABLE
 ATTEMPTS = 2
 AT_ONCE = 16
 READ, ATTEMPT = 1.5, 4.0
-"""Seconds: for a read, and for an attempt."""
+"""Seconds for a read, and for an attempt, where nothing but a deadline ends a fault."""
+PATIENT = 60.0
+"""Seconds where something else ends it, on the slowest machine."""
 DEADLINE = ATTEMPTS * (READ + ATTEMPT)
-"""Seconds that a call of one request may take: to connect, and to be answered."""
-HANGS = 4 * DEADLINE
+"""Seconds that a call may take whose fault a deadline ends: to connect, and to be answered."""
+HANGS = 2 * PATIENT
 """Seconds after which a call hangs, on the slowest machine."""
 
 Make = Callable[[AsyncTalkJS], Awaitable[object]]
@@ -97,6 +100,7 @@ class Verdict(NamedTuple):
     allowed: End
     found: End
     seconds: float
+    waits: bool
     fine: bool
 
 
@@ -185,8 +189,14 @@ class Wiring(NamedTuple):
     transport: Callable[[], Any] | None = None
 
 
-def build(wiring: Wiring, app: str, bucket: TokenBucket, base_url: str) -> AsyncTalkJS:
+def build(
+    wiring: Wiring, app: str, bucket: TokenBucket, base_url: str, fault: Fault | None = None
+) -> AsyncTalkJS:
     """Make the client of one cell."""
+    waits = fault is not None and fault.waits
+    in_handshake = waits and fault is not None and fault.kind is Kind.UNCONNECTED
+    read, attempt = (READ, ATTEMPT) if waits else (PATIENT, PATIENT)
+    timeout = httpx.Timeout(read, connect=READ if in_handshake else PATIENT)
     options: dict[str, Any] = {"ssl_context": wiring.trust, "proxy": wiring.proxy}
     if wiring.http_client is not None:
         options = {"http_client": wiring.http_client()}
@@ -199,8 +209,8 @@ def build(wiring: Wiring, app: str, bucket: TokenBucket, base_url: str) -> Async
         engine=wiring.engine,  # type: ignore[arg-type]
         budgets=OwnBudgets(bucket, bucket),
         retry=RetryPolicy(attempts=ATTEMPTS, base_delay=0.0),
-        timeout=READ,
-        attempt_timeout=ATTEMPT,
+        timeout=timeout,
+        attempt_timeout=attempt,
         max_answer_bytes=MOST,
         **options,
     )
@@ -214,7 +224,7 @@ async def run_cell(cell: Cell, wiring: Wiring) -> Verdict:
     if cell.fault == "no listener":
         url = url.rpartition(":")[0] + ":1"
     app = f"{list(TABLE).index(cell.fault)}-{next(_numbers)}"
-    talkjs = build(wiring, app, bucket, url)
+    talkjs = build(wiring, app, bucket, url, fault)
     foreign = wiring.http_client is not None or wiring.transport is not None
     error: str | None = "hangs"
     begun = time.monotonic()
@@ -236,7 +246,7 @@ async def run_cell(cell: Cell, wiring: Wiring) -> Verdict:
     permits = ", ".join(sorted(set(bucket.ends))) or "none"
     found = End(error, len(bucket.ends), permits, wiring.player.commits(app))
     fine = found == allowed and not bucket.statistics().in_flight
-    return Verdict(cell, allowed, found, time.monotonic() - begun, fine)
+    return Verdict(cell, allowed, found, time.monotonic() - begun, fault.waits, fine)
 
 
 def _allowed(cell: Cell, fault: Fault, kind: CallKind, *, engine: str | None) -> End:

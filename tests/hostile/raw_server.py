@@ -83,6 +83,10 @@ class Exchange:
     def close(self) -> None:
         self._writer.close()
 
+    def cut(self) -> None:
+        """End TCP, and under TLS say nothing of it."""
+        self._writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Hang up so that the other side gets an error, not an end."""
         raw = self._writer.get_extra_info("socket")

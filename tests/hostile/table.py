@@ -164,16 +164,22 @@ TABLE: dict[str, Fault] = {
     **{f"surplus: {form}": Fault(Kind.WHOLE, _surplus(form)) for form in list(FORMS)[:12]},
     "closed after the request": Fault(Kind.LOST, _close),
     "reset after the request": Fault(Kind.LOST, _reset),
-    "silence": Fault(Kind.LOST, _then(b"", b"", 0.05)),
+    "silence": Fault(Kind.LOST, _then(b"", b"", 0.05), waits=True),
     "half a status line": Fault(Kind.LOST, _plain(b"HTTP/1.1 20", close=True)),
     "half the headers": Fault(Kind.LOST, _plain(_OK + b"content-le", close=True)),
-    "half the headers, silence": Fault(Kind.LOST, _then(_OK + b"content-le", b"", 0.05)),
-    "headers without end, slowly": Fault(Kind.LOST, _then(_OK, b"x: y\r\n", 0.02)),
-    "headers without end, fast": Fault(
-        Kind.FLOOD, _then(_OK, b"x: %b\r\n" % (b"y" * 900) * 60, 0.001)
+    "half the headers, silence": Fault(
+        Kind.LOST, _then(_OK + b"content-le", b"", 0.05), waits=True
     ),
-    "an interim answer, silence": Fault(Kind.LOST, _then(b"HTTP/1.1 103 E\r\n\r\n", b"", 0.05)),
-    "interim answers, slowly": Fault(Kind.LOST, _then(b"", b"HTTP/1.1 103 E\r\n\r\n", 0.02)),
+    "headers without end, slowly": Fault(Kind.LOST, _then(_OK, b"x: y\r\n", 0.02), waits=True),
+    "headers without end, fast": Fault(
+        Kind.LOST, _then(_OK, b"x: %b\r\n" % (b"y" * 900) * 60, 0.001)
+    ),
+    "an interim answer, silence": Fault(
+        Kind.LOST, _then(b"HTTP/1.1 103 E\r\n\r\n", b"", 0.05), waits=True
+    ),
+    "interim answers, slowly": Fault(
+        Kind.LOST, _then(b"", b"HTTP/1.1 103 E\r\n\r\n", 0.02), waits=True
+    ),
     "interim answers, fast": Fault(
         Kind.FLOOD, _then(b"", b"HTTP/1.1 103 E\r\nlink: %b\r\n\r\n" % (b"x" * 900) * 60, 0.001)
     ),
@@ -220,9 +226,11 @@ TABLE: dict[str, Fault] = {
     ),
     "a body cut short": Fault(Kind.CUT, _bytes(lambda b: answer(b, length=len(b) + 9), close=True)),
     "a body cut short by a reset": Fault(Kind.CUT, _half_then_reset),
-    "a body that stops": Fault(Kind.CUT, _then(answer(b"{", length=99), b"", 0.05)),
-    "a byte now and then": Fault(Kind.CUT, _then(answer(b"{", length=9999), b" ", 0.02)),
-    "a chunk now and then": Fault(Kind.CUT, _then(_CHUNKED, b"1\r\n \r\n", 0.02)),
+    "a body that stops": Fault(Kind.CUT, _then(answer(b"{", length=99), b"", 0.05), waits=True),
+    "a byte now and then": Fault(
+        Kind.CUT, _then(answer(b"{", length=9999), b" ", 0.02), waits=True
+    ),
+    "a chunk now and then": Fault(Kind.CUT, _then(_CHUNKED, b"1\r\n \r\n", 0.02), waits=True),
     "a chunk cut short": Fault(Kind.CUT, _plain(_CHUNKED + b"5\r\n{}", close=True)),
     "a chunk of no size": Fault(Kind.CUT, _plain(_CHUNKED + b"xyz\r\n{}\r\n", close=True)),
     "a chunk of another size": Fault(
@@ -230,7 +238,7 @@ TABLE: dict[str, Fault] = {
     ),
     "no last chunk": Fault(Kind.CUT, _plain(_CHUNKED + b"2\r\n{}\r\n", close=True)),
     "trailers without end": Fault(
-        Kind.CUT, _then(_CHUNKED + b"2\r\n{}\r\n0\r\n", b"x: y\r\n", 0.02)
+        Kind.CUT, _then(_CHUNKED + b"2\r\n{}\r\n0\r\n", b"x: y\r\n", 0.02), waits=True
     ),
     "a trailer without a name": Fault(
         Kind.CUT, _bytes(lambda b: _chunks(b, trailers=b": y\r\n"), close=True)
@@ -295,6 +303,6 @@ TABLE: dict[str, Fault] = {
     "502, of HTML": _status(502, b"<html>Bad gateway"),
     "500, a bomb": _status(500, _BOMB, headers=_GZIP),
     "no listener": Fault(Kind.UNCONNECTED),
-    **{name: Fault(Kind.UNCONNECTED) for name in HANDSHAKES},
+    **{name: Fault(Kind.UNCONNECTED, waits="silence" in name) for name in HANDSHAKES},
 }
 """Name to fault."""

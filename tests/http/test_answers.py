@@ -273,6 +273,49 @@ class TestBounds:
 
         assert 1 == len(server.seen)
 
+    # Of a client of the user's the library's generators are left half-way; trio remarks on it.
+    @pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <async_generator:pytest.PytestUnraisableExceptionWarning"
+    )
+    @pytest.mark.parametrize("framing", ["length", "chunks", "gzip"])
+    @pytest.mark.parametrize("injected", [False, True])
+    async def test_the_bound_is_of_the_body_to_the_byte(
+        self, serve: Serve, client: Client, engine: str, over: str, framing: str, injected: bool
+    ) -> None:
+        body = user("/alice") + b" " * 900
+        content = {
+            "length": answer(body, headers=("x: " + "y" * 20_000,)),
+            "chunks": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            + b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+            + b"0\r\n\r\n",
+            "gzip": answer(gzip.compress(body), headers=("content-encoding: gzip",)),
+        }[framing]
+        server = serve(always(content), tls=over == "TLS" and not injected)
+        async with import_module(engine).AsyncClient() as mine:
+            options = {"http_client": mine} if injected else {}
+
+            fits = client(server, max_answer_bytes=len(body), **options)
+            assert "alice" == (await fits.users.get("alice")).name
+            with pytest.raises(DecodeError, match=f"at most {len(body) - 1} bytes"):
+                await client(server, max_answer_bytes=len(body) - 1, **options).users.get("alice")
+
+    async def test_a_body_that_the_connection_ends_is_whole_only_if_tls_says_so(
+        self, serve: Serve, client: Client
+    ) -> None:
+        async def script(exchange: Exchange) -> None:
+            await exchange.write(b"HTTP/1.1 200 OK\r\n\r\n" + user("/alice"))
+            if exchange.target.endswith("alice"):
+                exchange.close()
+            else:
+                # The end of TCP without that of TLS: so looks a body that was cut on the way.
+                exchange.cut()
+
+        talkjs = client(serve(script, tls=True), retry=RetryPolicy(attempts=1))
+
+        assert "alice" == (await talkjs.users.get("alice")).name
+        with pytest.raises(OutcomeUnknown, match="200, but its body cannot be read"):
+            await talkjs.users.get("bob")
+
     async def test_no_cookie_is_kept(self, serve: Serve, client: Client) -> None:
         seen: list[bytes] = []
 
@@ -287,3 +330,5 @@ class TestBounds:
             await talkjs.users.get("alice")
 
         assert not any(b"\r\ncookie:" in head for head in seen)
+        async with talkjs._pipeline.connections.borrow() as http:
+            assert [] == list(http.cookies.jar)

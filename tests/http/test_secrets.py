@@ -7,9 +7,16 @@ import traceback
 from importlib import import_module
 from typing import Any
 
+import anyio
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, ConnectFailed, RetryPolicy
+from talkjs_async import (
+    AsyncTalkJS,
+    ConfigurationError,
+    ConnectFailed,
+    OutcomeUnknown,
+    RetryPolicy,
+)
 from tests.hostile.raw_server import Exchange, RawServer, answer, right
 from tests.http.conftest import SECRET, Client, Serve
 
@@ -46,6 +53,29 @@ class TestSecrets:
         shown = traceback.TracebackException.from_exception(error, capture_locals=True)
         assert token not in "".join(shown.format())
         assert SECRET not in "".join(shown.format())
+
+    async def test_errors_of_hooks_hold_no_token_in_their_frames(
+        self, serve: Serve, client: Client, engine: str
+    ) -> None:
+        tokens: list[str] = []
+
+        async def fail_within(_response: Any) -> None:
+            raise ValueError("mine")
+
+        async def fail(response: Any) -> None:
+            tokens.append(response.request.headers["authorization"])
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(fail_within, response)
+
+        async with import_module(engine).AsyncClient(event_hooks={"response": [fail]}) as mine:
+            talkjs = client(serve(right), http_client=mine, retry=RetryPolicy(attempts=1))
+            with pytest.raises(OutcomeUnknown, match="ExceptionGroup in a hook") as caught:
+                await talkjs.users.get("alice")
+
+        assert caught.tb is not None
+        error = caught.value.with_traceback(caught.tb.tb_next)
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        assert tokens[0] not in "".join(shown.format())
 
     async def test_a_failed_connection_names_where_to_and_how_long(self, client: Client) -> None:
         with RawServer(right) as server:
