@@ -10,7 +10,7 @@ from talkjs_async.emulator._world import World
 from talkjs_async.emulator.control._data_operations import DATA
 from talkjs_async.emulator.control._log_operations import LOGS
 from talkjs_async.emulator.control._openapi import describe
-from talkjs_async.emulator.control._operation import Arguments, Operation, refusal
+from talkjs_async.emulator.control._operation import OBJECT, Arguments, Operation, refusal
 from talkjs_async.emulator.control._setting_operations import SETTINGS
 from talkjs_async.emulator.control._user_operations import USERS
 from talkjs_async.emulator.control._webhook_operations import WEBHOOKS
@@ -29,7 +29,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *LOGS,
     *USERS,
     *WEBHOOKS,
-    Operation(method="GET", path="/openapi.json", summary="Describe this API", handler=_openapi),
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        answer=OBJECT,
+        summary="Describe this API",
+        handler=_openapi,
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from talkjs_async.emulator._demo import fill_with_demo
 from talkjs_async.emulator._seeding import plant
 from talkjs_async.emulator._world import World
+from talkjs_async.emulator.control._answer_schemas import NOTHING, STORED, TEXTS
 from talkjs_async.emulator.control._operation import OBJECT, Argument, Arguments, Operation, refusal
 
 
@@ -39,6 +40,7 @@ DATA = (
     Operation(
         method="POST",
         path="/seed",
+        answer=STORED,
         summary="Add users, conversations and messages",
         body={
             "name": Argument({"enum": ["demo"]}, "An example that is there."),
@@ -49,13 +51,20 @@ DATA = (
         },
         handler=_seed,
     ),
-    Operation(method="GET", path="/snapshots", summary="List the snapshots", handler=_list),
     Operation(
-        method="PUT", path="/snapshots/{name}", summary="Keep all data as it is", handler=_keep
+        method="GET", path="/snapshots", answer=TEXTS, summary="List the snapshots", handler=_list
+    ),
+    Operation(
+        method="PUT",
+        path="/snapshots/{name}",
+        answer=TEXTS,
+        summary="Keep all data as it is",
+        handler=_keep,
     ),
     Operation(
         method="POST",
         path="/snapshots/{name}/restore",
+        answer=NOTHING,
         summary="Go back to the data of a snapshot",
         handler=_restore,
     ),

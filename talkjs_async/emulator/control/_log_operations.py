@@ -7,7 +7,10 @@ import attrs
 
 from talkjs_async.emulator._patterns import request_pattern
 from talkjs_async.emulator._world import World
+from talkjs_async.emulator.commit_log import Commit
+from talkjs_async.emulator.control._answer_schemas import list_of, of
 from talkjs_async.emulator.control._operation import COUNT, TEXT, Argument, Arguments, Operation
+from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.emulator.webhooks import Delivery
 
 _SINCE = Argument(COUNT, "Only entries with a higher number.")
@@ -45,6 +48,7 @@ LOGS = (
     Operation(
         method="GET",
         path="/requests",
+        answer=list_of(of(Exchange)),
         summary="List what was asked",
         query={
             "on": Argument(TEXT, "Only these, such as `POST /conversations/*/messages`."),
@@ -55,6 +59,7 @@ LOGS = (
     Operation(
         method="GET",
         path="/commits",
+        answer=list_of(of(Commit)),
         summary="List what was changed, whatever was answered",
         query={"kind": Argument(TEXT, "Only these, such as `message.sent`."), "since": _SINCE},
         handler=_commits,
@@ -62,6 +67,7 @@ LOGS = (
     Operation(
         method="GET",
         path="/deliveries",
+        answer=list_of(of(Delivery)),
         summary="List the attempts to deliver webhooks",
         query={"since": _SINCE},
         handler=_deliveries,

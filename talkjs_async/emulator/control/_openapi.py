@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from talkjs_async.emulator.control._answer_schemas import components
 from talkjs_async.emulator.control._operation import Argument, Operation
 
 _REFUSAL = {
@@ -40,6 +41,7 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
         },
         "servers": [{"url": "/_emulator/v1"}],
         "paths": paths,
+        "components": {"schemas": components()},
     }
 
 
@@ -65,7 +67,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": parameters,
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": {}}}},
+            "200": {
+                "description": "Done.",
+                "content": {"application/json": {"schema": operation.answer}},
+            },
             "4XX": _REFUSAL,
         },
     }

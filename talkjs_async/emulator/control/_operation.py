@@ -51,6 +51,7 @@ class Operation:
     Attributes:
         method, path: As in OpenAPI: `/deliveries/{number}/resend`.
         summary: What it does, a verb phrase.
+        answer: What it returns, as JSON Schema.
         body, query: Its arguments. Those in the path are texts.
         open_body: Whether the body may have keys beside those, for what another module checks.
         handler: Does it, while the emulator stands still.
@@ -60,6 +61,7 @@ class Operation:
     method: str
     path: str
     summary: str
+    answer: Schema
     body: Mapping[str, Argument] = attrs.field(factory=dict)
     query: Mapping[str, Argument] = attrs.field(factory=dict)
     open_body: bool = False

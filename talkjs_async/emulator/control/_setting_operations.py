@@ -5,6 +5,16 @@ from typing import Any
 import attrs
 
 from talkjs_async.emulator._world import World
+from talkjs_async.emulator.control._answer_schemas import (
+    FAULT,
+    FAULT_KINDS,
+    FAULTS,
+    INFO,
+    NOW,
+    SWITCHES,
+    list_of,
+    of,
+)
 from talkjs_async.emulator.control._operation import (
     COUNT,
     FLAG,
@@ -16,7 +26,7 @@ from talkjs_async.emulator.control._operation import (
     refusal,
 )
 from talkjs_async.emulator.faults import FAULT_TYPES, Plan
-from talkjs_async.emulator.ledger import ledger
+from talkjs_async.emulator.ledger import LedgerLine, ledger
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.emulator.switches import Switches
 
@@ -129,10 +139,13 @@ _LIMITS = {
 }
 
 SETTINGS = (
-    Operation(method="GET", path="/", summary="Say what is in the emulator", handler=_info),
+    Operation(
+        method="GET", path="/", answer=INFO, summary="Say what is in the emulator", handler=_info
+    ),
     Operation(
         method="POST",
         path="/reset",
+        answer=INFO,
         summary="Forget all data, logs and faults",
         body={
             "clock": Argument(FLAG, "Also go back to where time began."),
@@ -140,18 +153,28 @@ SETTINGS = (
         },
         handler=_reset,
     ),
-    Operation(method="GET", path="/clock", summary="Tell the emulator's time", handler=_clock),
+    Operation(
+        method="GET", path="/clock", answer=NOW, summary="Tell the emulator's time", handler=_clock
+    ),
     Operation(
         method="POST",
         path="/clock",
+        answer=NOW,
         summary="Turn the clock forward",
         body={"advance": Argument({"type": "number", "minimum": 0}, "Seconds.", required=True)},
         handler=_advance,
     ),
-    Operation(method="GET", path="/faults", summary="List the planned faults", handler=_faults),
+    Operation(
+        method="GET",
+        path="/faults",
+        answer=FAULTS,
+        summary="List the planned faults",
+        handler=_faults,
+    ),
     Operation(
         method="POST",
         path="/faults",
+        answer=FAULT,
         summary="Plan a fault",
         body={
             "id": Argument(TEXT, "Such as return-503; see GET /fault-types.", required=True),
@@ -163,17 +186,38 @@ SETTINGS = (
         },
         handler=_plan_fault,
     ),
-    Operation(method="DELETE", path="/faults", summary="Forget all faults", handler=_clear_faults),
     Operation(
-        method="DELETE", path="/faults/{number}", summary="Forget a fault", handler=_forget_fault
+        method="DELETE",
+        path="/faults",
+        answer=FAULTS,
+        summary="Forget all faults",
+        handler=_clear_faults,
     ),
     Operation(
-        method="GET", path="/fault-types", summary="List what can go wrong", handler=_fault_types
+        method="DELETE",
+        path="/faults/{number}",
+        answer=FAULTS,
+        summary="Forget a fault",
+        handler=_forget_fault,
     ),
-    Operation(method="GET", path="/switches", summary="Show the switches", handler=_switches),
+    Operation(
+        method="GET",
+        path="/fault-types",
+        answer=FAULT_KINDS,
+        summary="List what can go wrong",
+        handler=_fault_types,
+    ),
+    Operation(
+        method="GET",
+        path="/switches",
+        answer=SWITCHES,
+        summary="Show the switches",
+        handler=_switches,
+    ),
     Operation(
         method="PATCH",
         path="/switches",
+        answer=SWITCHES,
         summary="Change switches",
         body={
             switch.name: Argument({"enum": list(switch.choices)}, switch.meaning)
@@ -184,13 +228,21 @@ SETTINGS = (
     Operation(
         method="GET",
         path="/behaviour",
+        answer=list_of(of(LedgerLine)),
         summary="List each route, switch and fact, and how it is known",
         handler=_behaviour,
     ),
-    Operation(method="GET", path="/limits", summary="Show the rate limits", handler=_limits),
+    Operation(
+        method="GET",
+        path="/limits",
+        answer=of(Limits),
+        summary="Show the rate limits",
+        handler=_limits,
+    ),
     Operation(
         method="PATCH",
         path="/limits",
+        answer=of(Limits),
         summary="Change the rate limits",
         body=_LIMITS,
         handler=_set_limits,

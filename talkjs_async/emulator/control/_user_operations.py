@@ -3,6 +3,7 @@
 from typing import Any
 
 from talkjs_async.emulator._world import World
+from talkjs_async.emulator.control._answer_schemas import NOTHING, record
 from talkjs_async.emulator.control._operation import TEXT, Argument, Arguments, Operation, refusal
 from talkjs_async.emulator.simulated_users import SimulatedUser
 
@@ -40,6 +41,7 @@ USERS = (
     Operation(
         method="POST",
         path="/users/{user}/say",
+        answer=record(id=TEXT),
         summary="Write a message in the chat's own interface",
         body={
             "conversation": _CONVERSATION,
@@ -50,6 +52,7 @@ USERS = (
     Operation(
         method="POST",
         path="/users/{user}/read",
+        answer=NOTHING,
         summary="See everything in a conversation",
         body={"conversation": _CONVERSATION},
         handler=_read,
@@ -57,6 +60,7 @@ USERS = (
     Operation(
         method="POST",
         path="/users/{user}/type",
+        answer=NOTHING,
         summary="Start typing",
         body={"conversation": _CONVERSATION},
         handler=_type,
@@ -64,11 +68,16 @@ USERS = (
     Operation(
         method="POST",
         path="/users/{user}/online",
+        answer=record(session=TEXT),
         summary="Open a tab",
         body={"conversation": Argument(TEXT, "The one that is selected.")},
         handler=_come_online,
     ),
     Operation(
-        method="DELETE", path="/users/{user}/online", summary="Close all tabs", handler=_go_offline
+        method="DELETE",
+        path="/users/{user}/online",
+        answer=NOTHING,
+        summary="Close all tabs",
+        handler=_go_offline,
     ),
 )

@@ -5,8 +5,17 @@ from typing import Any
 import anyio
 
 from talkjs_async.emulator._world import World
+from talkjs_async.emulator.control._answer_schemas import (
+    EVENTS,
+    NOTHING,
+    RECEIVER,
+    RECEIVERS,
+    SETTLED,
+    record,
+)
 from talkjs_async.emulator.control._example_events import change, example_data
 from talkjs_async.emulator.control._operation import (
+    COUNT,
     NUMBER,
     OBJECT,
     TEXT,
@@ -96,10 +105,17 @@ async def _settle(world: World, arguments: Arguments) -> Any:
 
 
 WEBHOOKS = (
-    Operation(method="GET", path="/webhooks", summary="List where webhooks go", handler=_receivers),
+    Operation(
+        method="GET",
+        path="/webhooks",
+        answer=RECEIVERS,
+        summary="List where webhooks go",
+        handler=_receivers,
+    ),
     Operation(
         method="POST",
         path="/webhooks",
+        answer=RECEIVER,
         summary="Send webhooks to a URL as well",
         body={
             "url": Argument(TEXT, "Where to.", required=True),
@@ -107,10 +123,17 @@ WEBHOOKS = (
         },
         handler=_add,
     ),
-    Operation(method="DELETE", path="/webhooks", summary="Send webhooks nowhere", handler=_clear),
+    Operation(
+        method="DELETE",
+        path="/webhooks",
+        answer=RECEIVERS,
+        summary="Send webhooks nowhere",
+        handler=_clear,
+    ),
     Operation(
         method="POST",
         path="/events",
+        answer=record(id=TEXT),
         summary="Send an event whose cause is outside of the emulator",
         body={
             "type": Argument({"enum": list(EVENT_TYPES)}, "Its type.", required=True),
@@ -122,24 +145,28 @@ WEBHOOKS = (
     Operation(
         method="GET",
         path="/inbox",
+        answer=EVENTS,
         summary="List the latest events, delivered or not",
         handler=_inbox,
     ),
     Operation(
         method="GET",
         path="/events/pending",
+        answer=EVENTS,
         summary="List the events that wait to be delivered, once per receiver",
         handler=_pending,
     ),
     Operation(
         method="POST",
         path="/events/hold",
+        answer=NOTHING,
         summary="Let events wait from now on, so that they can be spoilt",
         handler=_hold,
     ),
     Operation(
         method="POST",
         path="/events/spoil",
+        answer=EVENTS,
         summary="Spoil the events that wait",
         body={
             "tamper": Argument({"enum": list(TAMPERING)}, "What to spoil in each."),
@@ -151,18 +178,21 @@ WEBHOOKS = (
     Operation(
         method="POST",
         path="/events/release",
+        answer=NOTHING,
         summary="Deliver the events that wait, and all others as they come",
         handler=_release,
     ),
     Operation(
         method="POST",
         path="/deliveries/{number}/resend",
+        answer=record(receivers=COUNT),
         summary="Deliver an event once more",
         handler=_resend,
     ),
     Operation(
         method="POST",
         path="/settle",
+        answer=SETTLED,
         summary="Wait until every webhook was delivered",
         body={"timeout": Argument(NUMBER, "Seconds to wait at most. Without it: 10.")},
         wait=_settle,
