@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-FASTAPI, BULK, WORKER = blocks("python")
+GREETING, FASTAPI, BULK, WORKER = blocks("python")
 
 
 def run_block(code: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_first_command_prints_what_the_readme_shows() -> None:
-    example = blocks("sh")[0].split()[-1]
+    example = blocks("sh")[1].split()[-1]
 
     ran = subprocess.run(
         [sys.executable, ROOT / example], capture_output=True, text=True, check=True, timeout=300
@@ -58,9 +58,19 @@ def test_the_first_command_prints_what_the_readme_shows() -> None:
 
 
 def test_the_second_command_is_the_one_that_ci_runs() -> None:
-    command = blocks("sh")[1].strip()
+    command = blocks("sh")[2].strip()
 
     assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_installing_comes_first() -> None:
+    assert "pip install talkjs-async\n" == blocks("sh")[0]
+
+
+async def test_the_first_snippet_sends_a_message(served: Emulator) -> None:
+    sent = await run_block(GREETING)["greet"]()
+
+    assert [sent] == [commit.message_id for commit in served.commits.of("message.sent")]
 
 
 async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:
@@ -92,7 +102,7 @@ async def test_the_bulk_snippet_stores_every_customer(
 
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line.split()[1:] for line in blocks("sh")[2].splitlines()]
+    lines = [line.split()[1:] for line in blocks("sh")[3].splitlines()]
 
     codes = [run([*line, "--help"]) for line in lines]
 
