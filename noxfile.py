@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import nox
 
@@ -112,6 +113,28 @@ def docs(session: nox.Session) -> None:
     # From the source tree, which is where the site reads docstrings.
     session.install("-e", f".[{EXTRAS}]", "pytest>=9", *groups("docs"))
     session.run("python", "docs/build_site.py")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """sdist and wheel, into `dist/`: built twice alike, shown well by PyPI, and working."""
+    session.install(*groups("release"))
+    again = Path(session.create_tmp()) / "again"
+    for directory in (Path("dist"), again):
+        shutil.rmtree(directory, ignore_errors=True)
+        session.run("python", "-m", "build", "--outdir", str(directory), silent=True)
+    files = sorted(map(str, Path("dist").iterdir()))
+    session.run("twine", "check", "--strict", *files)
+    session.run("python", "-m", "tests.release_check", "dist", str(again))
+    for file in files:
+        session.run("python", "-m", "venv", "--clear", str(again / "venv"))
+        python = str(next((again / "venv").glob("*/python*")))
+        session.run(python, "-m", "pip", "install", "-q", f"{file}[cli,emulator]", external=True)
+        # Not from here: the source tree must not stand in for what was installed.
+        with session.chdir(again):
+            program = str(next(Path("venv").resolve().glob("*/talkjs-async*")))
+            session.run(program, "demo", external=True)
+            session.run(program, "--version", external=True)
 
 
 @nox.session(default=False)
