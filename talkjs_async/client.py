@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from urllib.parse import quote
@@ -203,10 +202,9 @@ class AsyncTalkJS:
         if checked_flag("overflow_to_batch", overflow_to_batch):
             if "batch" not in self._pipeline.limiters:
                 raise _no_batches()
-            from talkjs_async.batch._dispatcher import Dispatcher  # noqa: PLC0415 - few want it
-            from talkjs_async.batch._overflow import Dispatchers  # noqa: PLC0415
+            from talkjs_async.batch._overflow import Dispatchers  # noqa: PLC0415 - few want it
 
-            self._dispatchers = Dispatchers(partial(Dispatcher, self._pipeline))
+            self._dispatchers = Dispatchers(self._pipeline)
         self.app_id = app_id
         # A client that with_options has made uses what this one owns.
         self._owns = True
@@ -326,8 +324,9 @@ class AsyncTalkJS:
 
     @property
     def budget(self) -> Budget:
-        """What is left of the ordinary budget right now."""
-        return self._pipeline.limiters["ordinary"].statistics()
+        """What is left of the ordinary budget right now. With overflow, its waits count batches."""
+        budget = self._pipeline.limiters["ordinary"].statistics()
+        return budget if self._dispatchers is None else self._dispatchers.with_batches(budget)
 
     @property
     def batch_budget(self) -> Budget:
@@ -347,9 +346,7 @@ class AsyncTalkJS:
         for forwarder in list(self._forwarders):
             forwarder.stop()
         if self._dispatchers is not None:
-            dispatcher = self._dispatchers.here()
-            dispatcher.stop()
-            await dispatcher.wait_until_ended()
+            await self._dispatchers.here().aclose()
         await self._pipeline.connections.aclose()
 
     async def __aenter__(self) -> Self:

@@ -16,7 +16,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -176,10 +176,12 @@ Listener = Callable[[LimiterEvent], None]
 TelemetryEvent = AttemptEnded | RetryScheduled | LimiterEvent
 Hook = Callable[[TelemetryEvent], None]
 
+E = TypeVar("E", bound=TelemetryEvent)
+
 _UNREMARKABLE: Final = (AttemptEnded, Waited, StoreBack)
 
 
-def emit(hooks: Sequence[Hook], event: TelemetryEvent) -> None:
+def emit(hooks: Sequence[Callable[[E], None]], event: E) -> None:
     """
     Give *event* to every hook.
 

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from talkjs_async import AsyncTalkJS, TalkJSError, call_of
+from talkjs_async.batch._charges import charges_of
 from tests.injection import NOTHING, ForeignStream, Injected, InjectedBase, Work, inject
 
 LONG: Final = os.environ.get("TALKJS_HARNESSES") == "long"
@@ -37,6 +38,18 @@ async def in_a_batch(talkjs: AsyncTalkJS) -> object:
     return await talkjs.batch(*calls, return_exceptions=True)
 
 
+async def in_a_charged_batch(talkjs: AsyncTalkJS) -> object:
+    """Each of its operations waits for a token of the ordinary budget."""
+    charges_of(talkjs._pipeline.limiters["ordinary"]).each = True
+    calls = [call_of(talkjs.users.upsert, f"user{number}", name="User") for number in range(12)]
+    return await talkjs.batch(*calls, return_exceptions=True)
+
+
+async def in_little_time(talkjs: AsyncTalkJS) -> None:
+    """Calls that wait, some beyond the time that they have."""
+    await many(talkjs.with_options(total_timeout=0.4))
+
+
 async def wait_for_a_permit(talkjs: AsyncTalkJS) -> None:
     for _ in range(4):
         permit = await talkjs._pipeline.limiters["ordinary"].acquire()
@@ -53,11 +66,13 @@ WORKS: Final[dict[str, Work]] = {
     "notify": lambda talkjs: talkjs.request("GET", "/users/alice"),
     "upload": upload,
     "batch": in_a_batch,
+    "batch, charged": in_a_charged_batch,
     "overflow": many,
+    "overflow, little time": in_little_time,
     "permits": wait_for_a_permit,
 }
 
-SPARSE: Final = {"batch", "overflow"}
+SPARSE: Final = {"batch", "batch, charged", "overflow", "overflow, little time"}
 """Works with hundreds of places, of which the short form takes every fifth."""
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -22,7 +22,9 @@ from talkjs_async.errors import (
     ConnectFailed,
     OutcomeUnknown,
     RateLimited,
+    RateLimitWaitTimeout,
     ServerError,
+    TalkJSError,
 )
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ class RetryState:
     Attributes:
         history: What became of its attempts.
         ends_at: When all of it must be over, by *clock*.
+        total_timeout: Seconds from the beginning to there.
         queued: Seconds in the budget's queue, the first wait not counted.
         over: Whether another attempt is out of the question, whatever the policy says.
         answered: Status and headers of the latest answer.
@@ -161,20 +164,41 @@ class RetryState:
     clock: Clock
     history: CallHistory
     ends_at: float = math.inf
+    total_timeout: float = math.inf
     queued: float = 0.0
     over: bool = False
     answered: tuple[int, httpx.Headers] | None = None
 
-    def check_repeatable(self) -> None:
+    def check_leaving(self) -> None:
         """
-        Refuse a repeat that comes too late to be recognised as one.
+        Refuse an attempt that comes too late.
 
         Raises:
             OutcomeUnknown: The call may have been carried out, and its idempotency has expired.
+            RateLimitWaitTimeout: There is no time left for an answer.
         """
         if self.history.has_expired(self.clock.monotonic()):
             self.over = True
             raise self.history.expiry()
+        if self.left(None) == 0.0:
+            raise self.out_of_time(sent=False)
+
+    def out_of_time(self, *, sent: bool) -> TalkJSError:
+        """
+        Say what to raise when all of it must be over.
+
+        Args:
+            sent: Whether the attempt that is under way has left.
+        """
+        self.over = True
+        if not sent:
+            return RateLimitWaitTimeout(retry_after=self.total_timeout, max_wait=self.total_timeout)
+        call = self.history.call
+        return OutcomeUnknown(
+            f"no answer came in the {self.total_timeout:.1f} s that the call had in all.",
+            method=call.method,
+            path=call.path,
+        )
 
     def begin(self, waited: float) -> None:
         """Count an attempt that may now leave, after *waited* seconds in the budget's queue."""

@@ -1,5 +1,5 @@
 """
-Starts tasks that outlive the call that starts them: the only module that does.
+Starts tasks that belong to no caller: the only module that does.
 
 Knows event loops, nothing of what the tasks do.
 """
@@ -9,12 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
     import asyncio
+
+    from talkjs_async._core.clock import Clock
+
+T = TypeVar("T")
 
 _running: Final[set[asyncio.Task[None]]] = set()
 """The event loop itself keeps only weak references."""
@@ -51,6 +55,37 @@ def spawn(job: Callable[[], Awaitable[None]], tasks: set[anyio.CancelScope] | No
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(run(), context=Context())
         _running.add(task)
         task.add_done_callback(_running.discard)
+
+
+class OutOfTime(Exception):
+    """What `within` was given is over."""
+
+
+async def within(clock: Clock, seconds: float | None, work: Callable[[], Awaitable[T]]) -> T:
+    """
+    Await *work* for at most *seconds* of *clock*. None: for as long as it takes.
+
+    Raises:
+        OutOfTime: It took longer and was cancelled, or there was no time to begin.
+    """
+    if seconds is None:
+        return await work()
+    if seconds <= 0:
+        raise OutOfTime
+    timers: set[anyio.CancelScope] = set()
+    with anyio.CancelScope() as scope:
+
+        async def expire() -> None:
+            await clock.sleep(seconds)
+            scope.cancel()
+
+        spawn(expire, timers)
+        try:
+            return await work()
+        finally:
+            for timer in list(timers):
+                timer.cancel()
+    raise OutOfTime
 
 
 def in_trio() -> bool:

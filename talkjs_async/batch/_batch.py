@@ -7,7 +7,7 @@ Source: TalkJS documentation, REST API, Batch (read 2026-11-22).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import copy
 from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
@@ -15,21 +15,14 @@ from typing import Any, Final, Literal, TypeVar, overload
 import anyio
 import attrs
 
-from talkjs_async._core.call import Call, nothing
+from talkjs_async._core.call import Call
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy, RetryState
-from talkjs_async.batch._charges import charges_of, pay_for_each
-from talkjs_async.batch._encoding import (
-    MOST_OPERATIONS,
-    OperationAnswer,
-    check_batchable,
-    encode,
-    failure_for,
-    failure_of,
-    is_refused,
-)
-from talkjs_async.errors import ConnectFailed, DecodeError, RateLimited, TalkJSError
+from talkjs_async.batch._carrier import BATCH, Outcome, carry, is_odd, noted
+from talkjs_async.batch._charges import both, charges_of, pay_for_each
+from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, check_batchable
+from talkjs_async.errors import TalkJSError
 from talkjs_async.limits import Permit
 
 T = TypeVar("T")
@@ -42,9 +35,6 @@ T6 = TypeVar("T6")
 
 AT_ONCE: Final = 20
 """Requests of one `batch` that are queued or on their way: the rest of the calls just waits."""
-
-_POST: Final = Call(method="POST", path="/batch", decode=nothing)
-"""What the events of a batch are about."""
 
 
 class Batch:
@@ -174,39 +164,40 @@ class Batch:
                 the others have been sent as well.
         """
         check_batchable(calls)
-        operations = [_BatchCall(call) for call in calls]
+        operations = [_Operation(call, CallHistory(call)) for call in calls]
         portions = [
             operations[start : start + MOST_OPERATIONS]
             for start in range(0, len(operations), MOST_OPERATIONS)
         ]
         waiting = iter(portions)
+        # Which of them may be repeated is decided for each; what arrives at the loop may be.
+        began = self._pipeline.begin(BATCH)
         if len(portions) <= 1:
-            await self._work(waiting)
+            await self._work(waiting, began)
         else:
             async with anyio.create_task_group() as tasks:
                 for _ in range(min(AT_ONCE, len(portions))):
-                    tasks.start_soon(self._work, waiting)
-        results = tuple(operation.outcome() for operation in operations)
+                    tasks.start_soon(self._work, waiting, began)
+        results = tuple(operation.result() for operation in operations)
         if not return_exceptions:
             for result in results:
                 if isinstance(result, TalkJSError):
                     raise result
         return results
 
-    async def _work(self, waiting: Iterator[list[_BatchCall]]) -> None:
+    async def _work(self, waiting: Iterator[list[_Operation]], began: RetryState) -> None:
         for operations in waiting:
-            await self._send(operations)
+            await self._send(operations, attrs.evolve(began, history=CallHistory(BATCH)))
 
-    async def _send(self, operations: list[_BatchCall]) -> None:
+    async def _send(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send up to ten operations until each has succeeded or failed for good."""
-        pipeline = self._pipeline
-        # Which of them may be repeated is decided for each; what arrives at the loop may be.
-        retry_state = pipeline.begin(_POST)
 
         async def attempt() -> None:
             await self._try([each for each in operations if each.pending], retry_state)
             again = [
-                each.failure for each in operations if each.pending and each.failure is not None
+                each.outcome
+                for each in operations
+                if each.pending and isinstance(each.outcome, TalkJSError)
             ]
             if again:
                 # A copy: what the loop notes in it is not about one of the calls.
@@ -214,130 +205,95 @@ class Batch:
 
         # When the policy ends it, each operation knows its own failure.
         with contextlib.suppress(TalkJSError):
-            await pipeline.persist(_POST, retry_state, attempt)
+            await self._pipeline.persist(BATCH, retry_state, attempt)
 
-    async def _try(self, operations: list[_BatchCall], retry_state: RetryState) -> None:
+    async def _try(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send the operations once and note what became of each."""
         pipeline = self._pipeline
-        paid: list[Permit] = []
-        refused = False
-        call = encode([each.call for each in operations], api_version=pipeline.api_version)
-        acquire = partial(self._acquire, operations, retry_state, paid)
+        calls = [each.call for each in operations]
+        acquire = partial(self._acquire, operations, retry_state)
         try:
-            answer = await pipeline.sender(call, retry_state, acquire)()
-            replies = pipeline.read(call, answer)
-            refused = any(reply is not None and reply.status == 429 for reply in replies)
+            outcomes = await carry(pipeline, calls, retry_state, acquire)
         except _Expired:
             rest = [each for each in operations if each.pending]
             if rest:
                 await self._try(rest, retry_state)
             return
-        except TalkJSError as error:
-            if isinstance(error, ConnectFailed | RateLimited):
-                _end(paid, Permit.refund)
-            await self._failed(operations, error, retry_state)
-            return
-        finally:
-            _end(paid, Permit.throttled if refused else Permit.settle)
-        if refused:
-            await self._charges.refused(pipeline.limiters["ordinary"])
-        for each, reply in zip(operations, replies, strict=True):
-            failure = failure_of(each.call, reply)
-            if failure is None:
-                each.reply, each.pending = reply, False
+        for index, each in enumerate(operations):
+            if outcomes is None:
+                await self._send_alone(each, retry_state)
             else:
-                each.failed(failure, pipeline.retry)
+                each.note(outcomes[index], pipeline.retry)
 
-    async def _acquire(
-        self, operations: list[_BatchCall], retry_state: RetryState, paid: list[Permit]
-    ) -> Permit:
-        """Wait for the permit of a batch, and put into *paid* that of its operations."""
+    async def _acquire(self, operations: list[_Operation], retry_state: RetryState) -> Permit:
+        """Wait for the permit of a batch, and for those of its operations if they need some."""
         pipeline = self._pipeline
         asked = pipeline.clock.monotonic()
+
+        def left() -> float | None:
+            waited = pipeline.clock.monotonic() - asked
+            own = None if pipeline.max_wait is None else max(pipeline.max_wait - waited, 0.0)
+            return retry_state.left(own)
+
         # In this order: a call that waits for a batch holds nothing that others could use.
         permit = await pipeline.acquire(pipeline.limiters["batch"], retry_state)
         try:
             if self._charges.each:
-                await pay_for_each(
-                    pipeline.limiters["ordinary"],
-                    len(operations),
-                    paid,
-                    lane=pipeline.lane,
-                    max_wait=retry_state.left(pipeline.max_wait),
-                    asked=asked,
-                    clock=pipeline.clock,
-                )
+                ordinary = pipeline.limiters["ordinary"]
+                paid = pay_for_each(ordinary, len(operations), lane=pipeline.lane, left=left)
+                permit = both(permit, await paid)
             _begin(operations, pipeline.clock.monotonic())
         except BaseException:
             permit.refund()
             raise
         return permit
 
-    async def _failed(
-        self, operations: list[_BatchCall], error: TalkJSError, retry_state: RetryState
-    ) -> None:
-        """Note that the batch failed; if it was refused as such, send its operations one by one."""
-        pipeline = self._pipeline
-        if not is_refused(error):
-            for each in operations:
-                each.failed(failure_for(each.call, error), pipeline.retry)
-                if isinstance(error, DecodeError):
-                    # As of a single call: it would come as large, or as odd, again.
-                    each.pending = False
-            return
-        self._charges.warn_of_refusal(error)
-        for each in operations:
-            own = attrs.evolve(retry_state, history=each.history, queued=0.0)
-            try:
-                answer = await pipeline.persist(each.call, own, pipeline.sender(each.call, own))
-                each.reply = OperationAnswer(200, pipeline.data(each.call, answer))
-            except TalkJSError as failure:
-                each.failure = failure
-            each.pending = False
+    async def _send_alone(self, operation: _Operation, retry_state: RetryState) -> None:
+        pipeline, call = self._pipeline, operation.call
+        own = attrs.evolve(retry_state, history=operation.history, queued=0.0)
+        operation.pending = False
+        try:
+            answer = await pipeline.persist(call, own, pipeline.sender(call, own))
+            operation.outcome = OperationAnswer(200, pipeline.data(call, answer))
+        except TalkJSError as failure:
+            operation.outcome = failure
 
 
 class _Expired(Exception):
     """An operation was granted its permit so late that a repeat would not be recognised."""
 
 
-def _begin(operations: list[_BatchCall], now: float) -> None:
+def _begin(operations: list[_Operation], now: float) -> None:
     """Count an attempt of each operation."""
     for each in operations:
         if each.history.has_expired(now):
-            each.failure, each.pending = each.history.expiry(), False
+            each.outcome, each.pending = each.history.expiry(), False
     if not all(each.pending for each in operations):
         raise _Expired
     for each in operations:
         each.history.begin(now)
 
 
-def _end(permits: list[Permit], how: Callable[[Permit], None]) -> None:
-    while permits:
-        how(permits.pop())
-
-
 @attrs.define
-class _BatchCall:
+class _Operation:
     call: Call[Any]
-    history: CallHistory = attrs.field(init=False)
+    history: CallHistory
     pending: bool = True
-    reply: OperationAnswer | None = None
-    failure: TalkJSError | None = None
+    outcome: Outcome | None = None
 
-    def __attrs_post_init__(self) -> None:
-        self.history = CallHistory(self.call)
+    def note(self, outcome: Outcome, policy: RetryPolicy) -> None:
+        """Take in how an attempt ended, and decide whether there is another one."""
+        self.outcome = outcome = noted(outcome, self.history)
+        self.pending = (
+            isinstance(outcome, TalkJSError)
+            and policy.allows(outcome, idempotent=self.call.idempotent)
+            and not is_odd(outcome)
+        )
 
-    def failed(self, failure: TalkJSError, policy: RetryPolicy) -> None:
-        self.history.failed(failure)
-        self.failure = failure
-        self.pending = policy.allows(failure, idempotent=self.call.idempotent)
-        if self.history.is_success(failure):
-            self.reply, self.pending = OperationAnswer(200, {}), False
-
-    def outcome(self) -> Any:
-        if self.reply is None:
-            return self.failure and self.history.verdict(self.failure)
+    def result(self) -> Any:
+        if not isinstance(self.outcome, OperationAnswer):
+            return self.outcome and self.history.verdict(self.outcome)
         try:
-            return self.call.result(self.reply.data)
+            return self.call.result(self.outcome.data)
         except TalkJSError as error:
             return error

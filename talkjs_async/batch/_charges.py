@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import weakref
+from collections.abc import Callable
 from typing import Final
 
 from talkjs_async._core.call import Lane
-from talkjs_async._core.clock import Clock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
-from talkjs_async.limits import Limiter, Permit
+from talkjs_async.limits import Limiter, Outcome, Permit
 from talkjs_async.telemetry import log
 
 
@@ -47,14 +47,13 @@ class Charges:
 
     async def refused(self, ordinary: Limiter) -> None:
         """Note that an operation got a 429, and have *ordinary* learn that its bucket is empty."""
-        if self.each:
-            return
-        self.each = True
-        log(
-            logging.WARNING,
-            "An operation of a batch got a 429, so TalkJS charges operations to the ordinary "
-            "budget. From now on each of them waits for it, and no more calls overflow.",
-        )
+        if not self.each:
+            self.each = True
+            log(
+                logging.WARNING,
+                "An operation of a batch got a 429, so TalkJS charges operations to the ordinary "
+                "budget. From now on each of them waits for it, and no more calls overflow.",
+            )
         try:
             # Only a permit can end in a 429, and no operation has one.
             permit = await ordinary.acquire(max_wait=0)
@@ -75,33 +74,44 @@ def charges_of(ordinary: Limiter) -> Charges:
 
 
 async def pay_for_each(
-    ordinary: Limiter,
-    operations: int,
-    paid: list[Permit],
-    *,
-    lane: Lane,
-    max_wait: float | None,
-    asked: float,
-    clock: Clock,
-) -> None:
+    ordinary: Limiter, operations: int, *, lane: Lane, left: Callable[[], float | None]
+) -> Permit:
     """
     Wait for a token of the ordinary budget for each operation of a batch.
 
-    The tokens of a batch that is not sent after all count as spent, but for the last one.
+    Only one of their permits stays in flight: the batch is one request, and several batches that
+    hold a part of the slots each would wait for each other for ever. So the tokens of a batch that
+    is not sent after all count as spent, but for the last one.
 
     Args:
         ordinary: The budget.
         operations: How many, at least one.
-        paid: Where the permit of the last one is put. Only that one stays in flight: the batch is
-            one request, and several batches that hold a part of the slots each would wait for each
-            other for ever.
         lane: Where to queue.
-        max_wait: Seconds from *asked* on that all of it may take.
-        asked: When the wait began, by *clock*.
-        clock: What they are seconds of.
+        left: Seconds that all of it may take from now on. None for as long as it takes.
+
+    Returns:
+        The last permit.
     """
-    for _ in range(operations):
-        while paid:
-            paid.pop().settle()
-        left = None if max_wait is None else max(max_wait - (clock.monotonic() - asked), 0.0)
-        paid.append(await ordinary.acquire(lane=lane, max_wait=left))
+    permit = await ordinary.acquire(lane=lane, max_wait=left())
+    for _ in range(operations - 1):
+        permit.settle()
+        permit = await ordinary.acquire(lane=lane, max_wait=left())
+    return permit
+
+
+def both(batch: Permit, ordinary: Permit) -> Permit:
+    """One permit of both budgets. When the batch gets a 429, its operations were not charged."""
+
+    def end(_permit: Permit, outcome: Outcome, retry_after: float | None) -> None:
+        match outcome:
+            case "settled":
+                batch.settle()
+                ordinary.settle()
+            case "refunded":
+                batch.refund()
+                ordinary.refund()
+            case "throttled":
+                batch.throttled(retry_after)
+                ordinary.refund()
+
+    return Permit(end)

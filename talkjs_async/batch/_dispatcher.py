@@ -14,22 +14,18 @@ from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
+import attrs
 
 from talkjs_async._core.call import Call, Lane
 from talkjs_async._core.pipeline import Pipeline
-from talkjs_async._core.tasks import spawn
+from talkjs_async._core.tasks import OutOfTime, spawn, within
+from talkjs_async.batch._carrier import BATCH, carry
 from talkjs_async.batch._charges import charges_of
-from talkjs_async.batch._encoding import (
-    MOST_OPERATIONS,
-    encode,
-    failure_for,
-    failure_of,
-    is_refused,
-)
+from talkjs_async.batch._encoding import MOST_OPERATIONS
 from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
-from talkjs_async.batch._ticket import ALONE, Ticket
+from talkjs_async.batch._ticket import Ticket
 from talkjs_async.errors import OutcomeUnknown, RateLimited, TalkJSError
-from talkjs_async.limits import Permit
+from talkjs_async.limits import Budget, Permit
 from talkjs_async.telemetry import log
 
 _LOOK_AGAIN: Final = 1.0
@@ -82,23 +78,23 @@ class Dispatcher:
         self._sent_any = False
         self.active: bool = True
 
-    def stop(self) -> None:
-        """Take no more calls. Those in a batch under way get OutcomeUnknown, or are repeated."""
+    async def aclose(self) -> None:
+        """
+        Take no more calls, and wait until the tasks have ended and given their permits back.
+
+        Calls in a batch under way get OutcomeUnknown, or are repeated.
+        """
         self.active = False
         for task in list(self._tasks):
             task.cancel()
+        with anyio.CancelScope(shield=True):
+            while self._tasks:
+                await self._task_ended.wait()
 
     def fill_batches(self, wanted: bool) -> None:
         """Say whether fewer calls than fill a batch wait for more from now on."""
         self._fill = wanted
-        self._change()
-
-    async def wait_until_ended(self) -> None:
-        """Wait until all tasks of a stopped dispatcher have ended, and given back their permits."""
-        with anyio.CancelScope(shield=True):
-            while self._tasks:
-                self._task_ended = anyio.Event()
-                await self._task_ended.wait()
+        self._changed.set()
 
     def serves(self, call: Call[Any]) -> bool:
         """Tell whether *call* may be taken along."""
@@ -123,7 +119,7 @@ class Dispatcher:
     def join(self, ticket: Ticket) -> None:
         """Put a call last in the queue of its lane."""
         self._queued[ticket.lane][ticket] = None
-        self._change()
+        self._changed.set()
         waits = must_wait(self._ordinary.statistics(), ticket.lane)
         if waits and not self._collecting and self.active:
             self._collect()
@@ -133,36 +129,50 @@ class Dispatcher:
         if ticket.taken:
             self._leaving -= 1
         else:
-            del self._queued[ticket.lane][ticket]
-        self._change()
+            self._queued[ticket.lane].pop(ticket, None)
+        self._changed.set()
 
     def seconds_to_batch(self, ticket: Ticket) -> float:
         """Seconds until a batch takes *ticket*, the last of its lane, along."""
-        ahead = len(self._queued["interactive"]) - 1
-        if ticket.lane == "background":
-            ahead += len(self._queued["background"])
-        return seconds_until(ahead, self._ordinary.statistics(), self._batch.statistics())
+        return self._seconds_to_batch(ticket.lane, -1)
 
-    async def turn(self, ticket: Ticket) -> None:
-        """Wait until a call that has its own permit may leave; `ended` must follow."""
+    def go_alone(self, ticket: Ticket) -> anyio.Event | None:
+        """
+        Note that a call leaves with its own permit; `ended` must follow.
+
+        Returns:
+            What it has to wait for first: the answer to a batch with an earlier write.
+        """
+        ticket.alone = True
         if ticket.subject is None:
-            return
+            return None
         self._alone[ticket.subject] += 1
-        carried = self._carried.get(ticket.subject)
-        if carried is not None:
-            try:
-                await carried.wait()
-            except BaseException:
-                self.ended(ticket)
-                raise
+        return self._carried.get(ticket.subject)
 
     def ended(self, ticket: Ticket) -> None:
-        """Note that a call that left alone is over."""
-        if ticket.subject is not None:
+        """Note that a call that left alone, if it did, is over."""
+        if ticket.alone and ticket.subject is not None:
             self._alone[ticket.subject] -= 1
-            if not self._alone[ticket.subject]:
-                del self._alone[ticket.subject]
-            self._change()
+            self._alone += Counter()
+            self._changed.set()
+
+    def with_batches(self, budget: Budget) -> Budget:
+        """Count the batches in the waits that *budget*, the ordinary one, tells."""
+        if not self.active:
+            return budget
+        wait, background = (self._seconds_to_batch(lane, 0) for lane in _LANES)
+        return attrs.evolve(
+            budget,
+            estimated_wait=min(budget.estimated_wait, wait),
+            estimated_wait_background=min(budget.estimated_wait_background, background),
+        )
+
+    def _seconds_to_batch(self, lane: Lane, ahead: int) -> float:
+        """Seconds until a batch takes along a call behind the queue and *ahead* more."""
+        ahead += len(self._queued["interactive"])
+        if lane == "background":
+            ahead += len(self._queued["background"])
+        return seconds_until(ahead, self._ordinary.statistics(), self._batch.statistics())
 
     # The tasks.
 
@@ -178,7 +188,8 @@ class Dispatcher:
         except BaseException:  # noqa: BLE001 - a hook may exit; on trio it would end the program
             log(logging.ERROR, "A task of the overflow failed", exc_info=True)
         finally:
-            self._task_ended.set()
+            ended, self._task_ended = self._task_ended, anyio.Event()
+            ended.set()
 
     async def _send_one(self) -> None:
         """Wait until calls wait for tokens, and carry the first ten of them."""
@@ -201,13 +212,11 @@ class Dispatcher:
                         await self._pipeline.clock.sleep(_LOOK_AGAIN)
                         continue
                     if self._overflowing() and self.active:
-                        tickets = self._first_ten()
-                        if len(tickets) < least:
-                            # Others have got tokens of their own meanwhile.
-                            tickets = []
+                        first = self._first_ten()
+                        # Fewer: others have got tokens of their own meanwhile.
+                        tickets = self._take(first) if len(first) >= least else []
             finally:
                 self._collecting = False
-            self._take(tickets)
             if self.active and any(self._queued.values()):
                 self._collect()
             assert permit is not None  # noqa: S101 - there are tickets
@@ -234,8 +243,11 @@ class Dispatcher:
             self._changed = anyio.Event()
             if not waiting:
                 await self._changed.wait()
-            elif not await self._changes_within(self._one_by_one):
-                return lane
+            else:
+                try:
+                    await within(self._pipeline.clock, self._one_by_one, self._changed.wait)
+                except OutOfTime:
+                    return lane
             # A call that gets an ordinary token at once has left again by then.
             await anyio.lowlevel.checkpoint()
 
@@ -247,23 +259,6 @@ class Dispatcher:
     def _one_by_one(self) -> float:
         """Seconds in which a batch of calls would leave with ordinary tokens."""
         return MOST_OPERATIONS / self._ordinary.statistics().effective_rate
-
-    async def _changes_within(self, seconds: float) -> bool:
-        """Wait for a change of the queue, for so long."""
-        changed = self._changed
-
-        async def give_up(waiting: anyio.CancelScope) -> None:
-            await self._pipeline.clock.sleep(seconds)
-            waiting.cancel()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(give_up, tasks.cancel_scope)
-            await changed.wait()
-            tasks.cancel_scope.cancel()
-        return changed.is_set()
-
-    def _change(self) -> None:
-        self._changed.set()
 
     def _overflowing(self) -> Lane | None:
         """The first lane in which calls wait for tokens, rather than for a slot in flight."""
@@ -299,43 +294,34 @@ class Dispatcher:
                 chosen.append(ticket)
         return chosen
 
-    def _take(self, tickets: list[Ticket]) -> None:
-        self._sent_any = True
+    def _take(self, tickets: list[Ticket]) -> list[Ticket]:
+        """Take *tickets* out of the queue, and return those that a batch is to carry."""
         self._leaving += len(tickets)
         for ticket in tickets:
             del self._queued[ticket.lane][ticket]
+        carried = [ticket for ticket in tickets if ticket.take()]
+        for ticket in carried:
             if ticket.subject is not None:
                 self._carried[ticket.subject] = anyio.Event()
-            ticket.take()
+        return carried
 
     async def _carry(self, tickets: list[Ticket], permit: Permit) -> None:
-        pipeline = self._pipeline
-
         async def prepaid() -> Permit:
             return permit
 
-        request = encode([ticket.call for ticket in tickets])
+        self._sent_any = True
+        pipeline, calls = self._pipeline, [ticket.call for ticket in tickets]
         try:
-            send = pipeline.sender(request, pipeline.begin(request), prepaid)
-            replies = pipeline.read(request, await send())
-            for ticket, reply in zip(tickets, replies, strict=True):
-                failure = failure_of(ticket.call, reply)
-                if isinstance(failure, RateLimited):
-                    self.active = False
-                    await self._charges.refused(self._ordinary)
-                ticket.put(failure or reply or _unknown(ticket.call))
-        except TalkJSError as error:
-            refused = is_refused(error)
-            if refused:
+            outcomes = await carry(pipeline, calls, pipeline.begin(BATCH), prepaid)
+            if outcomes is None or any(isinstance(each, RateLimited) for each in outcomes):
                 self.active = False
-                self._charges.warn_of_refusal(error)
-            for ticket in tickets:
-                ticket.put(ALONE if refused else failure_for(ticket.call, error))
+            for index, ticket in enumerate(tickets):
+                ticket.put(None if outcomes is None else outcomes[index])
         finally:
             for ticket in tickets:
                 if ticket.subject is not None:
                     self._carried.pop(ticket.subject).set()
-            self._change()
+            self._changed.set()
 
 
 def _unknown(call: Call[Any]) -> OutcomeUnknown:

@@ -114,31 +114,37 @@ def _operation(number: int, call: Call[Any], api_version: str | None) -> list[An
 def _read_replies(count: int, data: Any) -> tuple[OperationAnswer | None, ...]:
     if not isinstance(data, list):
         raise mismatch("an array", data)
-    replies: dict[float, OperationAnswer] = {}
+    replies: dict[float, OperationAnswer | None] = {}
     for entry in data:
         match entry:
+            # Two values are no numbers, though Python takes them for such.
+            case [bool(), *_] | [_, bool(), *_]:
+                pass
             case [int() | float() as number, int() as status, *body]:
-                replies[number] = OperationAnswer(status, body[0] if body else {})
+                reply = OperationAnswer(status, body[0] if body else {})
+                # Of two answers that differ, either may be the wrong one.
+                same = number not in replies or replies[number] == reply
+                replies[number] = reply if same else None
     return tuple(replies.get(number) for number in range(count))
 
 
-def failure_of(call: Call[Any], reply: OperationAnswer | None) -> TalkJSError | None:
+def outcome_of(call: Call[Any], reply: OperationAnswer | None) -> OperationAnswer | TalkJSError:
     """
-    Say what went wrong with one call of a batch.
+    Say what became of one call of a batch.
 
     Args:
         call: The call.
         reply: TalkJS's answer to it. None: there was none.
 
     Returns:
-        None if nothing went wrong: `call.result(reply.data)` is its result.
+        *reply* if nothing went wrong: `call.result(reply.data)` is the result then.
     """
     if reply is None:
         return OutcomeUnknown(
-            "the answer to the batch does not mention it.", method=call.method, path=call.path
+            "the answer to the batch does not tell of it.", method=call.method, path=call.path
         )
     if 200 <= reply.status < 300:
-        return None
+        return reply
     return classify(
         status=reply.status,
         body=_encoded(reply.data),
@@ -171,12 +177,13 @@ def is_refused(error: TalkJSError) -> bool:
 def failure_for(call: Call[Any], error: TalkJSError) -> TalkJSError:
     """Tell one call that the whole batch failed: an error of its own, about itself."""
     if isinstance(error, DecodeError) and call.method != "GET":
-        return OutcomeUnknown(
+        own: TalkJSError = OutcomeUnknown(
             f"the answer to the batch that carried it cannot be read ({error}).",
             method=call.method,
             path=call.path,
         )
-    own = copy(error)
+    else:
+        own = copy(error)
     if isinstance(own, APIError | TransportError):
         own.method, own.path = call.method, call.path
     own.__cause__ = error

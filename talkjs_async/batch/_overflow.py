@@ -7,23 +7,23 @@ A call that a batch takes along keeps its own result, error, retry and cancellat
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import attrs
+from anyio import NoEventLoopError
 from anyio.lowlevel import current_token
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryState
+from talkjs_async.batch._carrier import is_odd, noted
 from talkjs_async.batch._dispatcher import Dispatcher
 from talkjs_async.batch._encoding import OperationAnswer
 from talkjs_async.batch._ticket import Taken, Ticket
 from talkjs_async.errors import RateLimited, TalkJSError
-from talkjs_async.limits import Permit
+from talkjs_async.limits import Budget
 
 T = TypeVar("T")
 
@@ -31,10 +31,11 @@ T = TypeVar("T")
 class Dispatchers:
     """One dispatcher for each event loop that a client works in."""
 
-    __slots__ = ("_by_loop", "_make")
+    __slots__ = ("_by_loop", "_fill", "_pipeline")
 
-    def __init__(self, make: Callable[[], Dispatcher]) -> None:
-        self._make = make
+    def __init__(self, pipeline: Pipeline, *, fill: bool = False) -> None:
+        self._pipeline = pipeline
+        self._fill = fill
         self._by_loop: WeakKeyDictionary[object, Dispatcher] = WeakKeyDictionary()
 
     def here(self) -> Dispatcher:
@@ -42,8 +43,16 @@ class Dispatchers:
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:
-            made = self._by_loop[loop] = self._make()
+            made = self._by_loop[loop] = Dispatcher(self._pipeline, fill=self._fill)
         return made
+
+    def with_batches(self, budget: Budget) -> Budget:
+        """Count the batches of this event loop, if any, in the waits that *budget* tells."""
+        try:
+            dispatcher = self.here()
+        except NoEventLoopError:
+            return budget
+        return dispatcher.with_batches(budget)
 
 
 @attrs.frozen
@@ -76,54 +85,23 @@ class Overflow:
         self, call: Call[Any], retry_state: RetryState, dispatcher: Dispatcher
     ) -> bytes | OperationAnswer:
         pipeline = self.pipeline
-        asked = pipeline.clock.monotonic()
         if not dispatcher.serves(call):
             return await pipeline.sender(call, retry_state)()
-        # An operation says its version itself.
-        own = attrs.evolve(call, api_version=call.api_version or pipeline.api_version)
-        ordinary = pipeline.limiters["ordinary"]
-        ticket = Ticket(dispatcher, ordinary, own, pipeline.lane, pipeline.clock)
-        ends_at = asked + (math.inf if pipeline.max_wait is None else pipeline.max_wait)
-
-        def left() -> float | None:
-            own = None if ends_at == math.inf else max(ends_at - pipeline.clock.monotonic(), 0.0)
-            return retry_state.left(own)
-
+        ticket = Ticket(dispatcher, pipeline, call, retry_state)
         try:
-            return await self._alone(call, retry_state, ticket, left, dispatcher)
+            return await pipeline.sender(call, retry_state, ticket.acquire)()
         except Taken:
-            retry_state.begin(pipeline.clock.monotonic() - asked)
-        outcome = await ticket.outcome()
-        if isinstance(outcome, str):
-            return await pipeline.sender(call, retry_state)()
-        if isinstance(outcome, TalkJSError):
-            retry_state.history.failed(outcome)
-            if not retry_state.history.is_success(outcome):
-                raise outcome
-            return OperationAnswer(200, {})
-        return outcome
-
-    async def _alone(
-        self,
-        call: Call[Any],
-        retry_state: RetryState,
-        ticket: Ticket,
-        left: Callable[[], float | None],
-        dispatcher: Dispatcher,
-    ) -> bytes:
-        granted = False
-
-        async def acquire() -> Permit:
-            nonlocal granted
-            permit = await ticket.acquire(left)
-            granted = True
-            return permit
-
-        try:
-            return await self.pipeline.sender(call, retry_state, acquire)()
+            pass
         except RateLimited:
             dispatcher.throttled()
             raise
         finally:
-            if granted:
-                dispatcher.ended(ticket)
+            dispatcher.ended(ticket)
+        outcome = await ticket.outcome()
+        if outcome is None:
+            return await pipeline.sender(call, retry_state)()
+        outcome = noted(outcome, retry_state.history)
+        if isinstance(outcome, TalkJSError):
+            retry_state.over = retry_state.over or is_odd(outcome)
+            raise outcome
+        return outcome

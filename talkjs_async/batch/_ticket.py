@@ -6,21 +6,19 @@ Knows the call and how it waits; the dispatcher knows the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+import math
+from typing import Any, Protocol
 
 import anyio
+import attrs
 
 from talkjs_async._core.call import Call, Lane
-from talkjs_async._core.clock import Clock
-from talkjs_async.batch._encoding import OperationAnswer
-from talkjs_async.errors import RateLimitWaitTimeout, TalkJSError
-from talkjs_async.limits import Limiter, Permit
-
-ALONE: Final = "alone"
-"""What a batch hands over that was refused as such: the call goes alone."""
-
-Outcome = OperationAnswer | TalkJSError | str
+from talkjs_async._core.pipeline import Pipeline
+from talkjs_async._core.retry import RetryState
+from talkjs_async._core.tasks import OutOfTime, within
+from talkjs_async.batch._carrier import Outcome
+from talkjs_async.errors import RateLimitWaitTimeout
+from talkjs_async.limits import Permit
 
 
 class Taken(Exception):
@@ -36,7 +34,7 @@ class Tickets(Protocol):
 
     def seconds_to_batch(self, ticket: Ticket) -> float: ...
 
-    async def turn(self, ticket: Ticket) -> None: ...
+    def go_alone(self, ticket: Ticket) -> anyio.Event | None: ...
 
 
 class Ticket:
@@ -48,16 +46,20 @@ class Ticket:
         lane: Where it queues.
         subject: The user or conversation that it writes to. None when it reads.
         only_batch: Whether its own token is too far away, so that it waits for a batch alone.
+        alone: Whether it leaves with its own permit, or has left.
         taken: Whether a batch took it.
     """
 
     __slots__ = (
         "_answered",
-        "_clock",
-        "_limiter",
+        "_asked",
+        "_gives_up_at",
         "_outcome",
+        "_pipeline",
+        "_retry_state",
         "_scope",
         "_tickets",
+        "alone",
         "call",
         "lane",
         "only_batch",
@@ -65,39 +67,42 @@ class Ticket:
     )
 
     def __init__(
-        self, tickets: Tickets, limiter: Limiter, call: Call[Any], lane: Lane, clock: Clock
+        self, tickets: Tickets, pipeline: Pipeline, call: Call[Any], retry_state: RetryState
     ) -> None:
-        self.call: Call[Any] = call
-        self.lane: Lane = lane
+        # An operation says its version itself.
+        version = call.api_version or pipeline.api_version
+        self.call: Call[Any] = attrs.evolve(call, api_version=version)
+        self.lane: Lane = pipeline.lane
         self.subject: str | None = None if call.method == "GET" else subject_of(call)
         self.only_batch: bool = False
+        self.alone: bool = False
         self._tickets = tickets
-        self._limiter = limiter
-        self._clock = clock
+        self._pipeline = pipeline
+        self._retry_state = retry_state
+        self._asked = pipeline.clock.monotonic()
+        patience = math.inf if pipeline.max_wait is None else pipeline.max_wait
+        self._gives_up_at = self._asked + patience
         self._scope = anyio.CancelScope()
         self._answered: anyio.Event | None = None
-        self._outcome: Outcome = ALONE
+        self._outcome: Outcome | None = None
 
     @property
     def taken(self) -> bool:
         return self._answered is not None
 
-    async def acquire(self, left: Callable[[], float | None]) -> Permit:
+    async def acquire(self) -> Permit:
         """
         Wait for a token or for a batch, whichever comes first.
-
-        Args:
-            left: How many seconds the wait may take from now on. None for as long as it takes.
 
         Raises:
             Taken: A batch was faster; `outcome` waits for its answer.
             RateLimitWaitTimeout: Neither comes in time.
         """
         permit: Permit | None = None
-        self._tickets.join(self)
         try:
+            self._tickets.join(self)
             with self._scope:
-                permit = await self._wait(left)
+                permit = await self._wait()
         finally:
             self._tickets.leave(self)
         if self.taken:
@@ -106,42 +111,84 @@ class Ticket:
             raise Taken
         assert permit is not None  # noqa: S101 - only `take` ends the scope
         try:
-            await self._tickets.turn(self)
+            await self._turn()
         except BaseException:
             permit.refund()
             raise
         return permit
 
-    async def _wait(self, left: Callable[[], float | None]) -> Permit:
+    def _left(self) -> float | None:
+        """Seconds that the wait may still take. None for as long as it takes."""
+        if self._gives_up_at == math.inf:
+            return self._retry_state.left(None)
+        now = self._pipeline.clock.monotonic()
+        return self._retry_state.left(max(self._gives_up_at - now, 0.0))
+
+    async def _wait(self) -> Permit:
+        limiter = self._pipeline.limiters["ordinary"]
         try:
-            return await self._limiter.acquire(lane=self.lane, max_wait=left())
+            return await limiter.acquire(lane=self.lane, max_wait=self._left())
         except RateLimitWaitTimeout as error:
-            seconds = left()
+            seconds = self._left()
             batch = self._tickets.seconds_to_batch(self)
             if seconds is None or batch > seconds:
                 wait = min(error.retry_after, batch)
                 raise RateLimitWaitTimeout(retry_after=wait, max_wait=error.max_wait) from None
             # Its own token is too far away, but a batch will come in time.
             self.only_batch = True
-            await self._clock.sleep(seconds)
+            await self._pipeline.clock.sleep(seconds)
             raise
 
-    def take(self) -> None:
-        """Give the call to a batch. `put` must follow."""
+    async def _turn(self) -> None:
+        """Wait for the answer to a batch with an earlier write to the same thing."""
+        answered = self._tickets.go_alone(self)
+        if answered is None:
+            return
+        clock = self._pipeline.clock
+        try:
+            await within(clock, self._left(), answered.wait)
+        except OutOfTime:
+            waited = clock.monotonic() - self._asked
+            raise RateLimitWaitTimeout(retry_after=waited, max_wait=waited) from None
+
+    def take(self) -> bool:
+        """
+        Give the call to a batch. `put` must follow.
+
+        Returns:
+            False when it comes too late for that: then its outcome is known already.
+        """
         self._answered = anyio.Event()
         self._scope.cancel()
+        state = self._retry_state
+        now = self._pipeline.clock.monotonic()
+        if state.history.has_expired(now):
+            state.over = True
+            self.put(state.history.expiry())
+            return False
+        state.begin(now - self._asked)
+        return True
 
-    def put(self, outcome: Outcome) -> None:
-        """Hand over what became of the call in the batch. The first outcome counts."""
+    def put(self, outcome: Outcome | None) -> None:
+        """
+        Hand over what became of the call in the batch. The first outcome counts.
+
+        Args:
+            outcome: None when it has to go alone: the batch was refused as such.
+        """
         assert self._answered is not None  # noqa: S101 - taken before
         if not self._answered.is_set():
             self._outcome = outcome
             self._answered.set()
 
-    async def outcome(self) -> Outcome:
-        """Wait for the batch that took the call along."""
+    async def outcome(self) -> Outcome | None:
+        """Wait for the batch that took the call along, for as long as the call may take in all."""
         assert self._answered is not None  # noqa: S101 - taken before
-        await self._answered.wait()
+        state = self._retry_state
+        try:
+            await within(state.clock, state.left(None), self._answered.wait)
+        except OutOfTime:
+            return state.out_of_time(sent=True)
         return self._outcome
 
 

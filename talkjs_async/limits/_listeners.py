@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 
-from talkjs_async.telemetry import LimiterEvent, Listener, check_synchronous, log
+from talkjs_async.telemetry import LimiterEvent, Listener, check_synchronous, emit
 
 
 class Listeners:
@@ -40,13 +39,4 @@ class Listeners:
     def tell(self, *events: LimiterEvent) -> None:
         """Call each listener. One that fails is logged and passed over."""
         for event in events:
-            for listener in list(self._listeners.values()):
-                try:
-                    listener(event)
-                except Exception:  # noqa: BLE001 - listeners may raise anything
-                    log(
-                        logging.ERROR,
-                        "A listener failed on %s",
-                        type(event).__name__,
-                        exc_info=True,
-                    )
+            emit(list(self._listeners.values()), event)

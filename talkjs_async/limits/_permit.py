@@ -35,8 +35,8 @@ class Permit:
 
     Args:
         end: What the limiter does at the end. It is called once, with the permit, the outcome and
-            the seconds of a Retry-After; it may run in any thread, and must not raise. When it
-            returns False, the permit did not count any more.
+            the seconds of a Retry-After; it may run in any thread. When it returns False, the
+            permit did not count any more. What it raises is logged: the call has its result.
         grant: How the limiter knows which one it is.
     """
 
@@ -50,17 +50,11 @@ class Permit:
 
     def settle(self) -> None:
         """End it: the answer is in, or will never be known. The token starts to refill."""
-        end = self._end
-        if end is not None:
-            self._end = None
-            end(self, "settled", None)
+        self._finish("settled")
 
     def refund(self) -> None:
         """End it: the request never left. The token is back at once."""
-        end = self._end
-        if end is not None:
-            self._end = None
-            end(self, "refunded", None)
+        self._finish("refunded")
 
     def throttled(self, retry_after: float | None = None) -> None:
         """
@@ -72,10 +66,16 @@ class Permit:
         Args:
             retry_after: Seconds that the server asks to wait. None when it does not say.
         """
+        self._finish("throttled", retry_after)
+
+    def _finish(self, outcome: Outcome, retry_after: float | None = None) -> None:
         end = self._end
         if end is not None:
             self._end = None
-            end(self, "throttled", retry_after)
+            try:
+                end(self, outcome, retry_after)
+            except Exception:  # noqa: BLE001 - limiters of users may raise anything
+                log(logging.ERROR, "A limiter failed at the end of a permit", exc_info=True)
 
     def __del__(self) -> None:
         end = self._end

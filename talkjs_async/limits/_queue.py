@@ -245,11 +245,6 @@ class Queue:
         least = max_wait + self._source.interval
         return RateLimitWaitTimeout(retry_after=max(estimate, least), max_wait=max_wait)
 
-    async def watch(self, waiter: Waiter) -> None:
-        """Wait on behalf of a waiter without timer: as the leader it has to watch the clock."""
-        while waiter.state == WAITING:
-            await self.look_out(waiter)
-
     async def look_out(self, waiter: Waiter) -> None:
         """Sleep until somebody wakes *waiter*; as the leader only until the next token is due."""
         if waiter.has_timer:

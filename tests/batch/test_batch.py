@@ -35,7 +35,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async.anonymous import AnonymousProjects
-from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, encode, failure_of
+from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, encode, outcome_of
 from talkjs_async.emulator import Emulator, Limits
 from tests.fixtures import MakeTalkJS
 
@@ -268,6 +268,41 @@ async def test_a_repeat_that_would_wait_too_long_does_not_hide_an_unknown_outcom
     assert isinstance(user, RateLimitWaitTimeout)
 
 
+async def test_the_time_of_a_batch_is_that_of_all_its_requests(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None
+) -> None:
+    talkjs = make_talkjs(total_timeout=3.0)
+    emulator.latency = lambda _: (0.5, 0.5)
+    began = emulator.clock.monotonic()
+
+    results = await talkjs.batch(
+        *[call_of(talkjs.users.get, "bob") for _ in range(1_000)], return_exceptions=True
+    )
+
+    assert emulator.clock.monotonic() - began <= 3.0 + 1e-6
+    assert {User, RateLimitWaitTimeout} <= {type(result) for result in results}
+
+
+@pytest.mark.parametrize(
+    "status", [300, 302, 400, 402, 403, 404, 405, 408, 409, 410, 413, 425, 451, 499]
+)
+async def test_the_calls_of_a_batch_that_was_refused_as_such_are_sent_alone(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: None, status: int
+) -> None:
+    talkjs = make_talkjs()
+    emulator.faults.add(f"return-{status}", on="POST /batch")
+
+    sent, missing = await talkjs.batch(
+        call_of(talkjs.messages.send, "chat", sender="alice", text="hi"),
+        call_of(talkjs.users.get, "nobody"),
+        return_exceptions=True,
+    )
+
+    assert isinstance(sent, SendReceipt)
+    assert [sent.id] == [commit.message_id for commit in emulator.commits.of("message.sent")]
+    assert isinstance(missing, NotFound)
+
+
 async def test_every_operation_says_its_api_version(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
@@ -392,6 +427,11 @@ BOB = {"id": "bob", "name": "Bob", "createdAt": 1}
         ([[0, 200, USER], [1, 200, USER]], [User, DecodeError]),
         ([[0, 200, USER]], [User, OutcomeUnknown]),
         ([[0, 200, USER], None, [1], ["1", 200, USER], [7, 200, USER]], [User, OutcomeUnknown]),
+        # Of two answers that differ, either may be the wrong one.
+        ([[0, 200, USER], [1, 200, BOB], [0, 404, {}]], [OutcomeUnknown, User]),
+        ([[0, 404, {}], [0, 404, {}], [1, 200, BOB]], [NotFound, User]),
+        ([[0, 200, USER], [True, 200, BOB]], [User, OutcomeUnknown]),
+        ([[0, 200, USER], [1, True, BOB]], [User, OutcomeUnknown]),
         ([[0, 429, None], [1, 404, "<html>"]], [RateLimited, NotFound]),
         ([[0, 200], [1, 500, {"errorCode": "X"}]], [DecodeError, ServerError]),
         ({}, [DecodeError, DecodeError]),
@@ -504,9 +544,9 @@ def test_replies_find_their_calls_in_whatever_order_they_come(
         OperationAnswer(status, {"of": number}) for number, status in enumerate(statuses)
     ] == list(replies)
     for call, reply, status in zip(calls, replies, statuses, strict=True):
-        failure = failure_of(call, reply)
-        assert (failure is None) == (200 <= status < 300)
-        assert failure is None or getattr(failure, "path", None) == call.path
+        outcome = outcome_of(call, reply)
+        assert (outcome is reply) == (200 <= status < 300)
+        assert outcome is reply or getattr(outcome, "path", None) == call.path
 
 
 @pytest.mark.parametrize("status", [200, 400])

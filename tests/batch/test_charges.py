@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import anyio
 import pytest
@@ -16,7 +15,7 @@ from talkjs_async import (
     User,
     call_of,
 )
-from talkjs_async.batch._charges import charges_of, pay_for_each
+from talkjs_async.batch._charges import both, charges_of, pay_for_each
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.request_log import Exchange
@@ -119,12 +118,9 @@ class TestPayingForEach:
         clock = VirtualClock()
         ordinary = TokenBucket(9.0, 600, clock=clock)
 
-        paid: list[Permit] = []
-        pay = partial(pay_for_each, lane="interactive", asked=clock.monotonic(), clock=clock)
-
-        await pay(ordinary, 10, paid, max_wait=None)
+        permit = await pay_for_each(ordinary, 10, lane="interactive", left=lambda: None)
         during = ordinary.statistics()
-        paid[0].settle()
+        permit.settle()
 
         assert (1, 10) == (during.in_flight, during.granted)
         assert 0 == ordinary.statistics().in_flight
@@ -133,13 +129,41 @@ class TestPayingForEach:
         clock = VirtualClock()
         ordinary = TokenBucket(9.0, 600, tokens=5, clock=clock)
 
-        paid: list[Permit] = []
-        pay = partial(pay_for_each, lane="interactive", asked=clock.monotonic(), clock=clock)
+        def left() -> float:
+            return max(0.3 - clock.monotonic(), 0.0)
 
         with pytest.raises(RateLimitWaitTimeout):
-            await pay(ordinary, 10, paid, max_wait=0.3)
+            await pay_for_each(ordinary, 10, lane="interactive", left=left)
 
         assert 0 == ordinary.statistics().in_flight
+
+    @pytest.mark.parametrize(
+        ("end", "batch_tokens", "ordinary_tokens", "throttled"),
+        [
+            (Permit.settle, 499.0, 599.0, (0, 0)),
+            (Permit.refund, 500.0, 600.0, (0, 0)),
+            # What the batch was refused for was not its operations.
+            (Permit.throttled, -0.5, 600.0, (1, 0)),
+        ],
+    )
+    async def test_one_permit_ends_those_of_both_budgets(
+        self,
+        end: Callable[[Permit], None],
+        batch_tokens: float,
+        ordinary_tokens: float,
+        throttled: tuple[int, int],
+    ) -> None:
+        clock = VirtualClock()
+        ordinary, batch = TokenBucket(9.0, 600, clock=clock), TokenBucket(1.0, 500, clock=clock)
+
+        end(both(await batch.acquire(), await ordinary.acquire()))
+
+        budgets = batch.statistics(), ordinary.statistics()
+        assert (0, 0) == tuple(budget.in_flight for budget in budgets)
+        assert throttled == tuple(budget.throttled for budget in budgets)
+        assert (batch_tokens, ordinary_tokens) == pytest.approx(
+            tuple(budget.tokens for budget in budgets), abs=0.01
+        )
 
     async def test_a_batch_that_cannot_pay_gives_its_own_token_back(
         self, make_talkjs: MakeTalkJS, emulator: Emulator

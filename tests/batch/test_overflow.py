@@ -19,6 +19,8 @@ from talkjs_async import (
     LimiterUnavailable,
     NotFound,
     OutcomeUnknown,
+    RateLimitWaitTimeout,
+    RetryPolicy,
     SendReceipt,
     TalkJSError,
     TokenBucket,
@@ -308,6 +310,125 @@ async def test_closing_the_client_leaves_unknown_what_a_batch_carries(
     results = await at_once(10, one)
 
     assert [OutcomeUnknown] * 9 == [type(result) for result in results[:9]]
+
+
+async def test_several_tasks_may_close_a_client_while_a_batch_is_under_way(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("latency-20", on="POST /batch")
+
+    async def one(number: int) -> Any:
+        if number > 4:
+            await emulator.clock.sleep(10.0 + number % 2)
+            return await talkjs.aclose()
+        return await talkjs.users.upsert(f"user{number}", name="User")
+
+    results = await at_once(9, one)
+
+    assert [OutcomeUnknown] * 5 + [type(None)] * 4 == [type(result) for result in results]
+    assert 0 == talkjs.budget.in_flight + talkjs.batch_budget.in_flight
+
+
+async def test_a_batch_repeats_no_message_whose_key_has_expired(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+) -> None:
+    talkjs = make_talkjs(
+        limiter=TokenBucket(1e-7, 600, tokens=0, clock=emulator.clock),
+        batch_limiter=TokenBucket(1e-5, 1, clock=emulator.clock),
+        overflow_to_batch=True,
+        retry=RetryPolicy(max_elapsed=1e9),
+    )
+    emulator.faults.add("drop-after-commit", on="POST /batch", first=1)
+
+    with pytest.raises(OutcomeUnknown, match="no longer safe") as caught:
+        await talkjs.messages.send("c1", sender="alice", text="once", idempotency_key="k1")
+
+    assert 1 == len(emulator.commits.of("message.sent"))
+    assert (1, ("k1",)) == (caught.value.attempts, caught.value.idempotency_keys)
+    assert 0 == talkjs.budget.in_flight + talkjs.batch_budget.in_flight
+
+
+@pytest.mark.parametrize("option", ["max_wait", "total_timeout"])
+async def test_no_time_is_spent_on_an_earlier_write_beyond_what_a_call_has(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS, option: str
+) -> None:
+    limiter = TokenBucket(1.0, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("latency-20", on="POST /batch")
+    if option == "max_wait":
+        hasty = talkjs.with_options(max_wait=2.0)
+    else:
+        hasty = talkjs.with_options(total_timeout=2.0)
+    took = 0.0
+
+    async def send(number: int) -> Any:
+        nonlocal took
+        await emulator.clock.sleep(0.1 * number)
+        began = emulator.clock.monotonic()
+        try:
+            return await (hasty if number else talkjs).messages.send(
+                "c1", sender="alice", text=str(number)
+            )
+        finally:
+            took = took or emulator.clock.monotonic() - began
+
+    results = await at_once(2, send)
+
+    assert [SendReceipt, RateLimitWaitTimeout] == [type(result) for result in results]
+    assert pytest.approx(2.0, abs=1e-3) == took
+    assert ["0"] == [commit.text for commit in emulator.commits.of("message.sent")]
+    assert 0 == talkjs.budget.in_flight
+
+
+async def test_a_batch_takes_no_longer_than_a_call_in_it_has_in_all(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+) -> None:
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("latency-20", on="POST /batch")
+    began = emulator.clock.monotonic()
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await talkjs.with_options(total_timeout=2.0).messages.send(
+            "c1", sender="alice", text="hi", idempotency_key="k1"
+        )
+
+    assert pytest.approx(2.0, abs=1e-6) == emulator.clock.monotonic() - began
+    assert (True, ("k1",)) == (caught.value.maybe_done, caught.value.idempotency_keys)
+
+
+class Failing(TokenBucket):
+    """A limiter of a user's own whose statistics fail at times."""
+
+    looks = 0
+
+    def statistics(self) -> Budget:
+        self.looks += 1
+        # Two calls that join, and the task that collects.
+        if self.looks in {1, 2, 31}:
+            raise RuntimeError("no statistics")
+        return super().statistics()
+
+
+async def test_statistics_that_fail_cost_no_other_call_anything(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+) -> None:
+    limiter = Failing(clock=emulator.clock, tokens=0)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+
+    async def one(number: int) -> Any:
+        try:
+            return await talkjs.users.get("alice")
+        except RuntimeError:
+            return None
+
+    results = await at_once(30, one)
+
+    assert 2 == results.count(None)
+    assert 28 == sum(isinstance(result, User) for result in results)
+    assert 0 == limiter.statistics().in_flight
 
 
 async def test_writes_about_one_thing_keep_their_order(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, RateLimitWaitTimeout, TokenBucket
 from talkjs_async.emulator import Emulator
+from talkjs_async.limits import Lane
 
 
 async def ask(
@@ -54,6 +56,45 @@ def test_a_call_that_a_batch_takes_in_time_is_not_refused(backend: str) -> None:
 
     assert "alice" == result.id
     assert took < 0.3
+
+
+@pytest.mark.parametrize("lane", ["interactive", "background"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_snapshot_says_what_a_refused_call_is_told(backend: str, lane: Lane) -> None:
+    async def look() -> tuple[float, float]:
+        emulator = Emulator()
+        clock = emulator.clock
+        budgets = OwnBudgets(
+            TokenBucket(clock=clock, tokens=0), TokenBucket(1.0, 500, clock=clock, tokens=-2)
+        )
+        async with (
+            AsyncTalkJS(
+                emulator.app_id,
+                emulator.secret_key,
+                clock=clock,
+                transport=emulator.transport,
+                budgets=budgets,
+                overflow_to_batch=True,
+            ) as talkjs,
+            anyio.create_task_group() as tasks,
+        ):
+            for number in range(80):
+                tasks.start_soon(partial(talkjs.users.upsert, f"user{number}", name="User"))
+            await clock.sleep(2**-14)
+            hasty = talkjs.with_options(max_wait=0.0, lane=lane)
+            budget = talkjs.budget
+            with pytest.raises(RateLimitWaitTimeout) as caught:
+                await hasty.users.get("user1")
+        told = caught.value.retry_after
+        if lane == "interactive":
+            return budget.estimated_wait, told
+        return budget.estimated_wait_background, told
+
+    said, told = anyio.run(look, backend=backend)
+
+    # Three batches, instead of 81 tokens at nine per second.
+    assert pytest.approx(told) == said
+    assert 2.5 <= said <= 6.0
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -18,6 +18,7 @@ from talkjs_async import (
     DecodeError,
     NotFound,
     OutcomeUnknown,
+    Permit,
     RateLimited,
     RateLimitWaitTimeout,
     RetryPolicy,
@@ -295,6 +296,37 @@ class TestTotalTimeout:
         assert emulator.clock.monotonic() - began <= 2.0 + 1e-6
         assert caught.value.maybe_done
 
+    async def test_a_call_without_time_for_an_answer_does_not_leave(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator
+    ) -> None:
+        talkjs = make_talkjs(total_timeout=0.0)
+
+        with pytest.raises(RateLimitWaitTimeout):
+            await talkjs.users.upsert("alice", name="Alice")
+
+        assert 0 == len(emulator.requests)
+        assert (0, 600.0) == (talkjs.budget.in_flight, talkjs.budget.tokens)
+
+    async def test_the_wait_for_a_connection_counts(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator
+    ) -> None:
+        talkjs = make_talkjs(limiter=TokenBucket(max_in_flight=None, clock=emulator.clock))
+        hasty = talkjs.with_options(total_timeout=2.0)
+        await talkjs.users.upsert("alice", name="Alice")
+        emulator.faults.add("latency-20")
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(40):
+                tasks.start_soon(talkjs.users.get, "alice")
+            await emulator.clock.sleep(1.0)
+            began = emulator.clock.monotonic()
+            with pytest.raises(RateLimitWaitTimeout):
+                await hasty.users.upsert("bob", name="Bob")
+            took = emulator.clock.monotonic() - began
+
+        assert pytest.approx(2.0, abs=1e-6) == took
+        assert ["alice"] == [commit.user_id for commit in emulator.commits.of("user.created")]
+
     async def test_waits_for_the_budget_of_all_attempts_count(
         self, make_talkjs: MakeTalkJS, emulator: Emulator
     ) -> None:
@@ -480,6 +512,35 @@ async def test_a_read_has_no_outcome_that_could_be_hidden(
 
     with pytest.raises(RateLimitWaitTimeout):
         await talkjs.users.list().collect()
+
+
+@pytest.mark.parametrize("bearer", [None, b"token", 5])
+async def test_a_signer_that_returns_no_text_is_named(
+    make_talkjs: MakeTalkJS, emulator: Emulator, bearer: Any
+) -> None:
+    class Signer:
+        def bearer(self, now: float) -> str:
+            return cast("str", bearer)
+
+    talkjs = make_talkjs(auth=Signer())
+
+    with pytest.raises(ConfigurationError, match=r"^auth: must return text \(str\)"):
+        await talkjs.users.get("alice")
+
+    assert (0, 600.0) == (talkjs.budget.in_flight, talkjs.budget.tokens)
+
+
+async def test_a_limiter_that_returns_no_permit_is_named(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    class Broken(TokenBucket):
+        async def acquire(self, **_options: Any) -> Permit:
+            return cast("Permit", None)
+
+    talkjs = make_talkjs(limiter=Broken(clock=emulator.clock))
+
+    with pytest.raises(ConfigurationError, match=r"^budgets: .* returns None where a Permit is"):
+        await talkjs.users.get("alice")
 
 
 async def test_what_cannot_be_json_is_refused_before_a_token_is_taken(talkjs: AsyncTalkJS) -> None:

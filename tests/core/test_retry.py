@@ -252,11 +252,11 @@ class TestRetryState:
         state = RetryState(RetryPolicy(), clock, CallHistory(CALL))
         state.begin(0.0)
         state.history.failed(OutcomeUnknown("lost", method="PUT", path="/x"))
-        state.check_repeatable()
+        state.check_leaving()
         clock.now = 10.1
 
         with pytest.raises(OutcomeUnknown) as caught:
-            state.check_repeatable()
+            state.check_leaving()
 
         assert state.over is True
         assert not state.allows(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -71,6 +72,20 @@ class TestEnds:
 
         assert [("settled", None)] == counter.ends
         assert "A permit of a limiter did not end (it was dropped)" in caplog.text
+
+    @pytest.mark.parametrize("end", [Permit.settle, Permit.refund, Permit.throttled])
+    def test_a_limiter_that_fails_at_the_end_is_logged_and_decides_nothing(
+        self, end: Callable[[Permit], None], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise RuntimeError("no store")
+
+        permit = Permit(fail)
+        end(permit)
+        end(permit)
+
+        assert 1 == caplog.text.count("A limiter failed at the end of a permit")
+        assert "no store" in caplog.text
 
     async def test_two_threads_that_end_one_permit_end_it_once(self) -> None:
         limiter = TokenBucket(NEVER, 100, max_in_flight=None)

@@ -231,7 +231,7 @@ class TestEvents:
         await limiter.acquire()
 
         assert 1 == len(events)
-        assert "A listener failed on Waited" in caplog.text
+        assert "A hook failed on Waited" in caplog.text
 
 
 async def test_the_repr_tells_the_state() -> None:

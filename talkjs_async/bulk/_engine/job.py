@@ -194,7 +194,7 @@ class Job:
             if complete:
                 await self._step.conclude()
         finally:
-            self._client.close()
+            await self._client.aclose()
             self._ended = self._clock.monotonic()
             self._tally.finished = True
             self._tally.changed()

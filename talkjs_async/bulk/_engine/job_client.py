@@ -7,7 +7,6 @@ The one place where jobs reach behind the client's public face.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import count
 from typing import Final, TypeVar
 
@@ -17,7 +16,6 @@ from talkjs_async._core.call import Bucket, Call
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
-from talkjs_async.batch._dispatcher import Dispatcher
 from talkjs_async.batch._overflow import Dispatchers, Overflow
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import DecodeError
@@ -74,7 +72,7 @@ class JobClient:
         self._dispatchers: Dispatchers | None = None
         self._run = pipeline.run
         if "batch" in pipeline.limiters:
-            self._dispatchers = Dispatchers(partial(Dispatcher, pipeline, fill=True))
+            self._dispatchers = Dispatchers(pipeline, fill=True)
             self._run = Overflow(pipeline, self._dispatchers).run
         self._writes_overflow = derived._dispatchers is not None
         derived._pipeline = pipeline
@@ -111,10 +109,10 @@ class JobClient:
         if self._dispatchers is not None:
             self._dispatchers.here().fill_batches(expected)
 
-    def close(self) -> None:
-        """Take nothing more into batches."""
+    async def aclose(self) -> None:
+        """Take nothing more into batches, and give all permits back."""
         if self._dispatchers is not None:
-            self._dispatchers.here().stop()
+            await self._dispatchers.here().aclose()
 
     @property
     def ordinary_pace(self) -> Pace:
