@@ -141,8 +141,9 @@ class HttpExchange:
             answer.stream = self._request.stream
         if len(raw) > largest:
             raise too_large(largest)
-        codings = _codings(answer)
-        if not raw or not codings:
+        named = answer.headers.get("content-encoding")
+        codings = _codings(named) if raw and named else []
+        if not codings:
             return raw
         if codings not in (["gzip"], ["x-gzip"]):
             raise Unreadable("a content coding that was not asked for")
@@ -194,10 +195,11 @@ def adopt(engine: Engine, client: httpx.AsyncClient, request: httpx.Request) -> 
         request.url = request.url.copy_with(params=client.params.merge(request.url.params))
 
 
-def _codings(answer: httpx.Response) -> list[str]:
+def _codings(named: str) -> list[str]:
     """List what was done to a body, in order. "identity" is nothing, and so is an empty entry."""
-    named = answer.headers.get("content-encoding", "").lower().split(",")
-    return [each for each in map(str.strip, named) if each not in {"", "identity"}]
+    return [
+        each for each in map(str.strip, named.lower().split(",")) if each not in {"", "identity"}
+    ]
 
 
 async def _read(answer: httpx.Response, largest: float) -> bytes:
