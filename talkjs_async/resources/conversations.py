@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
@@ -31,6 +31,12 @@ from talkjs_async.models.filters import Filter
 __all__ = ["Conversations"]
 
 MOST_CONVERSATIONS_PER_PAGE = 30
+
+
+def put_conversation(conversation_id: str, conversation: Mapping[str, Any]) -> Call[None]:
+    """Build the request that stores a conversation, given as what goes to TalkJS."""
+    url = path("conversations", conversation_id=conversation_id)
+    return Call(method="PUT", path=url, body=conversation, decode=nothing)
 
 
 class Conversations(Resource):
@@ -77,8 +83,7 @@ class Conversations(Resource):
             welcome_messages=welcome_messages,
             custom=custom,
         )
-        url = path("conversations", conversation_id=conversation_id)
-        return Call(method="PUT", path=url, body=conversation.to_wire(), decode=nothing)
+        return put_conversation(conversation_id, conversation.to_wire())
 
     @endpoint
     def get(self, conversation_id: str) -> Call[Conversation]:

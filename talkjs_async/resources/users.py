@@ -30,6 +30,11 @@ MOST_USERS_PER_PAGE = 100
 MOST_CONVERSATIONS_PER_PAGE = 30
 
 
+def put_users(users: Mapping[str, Any]) -> Call[None]:
+    """Build the request that stores users, given as what goes to TalkJS by their IDs."""
+    return Call(method="PUT", path="/users", body=users, decode=nothing)
+
+
 class Users(Resource):
     """The people who chat."""
 
@@ -112,7 +117,7 @@ class Users(Resource):
             argument = f"users[{_short(user_id)}]"
             path("users", **{argument: user_id})
             body[user_id] = user_input(argument, user).to_wire()
-        return Call(method="PUT", path="/users", body=body, decode=nothing)
+        return put_users(body)
 
     @endpoint
     def get(self, user_id: str) -> Call[User]:

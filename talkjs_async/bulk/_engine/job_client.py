@@ -70,7 +70,7 @@ class JobClient:
         # Its own, so that the batches are the job's alone and can be counted. It reads through both
         # budgets if the app has two, and writes through both if the client does.
         self._dispatchers: Dispatchers | None = None
-        self._run = pipeline.run
+        self._run = self._alone = pipeline.run
         if "batch" in pipeline.limiters:
             self._dispatchers = Dispatchers(pipeline, fill=True)
             self._run = Overflow(pipeline, self._dispatchers).run
@@ -88,6 +88,11 @@ class JobClient:
     def _count(self, event: object) -> None:
         if isinstance(event, AttemptEnded) and event.status is not None:
             self.requests += 1
+
+    async def write(self, call: Call[T]) -> T:
+        """Send a request that stores something, in a batch if the client lets that happen."""
+        run = self._run if self._writes_overflow else self._alone
+        return await run(call)
 
     async def read(self, call: Call[T]) -> T:
         """

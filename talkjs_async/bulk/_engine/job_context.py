@@ -54,6 +54,10 @@ class JobContext:
         """The client's, for steps that decide themselves when to repeat."""
         return self.client.retry
 
+    async def write(self, call: Call[T]) -> T:
+        """Send a request that stores something; see `JobClient.write`."""
+        return await self.client.write(call)
+
     async def read(self, call: Call[T]) -> T:
         """Send a GET, through either budget; see `JobClient.read`."""
         return await self.client.read(call)

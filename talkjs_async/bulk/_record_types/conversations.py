@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from talkjs_async._core.wire import drop_unset
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
@@ -13,9 +12,10 @@ from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_rec
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models.conversations import Conversation, ConversationInput
+from talkjs_async.resources.conversations import put_conversation
 
 
-class ConversationRecordType(RecordType[ConversationInput]):
+class ConversationRecordType(RecordType[dict[str, Any]]):
     """What is special about conversations: each has a request of its own."""
 
     kind = "upsert_conversations"
@@ -23,7 +23,7 @@ class ConversationRecordType(RecordType[ConversationInput]):
     window = 200
     once = False
 
-    def read(self, thing: object, number: int) -> Record[ConversationInput] | BadRecord:
+    def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a conversation."""
         if isinstance(thing, Mapping):
             fields = CONVERSATION_FIELDS.of(thing)
@@ -39,22 +39,15 @@ class ConversationRecordType(RecordType[ConversationInput]):
             raise ConfigurationError(
                 "source", f"holds a {type(thing).__name__} where a conversation should be."
             )
-        return make_record(conversation_id, number, conversation, conversation.to_wire())
+        wire = conversation.to_wire()
+        return make_record(conversation_id, number, wire, wire)
 
     async def send(
-        self, context: JobContext, records: Sequence[Record[ConversationInput]]
+        self, context: JobContext, records: Sequence[Record[dict[str, Any]]]
     ) -> Sequence[str | None]:
         """Store one conversation."""
         (record,) = records
-        conversation = record.value
-        fields = {
-            "participants": conversation.participants,
-            "subject": conversation.subject,
-            "photo_url": conversation.photo_url,
-            "welcome_messages": conversation.welcome_messages,
-            "custom": conversation.custom,
-        }
-        await context.talkjs.conversations.upsert(record.id, **drop_unset(fields))
+        await context.write(put_conversation(record.id, record.value))
         return [None]
 
 

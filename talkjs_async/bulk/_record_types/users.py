@@ -13,10 +13,10 @@ from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_rec
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models.users import User, UserInput
-from talkjs_async.resources.users import MOST_USERS_PER_PUT
+from talkjs_async.resources.users import MOST_USERS_PER_PUT, put_users
 
 
-class UserRecordType(RecordType[UserInput]):
+class UserRecordType(RecordType[dict[str, Any]]):
     """What is special about users: they have no order, and 100 fit into a request."""
 
     kind = "upsert_users"
@@ -26,7 +26,7 @@ class UserRecordType(RecordType[UserInput]):
     window = 10 * MOST_USERS_PER_PUT
     once = False
 
-    def read(self, thing: object, number: int) -> Record[UserInput] | BadRecord:
+    def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a user."""
         if isinstance(thing, Mapping):
             fields = USER_FIELDS.of(thing)
@@ -39,13 +39,14 @@ class UserRecordType(RecordType[UserInput]):
             raise ConfigurationError(
                 "source", f"holds a {type(thing).__name__} where a user should be."
             )
-        return make_record(user_id, number, user, user.to_wire())
+        wire = user.to_wire()
+        return make_record(user_id, number, wire, wire)
 
     async def send(
-        self, context: JobContext, records: Sequence[Record[UserInput]]
+        self, context: JobContext, records: Sequence[Record[dict[str, Any]]]
     ) -> Sequence[str | None]:
         """Store up to 100 users."""
-        await context.talkjs.users.upsert_many({record.id: record.value for record in records})
+        await context.write(put_users({record.id: record.value for record in records}))
         return [None] * len(records)
 
 

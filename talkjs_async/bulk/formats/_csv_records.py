@@ -126,7 +126,7 @@ def _never_closed(path: Path, line: int) -> ConfigurationError:
     return ConfigurationError(
         "source",
         f"{path} has quotes that do not match, or is cut off: a quote that opens in the record "
-        f"in the middle of line {line} is never closed. Nothing of the file is used.",
+        f"that begins in line {line} is never closed. Nothing of the file is used.",
     )
 
 
