@@ -18,6 +18,10 @@ from talkjs_async.emulator._stored_records import StoredConversation
 from talkjs_async.emulator._world import World
 from talkjs_async.emulator.request_log import Exchange
 
+# The last second that dates in headers, and Python's, can show.
+_LATEST = 253_402_300_799
+# More than any content block needs.
+_DEEPEST = 50
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _OFFSET = re.compile(r"([+-]?\d+(?:\.\d+)?)([smhd])")
 
@@ -31,7 +35,9 @@ def plant(world: World, document: Mapping[str, Any]) -> None:
     """
     unknown = set(document) - {"users", "conversations"}
     if unknown:
-        raise WrongSeed(f"A seed has users and conversations, not {sorted(unknown)}.")
+        raise WrongSeed(f"A seed has users and conversations, not {sorted(map(str, unknown))}.")
+    for name, value in document.items():
+        _check_values(name, value)
     with world.lock:
         world.webhooks.muted = True
         try:
@@ -59,8 +65,10 @@ class _Planting:
         people = body.pop("participants", [])
         if not isinstance(messages, list) or not isinstance(people, list | dict):
             raise WrongSeed(f"{where}: participants is a list or an object, messages a list.")
+        if any(not isinstance(one, str) for one in people):
+            raise WrongSeed(f"{where}.participants must hold the IDs of users.")
         places = {one: {} for one in people} if isinstance(people, list) else people
-        senders = [one["sender"] for one in messages if isinstance(one, dict) and "sender" in one]
+        senders = [one["sender"] for one in messages if _has_text(one, "sender")]
         # Those who have left since have written, too.
         former = [sender for sender in dict.fromkeys(senders) if sender not in places]
         self._call(where, "PUT", path, {**body, "participants": [*places, *former]})
@@ -81,9 +89,11 @@ class _Planting:
             raise WrongSeed(f"{where} must be an object.")
         body = dict(message)
         name = body.pop("id", None)
+        if name is not None and not isinstance(name, str):
+            raise WrongSeed(f"{where}.id must be a text.")
         body.setdefault("type", "UserMessage" if "sender" in body else "SystemMessage")
         reference = body.get("referencedMessageId")
-        if reference in ids:
+        if isinstance(reference, str) and reference in ids:
             body["referencedMessageId"] = ids[reference]
         (sent,) = self._call(where, "POST", f"{path}/messages", body)
         if name is not None:
@@ -132,6 +142,12 @@ class _Planting:
 
     def _moment(self, where: str, at: Any) -> float:
         """Return the Unix time of a record: of the start, before it, or in milliseconds."""
+        moment = self._unix_time(where, at)
+        if not 0 <= moment <= _LATEST:
+            raise WrongSeed(f"{where}.at must be a moment from 1970 to 9999.")
+        return moment
+
+    def _unix_time(self, where: str, at: Any) -> float:
         if at is None:
             return self._start
         if isinstance(at, int) and not isinstance(at, bool):
@@ -141,6 +157,27 @@ class _Planting:
         if not offsets or None in offsets:
             raise WrongSeed(f"{where}.at must be like '-2h' or '-1d -30m', or Unix milliseconds.")
         return self._start + sum(float(one[1]) * _UNITS[one[2]] for one in offsets if one)
+
+
+def _check_values(where: str, value: Any, depth: int = 0) -> None:
+    """Refuse what YAML and TOML have and no request can hold: dates, endless nesting."""
+    if depth > _DEEPEST:
+        raise WrongSeed(f"{where} is nested too deep.")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise WrongSeed(f"{where}: {key!r} must be a text; put it in quotes.")
+            _check_values(f"{where}.{key}", one, depth + 1)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            _check_values(f"{where}[{number}]", one, depth + 1)
+    elif value is not None and not isinstance(value, str | int | float):
+        kind = type(value).__name__
+        raise WrongSeed(f"{where} is a {kind}, which no request can hold; put it in quotes.")
+
+
+def _has_text(record: Any, name: str) -> bool:
+    return isinstance(record, dict) and isinstance(record.get(name), str)
 
 
 def _records(document: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:

@@ -23,6 +23,8 @@ __all__ = ["EmulatorClock", "RealClock", "VirtualClock"]
 
 # 2026-01-01T00:00:00Z: a moment that is easy to recognise in a failed assertion.
 _DEFAULT_START = 1_767_225_600.0
+# The last second that dates in headers, and Python's, can show.
+_LATEST = 253_402_300_799
 
 # Cancelled timers stay in the heap until they are due, or until they outnumber the live ones and
 # there are at least this many of them.
@@ -66,7 +68,7 @@ class RealClock:
 
     def advance(self, seconds: float) -> None:
         """Put the clock forward by *seconds*, for whatever asks it for the time."""
-        self._ahead += _checked_advance(seconds)
+        self._ahead += _checked_advance(seconds, self.time())
 
     def reset(self) -> None:
         """Go back to the machine's time; `monotonic()` stays ahead."""
@@ -139,7 +141,7 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Move the clock on by *seconds* at once and wake the sleepers that are due."""
         with self._lock:
-            self._move_to(self._now + _checked_advance(seconds))
+            self._move_to(self._now + _checked_advance(seconds, self.time()))
 
     def reset(self) -> None:
         """Go back to the start; `monotonic()` and sleepers go on."""
@@ -184,8 +186,10 @@ class VirtualClock:
                 self._cancelled = 0
 
 
-def _checked_advance(seconds: float) -> float:
+def _checked_advance(seconds: float, now: float) -> float:
     """Return *seconds*, or raise `ValueError`: time goes forward, and not to the end of days."""
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be zero or more and finite, not {seconds!r}.")
+    if now + seconds > _LATEST:
+        raise ValueError(f"seconds must not lead behind the year 9999, as {seconds!r} does.")
     return seconds

@@ -250,6 +250,7 @@ class WebhookSender:
             queue.clear()
         self._inbox.clear()
         self.deliveries.clear()
+        self.delivered = 0
 
     def signature(self, timestamp: str, body: bytes) -> str:
         """Return the signature that proves that a body came from here."""

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from datetime import UTC, datetime
 
 import anyio
 import anyio.abc
@@ -189,6 +190,18 @@ def test_a_clock_outlives_its_event_loops(anyio_backend: str) -> None:
         anyio.run(clock.sleep, 10, backend=anyio_backend)
 
     assert clock.monotonic() == 30
+
+
+@pytest.mark.parametrize("clock_type", [VirtualClock, RealClock])
+def test_time_stays_within_what_dates_can_show(clock_type: type[VirtualClock | RealClock]) -> None:
+    clock = clock_type()
+    clock.advance(7_000 * 365 * 86_400)
+
+    for seconds in (1e308, 1e12):
+        with pytest.raises(ValueError, match="seconds must not lead behind the year 9999"):
+            clock.advance(seconds)
+
+    assert datetime.fromtimestamp(clock.time(), UTC).year < 9999
 
 
 def test_another_thread_may_advance_the_clock(anyio_backend: str) -> None:

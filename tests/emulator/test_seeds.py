@@ -232,3 +232,44 @@ async def test_a_snapshot_may_be_gone_back_to_as_often_as_wanted(
     assert 1 == len(set(ids))
     assert tokens == emulator.budget.ordinary.tokens(emulator.clock.monotonic())
     assert emulator.requests.total > 9
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.yaml", "users: {1: {name: A}}", "users: 1 must be a text; put it in quotes"),
+        ("a.yaml", "users: {a: {name: 2020-01-01}}", "users.a.name is a date, which no request"),
+        ("a.yaml", "users: {a: {custom: {x: !!binary aGk=}}}", "users.a.custom.x is a bytes"),
+        ("a.yaml", "users: &a {a: *a}", "is nested too deep"),
+        ("a.yaml", "1: {}", "A seed has users and conversations, not"),
+        ("a.toml", "[users.a]\nname = 2020-01-01", "users.a.name is a date"),
+        ("a.json", '{"users": {"a": {"name": "A", "at": 1e30}}}', "users.a.at must be"),
+        ("a.json", '{"users": {"a": {"name": "A", "at": "-99999d"}}}', "from 1970 to 9999"),
+        ("a.json", '{"users": {"a": {"name": "A", "at": 99999999999999999}}}', "from 1970 to 9999"),
+        (
+            "a.json",
+            '{"conversations": {"c": {"participants": [["a"]]}}}',
+            "conversations.c.participants must hold the IDs of users",
+        ),
+        (
+            "a.json",
+            '{"conversations": {"c": {"messages": [{"text": "x", "id": ["a"]}]}}}',
+            r"conversations.c.messages\[0\].id must be a text",
+        ),
+        (
+            "a.json",
+            '{"conversations": {"c": {"messages": [{"text": "x", "sender": ["a"]}]}}}',
+            "sender",
+        ),
+        (
+            "a.json",
+            '{"conversations": {"c": {"messages": [{"text": "x", "referencedMessageId": []}]}}}',
+            "referencedMessageId",
+        ),
+    ],
+)
+def test_a_mistake_in_a_seed_is_named(tmp_path: Path, name: str, text: str, complaint: str) -> None:
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(ValueError, match=complaint):
+        Emulator().load(tmp_path / name)
