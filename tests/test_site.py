@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from talkjs_async import AsyncTalkJS, RetryPolicy, errors, telemetry
+from talkjs_async.bulk import errors as bulk_errors
+from talkjs_async.cli.commands import app, global_options
+from talkjs_async.emulator import EVENT_TYPES, Switches
+from talkjs_async.emulator.faults import FAULT_TYPES
+from talkjs_async.emulator.routes import ROUTES
 from tests.test_docs import load
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +61,46 @@ def test_every_public_name_is_on_a_page(module: str) -> None:
 
     assert [] == [
         name for name in import_module(module).__all__ if name not in {*shown, "__version__"}
+    ]
+
+
+commands = load(ROOT / "docs" / "commands.py")
+
+
+def options() -> list[str]:
+    """Every option of every command."""
+    functions = [global_options, *(function for _, function in commands.commands(app))]
+    rows = "".join(commands._table(function) for function in functions)
+    return re.findall(r"`(--[\w-]+)", rows)
+
+
+COVERED = {
+    "command": ("reference/cli.md", [name for name, _ in commands.commands(app)]),
+    "option": ("reference/cli.md", options()),
+    "setting": ("reference/settings.md", list(inspect.signature(AsyncTalkJS).parameters)),
+    "setting of retries": (
+        "reference/settings.md",
+        list(inspect.signature(RetryPolicy).parameters),
+    ),
+    "error": ("reference/errors.md", [*errors.__all__, *bulk_errors.__all__]),
+    "webhook event": ("reference/webhook-events.md", list(EVENT_TYPES)),
+    "event of the client": (
+        "how-to/watching.md",
+        [each.__name__ for each in telemetry.TelemetryEvent.__args__],
+    ),
+    "fault": ("reference/faults.md", [fault.id for fault in FAULT_TYPES]),
+    "switch": ("reference/switches.md", [switch.name for switch in Switches.table()]),
+    "endpoint": ("reference/endpoints.md", [route.name for route in ROUTES]),
+}
+
+
+@pytest.mark.parametrize("kind", COVERED)
+def test_everything_there_is_stands_on_its_page(kind: str) -> None:
+    page, names = COVERED[kind]
+
+    assert names
+    assert [] == [
+        name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", PAGES[page])
     ]
 
 
