@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import anyio
@@ -25,7 +26,9 @@ from talkjs_async import (
     TalkJSError,
     TokenBucket,
     Unauthorized,
+    UnknownApp,
     User,
+    call_of,
 )
 from talkjs_async.emulator import Emulator
 from tests.fixtures import MakeTalkJS
@@ -448,6 +451,47 @@ async def test_writes_about_one_thing_keep_their_order(
 
     assert made == [commit.text for commit in emulator.commits.of("message.sent")]
     assert len(batches(emulator)) >= 6
+
+
+async def test_interactive_writes_about_one_thing_go_before_background_ones(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    background = talkjs.with_options(lane="background")
+    made: dict[bool, list[str]] = {True: [], False: []}
+
+    async def write(number: int) -> Any:
+        urgent = number % 2 == 1
+        made[urgent].append(str(number))
+        client = talkjs if urgent else background
+        return await client.messages.send("c1", sender="alice", text=str(number))
+
+    await at_once(20, write)
+
+    stored = [commit.text for commit in emulator.commits.of("message.sent")]
+    assert made[True] + made[False] == stored
+
+
+@pytest.mark.parametrize("mode", ["batch", "overflow"])
+async def test_a_batch_for_an_unknown_app_fails_its_calls(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator, engine: str, mode: str
+) -> None:
+    library = import_module(engine)
+    tokens = None if mode == "batch" else 0
+    talkjs = make_talkjs(
+        limiter=TokenBucket(1e-6, 600, clock=emulator.clock, tokens=tokens),
+        overflow_to_batch=True,
+        transport=library.MockTransport(lambda _: library.Response(404, content=b"Not found.")),
+    )
+
+    if mode == "batch":
+        calls = [call_of(talkjs.users.get, "alice")] * 5
+        results = list(await talkjs.batch(*calls, return_exceptions=True))
+    else:
+        results = await at_once(5, lambda number: talkjs.users.get("alice"))
+
+    assert [UnknownApp] * 5 == [type(result) for result in results]
 
 
 async def test_the_api_version_of_a_call_travels_with_its_operation(
