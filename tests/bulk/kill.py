@@ -106,13 +106,20 @@ class Killer:
         ours, theirs = self._processes.Pipe()
         process = self._processes.Process(target=serve, args=(theirs,))
         process.start()
+        # Only then is the end of the emulator seen here.
+        theirs.close()
+
+        def answer() -> Any:
+            if not ours.poll(HANGS_AFTER):
+                raise AssertionError("the emulator hangs")
+            return ours.recv()
 
         def ask(*question: Any) -> Any:
             ours.send(question)
-            return ours.recv()
+            return answer()
 
         try:
-            yield ours.recv(), ask
+            yield answer(), ask
             ours.send(None)
             process.join(10)
         finally:
