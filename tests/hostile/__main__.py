@@ -5,7 +5,8 @@ Plays everything that a server may do, and prints what came of it.
     python -m tests.hostile --long    all of it, 100,000 malformed answers
 
 Everything stays on the loopback. Exit status 1 when a cell ends as the table does not allow, when a
-call gets an answer that is not its own, or when a malformed one does anything but raise our errors.
+call gets an answer that is not its own, when a malformed one does anything but raise our errors, or
+when memory grows by more than 50 MB.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from tests.hostile import fuzz, matrix, surplus
 from tests.hostile.handshakes import broken_handshakes, certified
 from tests.hostile.matrix import Cell, Player, Verdict, Wiring
 from tests.hostile.raw_server import Converse, RawServer, Script
+
+MOST_GROWTH = 50
+"""Megabytes that all of it may take, the servers in the same process included."""
 
 
 class Way(NamedTuple):
@@ -213,8 +217,9 @@ def main() -> int:
         for seed, way in enumerate(WAYS):
             ends = play_fuzz(way, malformed // len(WAYS), seed)
             bad += print_ends(f"malformed answers, {'-'.join(way)}, {ends.total()}", ends)
-    print(f"memory: {before} MB when all was loaded, {matrix.peak_megabytes()} MB at most")
-    return 1 if bad else 0
+    grown = matrix.peak_megabytes() - before
+    print(f"memory: {before} MB when all was loaded, {grown} MB more at most")
+    return 1 if bad or grown > MOST_GROWTH else 0
 
 
 if __name__ == "__main__":
