@@ -119,7 +119,8 @@ def docs(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """sdist and wheel, into `dist/`: built twice alike, shown well by PyPI, and working."""
     session.install(*groups("release"))
-    again = Path(session.create_tmp()) / "again"
+    again = Path(session.create_tmp()).resolve() / "again"
+    example = str(Path("examples/quickstart.py").resolve())
     for directory in (Path("dist"), again):
         shutil.rmtree(directory, ignore_errors=True)
         session.run("python", "-m", "build", "--outdir", str(directory), silent=True)
@@ -133,8 +134,8 @@ def release(session: nox.Session) -> None:
         # Not from here: the source tree must not stand in for what was installed.
         with session.chdir(again):
             program = str(next(Path("venv").resolve().glob("*/talkjs-async*")))
-            session.run(program, "demo", external=True)
             session.run(program, "--version", external=True)
+            session.run(python, example, external=True)
 
 
 @nox.session(default=False)

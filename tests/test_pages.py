@@ -31,6 +31,8 @@ PAGES = [
     "how-to/timeouts.md",
     "how-to/trio.md",
     "how-to/user-token.md",
+    "tutorial/from-sendbird.md",
+    "tutorial/going-live.md",
 ]
 BLOCK = re.compile(
     r"^(?P<indent> *)```python\n(?P<code>.*?)^ *```$(?:\n\n *```text\n(?P<output>.*?)^ *```$)?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 import types
 from importlib import import_module
 from pathlib import Path
@@ -102,6 +103,32 @@ def test_everything_there_is_stands_on_its_page(kind: str) -> None:
     assert [] == [
         name for name in names if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", PAGES[page])
     ]
+
+
+def shown_commands(text: str) -> list[str]:
+    """The command lines on a page, in blocks and in sentences, without the program's name."""
+    scripts = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    lines = re.findall(r"^talkjs-async (.+?)(?: [|>&].*)?$", scripts, re.MULTILINE)
+    return [*lines, *re.findall(r"`talkjs-async ([^`]+)`", text)]
+
+
+def test_every_command_on_a_page_exists_with_its_options() -> None:
+    names = {name for name, _ in commands.commands(app)}
+    known = {*options(), *re.findall(r"--[\w-]+", commands._emulator()), "--help", "--version"}
+    known |= {"--install-completion", "--show-completion", "--at", "--set"}
+    wrong = []
+    for path in PAGES.keys() - {"reference/cli.md", "project/changelog.md"}:
+        for line in shown_commands(PAGES[path]):
+            # An option of all commands may stand before the name, with its value.
+            bare = re.sub(r"^(--(json|[\w-]+[= ]\S+) )+", "", line)
+            words = shlex.split(bare, comments=True)
+            first, both = " ".join(words[:1]), " ".join(words[:2])
+            given = {word.partition("=")[0] for word in shlex.split(line) if word[:2] == "--"}
+            is_command = first in names or both in names or first.startswith("--")
+            if not is_command or given - known:
+                wrong.append((path, line))
+
+    assert [] == sorted(wrong)
 
 
 def slug(heading: str) -> str:
