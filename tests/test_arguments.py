@@ -122,6 +122,7 @@ class Case:
     hints: dict[str, Any]
     works_with: dict[str, Any]
     parameter: str
+    default: Any
 
 
 WORKS_WITH: dict[str, dict[str, Any]] = {
@@ -165,7 +166,7 @@ def _cases(name: str, call: Callable[..., Any], hints: dict[str, Any], of: Any) 
     needed = {p.name: "x" for p in _parameters(of) if p.default is p.empty}
     works_with = {**needed, **WORKS_WITH.get(name, {})}
     for parameter in _parameters(of):
-        yield Case(name, call, hints, works_with, parameter.name)
+        yield Case(name, call, hints, works_with, parameter.name, parameter.default)
 
 
 def cases() -> Iterator[Case]:
@@ -266,3 +267,29 @@ async def test_a_number_of_items_to_collect_is_checked() -> None:
 def test_a_place_is_on_earth() -> None:
     with pytest.raises(ConfigurationError):
         talkjs_async.UserMessage(sender="a", location=Location(latitude=91, longitude=0))
+
+
+CLEARS = {
+    *["upsert", "edit", "update", "mark_as_read", "mark_as_unread"],
+    *["with_options", "UserInput", "ConversationInput"],
+}
+"""Where None says something else than nothing: it clears the field, or takes an option away."""
+
+
+def outcome(case: Case, arguments: dict[str, Any]) -> object:
+    try:
+        return case.call(**arguments)
+    except ConfigurationError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.name}-{case.parameter}" for case in CASES])
+def test_none_means_not_given_where_nothing_can_be_cleared(case: Case) -> None:
+    if case.default is not UNSET or case.name.rpartition(".")[2] in CLEARS:
+        return
+    if (case.name, case.parameter) == ("presences.query", "selected_conversation_id"):
+        # "At none" is a place to look at, too.
+        return
+    without = {k: v for k, v in case.works_with.items() if k != case.parameter}
+
+    assert outcome(case, without) == outcome(case, {**without, case.parameter: None})

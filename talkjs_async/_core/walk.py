@@ -16,7 +16,9 @@ the walk starts from where it began and skips what has come.
 is read once more when the walk is over, down to where nothing is new. Oldest first, such a record
 stays ahead. What loses its last message may go back, to any place: newest first, it stays ahead;
 oldest first, it may pass the reader, and only a second reading of all would find it. A cursor that
-moves, either way, would take the reader along. So where records move, only anchors count.
+moves, either way, would take the reader along. So where records move, only anchors count; oldest
+first, what moves within its own millisecond looks as if it stood: where there is nothing else to
+go by and something looks odd, all is read once more, until nothing is new.
 
 *The server goes round in a circle.* That is an error which says so.
 """
@@ -64,7 +66,9 @@ class Walk(Generic[T]):
     """
 
     __slots__ = (
+        "_again",
         "_circle",
+        "_doubted",
         "_found",
         "_head",
         "_known",
@@ -102,8 +106,9 @@ class Walk(Generic[T]):
         self._skipping = False
         self._restarts = 0
         self._knows_only_last = False
-        # The most recent moment before this pass. None: this is the first pass.
-        self._since: float | None = None
+        # Whether this pass is not the first; newest first, the most recent moment before it.
+        self._again = False
+        self._since = float("-inf")
         self._begin_pass()
         if place:
             self._tail += [(key, at) for key, at in place["tail"]]
@@ -124,6 +129,8 @@ class Walk(Generic[T]):
         self._recent = float("-inf")
         self._pages = 0
         self._found = False
+        # Whether an answer was taken that may be behind a cursor which has moved.
+        self._doubted = False
 
     async def page(self, wanted: int | None = None) -> Page[T]:
         """
@@ -142,7 +149,7 @@ class Walk(Generic[T]):
 
     async def _next_answer(self, size: int) -> Page[T]:
         """Ask until an answer is certain to continue the list. Changes nothing when it fails."""
-        again = self._skipping or self._since is not None
+        again = self._skipping or self._again
         if again:
             # Two records at least, for the next request to have an anchor.
             size = max(self._listing.size, 2)
@@ -204,11 +211,7 @@ class Walk(Generic[T]):
         """
         order = self._order
         last = len(self._tail) - 1
-        best = last - 1
-        if order.moves and order.ascending:
-            # All records of the last moment are read again: others may have moved among them.
-            while best > 0 and self._tail[best][1] == self._tail[last][1]:
-                best -= 1
+        best = self._best
         # While skipping, the order of what has come says nothing: there, only anchors count. So it
         # is where the cursor itself may have moved.
         doubtful = (self._skipping or order.moves) and not self._knows_only_last
@@ -217,6 +220,29 @@ class Walk(Generic[T]):
         earlier = (place for place in (last // 2, 0) if place < last)
         start_stays = self._listing.starting_after is None or not order.moves
         return [place for place in dict.fromkeys((*likely, *earlier)) if place >= 0 or start_stays]
+
+    @property
+    def _best(self) -> int:
+        last = len(self._tail) - 1
+        if not self._goes_up:
+            return last - 1
+        # All records of the last moment are read again: others may have moved among them. And,
+        # where it costs nothing, one more, which cannot have moved within its moment.
+        best = max(self._earlier, min(last - 1, 0))
+        costs = self._listing.size + last - best >= self._listing.most
+        return best if best <= 0 or costs else best - 1
+
+    @property
+    def _goes_up(self) -> bool:
+        """Whether records move ahead of the reader."""
+        return self._order.moves and self._order.ascending
+
+    @property
+    def _earlier(self) -> int:
+        """Where in the tail the last record stands that is not of the last moment; -1: nowhere."""
+        last = len(self._tail) - 1
+        moment = self._tail[last][1]
+        return next((i for i in range(last, -1, -1) if self._tail[i][1] != moment), -1)
 
     @property
     def _overlaps_cost(self) -> bool:
@@ -233,14 +259,18 @@ class Walk(Generic[T]):
     def _continues(self, answer: Page[T], place: int) -> bool:
         """Whether *answer* is certain to go on where the tail ends, without a gap."""
         marks = self._marks(answer)
-        if not marks or (answer.cursor is not None and marks[-1] in self._tail):
-            return False
-        if not self._head.isdisjoint(set(marks).difference(self._tail)):
+        stands = not marks or (answer.cursor is not None and marks[-1] in self._tail)
+        if stands or not self._head.isdisjoint(set(marks).difference(self._tail)):
             return False
         anchors = self._tail[place + 1 :]
         if anchors:
             came_again = place >= 0 and self._tail[place] in marks
-            return not came_again and not set(anchors).isdisjoint(marks)
+            sure = anchors[: max(self._earlier - place, 0)] if self._goes_up else anchors
+            if came_again or set(sure or anchors).isdisjoint(marks):
+                return False
+            if not sure and place >= 0:
+                self._doubted |= self._looks_odd(marks, place)
+            return True
         if self._tail[-1] in marks:
             return True
         key, at = marks[0]
@@ -250,6 +280,15 @@ class Walk(Generic[T]):
         # Where the caller began elsewhere than at the top, a list begun anew looks the same.
         seen = key in self._known or any(key == other for other, _ in self._tail)
         return not seen and self._listing.starting_after is None
+
+    def _looks_odd(self, marks: list[Mark], place: int) -> bool:
+        """Whether the cursor, and all that came behind it, may have moved within a moment."""
+        anchors = self._tail[place + 1 :]
+        if marks[: len(anchors)] != anchors:
+            return True
+        moment = self._tail[place][1]
+        alone = len(anchors) == 1 and moment != anchors[0][1] and place == self._best
+        return not alone and len(marks) == len(anchors)
 
     def _is_behind(self, at: float, other: float) -> bool:
         return at > other if self._order.ascending else at < other
@@ -277,7 +316,10 @@ class Walk(Generic[T]):
             self._restarts = 0
         # A page with news is not yet where nothing is new, whatever the moments in it say.
         caught_up = (
-            self._since is not None and not fresh and any(at < self._since for _, at in marks)
+            self._again
+            and not self._goes_up
+            and not fresh
+            and any(at < self._since for _, at in marks)
         )
         if answer.cursor is None or caught_up:
             self._end_pass()
@@ -317,20 +359,19 @@ class Walk(Generic[T]):
         return tuple(fresh)
 
     def _end_pass(self) -> None:
-        """Read the recent end once more, unless nothing can have moved past the reader."""
+        """Read once more what may hold news: the recent end, or all; unless nothing can."""
         order = self._order
-        still = self._since is not None and self._recent <= self._since and not self._found
+        if order.ascending:
+            still = not self._doubted or (self._again and not self._found)
+        else:
+            still = self._again and self._recent <= self._since and not self._found
         # A single page is one moment. What is above a record that the caller gave belongs to
         # whatever read it before.
-        if (
-            not order.moves
-            or order.ascending
-            or self._pages <= 1
-            or still
-            or self._listing.starting_after is not None
-        ):
+        single = self._pages <= 1
+        if not order.moves or still or single or self._listing.starting_after is not None:
             self.done = True
             return
+        self._again = True
         self._since = self._recent
         self._begin_pass()
 

@@ -167,6 +167,11 @@ TEXTS: Final = Rule(_TEXTS_RULE, _are_values, null=False, convert=as_tuple)
 TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, _are_values, null=True, convert=as_tuple)
 TEXT_MAP: Final = Rule("must map texts to texts.", _is_whole_text_map, null=False, convert=sealed)
 TEXT_MAP_OR_NULL: Final = Rule(_MAP_RULE, _is_text_map, null=True, convert=sealed)
+KEYS: Final = Rule(
+    "must map keys (str) to what JSON can hold.",
+    lambda value: isinstance(value, Mapping) and all(map(is_text, value)),
+    null=False,
+)
 IDS: Final = Rule(
     "must be a collection of non-empty texts (str), each of at most "
     f"{MOST_ID_BYTES:,} bytes in UTF-8.",

@@ -139,7 +139,7 @@ class FileDetails(Input):
 @model
 class PresenceQuery(Input):
     """
-    Which online users to ask for.
+    Which online users to ask for. None means not given, but for *selected_conversation_id*.
 
     Attributes:
         include_background_sessions: True: all users online. Else only users with a visible chat.
@@ -155,16 +155,18 @@ class PresenceQuery(Input):
     Source: TalkJS docs, REST API, User presence (documented).
     """
 
-    include_background_sessions: bool | Unset = argument(
-        "includeBackgroundSessions", must_be.FLAG, default=UNSET
+    include_background_sessions: bool | None | Unset = argument(
+        "includeBackgroundSessions", must_be.FLAG.or_none(), default=UNSET
     )
     selected_conversation_id: str | None | Unset = argument(
         "selectedConversationId", must_be.ID_OR_NULL, default=UNSET
     )
-    has_focus: bool | Unset = argument("hasFocus", must_be.FLAG, default=UNSET)
-    is_typing: bool | Unset = argument("isTyping", must_be.FLAG, default=UNSET)
-    user_ids: Iterable[str] | Unset = argument("userIds", must_be.IDS, default=UNSET)
-    expand_user: bool | Unset = argument("expandUser", must_be.FLAG, default=UNSET)
+    has_focus: bool | None | Unset = argument("hasFocus", must_be.FLAG.or_none(), default=UNSET)
+    is_typing: bool | None | Unset = argument("isTyping", must_be.FLAG.or_none(), default=UNSET)
+    user_ids: Iterable[str] | None | Unset = argument(
+        "userIds", must_be.IDS.or_none(), default=UNSET
+    )
+    expand_user: bool | None | Unset = argument("expandUser", must_be.FLAG.or_none(), default=UNSET)
 
 
 def _are_channels(value: object) -> bool:
@@ -183,7 +185,7 @@ _CHANNELS: Final = must_be.Rule(
 @model
 class NotificationInput(Input):
     """
-    Whom to remind, and how.
+    Whom to remind, and how. None means not given.
 
     Attributes:
         channels: "email", "sms" or both.
@@ -197,13 +199,18 @@ class NotificationInput(Input):
     """
 
     channels: Iterable[Channel] = argument("channels", _CHANNELS)
-    recipients: Iterable[str] | Unset = argument("recipients", must_be.IDS, default=UNSET)
-    sms_settings: SmsSettings | Unset = argument(
-        "smsSettings", must_be.instance_of(SmsSettings), default=UNSET, write=SmsSettings.to_wire
+    recipients: Iterable[str] | None | Unset = argument(
+        "recipients", must_be.IDS.or_none(), default=UNSET
     )
-    email_settings: EmailSettings | Unset = argument(
+    sms_settings: SmsSettings | None | Unset = argument(
+        "smsSettings",
+        must_be.instance_of(SmsSettings).or_none(),
+        default=UNSET,
+        write=SmsSettings.to_wire,
+    )
+    email_settings: EmailSettings | None | Unset = argument(
         "emailSettings",
-        must_be.instance_of(EmailSettings),
+        must_be.instance_of(EmailSettings).or_none(),
         default=UNSET,
         write=EmailSettings.to_wire,
     )

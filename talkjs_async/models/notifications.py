@@ -20,20 +20,23 @@ Channel: TypeAlias = Literal["email", "sms"]
 @model
 class SmsSettings(Input):
     """
-    How a text message reads.
+    How a text message reads. None means not given.
 
     Attributes:
         sms_template: May hold `{{app.name}}`, `{{sender.name}}`, `{{recipient.name}}` and
             `{{messages}}`.
     """
 
-    sms_template: str | Unset = argument("smsTemplate", must_be.TEXT, default=UNSET)
+    sms_template: str | None | Unset = argument(
+        "smsTemplate", must_be.TEXT.or_none(), default=UNSET
+    )
 
 
 @model
 class EmailSettings(Input):
     """
-    How an e-mail reads. The texts may hold the same placeholders as `SmsSettings.sms_template`.
+    How an e-mail reads. The texts may hold the same placeholders as `SmsSettings.sms_template`;
+    None means not given.
 
     Attributes:
         subject, header, footer: Templates.
@@ -42,11 +45,13 @@ class EmailSettings(Input):
             off.
     """
 
-    subject: str | Unset = argument("subject", must_be.TEXT, default=UNSET)
-    header: str | Unset = argument("header", must_be.TEXT, default=UNSET)
-    footer: str | Unset = argument("footer", must_be.TEXT, default=UNSET)
-    inbox_url: str | Unset = argument("inboxUrl", must_be.TEXT, default=UNSET)
-    extra: Mapping[str, Any] = attrs.field(default=EMPTY, converter=must_be.sealed)
+    subject: str | None | Unset = argument("subject", must_be.TEXT.or_none(), default=UNSET)
+    header: str | None | Unset = argument("header", must_be.TEXT.or_none(), default=UNSET)
+    footer: str | None | Unset = argument("footer", must_be.TEXT.or_none(), default=UNSET)
+    inbox_url: str | None | Unset = argument("inboxUrl", must_be.TEXT.or_none(), default=UNSET)
+    extra: Mapping[str, Any] = attrs.field(
+        default=EMPTY, converter=must_be.sealed, validator=must_be.KEYS
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """Write the given fields as TalkJS's JSON object."""

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async._core.wire import UNSET, Unset
 from talkjs_async.models._bodies import NotificationInput
 from talkjs_async.models.notifications import Channel, EmailSettings, SmsSettings
 
@@ -28,9 +27,9 @@ class Notifications(Resource):
         conversation_id: str,
         *,
         channels: Iterable[Channel],
-        recipients: Iterable[str] | Unset = UNSET,
-        sms_settings: SmsSettings | Unset = UNSET,
-        email_settings: EmailSettings | Unset = UNSET,
+        recipients: Iterable[str] | None = None,
+        sms_settings: SmsSettings | None = None,
+        email_settings: EmailSettings | None = None,
     ) -> Call[None]:
         """
         Notify participants of their unanswered messages once more.
@@ -40,9 +39,9 @@ class Notifications(Resource):
         Args:
             conversation_id: The conversation.
             channels: "email", "sms" or both.
-            recipients: User IDs. Left out: every participant with unanswered messages; between two
+            recipients: User IDs. None: every participant with unanswered messages; between two
                 people, the one who did not write last.
-            sms_settings, email_settings: Texts of this notification. Left out: the app's own.
+            sms_settings, email_settings: Texts of this notification. None: the app's own.
 
         Raises:
             OutcomeUnknown: The request left and no answer came: they may have been notified.

@@ -33,20 +33,22 @@ class Participants(Resource):
         conversation_id: str,
         *,
         user_id: str,
-        access: Literal["ReadWrite", "Read"] | Unset = UNSET,
-        notify: Notify | Unset = UNSET,
+        access: Literal["ReadWrite", "Read"] | None = None,
+        notify: Notify | None = None,
     ) -> Call[None]:
         """
         Add a user to a conversation, or overwrite the settings of one who is in it.
 
-        All of them: what is left out falls back to full access and notifications.
+        All of them: what is left out, or None, falls back to full access and notifications.
 
         Args:
             conversation_id, user_id: Both must exist.
             access: "ReadWrite" or "Read". `update` can hide the conversation from a participant.
             notify: True, False or "MentionsOnly".
         """
-        settings = ParticipationInput(access=access, notify=notify)
+        settings = ParticipationInput(
+            access=UNSET if access is None else access, notify=UNSET if notify is None else notify
+        )
         if settings.access not in {"ReadWrite", "Read", UNSET}:
             raise ConfigurationError("access", "must be 'ReadWrite' or 'Read'.")
         return Call(

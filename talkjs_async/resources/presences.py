@@ -27,15 +27,18 @@ class Presences(Resource):
     def query(
         self,
         *,
-        include_background_sessions: bool | Unset = UNSET,
+        include_background_sessions: bool | None = None,
         selected_conversation_id: str | None | Unset = UNSET,
-        has_focus: bool | Unset = UNSET,
-        is_typing: bool | Unset = UNSET,
-        user_ids: Iterable[str] | Unset = UNSET,
-        expand_user: bool | Unset = UNSET,
+        has_focus: bool | None = None,
+        is_typing: bool | None = None,
+        user_ids: Iterable[str] | None = None,
+        expand_user: bool | None = None,
     ) -> Call[Mapping[str, Presence]]:
         """
         Find the users who are online.
+
+        None means that it is not asked for, but for *selected_conversation_id*, where it is an
+        answer.
 
         Args:
             include_background_sessions: True: all users online. Else only users with a visible

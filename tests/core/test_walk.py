@@ -108,6 +108,26 @@ async def test_records_that_move_within_their_millisecond_cost_no_record() -> No
     assert 6 == len(found)
 
 
+@pytest.mark.parametrize("page_size", [1, 2, 5, 25, 100])
+@pytest.mark.parametrize("old", [0, 25])
+async def test_a_loop_may_move_all_that_it_gets_within_one_millisecond(
+    page_size: int, old: int
+) -> None:
+    """By oldest activity, on a clock that stands; *old* ones have earlier moments."""
+    rows = [(f"r{number:02}", number if number < old else 99) for number in range(26)]
+    server = ListServer(rows, ascending=True)
+    found = []
+
+    async for record in Records(listing(page_size, ascending=True, moves=True), server.run):
+        found.append(record["id"])
+        server.move(record["id"], 99)
+        ids = [key for key, _ in server.records]
+        server.records.append(server.records.pop(ids.index(found[-1])))
+
+    assert {key for key, _ in rows} == set(found)
+    assert 26 == len(found)
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
 async def test_a_cursor_that_is_gone_may_be_refused_with_any_status(status: int) -> None:
     server = ListServer(FROM_NEW_TO_OLD[:9])

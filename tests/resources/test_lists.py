@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from random import Random
 from typing import Any, get_args, get_type_hints
 
 import anyio
@@ -86,6 +87,28 @@ async def test_conversations_that_are_answered_while_they_are_listed_come_once(
 
     assert {f"c{number}" for number in range(75)} == set(found)
     assert 75 == len(found)
+
+
+@pytest.mark.parametrize("order_direction", ["ASC", "DESC"])
+async def test_moves_within_one_millisecond_lose_nothing(
+    talkjs: AsyncTalkJS, emulator: Emulator, order_direction: Any
+) -> None:
+    conversations = [f"c{number}" for number in range(25)]
+    for conversation in conversations:
+        await talkjs.conversations.upsert(conversation)
+    for seed in range(40):
+        chance = Random(seed)
+        found = []
+
+        records = talkjs.conversations.list(order_direction=order_direction, page_size=5)
+        async for record in records:
+            found.append(record.id)
+            if chance.random() < 0.5:
+                moved = chance.choice(conversations)
+                await talkjs.messages.send_many(moved, [SystemMessage(text="Hi")])
+
+        assert set(conversations) == set(found)
+        assert 25 == len(found)
 
 
 @pytest.mark.parametrize(
