@@ -135,7 +135,7 @@ def _row(name: str, kind: Any, info: ArgumentInfo | OptionInfo, default: Any) ->
     if info.envvar:
         words += f" Or set `{info.envvar}`."
     if isinstance(default, int | float) and not isinstance(default, bool):
-        words += f" Default: {default:g}."
+        words += f" Default: {default if isinstance(default, int) else f'{default:g}'}."
     return f"| {', '.join(f'`{option}{value}`' for option in options)} | {words.strip()} |\n"
 
 

@@ -51,7 +51,7 @@ class Dispatcher:
             refuses batches; and when the client is closed.
     """
 
-    def __init__(self, pipeline: Pipeline, *, fill: bool = False) -> None:
+    def __init__(self, pipeline: Pipeline, *, fill: bool = False, ordered: bool = True) -> None:
         """
         Begin without a call.
 
@@ -59,7 +59,11 @@ class Dispatcher:
             fill: Whether fewer calls than fill a batch wait for more, for about as long as they
                 would take to leave one by one: all calls come from one job, whose budget is the
                 limit. `fill_batches` changes it.
+            ordered: Whether writes to one user or conversation keep their order, one batch after
+                another. Not where the caller sees to it: a job sends what depends on an answer when
+                it has it, and the reactions to a conversation's messages depend on none.
         """
+        self.ordered: bool = ordered
         self._pipeline = pipeline
         self._fill = fill
         self._ordinary = pipeline.limiters["ordinary"]

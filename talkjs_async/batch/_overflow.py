@@ -31,11 +31,12 @@ T = TypeVar("T")
 class Dispatchers:
     """One dispatcher for each event loop that a client works in."""
 
-    __slots__ = ("_by_loop", "_fill", "_pipeline")
+    __slots__ = ("_by_loop", "_options", "_pipeline")
 
-    def __init__(self, pipeline: Pipeline, *, fill: bool = False) -> None:
+    def __init__(self, pipeline: Pipeline, **options: bool) -> None:
+        """*options* are those of a `Dispatcher`."""
         self._pipeline = pipeline
-        self._fill = fill
+        self._options = options
         self._by_loop: WeakKeyDictionary[object, Dispatcher] = WeakKeyDictionary()
 
     def here(self) -> Dispatcher:
@@ -43,7 +44,7 @@ class Dispatchers:
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:
-            made = self._by_loop[loop] = Dispatcher(self._pipeline, fill=self._fill)
+            made = self._by_loop[loop] = Dispatcher(self._pipeline, **self._options)
         return made
 
     def with_batches(self, budget: Budget) -> Budget:

@@ -26,7 +26,14 @@ class Taken(Exception):
 
 
 class Tickets(Protocol):
-    """What a ticket needs of the queue it is in."""
+    """
+    What a ticket needs of the queue it is in.
+
+    Attributes:
+        ordered: Whether writes to one user or conversation keep their order.
+    """
+
+    ordered: bool
 
     def join(self, ticket: Ticket) -> None: ...
 
@@ -44,7 +51,8 @@ class Ticket:
     Attributes:
         call: What to send.
         lane: Where it queues.
-        subject: The user or conversation that it writes to. None when it reads.
+        subject: The user or conversation that it writes to. None when it reads, or when writes
+            need no order.
         only_batch: Whether its own token is too far away, so that it waits for a batch alone.
         alone: Whether it leaves with its own permit, or has left.
         taken: Whether a batch took it.
@@ -73,7 +81,8 @@ class Ticket:
         version = call.api_version or pipeline.api_version
         self.call: Call[Any] = attrs.evolve(call, api_version=version)
         self.lane: Lane = pipeline.lane
-        self.subject: str | None = None if call.method == "GET" else subject_of(call)
+        free = call.method == "GET" or not tickets.ordered
+        self.subject: str | None = None if free else subject_of(call)
         self.only_batch: bool = False
         self.alone: bool = False
         self._tickets = tickets

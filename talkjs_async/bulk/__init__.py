@@ -30,6 +30,7 @@ from talkjs_async.bulk.imports import ImportRecord, import_messages
 from talkjs_async.bulk.messages import MessageRecord, send_messages
 from talkjs_async.bulk.restore import restore
 from talkjs_async.bulk.sendbird import migrate_sendbird
+from talkjs_async.bulk.transfer import transfer
 from talkjs_async.bulk.users import UserRecord, upsert_users
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "read_users",
     "restore",
     "send_messages",
+    "transfer",
     "upsert_conversations",
     "upsert_users",
 ]

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import attrs
-from anyio.abc import TaskGroup
 
 from talkjs_async._core.walk import Walk
+from talkjs_async.bulk._copying.reactors import Reactors
+from talkjs_async.bulk._copying.read_ahead import (
+    OpenConversation,
+    PageOfMessages,
+    RecordsByFile,
+)
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.raw_lists import RawRecord, activity_of, raw_walk
+from talkjs_async.bulk.formats.export_directory import REACTIONS
 from talkjs_async.bulk.formats.json_lines import LinesFile
 from talkjs_async.errors import NotFound
 
@@ -27,7 +33,7 @@ _BLOCK: Final = 1 << 16
 """Bytes of the list of conversations that are read at a time."""
 _AHEAD: Final = 100
 """
-Conversations whose first page is read at a time. A batch may wait two seconds for its budget, and
+Conversations that are read at a time. A batch may wait two seconds for its budget, and
 the pages behind it, which come at nine per second, must not wait for it.
 """
 _SOON: Final = 1.0
@@ -35,6 +41,8 @@ _SOON: Final = 1.0
 Seconds. What cannot leave by then does not yet queue for the budget: the list of conversations,
 without which there is nothing more to read, would come behind it.
 """
+_HELD: Final = 10_000
+"""Messages that are read and not written, from which on only what is written next is read."""
 _FLUSH: Final = 1_000
 """Messages from which on they are written without waiting for more."""
 
@@ -53,7 +61,7 @@ async def next_page(walk: Walk[RawRecord]) -> Sequence[RawRecord]:
 
 async def active_conversations(
     context: JobContext, since: float
-) -> AsyncIterator[Sequence[RawRecord]]:
+) -> AsyncGenerator[Sequence[RawRecord], None]:
     """
     Go through the conversations with activity since a moment, each once.
 
@@ -80,49 +88,9 @@ async def active_conversations(
         since = latest
 
 
-class _FirstPage:
-    """The first page of a conversation's messages, which is read ahead."""
-
-    def __init__(self, walk: Walk[RawRecord], tasks: TaskGroup, on_end: Callable[[], None]) -> None:
-        self.walk = walk
-        self._page: Sequence[RawRecord] = ()
-        self._failure: Exception | None = None
-        self._ended = anyio.Event()
-        self._on_end = on_end
-        tasks.start_soon(self._read)
-
-    async def _read(self) -> None:
-        try:
-            self._page = await next_page(self.walk)
-        except Exception as error:  # noqa: BLE001 - raised by records()
-            self._failure = error
-        self._ended.set()
-        self._on_end()
-
-    @property
-    def is_there(self) -> bool:
-        return self._ended.is_set()
-
-    async def records(self) -> Sequence[RawRecord]:
-        await self._ended.wait()
-        if self._failure is not None:
-            raise self._failure
-        return self._page
-
-
-@attrs.frozen(eq=False)
-class _OpenConversation:
-    """
-    A conversation whose messages are being read.
-
-    Attributes:
-        begin, end: Where its line is in the list of conversations.
-    """
-
-    id: str
-    begin: int
-    end: int
-    first_page: _FirstPage
+def _add(records: dict[str, list[RawRecord]], more: RecordsByFile) -> None:
+    for name, some in more.items():
+        records.setdefault(name, []).extend(some)
 
 
 class Exporting:
@@ -154,11 +122,13 @@ class Exporting:
         self._place = place
         self._files = files
         self._since = since
+        self._reactors = Reactors(context) if REACTIONS in files else None
         self._scope = anyio.CancelScope()
         self._failure: Exception | None = None
         self._news = anyio.Event()
         # Read ahead, in the order of the list.
-        self._reading: deque[_OpenConversation] = deque()
+        self._held = 0
+        self._reading: deque[OpenConversation] = deque()
         self._begun = anyio.Event()
         self._all_begun = False
 
@@ -207,10 +177,11 @@ class Exporting:
         place = self._place["conversations"]
         if place.get("complete"):
             return
-        async for page in active_conversations(self._context, since):
-            await self._with_participants(page)
-            await self._note()
-            self._tell()
+        async with aclosing(active_conversations(self._context, since)) as pages:
+            async for page in pages:
+                await self._with_participants(page)
+                await self._note()
+                self._tell()
         place["complete"] = True
         await self._note()
         self._tell()
@@ -220,9 +191,10 @@ class Exporting:
         for conversation in conversations:
             conversation.pop("lastMessage", None)
             # Without any it is an empty object, or an empty list (seen in code).
-            for user_id, settings in dict(conversation.pop("participants", {})).items():
+            people = conversation.pop("participants", None)
+            for user_id, settings in people.items() if isinstance(people, dict) else ():
                 key = {"conversationId": conversation["id"], "userId": user_id}
-                participants.append({**key, **settings})
+                participants.append({**key, **(settings if isinstance(settings, dict) else {})})
         await self._write(conversations=conversations, participants=participants)
 
     def _walk(self, name: str, method: Any, **arguments: Any) -> Walk[RawRecord]:
@@ -263,8 +235,14 @@ class Exporting:
                 conversation_id, begin, end = found
                 method = self._talkjs.messages.list
                 walk = raw_walk(self._context, begun, method, conversation_id)
-                first_page = _FirstPage(walk, self._workers, self._tell)
-                self._reading.append(_OpenConversation(conversation_id, begin, end, first_page))
+                conversation = OpenConversation(begin, end, walk)
+                self._reading.append(conversation)
+                self._workers.start_soon(
+                    conversation.read,
+                    partial(self._next_messages, conversation_id),
+                    self._room,
+                    self._on_page,
+                )
                 begun = None
                 self._begun.set()
             if self._all_begun:
@@ -274,9 +252,18 @@ class Exporting:
 
     @property
     def _may_begin(self) -> bool:
-        asked = sum(not one.first_page.is_there for one in self._reading)
+        asked = sum(one.asks for one in self._reading)
         soon = 1 + self._context.client.reading_pace.within(_SOON)
-        return len(self._reading) < _AHEAD and asked < soon
+        return len(self._reading) < _AHEAD and self._held < _HELD and asked < soon
+
+    async def _room(self, conversation: OpenConversation) -> None:
+        """Wait until more of a conversation may be read: the first one is waited for."""
+        while self._held >= _HELD and self._reading[0] is not conversation:
+            await self._news.wait()
+
+    def _on_page(self, page: PageOfMessages | None) -> None:
+        self._held += 0 if page is None else page.size
+        self._tell()
 
     async def _messages(self) -> None:
         while self._reading or not self._all_begun:
@@ -289,25 +276,38 @@ class Exporting:
     async def _take_over(self) -> None:
         """Write the messages of the first conversation, and of those behind it that are there."""
         place = self._place["messages"]
-        records: list[RawRecord] = []
+        records: dict[str, list[RawRecord]] = {}
         while True:
             # It stays there until it is written, so that no more than so many are read ahead.
             conversation = self._reading[0]
-            records += await conversation.first_page.records()
-            walk = conversation.first_page.walk
-            while not walk.done:
-                await self._write(messages=records)
-                place["read_to"], place["walk"] = conversation.begin, walk.place
+            page = await conversation.next_page()
+            self._held -= page.size
+            _add(records, page.records)
+            if not page.is_last:
+                await self._write(**records)
+                place["read_to"], place["walk"] = conversation.begin, page.place
                 await self._note()
-                records = list(await next_page(walk))
+                records = {}
+                self._tell()
+                continue
             self._reading.popleft()
             self._tell()
+            found = len(records["messages"])
             behind = self._reading[0] if self._reading else None
-            if behind is None or not behind.first_page.is_there or len(records) >= _FLUSH:
+            if behind is None or not behind.is_there or found >= _FLUSH:
                 break
-        await self._write(messages=records)
+        await self._write(**records)
         place["read_to"], place["walk"] = conversation.end, None
         await self._note()
+
+    async def _next_messages(self, conversation_id: str, walk: Walk[RawRecord]) -> RecordsByFile:
+        """Return the next messages of a conversation, and the reactions to them if asked for."""
+        messages = await next_page(walk)
+        for message in messages:
+            message.setdefault("conversationId", conversation_id)
+        if self._reactors is None:
+            return {"messages": messages}
+        return {"messages": messages, REACTIONS: await self._reactors.of(messages)}
 
     async def _write(self, **records: Sequence[RawRecord]) -> None:
         """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +24,10 @@ from talkjs_async.bulk._exporting import (
 )
 from talkjs_async.bulk.formats import export_directory as directory
 from talkjs_async.bulk.formats import export_update as update
-from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, Manifest, file_of
+from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, REACTIONS, Manifest, file_of
 from talkjs_async.bulk.formats.json_lines import EMPTY, Lines, LinesFile
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
 
 __all__ = ["export"]
@@ -40,6 +42,7 @@ def export(
     talkjs: AsyncTalkJS,
     target: str | os.PathLike[str],
     *,
+    reactions: bool = False,
     lane: Lane = "background",
     dry_run: bool = False,
 ) -> Job:
@@ -50,7 +53,8 @@ def export(
     with a line per record as TalkJS gives it (participants and last message are taken out of the
     conversations), and last of all `export.json`, which says that all is there. Messages stand
     together by conversation, the newest first, conversations in the order of their creation. The
-    messages are read through both budgets, that of ordinary and that of batch requests.
+    messages are read through both budgets, that of ordinary and that of batch requests. Read marks
+    are in the participants.
 
     Run it again with the same *target* to go on after an interruption. What changes at TalkJS while
     the export runs may or may not be in it. Files that messages carry are not downloaded.
@@ -64,6 +68,8 @@ def export(
     Args:
         talkjs: The client.
         target: A directory that is empty or does not exist yet, or one to go on with.
+        reactions: Whether to read who has reacted, too, into `reactions.jsonl`: a request for each
+            emoji on each message, where the message does not say it by itself.
         lane: Which calls of the app go first, those of others ("background") or these.
         dry_run: Write nothing. The lists of users and conversations are read, and the report says
             how many there are ("planned") and how many requests an export takes at least: a
@@ -78,7 +84,7 @@ def export(
         StorageError: The job raises it when the disk is full.
     """
     path = named_path("target", target)
-    step = _PlannedExport(path, talkjs) if dry_run else _Export(path, talkjs)
+    step = _PlannedExport(path, talkjs) if dry_run else _Export(path, talkjs, reactions)
     journal = None if dry_run else path / JOURNAL
     return Job(step, talkjs, journal=journal, job_id=None, lane=lane, dry_run=dry_run)
 
@@ -87,8 +93,9 @@ class _Export(Step):
     kind = "export"
     has_records = False
 
-    def __init__(self, target: Path, talkjs: AsyncTalkJS) -> None:
+    def __init__(self, target: Path, talkjs: AsyncTalkJS, reactions: bool) -> None:
         self._target = target
+        self._names = (*NAMES, REACTIONS) if reactions else NAMES
         self._app_id = talkjs.app_id
         self._earlier: Manifest | None = None
 
@@ -97,7 +104,14 @@ class _Export(Step):
         self._earlier = await run_in_thread(find)
 
     async def run(self, context: JobContext) -> None:
-        place = context.journal.place or await _begin(context, self._earlier)
+        began: Mapping[str, Any] | None = context.journal.place
+        if began is None and self._earlier is not None:
+            began = self._earlier.files
+        if began is not None and (REACTIONS in began) != (REACTIONS in self._names):
+            raise ConfigurationError(
+                "reactions", f"must be as it was when the export into {self._target} began."
+            )
+        place = context.journal.place or await _begin(context, self._earlier, self._names)
         if place["updates"]:
             await self._update(context, place)
             self.caveat = _CAVEAT
@@ -111,7 +125,7 @@ class _Export(Step):
         if "whole" not in place:
             if not place["conversations"].get("complete"):
                 # The order of this list changes while it is read: there is no place to go on at.
-                place |= {name: dict(EMPTY) for name in NAMES if name != "users"}
+                place |= {name: dict(EMPTY) for name in self._names if name != "users"}
             await in_thread(partial(update.make_directory, self._target))
             newer = await self._read(context, place, update.newer_files(self._target))
             if context.stopping:
@@ -131,7 +145,7 @@ class _Export(Step):
         files: dict[str, LinesFile] = {}
         since = place["since"] if place["updates"] else None
         try:
-            for name in NAMES:
+            for name in self._names:
                 path = file_of(into, name)
                 files[name] = await in_thread(partial(LinesFile, path, place[name]))
             await Exporting(context, place, files, since=since).run()
@@ -158,7 +172,9 @@ class _Export(Step):
         await run_in_thread(partial(directory.conclude, self._target), to_the_end=True)
 
 
-async def _begin(context: JobContext, earlier: Manifest | None) -> dict[str, Any]:
+async def _begin(
+    context: JobContext, earlier: Manifest | None, names: Sequence[str]
+) -> dict[str, Any]:
     """
     Return the place at which an export begins, and note it before anything is read.
 
@@ -168,7 +184,7 @@ async def _begin(context: JobContext, earlier: Manifest | None) -> dict[str, Any
     latest = await next_page(
         raw_walk(context, None, context.talkjs.conversations.list, page_size=1)
     )
-    place: dict[str, Any] = {name: dict(EMPTY) for name in NAMES}
+    place: dict[str, Any] = {name: dict(EMPTY) for name in names}
     place["activity"] = activity_of(latest[0]) if latest else None
     place["updates"] = earlier is not None
     place["since"] = _since(earlier)
@@ -206,17 +222,20 @@ class _PlannedExport(Step):
         context.tally.stage("").plan(0, requests=found + 1)
 
 
-async def _pages(context: JobContext, walk: Walk[RawRecord]) -> AsyncIterator[Sequence[RawRecord]]:
+async def _pages(
+    context: JobContext, walk: Walk[RawRecord]
+) -> AsyncGenerator[Sequence[RawRecord], None]:
     while not walk.done and not context.stopping:
         yield await next_page(walk)
 
 
-async def _count(context: JobContext, pages: AsyncIterator[Sequence[RawRecord]]) -> int:
+async def _count(context: JobContext, pages: AsyncGenerator[Sequence[RawRecord], None]) -> int:
     found = 0
-    async for page in pages:
-        found += len(page)
-        context.tally.stage("").plan(len(page))
-        context.tally.changed()
+    async with aclosing(pages) as some:
+        async for page in some:
+            found += len(page)
+            context.tally.stage("").plan(len(page))
+            context.tally.changed()
     return found
 
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
 
 from talkjs_async._core.endpoint import call_of
-from talkjs_async._core.wire import UNSET
+from talkjs_async.bulk._copying.writing import AppWriter, participant_changes
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.scratch import Scratch
-from talkjs_async.bulk._engine.source_records import BadRecord
-from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
-from talkjs_async.bulk._record_types.conversations import ConversationRecordType
-from talkjs_async.bulk._record_types.imports import SETTLE, ImportRecordType
-from talkjs_async.bulk._record_types.participants import (
-    ParticipantChange,
-    ParticipantRecordType,
-    participant_name,
-)
-from talkjs_async.bulk._record_types.users import UserRecordType
+from talkjs_async.bulk._engine.step import Step
+from talkjs_async.bulk._record_types.imports import SETTLE, checked_settle
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
-from talkjs_async.models._bodies import ParticipationInput
 
 __all__ = ["restore"]
 
@@ -48,12 +38,13 @@ def restore(
     Load what `export` has written into an app, which should be empty.
 
     The files are compared with what `export.json` says of them before anything is sent; the order
-    of their lines does not matter. IDs of users and conversations, participants and their settings,
-    texts, times, readers and custom data of messages come back as they were. TalkJS's import takes
-    only messages of participants that have a text: system messages, files and places are reported
-    as failed. Those who wrote and have left take part while their messages are imported, and leave
-    again. Message IDs, references, reactions and edits are lost, and times of users and
-    conversations are new.
+    of their lines does not matter. IDs of users and conversations, participants with their settings
+    and read marks, texts, places, times and custom data of messages, system messages, and reactions
+    where the export has them come back as they were. Files are not in an export: messages that
+    carry one are reported as failed (`transfer` copies them). Under TalkJS's older rules, so are
+    places and system messages. Those who wrote and have left take part while their messages are
+    imported, and leave again. Message IDs are new, and so are the times of users and conversations;
+    which message another one answers and when it was edited is lost, and reported.
 
     Args:
         talkjs: The client of the app that gets it all.
@@ -77,13 +68,13 @@ def restore(
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
-class _Restore(StoreStages):
+class _Restore(Step):
     kind = "restore"
 
     def __init__(self, target: Path, settle: float, *, into_existing: bool) -> None:
         self._target = target
         self._into_existing = into_existing
-        self._import = ImportRecordType(settle=settle)
+        self._settle = checked_settle(settle)
         self._scratch = Scratch()
 
     async def prepare(self) -> None:
@@ -91,11 +82,10 @@ class _Restore(StoreStages):
 
     def _read(self) -> SortedExport:
         export = SortedExport.of(self._target, self._scratch.path / "export")
-        lines = export.manifest.files
-        counts = [lines[name].count for name in ("users", "conversations", "messages")]
         # Those of participants that have nothing to be set are no records.
-        participants = sum(1 for _ in _participants(export))
-        self._counts = (*counts, participants)
+        changes = participant_changes(export, export.everything)
+        participants = sum(1 for _ in chain(changes, export.lost_participants()))
+        self._totals = {**export.counts(), "participant": participants}
         return export
 
     async def run(self, context: JobContext) -> None:
@@ -104,7 +94,15 @@ class _Restore(StoreStages):
             if not self._into_existing:
                 await self._check_empty(context)
             await context.journal.move({"begun": True})
-        await super().run(context)
+        export = self._export
+        writer = AppWriter(context, export, settle=self._settle, readers=True)
+        writer.expect(self._totals)
+        await writer.users(export.users())
+        await writer.conversations(export.everything)
+        await writer.messages(export.everything)
+        await writer.reactions(export.everything)
+        await writer.participants(export.everything)
+        await writer.lost()
 
     async def _check_empty(self, context: JobContext) -> None:
         for name in ("users", "conversations"):
@@ -114,115 +112,7 @@ class _Restore(StoreStages):
                 own = " (it is the one that was exported)"
                 raise ConfigurationError(
                     "into_existing",
-                    f"the app {app_id}{own if app_id == self._export.manifest.app_id else ''} has "
+                    f"the app {app_id}{own if app_id == self._export.app_id else ''} has "
                     f"{name} already, and messages that it has would be there twice: restore into "
                     "an empty app, or pass into_existing=True (--into-existing).",
                 )
-
-    def stages(self) -> Sequence[Stage]:
-        export = self._export
-        users, conversations, messages, participants = self._counts
-        return (
-            Stage("user", UserRecordType(), lambda: _users(export), users),
-            Stage(
-                "conversation",
-                ConversationRecordType(),
-                lambda: _conversations(export),
-                conversations,
-            ),
-            Stage("message", self._import, lambda: _messages(export), messages),
-            # Last: a participant who may only read, or has left, could not have written.
-            Stage(
-                "participant", ParticipantRecordType(), lambda: _participants(export), participants
-            ),
-        )
-
-
-def _users(export: SortedExport) -> Iterator[object]:
-    for user in export.users():
-        yield _given(user, _USER_FIELDS)
-
-
-def _conversations(export: SortedExport) -> Iterator[object]:
-    for conversation in export.conversations():
-        id_ = conversation["id"]
-        users = [participant["userId"] for participant in export.participants_of(id_)]
-        fields = _given(conversation, _CONVERSATION_FIELDS)
-        yield {**fields, "participants": [*users, *export.former_participants_of(id_)]}
-
-
-def _messages(export: SortedExport) -> Iterator[object]:
-    for message in export.messages():
-        yield _old_message(message)
-    for message in export.lost_messages():
-        yield BadRecord(
-            reason="its conversation or its sender is not in the export.", id=message["id"]
-        )
-
-
-def _participants(export: SortedExport) -> Iterator[object]:
-    for conversation in export.conversations():
-        id_ = conversation["id"]
-        for participant in export.participants_of(id_):
-            settings = _settings(participant)
-            if settings is not None:
-                yield ParticipantChange(id_, participant["userId"], settings)
-        for user_id in export.former_participants_of(id_):
-            yield ParticipantChange(id_, user_id, None)
-    for participant in export.lost_participants():
-        reason = "the participant's conversation or user is not in the export."
-        yield BadRecord(
-            reason=reason, id=participant_name(participant["conversationId"], participant["userId"])
-        )
-
-
-_USER_FIELDS: Final = (
-    "id",
-    "name",
-    "email",
-    "phone",
-    "photoUrl",
-    "welcomeMessage",
-    "locale",
-    "role",
-    "availabilityText",
-    "custom",
-    "pushTokens",
-)
-_CONVERSATION_FIELDS: Final = ("id", "subject", "photoUrl", "welcomeMessages", "custom")
-
-
-def _given(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    fields = {name: record.get(name) for name in names}
-    if fields.get("role") == "default":
-        # What TalkJS answers for users without a role (documented sample).
-        del fields["role"]
-    return {name: value for name, value in fields.items() if value not in (None, [], {})}
-
-
-def _old_message(message: Mapping[str, Any]) -> Mapping[str, Any] | BadRecord:
-    id_ = message["id"]
-    if message.get("type") != "UserMessage":
-        return BadRecord(reason="a system message cannot be imported.", id=id_)
-    if message.get("text") is None or message.get("attachment") is not None:
-        return BadRecord(reason="only a text can be imported, no file and no place.", id=id_)
-    fields = {
-        "id": id_,
-        "conversation_id": message["conversationId"],
-        "sender": message["senderId"],
-        "text": message["text"],
-        "sent_at": message["createdAt"],
-        "read_by": message.get("readBy") or (),
-    }
-    return {**fields, "custom": message["custom"]} if message.get("custom") else fields
-
-
-def _settings(participant: Mapping[str, Any]) -> ParticipationInput | None:
-    """Return what has to be said of a participant. None: they have the defaults."""
-    access, notify = participant.get("access", "ReadWrite"), participant.get("notify", True)
-    if access == "ReadWrite" and notify is True:
-        return None
-    return ParticipationInput(
-        access=UNSET if access == "ReadWrite" else access,
-        notify=UNSET if notify is True else notify,
-    )

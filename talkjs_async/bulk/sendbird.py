@@ -48,10 +48,10 @@ def migrate_sendbird(
 
     Users keep their ID, nickname (as name), picture, `metadata.emailId` (as e-mail address) and
     other metadata (as custom data); channels become conversations with URL (as ID), name (as
-    subject), cover and members; text messages (`MESG`) keep sender, text and time. Messages that
-    were removed, in whichever of the files, are left out. Files and admin messages, and records
-    without an ID, are reported as failed: TalkJS imports texts of participants only. Senders who
-    are no members take part during the import.
+    subject), cover and members; text messages (`MESG`) keep sender, text and time, admin messages
+    (`ADMM`) become system messages, which TalkJS's older rules do not know. Messages that were
+    removed, in whichever of the files, are left out. Files, and records without an ID, are reported
+    as failed. Senders who are no members take part during the import.
 
     Args:
         talkjs: The client.
@@ -172,18 +172,21 @@ def _conversation(id_: str, channel: Mapping[str, Any], members: list[str]) -> d
 def _message(
     id_: str, channel_id: str, message: Mapping[str, Any]
 ) -> Mapping[str, Any] | BadRecord:
-    if not is_text(message):
+    is_admin = message.get("type") == "ADMM"
+    if not is_admin and not is_text(message):
         kind = message.get("type")
         return BadRecord(reason=f"a message of type {kind!r} cannot be imported.", id=id_)
     try:
         sent_at = as_moment(message.get("created_at"))
     except ConfigurationError as error:
         return BadRecord(reason=str(error).replace("sent_at", "created_at", 1), id=id_)
-    user = message.get("user")
-    return {
+    fields = {
         "id": id_,
         "conversation_id": channel_id,
-        "sender": user.get("user_id") if isinstance(user, dict) else None,
         "text": message.get("message"),
         "sent_at": sent_at,
     }
+    if is_admin:
+        return {**fields, "type": "SystemMessage"}
+    user = message.get("user")
+    return {**fields, "sender": user.get("user_id") if isinstance(user, dict) else None}

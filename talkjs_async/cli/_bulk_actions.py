@@ -73,11 +73,11 @@ def send_messages(
     _load(options, "messages send", source, bulk.send_messages, journal, overflow=overflow)
 
 
-def export(options: GlobalOptions, directory: Path) -> None:
+def export(options: GlobalOptions, directory: Path, *, reactions: bool) -> None:
     """Export everything."""
 
     def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.export(talkjs, directory)
+        return bulk.export(talkjs, directory, reactions=reactions)
 
     # It uses both budgets by itself.
     _run(options, f"export {directory.name}", job, overflow=False, has_journal=False)
@@ -125,6 +125,34 @@ def migrate_sendbird(
         return bulk.migrate_sendbird(talkjs, directory, journal=notes)
 
     _run(options, f"migrate sendbird {directory.name}", job, overflow=overflow)
+
+
+def transfer(
+    options: GlobalOptions,
+    target: GlobalOptions,
+    journal: Path | None,
+    *,
+    max_file_bytes: int,
+    allow_loopback_files: bool,
+    dry_run: bool,
+    overflow: bool,
+) -> None:
+    """Copy an app into another one."""
+    names = options.app_in_file_names(), target.app_in_file_names()
+    notes = journal or Path(f"transfer.{names[0]}.{names[1]}.journal")
+
+    def job(source: AsyncTalkJS, into: AsyncTalkJS) -> Job:
+        return bulk.transfer(
+            source,
+            into,
+            journal=notes,
+            max_file_bytes=max_file_bytes,
+            allow_loopback_files=allow_loopback_files,
+            dry_run=dry_run,
+        )
+
+    title = f"transfer {names[0]} to {names[1]}"
+    raise typer.Exit(run_job(target, title, job, overflow=overflow, source=options))
 
 
 def anonymise(

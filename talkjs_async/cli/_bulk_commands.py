@@ -123,6 +123,10 @@ def export(
         Path,
         typer.Argument(help="A new one, or that of an earlier export.", show_default=False),
     ],
+    reactions: Annotated[
+        bool,
+        typer.Option("--reactions", help="Also who has reacted: a request per emoji and message."),
+    ] = False,
 ) -> None:
     """
     Write everything there is as JSON Lines.
@@ -133,7 +137,7 @@ def export(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.export(context.obj, directory)
+    _bulk_actions.export(context.obj, directory, reactions=reactions)
 
 
 @command(app)
@@ -154,13 +158,70 @@ def restore(
     Load an export into another app, which should be empty.
 
     If it is not, it asks on a terminal, and needs --into-existing elsewhere.
-    TalkJS imports messages of participants that have a text; system messages, files and places are
-    reported as failed.
+    Files are not in an export: messages that carry one are reported as failed.
     """
     from talkjs_async.cli import _bulk_actions
 
     _bulk_actions.restore(
         context.obj, directory, journal, into_existing=into_existing, overflow=overflow
+    )
+
+
+@command(app)
+def transfer(
+    context: typer.Context,
+    to_app_id: Annotated[
+        str | None,
+        typer.Option(envvar="TALKJS_TARGET_APP_ID", help="The app that gets it all."),
+    ] = None,
+    to_base_url: Annotated[
+        str | None,
+        typer.Option(envvar="TALKJS_TARGET_BASE_URL", help="Default: that of the source."),
+    ] = None,
+    to_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file that holds its secret key. Otherwise it is taken from "
+            "TALKJS_TARGET_SECRET_KEY, or asked for."
+        ),
+    ] = None,
+    max_file_bytes: Annotated[
+        int, typer.Option(min=1, help="The largest file that is copied.")
+    ] = 500_000_000,
+    allow_loopback_files: Annotated[
+        bool,
+        typer.Option(
+            "--allow-loopback-files", help="Files may be on this machine, by http: for tests."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the source, and only list what would be stored.")
+    ] = False,
+    journal: JournalOption = None,
+    overflow: OverflowOption = True,
+) -> None:
+    """
+    Copy an app into another one, with files, reactions and read marks.
+
+    The app of --app-id is read and the one of --to-app-id gets it all; conversations that it has
+    already are left alone. Run it again to go on after an interruption, or to bring what is new
+    since. The journal is transfer.SOURCE.TARGET.journal in the current directory.
+    """
+    from talkjs_async.cli import _bulk_actions
+    from talkjs_async.cli._global_options import GlobalOptions
+
+    source = context.obj
+    target = GlobalOptions(
+        to_app_id, to_base_url or source.base_url, to_secret_file, source.json, is_target=True
+    )
+    _bulk_actions.transfer(
+        source,
+        target,
+        journal,
+        max_file_bytes=max_file_bytes,
+        allow_loopback_files=allow_loopback_files,
+        dry_run=dry_run,
+        overflow=overflow,
     )
 
 

@@ -24,12 +24,22 @@ class GlobalOptions(NamedTuple):
         app_id, base_url: None: the environment, as for `AsyncTalkJS`.
         secret_file: A file that has the secret key. None: the environment, or a prompt.
         json: Whether to write for machines.
+        is_target: Whether these are of the app that another one is copied into.
     """
 
     app_id: str | None
     base_url: str | None
     secret_file: Path | None
     json: bool
+    is_target: bool = False
+
+    def option(self, name: str) -> str:
+        """What an option is called on the command line."""
+        return f"--to-{name}" if self.is_target else f"--{name}"
+
+    def variable(self, name: str) -> str:
+        """What a variable of the environment is called."""
+        return f"TALKJS_TARGET_{name}" if self.is_target else f"TALKJS_{name}"
 
     def client(self, **options: Any) -> AsyncTalkJS:
         """Build a client that outlives an outage of half an hour."""
@@ -47,10 +57,11 @@ class GlobalOptions(NamedTuple):
 
     def checked_app_id(self) -> str:
         """Return the ID of the app."""
-        app_id = self.app_id or os.environ.get("TALKJS_APP_ID")
+        option, variable = self.option("app-id"), self.variable("APP_ID")
+        app_id = self.app_id or os.environ.get(variable)
         if not app_id:
-            raise ConfigurationError("--app-id", "is missing: give it, or set TALKJS_APP_ID.")
-        _check("--app-id", app_id)
+            raise ConfigurationError(option, f"is missing: give it, or set {variable}.")
+        _check(option, app_id)
         return app_id
 
     def app_in_file_names(self) -> str:
@@ -64,20 +75,28 @@ class GlobalOptions(NamedTuple):
         Args:
             ask: Asks for it without showing it; used when a person sits there.
         """
+        option, variable = self.option("secret-file"), self.variable("SECRET_KEY")
         if self.secret_file is not None:
             try:
                 key = self.secret_file.read_text("utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(
-                    "--secret-file", f"cannot be read: {self.secret_file}: {reason_of(error)}."
+                    option, f"cannot be read: {self.secret_file}: {reason_of(error)}."
                 ) from None
-            _check("--secret-file", key)
-            return key or _no_key(f"{self.secret_file} is empty")
-        key = os.environ.get("TALKJS_SECRET_KEY", "")
+            _check(option, key)
+            return key or self._no_key(f"{self.secret_file} is empty")
+        key = os.environ.get(variable, "")
         if not key and sys.stdin.isatty():
-            key = ask("Secret key (TalkJS dashboard, Settings): ").strip()
-        _check("TALKJS_SECRET_KEY", key)
-        return key or _no_key("is missing")
+            which = " of the target" if self.is_target else ""
+            key = ask(f"Secret key{which} (TalkJS dashboard, Settings): ").strip()
+        _check(variable, key)
+        return key or self._no_key("is missing")
+
+    def _no_key(self, problem: str) -> NoReturn:
+        way_out = f"set {self.variable('SECRET_KEY')} or use {self.option('secret-file')}"
+        raise ConfigurationError(
+            "secret key of the target" if self.is_target else "secret key", f"{problem}: {way_out}."
+        )
 
 
 def _check(name: str, value: str) -> None:
@@ -91,9 +110,3 @@ def reason_of(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "it is not UTF-8"
-
-
-def _no_key(problem: str) -> NoReturn:
-    raise ConfigurationError(
-        "secret key", f"{problem}: set TALKJS_SECRET_KEY or use --secret-file."
-    )

@@ -23,8 +23,12 @@ def write_for_machines(report: BulkReport) -> None:
     for outcome in _NOTABLE:
         for record in report.records(outcome) if getattr(report, outcome) else ():
             write_json({"record": attrs.asdict(record)})
+    if report.with_losses:
+        for record in report.records("done"):
+            if record.reason is not None:
+                write_json({"record": attrs.asdict(record)})
     whole = {name: getattr(report, name) for name in ("kind", "complete", "caveat", *_COUNTS)}
-    more = {"requests": report.requests, "seconds": report.seconds}
+    more = {name: getattr(report, name) for name in ("with_losses", "requests", "seconds")}
     journal = None if report.journal is None else str(report.journal)
     write_json({"report": {**whole, **more, "journal": journal}})
 
@@ -39,6 +43,9 @@ def write_for_people(title: str, report: BulkReport) -> None:
     )
     if report.caveat is not None:
         write(f"  {report.caveat}")
+    if report.with_losses:
+        lost = f"of {amount(report.with_losses)} TalkJS could not take something"
+        write(f"  {lost}, such as what a message answers; --json says what")
     for outcome in _NOTABLE:
         for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
             reason = f": {record.reason}" if record.reason else ""

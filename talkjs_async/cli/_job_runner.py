@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import anyio
@@ -33,19 +33,21 @@ _OUTAGE_EVERY: Final = 10.0
 def run_job(
     options: GlobalOptions,
     title: str,
-    make: Callable[[AsyncTalkJS], Job],
+    make: Callable[..., Job],
     *,
     overflow: bool,
     has_journal: bool = True,
+    source: GlobalOptions | None = None,
 ) -> int:
     """
     Run a job and tell of it.
 
     Args:
         title: What the person has called.
-        make: Makes the job.
+        make: Makes the job, of the client of the app, and of that of *source* before it.
         overflow: Whether batches take along what waits for the ordinary budget.
         has_journal: Whether the command takes a place for a journal.
+        source: Another app, that is copied into the one of *options*.
 
     Returns:
         The exit code.
@@ -53,7 +55,7 @@ def run_job(
     Raises:
         TalkJSError, OSError: What has stopped the job.
     """
-    running = _Running(options, title, make, overflow, has_journal)
+    running = _Running(options, title, make, overflow, has_journal, source)
     try:
         anyio.run(running.run)
     except KeyboardInterrupt:
@@ -66,9 +68,10 @@ def run_job(
 class _Running:
     options: GlobalOptions
     title: str
-    make: Callable[[AsyncTalkJS], Job]
+    make: Callable[..., Job]
     overflow: bool
     has_journal: bool
+    source: GlobalOptions | None = None
     stopped: bool = False
     job: Job | None = None
     failure: TalkJSError | OSError | None = None
@@ -76,11 +79,16 @@ class _Running:
     told_of_outage: float = float("-inf")
 
     async def run(self) -> None:
-        client = self.options.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
-        async with client as talkjs:
-            # A job is patient with an outage; a wrong key or address should be told at once.
-            await talkjs.with_options(retry=RetryPolicy(attempts=2), timeout=10.0).app.get()
-            self.job = job = self.make(talkjs)
+        apps = [self.options] if self.source is None else [self.source, self.options]
+        async with AsyncExitStack() as opened:
+            clients: list[AsyncTalkJS] = []
+            for app in apps:
+                client = app.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
+                clients.append(await opened.enter_async_context(client))
+            for talkjs in clients:
+                # A job is patient with an outage; a wrong key or address should be told at once.
+                await talkjs.with_options(retry=RetryPolicy(attempts=2), timeout=10.0).app.get()
+            self.job = job = self.make(*clients)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._stop_on_signal, job, tasks.cancel_scope)
                 with display_for(self.title, machine=self.options.json) as self.display:

@@ -20,6 +20,7 @@ from talkjs_async.bulk import Job
 from talkjs_async.bulk.formats.export_directory import NAMES, Manifest, write_manifest
 from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile
 from talkjs_async.emulator import Emulator
+from tests.bulk import transfer_trial
 
 CONVERSATIONS: Final = 100
 START: Final = 1_700_000_000_000
@@ -44,12 +45,14 @@ class Scene:
     def journal(self) -> Path:
         return self.directory / "journal"
 
-    def client(self, *, overflow: bool = False) -> AsyncTalkJS:
+    def client(
+        self, app_id: str = "emulator", key: str = "sk_test_emulator", *, overflow: bool = False
+    ) -> AsyncTalkJS:
         # With overflow the ordinary budget is the smaller one, so that batches carry the calls.
         ordinary = TokenBucket(rate=50.0, burst=20) if overflow else TokenBucket(1e5, 100_000)
         return AsyncTalkJS(
-            "emulator",
-            "sk_test_emulator",
+            app_id,
+            key,
             base_url=self.base_url,
             budgets=OwnBudgets(ordinary, TokenBucket(1e5, 100_000)),
             overflow_to_batch=overflow,
@@ -298,6 +301,7 @@ TRIALS: Final = {
         job(lambda s, t: bulk.restore(t, s.directory / "backup", journal=s.journal, settle=0.2)),
         each_once_and_bob_gone,
     ),
+    "transfer": Trial(transfer_trial.prepare, transfer_trial.run, transfer_trial.check),
     "migrate": Trial(
         make_sendbird_export,
         job(

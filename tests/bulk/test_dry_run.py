@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,19 @@ async def test_bad_records_fail_in_a_dry_run_too(talkjs: AsyncTalkJS) -> None:
     plan = await upsert_users(talkjs, [*USERS, {"id": "bad", "nmae": "x"}], dry_run=True)
 
     assert (1_050, 1, False) == (plan.planned, plan.failed, plan.ok)
+
+
+async def test_a_slow_source_sends_nothing_in_a_dry_run_either(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    async def slowly() -> AsyncIterator[dict[str, Any]]:
+        for user in USERS[:5]:
+            await emulator.clock.sleep(1.0)
+            yield user
+
+    plan = await upsert_users(talkjs, slowly(), dry_run=True)
+
+    assert (5, 1, []) == (plan.planned, plan.planned_requests, list(emulator.commits))
 
 
 async def test_a_restore_can_be_planned(

@@ -142,11 +142,10 @@ async def test_what_import_does_not_take_is_reported(
                            clock=other.clock) as target:  # fmt: skip
         report = await restore(target, tmp_path / "before")
 
-    assert (3, 2) == (report.done, report.failed)
-    assert {
-        "a system message cannot be imported.",
-        "only a text can be imported, no file and no place.",
-    } == {record.reason for record in report.records("failed")}
+    assert (4, 1) == (report.done, report.failed)
+    assert ["it carries a file, and files are not in an export."] == [
+        record.reason for record in report.records("failed")
+    ]
 
 
 async def test_an_interrupted_restore_goes_on(
@@ -323,15 +322,15 @@ async def test_what_belongs_to_nothing_is_an_error(
 
     assert (False, 3, 4) == (report.ok, report.done, report.failed)
     assert {
-        ("message:m2", "its conversation or its sender is not in the export."),
-        ("message:m3", "its conversation or its sender is not in the export."),
+        ("message:m2", "its sender is no user of the app, or could not be stored."),
+        ("message:m3", "its conversation is not in the export, or could not be stored."),
         (
             'participant:["c", "nowhere"]',
-            "the participant's conversation or user is not in the export.",
+            "its conversation or user is not in the export, or could not be stored.",
         ),
         (
             'participant:["gone", "a"]',
-            "the participant's conversation or user is not in the export.",
+            "its conversation or user is not in the export, or could not be stored.",
         ),
     } == {(record.id, record.reason) for record in report.records("failed")}
     assert 1 == len(other.commits.of("message.imported"))

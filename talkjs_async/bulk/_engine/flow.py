@@ -18,14 +18,14 @@ from talkjs_async.bulk._engine.job_client import Pace
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending, Sending
 from talkjs_async.bulk._engine.journal_schema import RecordState
-from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.record_type import RecordRefused, RecordType
 from talkjs_async.bulk._engine.selection import Selection
 from talkjs_async.bulk._engine.source_blocks import SourceBlocks
 from talkjs_async.bulk._engine.source_pace import SourcePace
 from talkjs_async.bulk._engine.source_records import Record, at_line
 from talkjs_async.bulk._engine.tally import StageTally
 from talkjs_async.bulk._engine.window import Window
-from talkjs_async.errors import APIError
+from talkjs_async.errors import APIError, ConfigurationError
 
 V = TypeVar("V")
 
@@ -160,6 +160,8 @@ class _Flow(Generic[V]):
             )
 
     def _start_requests(self) -> None:
+        if self._context.dry_run:
+            return
         tasks = self._tasks
         most = min(self._side_by_side, 1 + self._pace.within(_SOON) + self._answered)
         while tasks and self._sending < most and not self._context.stopping:
@@ -266,7 +268,7 @@ class _Flow(Generic[V]):
         return [r for r in records if r.id not in found.stored and r.id not in found.unknown]
 
     async def _send(self, records: Sequence[Record[V]]) -> None:
-        if self._record_type.once:
+        if self._record_type.once or self._record_type.noted:
             await self._context.journal.sent(
                 [Sending(self._prefix + r.id, r.number, r.digest, r.mark) for r in records],
                 at=self._context.clock.time(),
@@ -276,6 +278,12 @@ class _Flow(Generic[V]):
         self._tally.sent(self._context.clock.monotonic())
         try:
             results = await self._record_type.send(self._context, records)
+        except (RecordRefused, ConfigurationError) as error:
+            if len(records) > 1:
+                raise
+            # A rule that shows only where the request is made.
+            await self._refuse_all(records, str(error))
+            return
         except APIError as error:
             if len(records) == 1 and self._record_type.already_stored(error):
                 results = [None]
@@ -299,12 +307,18 @@ class _Flow(Generic[V]):
         await self._note(
             [
                 Ending(
-                    self._prefix + record.id, record.number, RecordState.DONE, record.digest, result
+                    self._prefix + record.id,
+                    record.number,
+                    RecordState.DONE,
+                    record.digest,
+                    result,
+                    record.losses,
                 )
                 for record, result in zip(records, results, strict=True)
             ]
         )
         self._tally.done += len(records)
+        self._tally.with_losses += sum(record.losses is not None for record in records)
         self._report()
 
     async def _refuse_all(self, records: Sequence[Record[V]], reason: str) -> None:

@@ -128,7 +128,6 @@ class Job:
         """
         self._stopped = True
         if self._context is not None:
-            self._context.stopping = True
             self._context.on_stop.set()
 
     @property
@@ -145,7 +144,7 @@ class Job:
             planned=tally.sum("planned"),
             waiting=tally.sum("waiting"),
             total=tally.total,
-            requests=self._client.requests,
+            requests=self._client.requests + self._step.requests_elsewhere,
             rate=tally.sum("through") / elapsed if elapsed > 0 else 0.0,
             budget_wait=seconds_for(1.0 - ordinary.free, ordinary.rate),
             elapsed=elapsed,
@@ -180,8 +179,10 @@ class Job:
             await self._step.prepare()
             journal = await JobJournal.open(self._path, self._identity, copy=self._dry_run)
             self._context = context = JobContext(
-                self._client, journal, self._tally, stopping=self._stopped, dry_run=self._dry_run
+                self._client, journal, self._tally, dry_run=self._dry_run
             )
+            if self._stopped:
+                context.on_stop.set()
             complete = False
             try:
                 await self._step.run(context)
@@ -223,10 +224,11 @@ class Job:
             unchanged=tally.sum("unchanged"),
             failed=tally.sum("failed"),
             unknown=unknown,
+            with_losses=tally.sum("with_losses"),
             planned=tally.sum("planned"),
             planned_requests=tally.sum("planned_requests"),
             planned_seconds=seconds_planned(self._client, tally),
-            requests=self._client.requests,
+            requests=self._client.requests + self._step.requests_elsewhere,
             seconds=self._clock.monotonic() - self._began,
             journal=self._path if self._step.has_records and not self._dry_run else None,
             file=journal.path if self._step.has_records else None,

@@ -60,6 +60,7 @@ class JobClient:
     Attributes:
         talkjs: A client with the job's lane.
         clock: The client's.
+        root: Where the app is: no other has the same.
         retry: The client's, for steps that decide themselves when to repeat.
         requests: How many were answered, repeated ones and batches included.
     """
@@ -72,7 +73,7 @@ class JobClient:
         self._dispatchers: Dispatchers | None = None
         self._run = self._alone = pipeline.run
         if "batch" in pipeline.limiters:
-            self._dispatchers = Dispatchers(pipeline, fill=True)
+            self._dispatchers = Dispatchers(pipeline, fill=True, ordered=False)
             self._run = Overflow(pipeline, self._dispatchers).run
         self._writes_overflow = derived._dispatchers is not None
         derived._pipeline = pipeline
@@ -81,6 +82,7 @@ class JobClient:
         derived._set_out()
         self.talkjs: AsyncTalkJS = derived
         self.clock: Clock = pipeline.clock
+        self.root: str = pipeline.root
         self.retry: RetryPolicy = pipeline.retry
         self.requests: int = 0
         self._lane: Lane = lane

@@ -28,16 +28,20 @@ class JobContext:
     What a step has at hand.
 
     Attributes:
-        stopping: Whether to take up nothing new.
+        on_stop: Set when nothing new is to be taken up.
         dry_run: Whether to send nothing, and to note what would be sent.
     """
 
     client: JobClient
     journal: JobJournal
     tally: Tally
-    stopping: bool = False
     dry_run: bool = False
     on_stop: anyio.Event = attrs.field(factory=anyio.Event)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether to take up nothing new."""
+        return self.on_stop.is_set()
 
     @property
     def talkjs(self) -> AsyncTalkJS:

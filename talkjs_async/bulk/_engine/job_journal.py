@@ -158,6 +158,15 @@ class JobJournal:
 
         return await self._change(work)
 
+    async def rows(self, ids: Sequence[str]) -> dict[str, RecordRow]:
+        """Return what is known of records, without a word of whether the source has them."""
+
+        def work(database: sqlite3.Connection) -> dict[str, RecordRow]:
+            found = (database.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone() for id_ in ids)
+            return {row[0]: _row(row) for row in found if row is not None}
+
+        return await self._change(work)
+
     async def sent(self, records: Iterable[Sending], *, at: float, to: str) -> None:
         """
         Note that records are about to be sent.

@@ -29,6 +29,19 @@ class Found:
     unknown: Mapping[str, str] = attrs.field(factory=dict)
 
 
+class RecordRefused(Exception):
+    """
+    A record cannot be stored, and that is no answer of TalkJS's.
+
+    Attributes:
+        reason: As a sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class RecordType(ABC, Generic[V]):
     """
     What is special about storing users, conversations, messages or imports.
@@ -41,6 +54,7 @@ class RecordType(ABC, Generic[V]):
         window: Records to read ahead, so that requests can be filled.
         once: Whether storing a record a second time would make a second one. If so, records keep
             their order, sending is noted before it happens, and a changed record is not sent again.
+        noted: Whether sending is noted before it happens all the same.
         unique_marks: Whether no two records may have the same mark.
     """
 
@@ -50,6 +64,7 @@ class RecordType(ABC, Generic[V]):
     batchable: ClassVar[bool] = True
     window: ClassVar[int]
     once: ClassVar[bool] = False
+    noted: ClassVar[bool] = False
     unique_marks: ClassVar[bool] = False
 
     @abstractmethod
@@ -58,7 +73,12 @@ class RecordType(ABC, Generic[V]):
 
     @abstractmethod
     async def send(self, context: JobContext, records: Sequence[Record[V]]) -> Sequence[str | None]:
-        """Store the records of one group with one request; return what TalkJS made of each."""
+        """
+        Store the records of one group with one request; return what TalkJS made of each.
+
+        Raises:
+            RecordRefused: A single record cannot be stored.
+        """
 
     def is_refusal(self, error: APIError) -> bool:
         """Whether an answer is the fault of some record."""

@@ -37,7 +37,8 @@ class RecordReport:
             source. "#7" for the seventh record, if it has none, or one that came before.
         number: Its place in the source, from 1.
         outcome: See `Outcome`.
-        reason: Why it failed, or why its outcome is unknown. None otherwise.
+        reason: Why it failed, or why its outcome is unknown. Of a record that is done: what of it
+            TalkJS could not take; None: nothing was lost.
         result: The ID that TalkJS gave to a message. None when it gave none.
     """
 
@@ -61,6 +62,8 @@ class BulkReport:
         caveat: What this job, which came to its end, cannot know of, as a sentence. Such a job is
             never complete. None: nothing, or the job has not come to its end.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
+        with_losses: How many of *done* TalkJS could not take wholly; their `reason` says what is
+            lost.
         planned_requests, planned_seconds: How many requests a dry run would have sent, and how long
             the budget would have made them take. 0 in any other run.
         requests: Requests that TalkJS has answered: reads and repeated ones, too; a batch is one.
@@ -77,6 +80,7 @@ class BulkReport:
     unchanged: int
     failed: int
     unknown: int
+    with_losses: int
     planned: int
     planned_requests: int
     planned_seconds: float

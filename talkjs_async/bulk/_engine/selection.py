@@ -52,7 +52,8 @@ class Selection(Generic[V]):
         self._window = window
         self._prefix = prefix
         self._tally = tally
-        self._number = 0
+        # The records of one type may come in several goes.
+        self._number = tally.read
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}
         # Mark -> ID in the journal, of records that are read and not through, where no two records
@@ -80,6 +81,7 @@ class Selection(Generic[V]):
         marked = await self._marked(read)
         taken: dict[str, int] = {}
         endings = []
+        self._tally.read = self._number
         for number, record in enumerate(read, self._number - len(read) + 1):
             name = None if record.id is None else self._prefix + record.id
             row = None if name is None else rows.get(name)
@@ -189,6 +191,7 @@ class Selection(Generic[V]):
             return Ending(name, number, RecordState.DONE)
         if this_run:
             self._tally.done += 1
+            self._tally.with_losses += row.reason is not None
         else:
             self._tally.unchanged += 1
         return None

@@ -59,6 +59,7 @@ class Record(Generic[V]):
         sent_at: Unix time in seconds when it was sent by an earlier pass that never learned what
             became of it. None: it was not.
         line: Of the file that it comes from. None: it comes from no file.
+        losses: What of it TalkJS cannot take, in words. None: nothing.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Record(Generic[V]):
     mark: bytes | None = None
     sent_at: float | None = None
     line: int | None = None
+    losses: str | None = None
 
 
 def make_record(

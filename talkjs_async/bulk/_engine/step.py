@@ -21,6 +21,11 @@ class Step(ABC):
     has_records: bool = True
     caveat: str | None = None
 
+    @property
+    def requests_elsewhere(self) -> int:
+        """How many requests another app than the job's has answered."""
+        return 0
+
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what comes before the journal is opened."""
 

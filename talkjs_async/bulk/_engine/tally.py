@@ -21,7 +21,8 @@ class StageTally:
         batchable: Whether batches may take its requests along.
         total: How many records there are. None: unknown.
         done, unchanged, failed, planned: See `Outcome`.
-        waiting: Read and not through.
+        with_losses: Those of *done* of which TalkJS could not take something.
+        read, waiting: How many the source has given, and how many of these are not through.
         answered: Records that TalkJS has answered for and that are not noted yet.
         planned_requests: How many a dry run would send.
         requests, stored: The latest answered requests, and how many records they carried.
@@ -35,6 +36,8 @@ class StageTally:
     unchanged: int = 0
     failed: int = 0
     planned: int = 0
+    with_losses: int = 0
+    read: int = 0
     waiting: int = 0
     answered: int = 0
     planned_requests: int = 0

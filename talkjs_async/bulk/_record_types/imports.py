@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import attrs
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import UNSET, milliseconds
+from talkjs_async._core.wire import milliseconds, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_times import as_moment
@@ -38,7 +40,61 @@ Imported: TypeAlias = ImportedMessage | ImportedSystemMessage
 SETTLE: Final = 2.0
 
 
-class ImportRecordType(RecordType[Imported]):
+def checked_settle(settle: float) -> float:
+    """Return *settle*. ConfigurationError: it is negative, or no number."""
+    if not settle >= 0:
+        raise ConfigurationError("settle", f"must be 0 seconds or more, not {settle!r}.")
+    return settle
+
+
+@attrs.frozen(kw_only=True)
+class OldMessage:
+    """
+    A message to import, in the forms that it has under either set of rules.
+
+    Attributes:
+        current: Under the current rules.
+        older: Under the older ones. None: they have none for it.
+        text: What it reads as, by which it is found again.
+    """
+
+    current: Imported
+    older: Imported | None
+    text: str | None
+
+    @classmethod
+    def of(cls, message: Imported) -> OldMessage:
+        """Take a message that is the same under both."""
+        text = message.text if isinstance(message.text, str) else None
+        is_older = isinstance(message, ImportedMessage) and text is not None
+        return cls(current=message, older=message if is_older else None, text=text)
+
+    @property
+    def sender(self) -> str | None:
+        """The user ID. None: it is of the system."""
+        return self.current.sender if isinstance(self.current, ImportedMessage) else None
+
+
+@attrs.frozen(kw_only=True)
+class CopiedMessage:
+    """
+    A message of another app, which a job of several record types copies.
+
+    Attributes:
+        id: It has there.
+        content: What stands for its content in the journal: what does not change when its file is
+            uploaded again.
+        losses: See `Record`.
+    """
+
+    id: str
+    conversation_id: str
+    message: OldMessage
+    content: Any
+    losses: str | None
+
+
+class ImportRecordType(RecordType[OldMessage]):
     """
     What is special about imports: repeating one makes duplicates, and TalkJS has two sets of rules.
 
@@ -55,16 +111,16 @@ class ImportRecordType(RecordType[Imported]):
 
     def __init__(self, *, settle: float = SETTLE) -> None:
         """See `import_messages`."""
-        if not settle >= 0:
-            raise ConfigurationError("settle", f"must be 0 seconds or more, not {settle!r}.")
-        self._settle = settle
+        self._settle = checked_settle(settle)
         self._rules: Rules = "current"
         # Whether something was stored under them.
         self._proven = False
 
-    def read(self, thing: object, number: int) -> Record[Imported] | BadRecord:
+    def read(self, thing: object, number: int) -> Record[OldMessage] | BadRecord:
         """Make a record of an old message."""
         record_id = str(number)
+        if isinstance(thing, CopiedMessage):
+            return _record_of(thing, number)
         if isinstance(thing, Mapping):
             fields = IMPORT_FIELDS.of(thing)
             if "id" in fields:
@@ -82,14 +138,17 @@ class ImportRecordType(RecordType[Imported]):
         return make_record(
             record_id,
             number,
-            message,
+            OldMessage.of(message),
             [conversation_id, message.to_wire()],
             group=conversation_id,
-            mark=_mark(_sender_of(message), milliseconds(message.sent_at)),
+            mark=mark_of(
+                message.sender if isinstance(message, ImportedMessage) else None,
+                milliseconds(message.sent_at),
+            ),
         )
 
     async def send(
-        self, context: JobContext, records: Sequence[Record[Imported]]
+        self, context: JobContext, records: Sequence[Record[OldMessage]]
     ) -> Sequence[str | None]:
         """Import messages into one conversation, under the rules that TalkJS turns out to have."""
         rules = self._rules
@@ -116,10 +175,14 @@ class ImportRecordType(RecordType[Imported]):
             self.at_most = MOST_MESSAGES_PER_OLDER_POST
 
     async def _send(
-        self, context: JobContext, records: Sequence[Record[Imported]], rules: Rules
+        self, context: JobContext, records: Sequence[Record[OldMessage]], rules: Rules
     ) -> Sequence[str | None]:
         if rules == "older":
             _check_older(records)
+        forms: dict[str, Imported] = {
+            record.id: (rules == "older" and record.value.older) or record.value.current
+            for record in records
+        }
         # The decision to repeat is made here: even a 503 may have been carried out.
         once = context.talkjs.with_options(retry=RetryPolicy(attempts=1))
         left = records
@@ -127,7 +190,7 @@ class ImportRecordType(RecordType[Imported]):
         for attempt in count(1):
             try:
                 sent = await once.messages.import_many(
-                    left[0].group, [record.value for record in left], rules=rules
+                    left[0].group, [forms[record.id] for record in left], rules=rules
                 )
                 self._stored_under(rules)
                 known |= {
@@ -156,18 +219,18 @@ class ImportRecordType(RecordType[Imported]):
         """404: there is no such conversation."""
         return isinstance(error, NotFound)
 
-    async def find(self, context: JobContext, records: Sequence[Record[Imported]]) -> Found:
+    async def find(self, context: JobContext, records: Sequence[Record[OldMessage]]) -> Found:
         """Read the conversation back, down to the oldest of the records."""
         await context.clock.sleep(self._settle)
         conversation_id = records[0].group
-        oldest = min(milliseconds(record.value.sent_at) for record in records)
+        oldest = min(milliseconds(record.value.current.sent_at) for record in records)
         marks = {record.mark for record in records if record.mark is not None}
         # Sender and time -> IDs and texts, of what is there.
         there: dict[bytes, list[tuple[str, str | None]]] = {mark: [] for mark in marks}
         read_back = _ReadBack(oldest)
         try:
             async for message in context.all(context.talkjs.messages.list, conversation_id):
-                mark = _mark(message.sender_id, message.created_at_ms)
+                mark = mark_of(message.sender_id, message.created_at_ms)
                 if mark in there:
                     there[mark].append((message.id, message.text))
                 if read_back.ends_with(message):
@@ -202,7 +265,7 @@ class _ReadBack:
 
 
 def _assigned(
-    records: Sequence[Record[Imported]], there: dict[bytes, list[tuple[str, str | None]]]
+    records: Sequence[Record[OldMessage]], there: dict[bytes, list[tuple[str, str | None]]]
 ) -> Iterator[tuple[str, str]]:
     """Say which record is which message: the same text first, then any of that sender and time."""
     left = list(records)
@@ -227,18 +290,28 @@ IMPORT_FIELDS = FieldNames(
 )
 
 
-def _mark(sender: str | None, sent_at_ms: int) -> bytes:
-    return digest_of(f"{sent_at_ms} {sender}".encode())
+def mark_of(sender: str | None, sent_at_ms: int) -> bytes:
+    """By what a message is found again among those of its conversation."""
+    return digest_of(utf8(f"{sent_at_ms} {sender}"))
 
 
-def _sender_of(message: Imported) -> str | None:
-    return message.sender if isinstance(message, ImportedMessage) else None
+def _record_of(copied: CopiedMessage, number: int) -> Record[OldMessage]:
+    message = copied.message
+    sent_at = milliseconds(message.current.sent_at)
+    record = make_record(
+        copied.id,
+        number,
+        message,
+        [copied.conversation_id, message.sender, sent_at, copied.content],
+        group=copied.conversation_id,
+        mark=mark_of(message.sender, sent_at),
+    )
+    return attrs.evolve(record, losses=copied.losses)
 
 
-def _check_older(records: Sequence[Record[Imported]]) -> None:
+def _check_older(records: Sequence[Record[OldMessage]]) -> None:
     """Refuse by ourselves what the older rules do not know, as TalkJS would, without a request."""
-    values = [record.value for record in records]
-    if len(values) > MOST_MESSAGES_PER_OLDER_POST:
+    if len(records) > MOST_MESSAGES_PER_OLDER_POST:
         raise BadRequest(status=400, reasons=("the older rules take ten messages.",))
-    if any(_sender_of(value) is None or value.text is UNSET for value in values):
+    if any(record.value.older is None for record in records):
         raise BadRequest(status=400, reasons=("the older rules take texts of users only.",))

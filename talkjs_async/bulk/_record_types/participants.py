@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 
-from talkjs_async._core.wire import drop_unset
+from talkjs_async._core.wire import UNSET, drop_unset
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.errors import BadRequest
 from talkjs_async.models._bodies import ParticipationInput
 
 
@@ -62,6 +64,26 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
                 conversation_id, user_id=user_id, missing_ok=True
             )
         else:
-            changes = drop_unset({"access": settings.access, "notify": settings.notify})
-            await context.talkjs.participants.update(conversation_id, user_id=user_id, **changes)
+            await _change(context, participant, settings)
         return [None]
+
+
+async def _change(
+    context: JobContext, participant: ParticipantChange, settings: ParticipationInput
+) -> None:
+    update = partial(
+        context.talkjs.participants.update,
+        participant.conversation_id,
+        user_id=participant.user_id,
+        **drop_unset({"access": settings.access, "notify": settings.notify}),
+    )
+    if settings.read_until is UNSET:
+        await update()
+        return
+    try:
+        await update(read_until=settings.read_until)
+    except BadRequest:
+        # An older server knows no read marks. What they may do is worth more than what they read.
+        if settings.access is not UNSET or settings.notify is not UNSET:
+            await update()
+        raise

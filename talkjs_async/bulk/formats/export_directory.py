@@ -24,6 +24,7 @@ __all__ = [
     "Manifest",
     "JOURNAL",
     "NAMES",
+    "REACTIONS",
     "file_of",
     "prepare",
     "find",
@@ -37,13 +38,15 @@ MANIFEST: Final = "export.json"
 JOURNAL: Final = "export.journal"
 """There while the export is not complete."""
 NAMES: Final = ("users", "conversations", "participants", "messages")
+REACTIONS: Final = "reactions"
+"""A further file, where they were asked for."""
 
 _FORMAT: Final = "talkjs-async export"
 _VERSION: Final = 3
 
 
 def file_of(target: Path, name: str) -> Path:
-    """Where the lines of users, conversations, participants or messages are."""
+    """Where the lines of users, conversations, participants, messages or reactions are."""
     return target / f"{name}.jsonl"
 
 
@@ -164,7 +167,11 @@ def read_manifest(target: Path) -> Manifest:
             app_id=str(content["appId"]),
             complete=content["complete"] is True,
             activity=None if content["activity"] is None else float(content["activity"]),
-            files={name: Lines.of(content["files"][name]) for name in NAMES},
+            files={
+                name: Lines.of(content["files"][name])
+                for name in (*NAMES, REACTIONS)
+                if name in content["files"] or name != REACTIONS
+            },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError("target", f"{path} is damaged.") from error

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from talkjs_async._core.wire import utf8
 from talkjs_async.bulk._engine.private_files import create_private, make_private_directory
-from talkjs_async.bulk.formats.export_directory import MANIFEST, NAMES, Manifest, file_of
+from talkjs_async.bulk.formats.export_directory import MANIFEST, NAMES, REACTIONS, Manifest, file_of
 from talkjs_async.bulk.formats.json_lines import Lines, checked_lines, disk_error
 
 __all__ = ["make_directory", "newer_files", "merge", "replace"]
@@ -25,6 +25,7 @@ _OWNER: Final = {
     "conversations": "id",
     "participants": "conversationId",
     "messages": "conversationId",
+    REACTIONS: "conversationId",
 }
 """The field with the conversation that a line belongs to."""
 
@@ -61,6 +62,8 @@ def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[s
     again = {record["id"] for _, record in conversations}
     merged = {"users": newer["users"]}
     for name, owner in _OWNER.items():
+        if name not in newer:
+            continue
         kept = (
             line
             for line, record in checked_lines(file_of(target, name), earlier.files[name])
@@ -80,7 +83,7 @@ def replace(target: Path) -> None:
     try:
         # From here on they are neither the earlier ones nor the newer ones.
         (target / MANIFEST).unlink(missing_ok=True)
-        for name in NAMES:
+        for name in (*NAMES, REACTIONS):
             newer = file_of(directory, name) if name == "users" else _whole(target, name)
             if newer.exists():
                 newer.replace(file_of(target, name))

@@ -22,7 +22,7 @@ from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
-__all__ = ["EMPTY", "Lines", "LinesFile", "checked_lines", "disk_error"]
+__all__ = ["EMPTY", "Lines", "LinesFile", "checked_lines", "disk_error", "noted_lines"]
 
 EMPTY: Final[Mapping[str, Any]] = {"bytes": 0, "lines": 0, "digest": ""}
 """The place of a file that does not exist yet."""
@@ -153,6 +153,27 @@ def checked_lines(path: Path, expected: Lines) -> Iterator[tuple[str, dict[str, 
         raise ConfigurationError(
             "target", f"{path} is damaged: its lines are not those that were written."
         )
+
+
+def noted_lines(path: Path, begin: int, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """
+    Read the lines between two places of a file that may be growing, each with its object.
+
+    Raises:
+        ConfigurationError: A line is no JSON object.
+        StorageError: The file cannot be read, or is shorter than that.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(begin)
+            while begin < end:
+                line = file.readline()
+                begin += len(line)
+                if not line or begin > end:
+                    raise StorageError(path=str(path), reason="it is not what was written")
+                yield _parsed(path, line, 0)
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def _parsed(path: Path, line: bytes, number: int) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,295 @@
+"""
+Stores the records of a sorted export in an app, some conversations at a time.
+
+First the users; then, for each lot of conversations, files and the conversations themselves,
+messages, reactions, and last the settings of participants: one who may only read, or has left,
+could not have written. What depends on a record that was not stored is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from talkjs_async.bulk._copying.message_ids import MessageIds
+from talkjs_async.bulk._copying.stored_forms import (
+    copied_file,
+    copied_message,
+    file_name,
+    participation,
+    stored_conversation,
+    stored_user,
+)
+from talkjs_async.bulk._engine.flow import stage_tally, store
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.journal_schema import RecordRow, RecordState
+from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.source_blocks import Source, SourceBlocks
+from talkjs_async.bulk._engine.source_records import BadRecord
+from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.files import FileRecordType
+from talkjs_async.bulk._record_types.imports import ImportRecordType
+from talkjs_async.bulk._record_types.participants import (
+    ParticipantChange,
+    ParticipantRecordType,
+    participant_name,
+)
+from talkjs_async.bulk._record_types.reactions import (
+    CopiedReaction,
+    ReactionRecordType,
+    reaction_name,
+)
+from talkjs_async.bulk._record_types.users import UserRecordType
+from talkjs_async.bulk.formats.sorted_export import Chunk, SortedExport
+from talkjs_async.errors import ConfigurationError
+
+T = TypeVar("T")
+
+_NO_FILES: Final = "it carries a file, and files are not in an export."
+
+
+class AppWriter:
+    """Stores the records of an export in an app."""
+
+    def __init__(
+        self,
+        context: JobContext,
+        export: SortedExport,
+        *,
+        settle: float,
+        conversations: RecordType[Any] | None = None,
+        files: FileRecordType | None = None,
+        there: Callable[[str], bool] | None = None,
+        readers: bool = False,
+    ) -> None:
+        """
+        Say what to store where.
+
+        Args:
+            settle: As in `import_messages`.
+            conversations: What is special about them in this job.
+            files: How files are copied. None: they are not.
+            there: Whether a conversation is in the app already, and not by this job.
+            readers: See `copied_message`.
+        """
+        self._context = context
+        self._export = export
+        self._there = there
+        self._readers = readers
+        self._types: dict[str, RecordType[Any]] = {
+            "user": UserRecordType(),
+            **({} if files is None else {"file": files}),
+            "conversation": conversations or ConversationRecordType(),
+            "message": ImportRecordType(settle=settle),
+            "reaction": ReactionRecordType(),
+            "participant": ParticipantRecordType(),
+        }
+        self._ids = MessageIds(context, export)
+
+    def expect(self, totals: Mapping[str, int | None]) -> None:
+        """Say how many records of each type there are; None: unknown."""
+        for name, record_type in self._types.items():
+            stage_tally(self._context, record_type, f"{name}:").total = totals.get(name, 0)
+
+    async def users(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Store users."""
+        await self._store("user", map(stored_user, users))
+
+    async def files(self, chunk: Chunk) -> None:
+        """Copy the files of some conversations."""
+        if "file" in self._types:
+            await self._store("file", (copied_file(*one) for one in self._export.files(chunk)))
+
+    async def conversations(self, chunk: Chunk) -> None:
+        """Store some conversations, with all who take part or have written."""
+        await self._store("conversation", self._conversations(chunk))
+
+    async def messages(self, chunk: Chunk) -> None:
+        """Import the messages of some conversations that are stored."""
+        await self._store("message", self._messages(chunk))
+
+    async def reactions(self, chunk: Chunk) -> None:
+        """Store the reactions to messages that are stored."""
+        await self._store("reaction", self._reactions(chunk))
+
+    async def participants(self, chunk: Chunk) -> None:
+        """Store the settings of participants, when all else of their conversations is stored."""
+        await self._store("participant", self._participants(chunk))
+
+    async def lost(self) -> None:
+        """Report what belongs to no conversation or user of the export."""
+        await self._store("message", self._lost_messages())
+        await self._store("reaction", self._lost_reactions())
+        await self._store("participant", self._lost_participants())
+
+    async def _store(self, name: str, source: Source[object]) -> None:
+        if self._context.stopping:
+            return
+        blocks: SourceBlocks[object] = SourceBlocks(source, in_thread=True)
+        await store(self._context, self._types[name], blocks, prefix=f"{name}:")
+
+    async def _conversations(self, chunk: Chunk) -> AsyncIterator[object]:
+        async with aclosing(self._blocks(self._with_people(chunk))) as blocks:
+            async for block in blocks:
+                people = {user_id for _, *both in block for some in both for user_id in some}
+                failed = await self._failed("user", people)
+                for conversation, present, former in block:
+                    id_ = conversation["id"]
+                    if self._there is not None and self._there(id_):
+                        yield BadRecord(id=id_, reason=_WAS_THERE)
+                    else:
+                        yield stored_conversation(
+                            conversation, [one for one in (*present, *former) if one not in failed]
+                        )
+
+    def _with_people(self, chunk: Chunk) -> Iterator[tuple[dict[str, Any], list[str], list[str]]]:
+        for conversation in self._export.conversations(chunk):
+            id_ = conversation["id"]
+            present = [one["userId"] for one in self._export.participants_of(id_)]
+            yield conversation, present, self._export.former_participants_of(id_)
+
+    async def _messages(self, chunk: Chunk) -> AsyncIterator[object]:
+        async with aclosing(self._blocks(self._export.messages(chunk))) as blocks:
+            async for block in blocks:
+                failed = await self._failed(
+                    "conversation", {raw["conversationId"] for raw, _ in block}
+                )
+                senders = await self._failed("user", {raw.get("senderId") for raw, _ in block})
+                tokens = await self._tokens([raw for raw, _ in block])
+                for raw, known in block:
+                    if raw["conversationId"] in failed:
+                        yield BadRecord(id=raw["id"], reason=_NO_CONVERSATION)
+                    elif not known or raw.get("senderId") in senders:
+                        yield BadRecord(id=raw["id"], reason=_NO_SENDER)
+                    else:
+                        yield copied_message(
+                            raw, partial(self._token, tokens), readers=self._readers
+                        )
+
+    async def _tokens(self, messages: Sequence[Mapping[str, Any]]) -> Mapping[str, RecordRow]:
+        if "file" not in self._types:
+            return {}
+        names = [file_name(url) for raw in messages for url in urls_of(raw)]
+        rows = await self._context.journal.rows([f"file:{name}" for name in names])
+        return {name.removeprefix("file:"): row for name, row in rows.items()}
+
+    def _token(self, tokens: Mapping[str, RecordRow], url: str) -> str | BadRecord:
+        if "file" not in self._types:
+            return BadRecord(reason=_NO_FILES)
+        row = tokens.get(file_name(url))
+        if row is not None and row.state is RecordState.PLANNED:
+            return "planned"
+        if row is None or row.result is None:
+            why = "it was not copied" if row is None or row.reason is None else row.reason
+            return BadRecord(reason=why)
+        return row.result
+
+    async def _reactions(self, chunk: Chunk) -> AsyncIterator[object]:
+        async with aclosing(self._blocks(self._export.reactions(chunk))) as blocks:
+            async for block in blocks:
+                ids = await self._ids.of(block)
+                for raw in block:
+                    name = reaction_name(raw["messageId"], raw["emoji"], raw["userId"])
+                    id_ = ids[raw["messageId"]]
+                    if isinstance(id_, BadRecord):
+                        yield BadRecord(id=name, reason=id_.reason)
+                    elif raw["userId"] is None:
+                        reason = f"TalkJS does not say who {raw.get('missing')} people are."
+                        yield BadRecord(id=name, reason=reason)
+                    else:
+                        emoji, user_id = raw["emoji"], raw["userId"]
+                        yield CopiedReaction(name, raw["conversationId"], id_, emoji, user_id)
+
+    async def _participants(self, chunk: Chunk) -> AsyncIterator[object]:
+        async with aclosing(self._blocks(participant_changes(self._export, chunk))) as blocks:
+            async for block in blocks:
+                named = [one for one in block if isinstance(one, ParticipantChange)]
+                chats = await self._failed("conversation", {one.conversation_id for one in named})
+                people = await self._failed("user", {one.user_id for one in named})
+                for one in block:
+                    if isinstance(one, ParticipantChange) and (
+                        one.conversation_id in chats or one.user_id in people
+                    ):
+                        reason = _NO_CONVERSATION if one.conversation_id in chats else _NO_USER
+                        yield BadRecord(
+                            id=participant_name(one.conversation_id, one.user_id), reason=reason
+                        )
+                    else:
+                        yield one
+
+    def _lost_messages(self) -> Iterator[BadRecord]:
+        for message in self._export.lost_messages():
+            yield BadRecord(id=message.get("id"), reason=_NO_CONVERSATION)
+
+    def _lost_reactions(self) -> Iterator[BadRecord]:
+        for raw in self._export.lost_reactions():
+            name = reaction_name(
+                str(raw.get("messageId")), str(raw.get("emoji")), str(raw.get("userId"))
+            )
+            yield BadRecord(id=name, reason="its message is not in the export.")
+
+    def _lost_participants(self) -> Iterator[BadRecord]:
+        for raw in self._export.lost_participants():
+            name = participant_name(raw["conversationId"], raw["userId"])
+            yield BadRecord(id=name, reason=_NO_USER)
+
+    async def _failed(self, kind: str, ids: Iterable[str | None]) -> set[str]:
+        """Return which of some records of an earlier type were not stored."""
+        names = [f"{kind}:{id_}" for id_ in ids if id_ is not None]
+        rows = await self._context.journal.rows(names)
+        return {
+            name.partition(":")[2] for name, row in rows.items() if row.state is RecordState.FAILED
+        }
+
+    async def _blocks(self, things: Iterator[T]) -> AsyncGenerator[list[T], None]:
+        blocks: SourceBlocks[T] = SourceBlocks(things, in_thread=True)
+        try:
+            while block := await blocks.next():
+                yield block
+        finally:
+            blocks.close()
+
+
+def participant_changes(
+    export: SortedExport, chunk: Chunk
+) -> Iterator[ParticipantChange | BadRecord]:
+    """Go through what has to be said of the participants of some conversations."""
+    for conversation in export.conversations(chunk):
+        id_ = conversation["id"]
+        for participant in export.participants_of(id_):
+            user_id = participant["userId"]
+            try:
+                settings = participation(participant)
+            except ConfigurationError as error:
+                yield BadRecord(id=participant_name(id_, user_id), reason=str(error))
+            else:
+                if settings is not None:
+                    yield ParticipantChange(id_, user_id, settings)
+        for user_id in export.former_participants_of(id_):
+            yield ParticipantChange(id_, user_id, None)
+
+
+def urls_of(message: Mapping[str, Any]) -> Iterator[str]:
+    """Find the URLs of the files that a message carries."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) and content else [message.get("attachment")]
+    for block in blocks:
+        url = block.get("url") if isinstance(block, dict) else None
+        if isinstance(url, str):
+            yield url
+
+
+_WAS_THERE: Final = "a conversation of this ID was there before: nothing is stored in it."
+_NO_CONVERSATION: Final = "its conversation is not in the export, or could not be stored."
+_NO_SENDER: Final = "its sender is no user of the app, or could not be stored."
+_NO_USER: Final = "its conversation or user is not in the export, or could not be stored."

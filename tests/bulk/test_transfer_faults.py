@@ -1,0 +1,175 @@
+"""A transfer where files vanish, records are odd, apps fail, and the job is cancelled."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from talkjs_async import AsyncTalkJS
+from talkjs_async.bulk._downloads import Downloads
+from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_client import JobClient
+from talkjs_async.bulk.transfer import TransferStep
+from talkjs_async.emulator import Emulator
+from tests.bulk.test_transfer import Transfer, contents, emulator, fill, other, target, transfer
+
+__all__ = ["emulator", "other", "target", "transfer"]
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_file_that_cannot_be_had_fails_with_its_messages_alone(
+    talkjs: AsyncTalkJS, target: AsyncTalkJS, transfer: Transfer
+) -> None:
+    await fill(talkjs)
+    gone = httpx.MockTransport(lambda _: httpx.Response(404))
+
+    report = await transfer(files=gone)
+
+    failed = {(record.id.split(":")[0], record.reason) for record in report.records("failed")}
+    reason = "its file cannot be read: its host answers 404"
+    assert {("file", reason), ("message", reason), ("reaction", "its message was not stored.")} == (
+        failed
+    )
+    assert 4 == len([message async for message in target.messages.list("c1")])
+
+
+async def test_a_file_is_copied_once_for_each_url(
+    talkjs: AsyncTalkJS, transfer: Transfer, other: Emulator
+) -> None:
+    await fill(talkjs)
+
+    await transfer()
+
+    assert 1 == len(other.commits.of("file.uploaded"))
+    assert 1 == len(other.apps["into"].files)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("type", "PollMessage"),
+        ("sender_id", None),
+        ("sender_id", "nowhere"),
+        ("created_at", -1),
+        ("text", ""),
+        ("custom", {"a": 1}),
+        ("nodes", [{"type": "hologram", "text": "?"}]),
+        ("text", "half \ud83d"),
+    ],
+)
+async def test_an_odd_message_sinks_no_other(
+    talkjs: AsyncTalkJS,
+    target: AsyncTalkJS,
+    transfer: Transfer,
+    emulator: Emulator,
+    field: str,
+    value: object,
+) -> None:
+    await fill(talkjs)
+    (odd,) = emulator.apps["from"].conversations["c2"].messages.walk(descending=True)
+    setattr(odd, field, value)
+    if field in {"text", "nodes", "created_at"}:
+        odd.file = None
+        odd.text = odd.text or "?"
+
+    report = await transfer()
+
+    assert report.complete
+    assert report.failed <= 1
+    assert 5 == len([message async for message in target.messages.list("c1")])
+
+
+async def test_who_wrote_after_the_users_were_listed_is_asked_for(
+    talkjs: AsyncTalkJS, target: AsyncTalkJS, transfer: Transfer, emulator: Emulator
+) -> None:
+    await fill(talkjs)
+    users = emulator.apps["from"].users
+    late = users.pop("eve")
+
+    class Later(dict[str, Any]):
+        """Has a user who is not in the list."""
+
+        def get(self, key: str, default: Any = None) -> Any:
+            return late if key == "eve" else super().get(key, default)
+
+    emulator.apps["from"].users = Later(users)
+
+    report = await transfer()
+
+    assert report.ok
+    assert "Eve" == (await target.users.get("eve")).name
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_storm_of_failures_changes_nothing(
+    talkjs: AsyncTalkJS,
+    target: AsyncTalkJS,
+    transfer: Transfer,
+    emulator: Emulator,
+    other: Emulator,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    await fill(talkjs)
+    chances = random.Random(seed)
+    for app in (emulator, other):
+        for fault in ("return-503", "return-503-after-commit", "drop-after-commit", "return-429"):
+            app.faults.add(fault, p=chances.uniform(0.02, 0.08))
+
+    report = await transfer()
+
+    for app in (emulator, other):
+        app.faults.clear()
+    assert (True, []) == (report.ok, [record.reason for record in report.records("failed")])
+    assert await contents(talkjs, tmp_path / "a") == await contents(target, tmp_path / "b")
+
+
+class _Cancelling(httpx.AsyncBaseTransport):
+    """Cancels a scope after so many requests, at the moment when one of them is answered."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.left = 0
+        self.scope = anyio.CancelScope()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        self.left -= 1
+        if self.left == 0:
+            self.scope.cancel()
+            await anyio.lowlevel.checkpoint()
+        return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_transfer_that_is_cancelled_goes_on_where_it_was(
+    talkjs: AsyncTalkJS,
+    target: AsyncTalkJS,
+    emulator: Emulator,
+    other: Emulator,
+    journal: Path,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    await fill(talkjs)
+    chances = random.Random(seed)
+    transport = _Cancelling(other.transport)
+    downloads = Downloads(most_bytes=1_000_000, seconds=10.0, transport=emulator.transport)
+    async with AsyncTalkJS(
+        "into", "sk_test_emulator", transport=transport, clock=other.clock
+    ) as into:
+        complete = False
+        while not complete:
+            transport.left, transport.scope = chances.randint(1, 12), anyio.CancelScope()
+            step = TransferStep(JobClient(talkjs, "background"), journal, 0.5, downloads)
+            job = Job(step, into, journal=journal, job_id=None, lane="background")
+            with transport.scope:
+                complete = (await job).complete
+
+    assert await contents(talkjs, tmp_path / "a") == await contents(target, tmp_path / "b")
