@@ -28,15 +28,17 @@ class Size(NamedTuple):
         records: Users, and messages; a tenth of it are conversations to export.
         scale: What both bursts are divided by, so that a short run has the shape of a long one.
         streamed: Users, and messages, for the look at memory.
+        copied: Messages to transfer, and the scale of that.
     """
 
     records: int
     scale: int
     streamed: int
+    copied: tuple[int, int]
 
 
-FULL: Final = Size(records=100_000, scale=1, streamed=1_000_000)
-SMOKE: Final = Size(records=5_000, scale=20, streamed=100_000)
+FULL: Final = Size(records=100_000, scale=1, streamed=1_000_000, copied=(100_000, 1))
+SMOKE: Final = Size(records=5_000, scale=20, streamed=100_000, copied=(20_000, 10))
 
 _SLACK: Final = 1.1
 """Of a short run, in which the last request weighs more. The time is the emulator's: no noise."""
@@ -82,6 +84,24 @@ class Bench:
             *self._timed(f"{title}, {self._size.records:,} messages", "export", 1.05),
         ]
 
+    def imports(self) -> list[Row]:
+        """A hundred old messages per request."""
+        title = f"import of {self._size.records:,} messages"
+        into = f"{title} into {self._size.records // 100:,} conversations"
+        return [
+            self._control(f"{title}, a hundred per 250 ms", "imports_with_pauses"),
+            *self._timed(into, "import_messages", 1.05),
+        ]
+
+    def transfer(self) -> list[Row]:
+        """One app into another, through both budgets of both."""
+        count = self._size.copied[0]
+        title = f"transfer of {count:,} messages, {count // 10:,} reactions, {count // 100:,} files"
+        return [
+            self._control(f"{title}, a request per 250 ms", "transfer_with_pauses"),
+            *self._timed(title, "transfer", 1.05),
+        ]
+
     def bad(self) -> list[Row]:
         """Three bad users among ten thousand."""
         rows = []
@@ -106,11 +126,19 @@ class Bench:
         control = self._measure("memory_of_a_list", count)["growth_mb"]
         people = self._measure("memory_of_users", count)["growth_mb"]
         texts = self._measure("memory_of_messages", count)["growth_mb"]
+        copy = self._measure("memory_of_a_transfer", count)
         title = "growth of memory"
         return [
             Row(f"{count:,} users in a list: {title}", 0, control, None, "MB", promised=False),
             Row(f"{count:,} users streamed: {title}", 40, people, slack=1, unit="MB"),
             Row(f"{count:,} messages streamed: {title}", 40, texts, slack=1, unit="MB"),
+            Row(
+                f"{count:,} messages and {copy['file_mb']:,.0f} MB of files copied: {title}",
+                40,
+                copy["growth_mb"],
+                slack=1,
+                unit="MB",
+            ),
         ]
 
     def cpu(self) -> list[Row]:
@@ -138,7 +166,12 @@ class Bench:
         ]
 
     def _measure(self, job: str, count: int, *, scale: int | None = None) -> Result:
-        line = work("workers.bulk_jobs", job, str(count), str(scale or self._size.scale))
+        worker = "workers.bulk_jobs"
+        if "transfer" in job:
+            worker = "workers.transfer_jobs"
+            if "memory" not in job:
+                count, scale = self._size.copied
+        line = work(worker, job, str(count), str(scale or self._size.scale))
         self._note({"section": job, "contender": "talkjs-async", "count": count, **line})
         return line
 
@@ -147,6 +180,8 @@ SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "users": Bench.users,
     "messages": Bench.messages,
     "export": Bench.export,
+    "imports": Bench.imports,
+    "transfer": Bench.transfer,
     "bad": Bench.bad,
     "memory": Bench.memory,
     "cpu": Bench.cpu,

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -128,6 +129,18 @@ def texts(count: int, conversations: int) -> Iterator[dict[str, Any]]:
         yield {"conversation_id": f"c{number % conversations}", "sender": "u0", "text": f"{number}"}
 
 
+def old_texts(count: int, conversations: int) -> Iterator[dict[str, Any]]:
+    """Old messages, conversation by conversation."""
+    for number in range(count):
+        conversation, sent_at = number * conversations // count, 1_600_000_000_000 + number
+        yield {
+            "conversation_id": f"c{conversation}",
+            "sender": "u0",
+            "text": f"{number}",
+            "sent_at": sent_at,
+        }
+
+
 async def sync_users(count: int, scale: int) -> Result:
     """A hundred users per request, with the whole budget."""
     scene = Scene(scale)
@@ -191,6 +204,36 @@ async def messages_one_by_one(count: int, scale: int) -> Result:
         await _side_by_side(send, texts(count, count // 100))
     stored = len(scene.emulator.commits.of("message.sent"))
     return {**figures, "done": stored, "allowed": scene.allowed(count)}
+
+
+async def import_messages(count: int, scale: int) -> Result:
+    """A hundred old messages per request, conversation by conversation."""
+    scene = Scene(scale)
+    conversations = count // 100
+    await scene.fill(conversations)
+    async with scene.measured() as (talkjs, figures):
+        source = old_texts(count, conversations)
+        report = await bulk.import_messages(talkjs, source, lane="interactive")
+    return {**figures, "done": report.done, "allowed": scene.allowed(count // 100)}
+
+
+async def imports_with_pauses(count: int, scale: int) -> Result:
+    """As TalkJS's own program does it: a request of a hundred, and a pause."""
+    scene = Scene(scale)
+    conversations = count // 100
+    await scene.fill(conversations)
+    done = 0
+    async with scene.measured() as (talkjs, figures):
+        messages = list(old_texts(count, conversations))
+        for begin in range(0, count, 100):
+            some = messages[begin : begin + 100]
+            (conversation,) = {one.pop("conversation_id") for one in some}
+            for one in some:
+                one["sent_at"] = datetime.fromtimestamp(one["sent_at"] / 1000, UTC)
+            await talkjs.messages.import_many(conversation, some)
+            done += len(some)
+            await scene.clock.sleep(PAUSE)
+    return {**figures, "done": done, "allowed": figures["seconds"]}
 
 
 async def export(count: int, scale: int) -> Result:
@@ -346,6 +389,8 @@ JOBS: Final[dict[str, Callable[..., Awaitable[Result]]]] = {
         send_messages,
         send_messages_with_overflow,
         messages_one_by_one,
+        import_messages,
+        imports_with_pauses,
         export,
         export_with_pauses,
         bad_users,
