@@ -84,9 +84,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """The emulator against our own description of the API."""
+    """The emulator against our own description of the API; calls under other answers of TalkJS."""
     session.install(f".[{EXTRAS}]", *groups("test"), "schemathesis>=4")
     session.run("pytest", "tests/contracts")
+    session.run("python", "-m", "tests.pairwise", "-n", "auto")
 
 
 @nox.session(python=PYTHONS)
@@ -163,6 +164,7 @@ def harnesses(session: nox.Session) -> None:
         env={"TALKJS_HARNESSES": "long"},
     )
     session.run("python", "-m", "tests.hostile", "--long")
+    session.run("python", "-m", "tests.pairwise", "--long", "-n", "auto")
     session.run("python", "-m", "tests.bulk", "--long")
 
 

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, settings
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 from talkjs_async.emulator import Emulator
+from talkjs_async.emulator.switches import ENVIRONMENT
 from tests.fixtures import MakeTalkJS
+from tests.pairwise import kept
 from tests.postgres_server import PostgresServer, directory_of_programs
 from tests.redis_server import RedisServer
 
@@ -46,6 +48,13 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the environment of whoever runs it."""
     for variable in ("TALKJS_APP_ID", "TALKJS_SECRET_KEY", "TALKJS_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def pinned_switches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a run under other settings, keep the defaults that a test is about."""
+    if ENVIRONMENT in os.environ:
+        monkeypatch.setenv(ENVIRONMENT, kept(os.environ[ENVIRONMENT], request.node.nodeid))
 
 
 @pytest.fixture

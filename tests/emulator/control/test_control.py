@@ -134,7 +134,7 @@ async def test_limits_and_switches_are_changed_and_set_back(
     assert emulator.switches.not_a_participant == 400
 
     await control.post("/reset", json={"settings": True})
-    assert (Limits(), Switches()) == (emulator.limits, emulator.switches)
+    assert (Limits(), Switches.from_environment()) == (emulator.limits, emulator.switches)
 
 
 async def test_the_logs_are_for_programs(emulator: Emulator, control: httpx.AsyncClient) -> None:
