@@ -173,3 +173,18 @@ async def test_a_transfer_that_is_cancelled_goes_on_where_it_was(
                 complete = (await job).complete
 
     assert await contents(talkjs, tmp_path / "a") == await contents(target, tmp_path / "b")
+
+
+@pytest.mark.parametrize("form", ["read_by", "user_conversation"])
+async def test_read_marks_that_a_server_forgets_are_reported(
+    talkjs: AsyncTalkJS, transfer: Transfer, other: Emulator, form: Any
+) -> None:
+    await fill(talkjs)
+    other.switches.mark_as_read = form
+
+    report = await transfer()
+
+    assert [("participant", "TalkJS did not keep the read mark; all else was stored.")] == [
+        (record.id.split(":")[0], record.reason) for record in report.records("failed")
+    ]
+    assert "Read" == other.apps["into"].conversations["c1"].participants["bob"].access

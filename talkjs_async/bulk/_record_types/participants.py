@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
+import anyio
 import attrs
 
-from talkjs_async._core.wire import UNSET, drop_unset
+from talkjs_async._core.endpoint import call_of
+from talkjs_async._core.wire import UNSET, drop_unset, given_milliseconds
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.record_type import RecordType
+from talkjs_async.bulk._engine.record_type import RecordRefused, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.errors import BadRequest
@@ -37,11 +40,21 @@ def participant_name(conversation_id: str, user_id: str) -> str:
 
 
 class ParticipantRecordType(RecordType[ParticipantChange]):
-    """What is special about participants: each has a request of its own."""
+    """
+    What is special about participants: each has a request of its own.
+
+    A server that knows older forms of read marks only may take one and forget it. So the first one
+    is read back.
+    """
 
     kind = "participants"
     per_request = 1
     window = ConversationRecordType.window
+
+    def __init__(self) -> None:
+        # Whether read marks are kept. None: that is not known yet.
+        self._keeps_marks: bool | None = None
+        self._first: anyio.Lock | None = None
 
     def read(self, thing: object, number: int) -> Record[ParticipantChange] | BadRecord:
         """Make a record of a `ParticipantChange`."""
@@ -65,7 +78,28 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
             )
         else:
             await _change(context, participant, settings)
+            if settings.read_until is not UNSET:
+                await self._check_mark(context, participant, settings.read_until)
         return [None]
+
+    async def _check_mark(
+        self, context: JobContext, participant: ParticipantChange, read_until: Any
+    ) -> None:
+        if self._first is None:
+            # Made here, since only here a loop is sure to run.
+            self._first = anyio.Lock()
+        async with self._first:
+            if self._keeps_marks is None:
+                get = context.talkjs.conversations.get
+                there = await context.read(call_of(get, participant.conversation_id))
+                stored = there.participants.get(participant.user_id)
+                if stored is not None:
+                    mark = stored.read_until_ms
+                    # A server that shows no marks at all cannot be asked.
+                    shown = mark is not None or stored.joined_at_ms is not None
+                    self._keeps_marks = not shown or mark == given_milliseconds(read_until)
+        if self._keeps_marks is False:
+            raise RecordRefused("TalkJS did not keep the read mark; all else was stored.")
 
 
 async def _change(
