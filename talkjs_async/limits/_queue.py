@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from threading import RLock
-from typing import Final, Protocol
+from typing import Final
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout, TalkJSError
+from talkjs_async.limits._token_source import TokenSource
 from talkjs_async.limits._waiter import (
     CLOSED,
     GONE,
@@ -43,54 +44,6 @@ a page that opens with 20 calls.
 """
 
 
-class TokenSource(Protocol):
-    """
-    Where the tokens come from.
-
-    Attributes:
-        grace: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
-        interval: Seconds per token.
-    """
-
-    grace: float
-    interval: float
-
-    def due(self, lane: Lane, now: float, *, owed: bool) -> float:
-        """
-        When one more caller may be granted a token; *now* or earlier means at once.
-
-        Args:
-            lane: Where it stands.
-            now: The clock.
-            owed: Whether a background caller has waited for so long that no reserve counts.
-
-        Returns:
-            A moment. Infinity when only an event can help, after which `dispatch` is called.
-        """
-        ...
-
-    def take(self, lane: Lane, now: float) -> int:
-        """Take the token that is due for *lane*, and return the number of the grant."""
-        ...
-
-    def untake(self, number: int) -> object:
-        """Take back a grant whose caller has gone."""
-        ...
-
-    def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:
-        """
-        Seconds until a token is due for a new caller.
-
-        Args:
-            now: The clock.
-            ahead: How many others come before it.
-            faster: How many of those have the slots and tokens of interactive callers, where the
-                new one has not.
-            lane: Where the new one stands.
-        """
-        ...
-
-
 class Queue:
     """
     Both lanes of one budget.
@@ -101,8 +54,7 @@ class Queue:
         waiting: How many callers wait.
         due: When somebody has to call `dispatch`, at the latest.
         closed: Whether everybody is refused.
-        last: Who was the last to be granted a token after a wait. With the state GRANTED it has yet
-            to run.
+        last: The waiter that was granted last. With the state GRANTED it has yet to run.
     """
 
     __slots__ = (
@@ -195,11 +147,11 @@ class Queue:
 
     def join(self, lane: Lane, now: float, max_wait: float | None) -> Waiter:
         """
-        LaneQueue, and serve whoever is due, perhaps this very caller. Lock held.
+        Join the queue, and serve the callers that are due, perhaps this very one. Lock held.
 
         Raises:
             RateLimitWaitTimeout: The estimated wait is longer than *max_wait*.
-            LimiterUnavailable: The line is closed.
+            LimiterUnavailable: The limiter is closed.
         """
         if self.closed:
             raise LimiterUnavailable("The limiter is closed.")

@@ -15,9 +15,10 @@ from talkjs_async._core.clock import Clock
 from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._listeners import Listeners
 from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
-from talkjs_async.limits._queue import Queue, TokenSource
+from talkjs_async.limits._queue import Queue
 from talkjs_async.limits._rules import check_call
 from talkjs_async.limits._throttling import pause_of
+from talkjs_async.limits._token_source import TokenSource
 from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
 from talkjs_async.telemetry import Drained, LimiterEvent, Listener, Paused, Waited
 

@@ -11,7 +11,7 @@ import pytest
 
 from talkjs_async._core.clock import Clock
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
 from talkjs_async.limits import Drained, LimiterEvent, Paused, Permit, TokenBucket, Waited
 from tests.limits.contract import (
     INSTANT,
@@ -90,6 +90,40 @@ async def test_nobody_overtakes_who_has_a_token_and_is_about_to_run() -> None:
             await ask("newcomer")
 
     assert ["waited", "newcomer"][: len(order)] == order
+
+
+async def test_a_call_that_waited_in_vain_is_told_its_whole_wait() -> None:
+    clock = VirtualClock()
+    limiter = TokenBucket(RATE, 9, max_in_flight=1, clock=clock)
+    first = await limiter.acquire()
+    await clock.sleep(3.0)
+    first.settle()
+    held = await limiter.acquire()
+
+    async with Callers(limiter, clock) as callers:
+        # Answers took 3 seconds, this one takes longer.
+        await clock.sleep(2.0)
+        await callers.ask("hasty", max_wait=1.5)
+        await clock.sleep(2.0)
+        held.settle()
+
+    error = callers.refused["hasty"]
+    assert isinstance(error, RateLimitWaitTimeout)
+    # The answer is half a second late by then, and expected to be as late again.
+    assert pytest.approx(1.5 + 0.5, abs=0.01) == error.retry_after
+
+
+async def test_a_call_that_waits_is_told_that_the_limiter_was_closed() -> None:
+    clock = VirtualClock()
+    limiter = TokenBucket(RATE, 1, tokens=0, clock=clock)
+
+    async with Callers(limiter, clock) as callers:
+        await callers.ask("a", "b")
+        await limiter.aclose()
+
+    assert {"The limiter was closed while this call waited."} == {
+        str(error) for error in callers.refused.values()
+    }
 
 
 def sniff() -> str:
