@@ -124,18 +124,20 @@ def release(session: nox.Session) -> None:
     example = str(Path("examples/quickstart.py").resolve())
     for directory in (Path("dist"), again):
         shutil.rmtree(directory, ignore_errors=True)
-        session.run("python", "-m", "build", "--outdir", str(directory), silent=True)
+        session.run(
+            "python", "-m", "build", "--installer", "uv", "--outdir", str(directory), silent=True
+        )
     files = sorted(map(str, Path("dist").iterdir()))
     session.run("twine", "check", "--strict", *files)
     session.run("python", "-m", "tests.release_check", "dist", str(again))
     for file in files:
         session.run("python", "-m", "venv", "--clear", str(again / "venv"))
-        python = str(next((again / "venv").glob("*/python*")))
+        programs = again / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        python = str(programs / "python")
         session.run(python, "-m", "pip", "install", "-q", f"{file}[cli,emulator]", external=True)
         # Not from here: the source tree must not stand in for what was installed.
         with session.chdir(again):
-            program = str(next(Path("venv").resolve().glob("*/talkjs-async*")))
-            session.run(program, "--version", external=True)
+            session.run(str(programs / "talkjs-async"), "--version", external=True)
             session.run(python, example, external=True)
 
 
