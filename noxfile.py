@@ -162,6 +162,7 @@ def harnesses(session: nox.Session) -> None:
         "tests/batch/test_scripts.py",
         "tests/test_injections.py",
         "tests/limits/test_estimates.py",
+        "tests/redis/test_protocol.py",
         *session.posargs,
         env={"TALKJS_HARNESSES": "long"},
     )

@@ -5,7 +5,8 @@ One budget for several processes through Redis: what we promise of it, and the r
     python -m benchmarks redis --section saturated    # a part of it
     python -m benchmarks redis --smoke                # short, here and now, for regressions
 
-Starts a redis-server of its own and four worker processes, in real time: nothing is simulated. Each
+Starts a redis-server of its own and four worker processes, in real time: nothing is simulated, but
+for the section `failures`. Each
 run begins with a full bucket, smaller than TalkJS's so that it is soon empty. What the processes
 were granted is put through one exact token bucket afterwards; "overshoot" is its deepest debt, and
 "unused" counts from the first grant on.
@@ -19,11 +20,15 @@ from functools import partial
 from statistics import mean, median, quantiles
 from typing import Final, NamedTuple
 
+import redis
+
 from benchmarks.crew import Crew, Site
 from benchmarks.environments import REQUIREMENTS, is_here
 from benchmarks.measure import ROOT, Result, Runs
 from benchmarks.tables import Note, Options, Row, run
 from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
+from tests.redis.protocol_world import SimulatedRedis, World
+from tests.redis.troubles import TROUBLES, lost_again_and_again
 from tests.redis_server import RedisServer
 
 ENVIRONMENT: Final = "redis"
@@ -48,7 +53,7 @@ class Size(NamedTuple):
 
 
 FULL: Final = Size(rounds=1, saturated=40, sporadic=20, outage=36, lanes=30, rivals=True)
-SMOKE: Final = Size(rounds=1, saturated=5, sporadic=5, outage=9, lanes=8, rivals=False)
+SMOKE: Final = Size(rounds=1, saturated=8, sporadic=5, outage=9, lanes=8, rivals=False)
 
 
 def judge(grants: Sequence[float], *, start: float, rate: float, burst: int) -> float:
@@ -84,7 +89,7 @@ class Bench:
     def saturated(self) -> list[Row]:
         """Everybody wants more than there is."""
         seconds = self._size.saturated
-        burst = 60 if self._size.rivals else 10
+        burst = 60
         title = f"{PROCESSES} processes x 10 tasks at {RATE:g}/s, burst {burst}, {seconds:g} s"
         contenders = (OURS, *self._rivals())
         runs = self._run(title, {name: partial(self._saturate, name, burst) for name in contenders})
@@ -271,6 +276,35 @@ class Bench:
                 "overshoot": self._overshoot(crew, RATE, burst),
             }
 
+    def failures(self) -> list[Row]:
+        """One thing goes wrong, in simulated time, with the real script on a real Redis."""
+        rows = []
+        for trouble in (*TROUBLES, lost_again_and_again):
+            name = trouble.__name__.replace("_", " ")
+            runs = self._run(f"{PROCESSES} processes, {name}", {OURS: partial(self._fail, trouble)})
+            again = trouble is lost_again_and_again
+            rows += [
+                Row(f"{name}: 429s", 20 if again else 2, runs.median(OURS, "429s"), 1, ""),
+                Row(f"{name}: unused", 20, runs.median(OURS, "unused_%"), 1.5, "%"),
+            ]
+        return rows
+
+    def _fail(self, trouble: Callable[[World], None]) -> Result:
+        refused, unused = [0], []
+        with self._crew() as (_, server), redis.Redis.from_url(server.url) as client:
+            for seed in range(12):
+                world = World(SimulatedRedis(client, f"run {seed}"), seed)
+                for _ in range(PROCESSES):
+                    world.start()
+                world.run(15.0 + 0.13 * seed)
+                world.empty_the_server()
+                start = world.now
+                trouble(world)
+                world.run(6.0)
+                refused.append(len(world.refused))
+                unused.append(100 * (1 - world.used(since=start)))
+        return {"429s": max(refused), "unused_%": max(mean(unused), 0.0)}
+
     def _rivals(self) -> list[str]:
         if not self._size.rivals:
             return []
@@ -307,6 +341,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "killed": Bench.killed,
     "hung": Bench.hung,
     "lanes": Bench.lanes,
+    "failures": Bench.failures,
 }
 
 

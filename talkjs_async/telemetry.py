@@ -31,8 +31,10 @@ __all__ = [
     "Listener",
     "Paused",
     "RetryScheduled",
+    "SettingsDiffer",
     "StoreAway",
     "StoreBack",
+    "StoreLostData",
     "TelemetryEvent",
     "Waited",
     "log_events",
@@ -170,7 +172,39 @@ class StoreBack:
     bucket: Bucket | None = None
 
 
-LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack
+@attrs.frozen(kw_only=True)
+class StoreLostData:
+    """
+    The shared store has lost what it knew of the budget, which goes on without a burst.
+
+    Attributes:
+        reason: What shows it.
+        bucket: As in `Waited`.
+    """
+
+    reason: str
+    bucket: Bucket | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SettingsDiffer:
+    """
+    Processes that share a budget were given different settings; the smaller ones hold for all.
+
+    Attributes:
+        rate, burst: What this process was given.
+        rate_in_force, burst_in_force: What holds.
+        bucket: As in `Waited`.
+    """
+
+    rate: float
+    burst: int
+    rate_in_force: float
+    burst_in_force: int
+    bucket: Bucket | None = None
+
+
+LimiterEvent = Waited | Drained | Paused | StoreAway | StoreBack | StoreLostData | SettingsDiffer
 Listener = Callable[[LimiterEvent], None]
 
 TelemetryEvent = AttemptEnded | RetryScheduled | LimiterEvent

@@ -14,20 +14,29 @@ class RedisServer:
     One process of Debian's redis-server, without persistence.
 
     Attributes:
+        folder: Where its files are.
+        port: Where it listens, too. 0 for nowhere.
         url: Where it is.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+        self.folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = port
         self.url = f"unix://{folder}/redis.sock"
 
     def start(self) -> None:
-        """Start it, empty, and wait until it answers."""
+        """Start it, with what it saved last if it did, and wait until it answers."""
         command = [
-            *("redis-server", "--port", "0", "--unixsocket", str(self._folder / "redis.sock")),
-            *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
+            *(
+                "redis-server",
+                "--port",
+                str(self.port),
+                "--unixsocket",
+                str(self.folder / "redis.sock"),
+            ),
+            *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
             *self._options,
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -38,7 +47,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it at once; its data is gone."""
+        """End it at once; what it did not save is gone."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -55,7 +64,7 @@ class RedisServer:
     def cli(self, *command: str) -> str:
         """Run a command with redis-cli and return what it says."""
         done = subprocess.run(
-            ["redis-cli", "-s", str(self._folder / "redis.sock"), *command],
+            ["redis-cli", "-s", str(self.folder / "redis.sock"), *command],
             capture_output=True,
             text=True,
             check=True,
@@ -63,10 +72,10 @@ class RedisServer:
         return done.stdout.strip()
 
     def _answers(self) -> bool:
-        if not (self._folder / "redis.sock").exists():
+        if not (self.folder / "redis.sock").exists():
             return False
         done = subprocess.run(
-            ["redis-cli", "-s", str(self._folder / "redis.sock"), "ping"],
+            ["redis-cli", "-s", str(self.folder / "redis.sock"), "ping"],
             capture_output=True,
             check=False,
         )

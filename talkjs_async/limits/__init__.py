@@ -23,8 +23,10 @@ from talkjs_async.telemetry import (
     LimiterEvent,
     Listener,
     Paused,
+    SettingsDiffer,
     StoreAway,
     StoreBack,
+    StoreLostData,
     Waited,
 )
 
@@ -42,8 +44,10 @@ __all__ = [
     "Paused",
     "Permit",
     "ProcessBudgets",
+    "SettingsDiffer",
     "StoreAway",
     "StoreBack",
+    "StoreLostData",
     "TokenBucket",
     "Waited",
     "anonymous_limiter",

@@ -1,74 +1,57 @@
 """
-The task that asks Redis for tokens, for all who wait in this process.
+The tasks that ask Redis, for all callers that wait in this process.
 
-It asks when somebody lacks a token, gives back what nobody needs, and tells of 429s. It lives in
-whichever event loop needed it first, ends when that does, and is then started in another.
+Each event loop with waiting callers has one, and one of them is on duty: it asks, the others look
+now and then whether it is stuck, and take over. A task ends when it has nothing to do, or when its
+event loop ends. Knows tasks and time, nothing of tokens.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, cast
+from threading import get_ident
+from typing import Final, cast
 
 import anyio
-import attrs
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
-from talkjs_async._core.tasks import spawn
-from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
+from talkjs_async._core.tasks import in_trio, spawn
+from talkjs_async.limits import LimiterEvent, StoreAway
 from talkjs_async.limits._queue import Queue
-from talkjs_async.limits._throttling import CUT, DEBT, LEAST_RATE, MARGIN, RECOVERY, SUSPICIOUS
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
-from talkjs_async.redis._lease import HOLD, Leases
-from talkjs_async.redis._outage import GRACE, SLOTS, Outage
-from talkjs_async.redis._script import DRAIN, TAKE, Script, ScriptAnswer, TooLate, argument, read
-from talkjs_async.redis._store import Door, Store, StoreRefused
-from talkjs_async.telemetry import logger
-
-_HORIZON: Final = 2.0
-"""Seconds. Later slots are not reserved: an interactive call of another process may come first."""
-
-_POLL: Final = 1.0
-"""Seconds between two questions while nothing can be had."""
-
-_MOST_AHEAD: Final = 64
-"""Tokens that a busy process fetches ahead, at most."""
+from talkjs_async.redis._account import Account
+from talkjs_async.redis._dialogue import Dialogue, Question
+from talkjs_async.redis._messages import read
+from talkjs_async.redis._outage import Outage
+from talkjs_async.redis._script import ASK
+from talkjs_async.redis._store import ClientStore, Door, Store, StoreLost, StoreRefused
+from talkjs_async.telemetry import SettingsDiffer, StoreBack, StoreLostData, log, logger
 
 _IDLE: Final = 30.0
-"""Seconds without work after which the task ends and its connection is closed."""
+"""Seconds without work after which a task ends and its connection is closed."""
 
-_HEARTBEAT: Final = 1.0
-"""Seconds between two signs of life, from which the processes are counted."""
+_STUCK: Final = 0.4
+"""Seconds after which a task that should have done something is stuck: its event loop is busy."""
 
-PATIENCE: Final = 1.5
-"""Seconds that an answer may take: connecting included."""
+_LOOK: Final = 0.2
+"""Seconds between two looks of those that are not on duty."""
 
+_CONNECT: Final = 6.0
+"""Seconds for a first answer: to connect, TLS and password included, over any ocean."""
 
-@attrs.frozen
-class _Question:
-    """
-    One script call.
+_CONNECT_PATIENCE: Final = 2.0
+"""Seconds after which a process goes on without it meanwhile."""
 
-    Attributes:
-        script: What to run.
-        values: Its arguments.
-        lane: Whom the tokens are for.
-        want: How many callers are to be served by it.
-        debit: What it reports.
-        drain: The 429 that it tells of.
-    """
+_LEAST_BOUND, _MOST_BOUND, _ROUND_TRIPS = 1.0, 2.0, 4
+"""Of an answer over an open connection, in seconds; four times what the slowest one took lately."""
 
-    script: Script
-    values: dict[str, Any]
-    lane: Lane = "interactive"
-    want: int = 0
-    debit: int = 0
-    drain: tuple[int, float] | None = None
+CLOSE_TIME: Final = 1.5
+"""Seconds that closing waits for the last word to Redis."""
 
 
 class Fetcher:
@@ -84,313 +67,277 @@ class Fetcher:
         *,
         door: Door,
         keys: Sequence[str],
-        leases: Leases,
+        account: Account,
         queue: Queue,
         clock: Clock,
         outage: Outage,
+        dialogue: Dialogue,
         announce: Callable[[LimiterEvent], None],
     ) -> None:
         self.calls = 0
         self._door = door
         self._keys = keys
-        self._leases = leases
+        self._account = account
         self._queue = queue
         self._clock = clock
         self._outage = outage
+        self._dialogue = dialogue
         self._announce = announce
-        self._member = secrets.token_hex(8)
-        # The task: what it sleeps on and until when, and who waits for its end.
-        self._task: PollingWaiter | None = None
-        self._sleeps_until = math.inf
+        # One per thread, and the one on duty; until when it rightly does nothing.
+        self._tasks: dict[int, PollingWaiter] = {}
+        self._duty: PollingWaiter | None = None
+        self._quiet_until = math.inf
+        self._asking = False
         self._mourner: PollingWaiter | None = None
-        # What Redis said last. Its clock minus ours is not known before it has said anything.
-        self._generation: str | None = None
-        self._ahead_of_us: float | None = None
-        # What is to be asked, and when.
-        self._ask_again: dict[Lane, float] = {"interactive": -math.inf, "background": -math.inf}
-        self._drain: tuple[int, float] | None = None
-        self._beat_at = -math.inf
-        self._served_at = -math.inf
-        self._granted_before = (0, -math.inf)
+        # Whether the connection has carried an answer, and how long the slowest took lately.
+        self._connected = False
+        self._took = 0.0
 
     # For the limiter. Lock held.
 
-    def call(self, now: float) -> None:
-        """See to it that the task runs, and that it does not sleep while it has work."""
-        if self._task is not None and not self._task.is_lost():
-            if self._sleeps_until > now and self._next_work(now) < self._sleeps_until:
-                self._task.wake()
+    def call(self, now: float, *, stay: bool) -> None:
+        """
+        See to it that a task is on duty, and that it does not sleep while it has work.
+
+        Args:
+            now: The clock.
+            stay: Whether a caller waits in this event loop, which then has a task of its own.
+        """
+        duty = self._duty
+        if duty is not None and not duty.is_lost():
+            if not self._asking and self._quiet_until > now:
+                work = self._next_work(now)
+                if work < self._quiet_until:
+                    duty.wake()
+                    self._quiet_until = now
+            if not stay:
+                return
+        elif not stay and self._next_work(now) == math.inf:
+            return
+        here = get_ident()
+        task = self._tasks.get(here)
+        if task is not None and not task.is_lost():
             return
         try:
-            kind = waiter_type_here(system_clock=False)
-            task = cast("PollingWaiter", kind("interactive"))
+            task = self._waiter()
         except RuntimeError:
-            # Called from outside any event loop. The next caller who waits sees to it.
+            # Called from outside any event loop. The next caller that waits sees to it.
             return
-        self._task = task
-        self._sleeps_until = -math.inf
-        on_asyncio = kind.__module__.endswith("asyncio")
-        spawn(partial(self._run, task, self._door.open(on_asyncio=on_asyncio)))
+        self._tasks[here] = task
+        spawn(partial(self._run, task, here))
 
     def expect(self, lane: Lane, now: float) -> None:
-        """Have those who cannot wait wait for Redis's answer, if it is about to be asked."""
-        away = self._outage.reason is not None and now < self._outage.retry_at
-        if self._ask_again[lane] <= now and not away:
-            self._leases.grace = PATIENCE
-
-    def drain(self, epoch: int, retry_after: float) -> None:
-        """Have all processes pause after a 429."""
-        self._drain = (epoch, retry_after)
-
-    @property
-    def draining(self) -> bool:
-        """Whether a 429 is still to be told."""
-        return self._drain is not None
+        """Have callers that cannot wait wait for Redis's answer, if it is about to be asked."""
+        if self._dialogue.may_ask(lane, now):
+            self._account.grace = self._patience
 
     async def aclose(self) -> None:
-        """Give back what is left, once the queue is closed, and wait for the end of the task."""
+        """Say what is to be said, once the queue is closed, and wait for the end of the task."""
         with self._queue.lock:
-            self._leases.debit -= self._leases.drop()
-            if self._leases.debit:
-                self.call(self._queue.now())
-            if self._task is None:
+            now = self._queue.now()
+            self._account.drop()
+            self.call(now, stay=False)
+            for task in self._tasks.values():
+                task.wake()
+            if self._duty is None and not self._tasks:
                 return
-            self._task.wake()
             self._mourner = mourner = self._waiter()
-        await mourner.poll(self._clock, PATIENCE)
+        await mourner.poll(self._clock, CLOSE_TIME)
 
-    # The task.
+    # The tasks.
 
-    async def _run(self, me: PollingWaiter, store: Store) -> None:
+    async def _run(self, me: PollingWaiter, here: int) -> None:
+        store: Store | None = None
         try:
-            while await self._work(me, store):
-                pass
+            while True:
+                with self._queue.lock:
+                    on_duty = self._takes_duty(me)
+                    if not on_duty and not self._queue.waiting:
+                        return
+                if not on_duty:
+                    await me.poll(self._clock, _LOOK)
+                    continue
+                if store is None:
+                    store = self._door.open(on_asyncio=not in_trio())
+                if not await self._work(me, store):
+                    return
         except Exception as error:  # noqa: BLE001 - on trio it would end the whole program
             logger.exception("The limiter's task failed")
-            self._lose(error)
+            self._lose(me, error)
         finally:
-            await _close(store)
+            if store is not None:
+                await _close(store)
             with self._queue.lock:
-                if self._task is me:
-                    self._task = None
-                    if self._queue.waiting:
-                        # This event loop ends; somebody of another one has to take over.
-                        self._queue.rouse()
-                if self._mourner is not None:
+                if self._tasks.get(here) is me:
+                    del self._tasks[here]
+                if self._duty is me:
+                    self._duty = None
+                    self._connected = False
+                if self._queue.waiting:
+                    # This event loop ends; another one has to take over.
+                    self._queue.rouse()
+                if self._mourner is not None and not self._tasks:
                     self._mourner.wake()
+
+    def _takes_duty(self, me: PollingWaiter) -> bool:
+        now = self._queue.now()
+        duty = self._duty
+        if duty is None or duty.is_lost() or now > self._quiet_until + _STUCK:
+            self._duty = me
+            self._asking = False
+            self._connected = False
+        if self._queue.due < now - _STUCK:
+            # The timer of the queue is in an event loop that is stuck.
+            self._queue.dispatch(now)
+        return self._duty is me
 
     async def _work(self, me: PollingWaiter, store: Store) -> bool:
         """Ask once, or sleep until there is something to ask. False when there is nothing."""
-        with self._queue.lock:
-            now = self._queue.now()
-            question = self._question(now)
-            until = self._next_work(now)
-            if question is None and until == math.inf:
-                # Who waits for the end of a request in flight will soon need a token.
-                until = (now if self._queue.waiting else self._served_at) + _IDLE
-                if self._queue.closed or until <= now:
-                    return False
-            self._sleeps_until = until if question is None else -math.inf
+        queue = self._queue
+        with queue.lock:
+            until = now = queue.now()
+            clock = None if type(self._clock) is SystemClock else now
+            waiting = self._waiting()
+            question = self._dialogue.question(now, clock, waiting, closed=queue.closed)
+            if question is not None:
+                self._quiet_until = now + self._patience
+                self._asking = True
+            else:
+                until = self._next_work(now)
+                if until == math.inf:
+                    # What waits for the end of a request in flight will soon need a token.
+                    until = (now if queue.waiting else self._dialogue.served_at) + _IDLE
+                    if queue.closed or until <= now:
+                        return False
+                if len(self._tasks) > 1:
+                    until = min(until, now + _LOOK)
+                self._quiet_until = until
         if question is None:
             await me.poll(self._clock, max(until - now, 0.0))
         else:
-            await self._ask(store, question)
+            await self._ask(me, store, question, now)
         return True
 
     def _next_work(self, now: float) -> float:
-        """When there is something to ask."""
-        leases, queue = self._leases, self._queue
-        if self._outage.reason is not None:
-            wanted = queue.waiting or (leases.debit and not queue.closed)
-            return self._outage.retry_at if wanted else math.inf
-        if self._drain is not None or leases.debit > 0 or (leases.debit and queue.closed):
-            return now
-        waiting = self._waiting()
-        times = [
-            again for lane, again in self._ask_again.items() if leases.lacking(lane, now, waiting)
-        ]
-        # What goes back can mostly wait for the next question.
-        if len(leases):
-            times.append(leases.stale_at() + HOLD)
-        elif leases.debit:
-            times.append(self._served_at + 2 * HOLD)
-        return min(times, default=math.inf)
+        return self._dialogue.next_work(now, self._waiting(), closed=self._queue.closed)
 
-    def _question(self, now: float) -> _Question | None:
-        """What to ask right now."""
-        leases, queue = self._leases, self._queue
-        if self._outage.reason is not None:
-            return self._take("interactive", 0, now) if self._next_work(now) <= now else None
-        if self._drain is not None:
-            drain, self._drain = self._drain, None
-            return self._pause_all(now, drain)
-        if queue.closed:
-            leases.debit -= leases.drop()
-        leases.give_back(now, waiting=queue.waiting)
-        waiting = self._waiting()
-        for lane, again in self._ask_again.items():
-            lacking = leases.lacking(lane, now, waiting)
-            if lacking and again <= now:
-                return self._take(lane, lacking, now)
-        return self._take("interactive", 0, now) if self._next_work(now) <= now else None
-
-    def _take(self, lane: Lane, want: int, now: float) -> _Question:
-        leases = self._leases
-        granted, since = self._granted_before
-        demand = (leases.granted - granted) / max(now - since, HOLD / 2)
-        self._granted_before = (leases.granted, now)
-        beat = now >= self._beat_at
-        if beat:
-            self._beat_at = now + _HEARTBEAT
-        debit = 0
-        if self._outage.answers:
-            debit, leases.debit = leases.debit, 0
-        values = {
-            **self._common_values(now),
-            "want": want,
-            "extra": min(int(demand * HOLD), _MOST_AHEAD),
-            "reserve": leases.reserve if lane == "background" else 0,
-            "background": lane == "background",
-            "slots": SLOTS,
-            "horizon": _HORIZON,
-            "debit": debit,
-            "away": 0 if self._outage.reason is None else now - self._outage.since,
-            "grace": 0 if self._outage.reason is None else GRACE,
-            "member": self._member if beat else None,
-        }
-        return _Question(TAKE, values, lane, want, debit)
-
-    def _pause_all(self, now: float, drain: tuple[int, float]) -> _Question:
-        leases = self._leases
-        epoch, retry_after = drain
-        # Whatever 429s teach, a background token must still fit in.
-        room = leases.capacity(now) - 1 - leases.reserve
-        values = {
-            **self._common_values(now),
-            "debit": 0,
-            "grace": 0,
-            "drained": epoch,
-            "retry_after": retry_after,
-            "pause": DEBT,
-            "debt": DEBT * leases.rate,
-            "most_learned": max(0.0, min(leases.burst * MARGIN, room)),
-            "suspicious": SUSPICIOUS,
-            "cut": CUT,
-            "least": LEAST_RATE,
-        }
-        return _Question(DRAIN, values, drain=drain)
-
-    def _common_values(self, now: float) -> dict[str, Any]:
-        leases = self._leases
-        deadline = None
-        its_clock = None
-        if type(self._clock) is not SystemClock:
-            its_clock = now
-        elif self._ahead_of_us is not None:
-            # Whoever gives up must not be charged later, when Redis comes round to it.
-            deadline = now + self._ahead_of_us + PATIENCE
+    def _waiting(self) -> Mapping[Lane, int]:
         return {
-            "now": its_clock,
-            "deadline": deadline,
-            "interval": leases.interval,
-            "capacity": leases.capacity(now),
-            "generation": self._generation,
-            "new_generation": secrets.token_hex(8),
-            "missing": self._missing(now),
-            "epoch": leases.epoch,
-            "recovery": RECOVERY,
+            "interactive": self._queue.waiting_in("interactive"),
+            "background": self._queue.waiting_in("background"),
         }
 
-    def _missing(self, now: float) -> float | None:
-        """What the bucket lacked when we last heard of it. None when we never did."""
-        if self._generation is None:
-            return None
-        if self._outage.reason is None:
-            return self._leases.missing
-        # Slots that were reserved then have passed.
-        return min(self._leases.missing, self._leases.capacity(now))
+    @property
+    def _patience(self) -> float:
+        """Seconds that callers wait for an answer."""
+        if not self._connected:
+            return _CONNECT_PATIENCE
+        return min(max(_LEAST_BOUND, _ROUND_TRIPS * self._took), _MOST_BOUND)
 
-    async def _ask(self, store: Store, question: _Question) -> None:
-        leases = self._leases
-        leases.grace = PATIENCE
+    async def _ask(
+        self, me: PollingWaiter, store: Store, question: Question, asked_at: float
+    ) -> None:
+        self._account.grace = self._patience
         self.calls += 1
+        problem: Exception | None = None
+        reply = None
         try:
-            answer = await store.run(question.script, self._keys, argument(**question.values))
+            if self._connected:
+                answer = await self._answer(store, question, self._patience)
+            else:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._lose_patience, me)
+                    try:
+                        answer = await self._answer(store, question, _CONNECT)
+                    finally:
+                        tasks.cancel_scope.cancel()
             reply = read(answer)
         except Exception as error:  # noqa: BLE001 - a `Store` may raise anything
-            self._lose(error, question)
+            problem = error
+        if problem is not None:
+            if isinstance(problem, ExceptionGroup):
+                problem = cast("Exception", problem.exceptions[0])
+            self._lose(me, problem)
+            if isinstance(store, ClientStore):
+                await store.drop()
+            with self._queue.lock:
+                if self._duty is me:
+                    self._asking = self._connected = False
             return
-        event = None
+        events: list[LimiterEvent] = []
         with self._queue.lock:
-            now = self._queue.now()
-            leases.grace = 0.0
-            self._ahead_of_us = reply.now - now
-            if isinstance(reply, TooLate):
-                # Nobody would have waited for an answer that is late: a clock has jumped.
-                self._keep(question)
+            if self._duty is not me:
+                # Another task has asked since. What this one got goes back with its question.
                 return
-            self._learn(reply, question, now)
-            if self._outage.reason is not None:
-                spent = self._outage.answered(reply, leases, now)
-                event = None if spent is None else StoreBack(spent=spent)
+            now = self._queue.now()
+            self._asking = False
+            self._account.grace = 0.0
+            took = now - asked_at
+            if self._connected:
+                self._took = max(took, 0.9 * self._took)
+            self._connected = True
+            events = self._dialogue.answer(reply, question, now, took=took)
             self._queue.dispatch(now)
-        if event is not None:
-            logger.warning("Redis at %s is back", self._door.shown)
-            self._announce(event)
+        self._tell(*events)
 
-    def _learn(self, reply: ScriptAnswer, question: _Question, now: float) -> None:
-        leases = self._leases
-        if self._generation not in {None, reply.generation}:
-            # The bucket is again as it was when we last saw it. What we used since has refilled.
-            leases.debit = 0
-        self._generation = reply.generation
-        self._outage.processes = reply.members or self._outage.processes
-        leases.received(reply, question.lane, now)
-        if not question.want:
-            return
-        self._served_at = now
-        again = now
-        if reply.paused:
-            again = now + min(reply.paused, _POLL)
-        elif reply.reserved:
-            again = now + reply.wait + (reply.reserved - 1) * leases.interval / reply.rate
-        elif reply.granted < question.want:
-            again = now + (max(reply.wait, 0.001) if reply.wait <= _HORIZON else _POLL)
-        self._ask_again[question.lane] = again
+    async def _answer(self, store: Store, question: Question, bound: float) -> str | bytes:
+        with anyio.move_on_after(bound):
+            return await store.run(ASK, self._keys, question.argument)
+        raise StoreLost(f"it has not answered within {bound:.1f} s")
 
-    def _lose(self, error: Exception, question: _Question | None = None) -> None:
+    async def _lose_patience(self, me: PollingWaiter) -> None:
+        await self._clock.sleep(_CONNECT_PATIENCE)
+        self._lose(me, StoreLost(f"it has not answered within {_CONNECT_PATIENCE:.1f} s"))
+
+    def _lose(self, me: PollingWaiter, error: Exception) -> None:
         """Go on without Redis."""
         words = str(error).rstrip(".") or type(error).__name__
         reason = f"Redis at {self._door.shown}: {words}."
-        leases = self._leases
+        account, outage = self._account, self._outage
         with self._queue.lock:
+            if self._duty is not me:
+                return
             now = self._queue.now()
-            leases.grace = 0.0
-            if question is not None:
-                self._keep(question)
+            account.grace = 0.0
+            self._dialogue.failed(closed=self._queue.closed)
             # Redis itself said no, and has never said yes: that is a mistake, and no outage.
-            mistake = isinstance(error, StoreRefused) and self._generation is None
-            refuse = self._outage.policy == "closed" or mistake
-            news = self._outage.begin(reason, leases, now, refuse=refuse)
-            if leases.alone is None:
+            mistake = isinstance(error, StoreRefused) and account.seen is None
+            news = outage.begin(reason, account, now, refuse=mistake)
+            if account.alone is None:
                 self._queue.refuse(reason)
-            rate = 0.0 if leases.alone is None else leases.alone.rate
+            rate = 0.0 if account.alone is None else account.alone.rate
             self._queue.dispatch(now)
         if news:
-            logger.warning("%s This process goes on with %.2f requests/s", reason, rate)
-            self._announce(StoreAway(reason=reason, effective_rate=rate))
+            self._tell(StoreAway(reason=reason, effective_rate=rate))
 
-    def _keep(self, question: _Question) -> None:
-        """Say it again later: a report that may have arrived, but not tokens that may be back."""
-        self._leases.debit += max(question.debit, 0)
-        self._drain = self._drain or question.drain
-
-    def _waiting(self) -> dict[Lane, int]:
-        return {lane: self._queue.waiting_in(lane) for lane in self._ask_again}
+    def _tell(self, *events: LimiterEvent) -> None:
+        for event in events:
+            log(
+                logging.WARNING, "The budget in Redis at %s: %s", self._door.shown, _sentence(event)
+            )
+            self._announce(event)
 
     @staticmethod
     def _waiter() -> PollingWaiter:
         return cast("PollingWaiter", waiter_type_here(system_clock=False)("interactive"))
+
+
+def _sentence(event: LimiterEvent) -> str:
+    match event:
+        case StoreAway():
+            rate = f"this process goes on with {event.effective_rate:.2f} requests/s"
+            return f"{event.reason} Until it is back, {rate}."
+        case StoreBack():
+            return f"it is back. {event.spent} requests were sent without it."
+        case StoreLostData():
+            return f"{event.reason}. The budget goes on without a burst."
+        case SettingsDiffer():
+            return (
+                f"processes of one app have different settings. Here: {event.rate:g} requests/s, "
+                f"burst {event.burst}; in force, because smaller: {event.rate_in_force:g} "
+                f"requests/s, burst {event.burst_in_force}."
+            )
+    return str(event)
 
 
 async def _close(store: Store) -> None:

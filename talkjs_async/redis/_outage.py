@@ -1,7 +1,7 @@
 """
 What a process does while Redis is away: it keeps to its share, or refuses, or goes on as if alone.
 
-A circuit breaker: one task tries again now and then, and nobody else waits for Redis. Knows numbers
+A circuit breaker: one task tries again now and then, and no caller waits for Redis. Knows numbers
 and times, nothing of connections. Called by `Fetcher`, with the queue's lock held.
 """
 
@@ -12,28 +12,27 @@ from typing import Final, Literal
 
 import attrs
 
-from talkjs_async.limits._level import Level
-from talkjs_async.redis._lease import Leases
-from talkjs_async.redis._script import ScriptAnswer
+from talkjs_async.limits._level import DRIFT, Level
+from talkjs_async.redis._account import Account
+from talkjs_async.redis._messages import ScriptAnswer
 
 OnOutage = Literal["share", "closed", "open"]
 
-_FIRST_RETRY: Final = 0.25
-_LAST_RETRY: Final = 2.0
+_FIRST_RETRY: Final = 0.1
+_LAST_RETRY: Final = 0.5
 """Seconds between attempts to reach Redis; the pause doubles from the first to the last."""
 
-GRACE: Final = 2.5
-"""
-Seconds for which a process still keeps to its share when Redis is back: longer than the longest
-pause between attempts, so that all have reported what they used before anybody takes again.
-"""
-
 _REPORT: Final = 0.25
-"""Seconds between two reports in that time."""
+"""Seconds between two questions in that time."""
 
+_SAVED: Final = 0.5
+"""Seconds of its share that a process can save up."""
 
-SLOTS: Final = 2
-"""Tokens that one process gets at its turn: half a call per token, and the others wait for two."""
+_YOUNG: Final = 5.0
+"""Seconds after which what a process used says more about its share than the number of others."""
+
+_LEAST: Final = 0.1
+"""Part of an equal share that a process has although it used nothing lately."""
 
 
 @attrs.define
@@ -43,29 +42,28 @@ class Outage:
 
     Attributes:
         policy: As for `RedisLimiter`.
-        rate: Requests per second that all processes share.
-        processes: How many processes there are, as far as we know.
+        processes: How many processes to assume until Redis has counted them.
         reason: Why Redis is away. None while it is there.
         retry_at: When to ask it again.
-        since: When we last reported what we used without it, or when it went away.
+        since: When it went away.
+        first_heard_at: When it answered for the first time.
     """
 
     policy: OnOutage
-    rate: float
     processes: int
     reason: str | None = None
     retry_at: float = -math.inf
     since: float = -math.inf
+    first_heard_at: float = math.inf
     _pause: float = _FIRST_RETRY
-    _over_at: float = math.inf
 
-    def begin(self, reason: str, leases: Leases, now: float, *, refuse: bool) -> bool:
+    def begin(self, reason: str, account: Account, now: float, *, refuse: bool) -> bool:
         """
         Note that Redis did not do what it was asked.
 
         Args:
             reason: Why not.
-            leases: Gets a bucket of its own, unless nothing may be granted.
+            account: Gets a bucket of its own, unless nothing may be granted.
             now: The clock.
             refuse: Grant nothing, whatever the policy.
 
@@ -75,66 +73,76 @@ class Outage:
         news = self.reason is None
         if news:
             self.since = now
+            account.spent = 0
         self.reason = reason
-        self._over_at = math.inf
         self.retry_at = now + self._pause
         self._pause = min(2 * self._pause, _LAST_RETRY)
-        if leases.alone is None and not refuse:
-            leases.alone = self._bucket(leases, now)
+        if refuse or self.policy == "closed":
+            account.alone = None
+        elif account.alone is None or account.alone.resume_at == math.inf:
+            account.alone = self._bucket(account, now)
         return news
 
-    def answered(self, reply: ScriptAnswer, leases: Leases, now: float) -> int | None:
+    def answered(self, reply: ScriptAnswer, account: Account, now: float, *, told: bool) -> bool:
         """
-        Note that Redis answers again. Only then it gets our reports: what is said to a Redis that
-        hangs, it may take in later.
+        Note that Redis answers again.
+
+        Args:
+            reply: What it said.
+            account: Loses the bucket of its own when the outage is over.
+            now: The clock.
+            told: Whether it was told that it had been away.
 
         Returns:
-            How many requests were let through without it, once that is over. None as long as others
-            may have to report.
+            Whether the outage is over: not before all processes had time to say what they used.
         """
         self._pause = _FIRST_RETRY
-        if not self.answers:
-            self._over_at = now + GRACE
-            self.retry_at = now
-            if leases.alone is not None:
-                return None
-        self.since = now
-        if leases.alone is not None and (now < self._over_at or reply.paused):
-            self.retry_at = now + _REPORT
-            return None
-        spent = 0 if leases.alone is None else leases.alone.granted
-        leases.alone = None
+        if told and reply.grace <= _REPORT and account.alone is not None:
+            # What is granted from here on, Redis could not know of when the grace is over.
+            account.alone.resume_at = math.inf
+        if reply.grace or not told:
+            self.retry_at = now + (min(reply.grace, _REPORT) if told else 0.0)
+            return False
+        account.alone = None
         self.reason = None
-        return spent
+        return True
 
     @property
-    def answers(self) -> bool:
-        """Whether Redis answered last time."""
-        return self.reason is None or self._over_at < math.inf
+    def shares(self) -> bool:
+        """Whether other processes are thought to go on, too."""
+        return self.policy == "share"
 
-    def refuses(self, leases: Leases, now: float) -> bool:
-        """Whether to refuse a caller at once: nothing may be granted, and nobody asks Redis now."""
-        return self.reason is not None and leases.alone is None and now < self.retry_at
+    def refuses(self, account: Account, now: float) -> bool:
+        """Whether to refuse a caller at once: nothing may be granted, and Redis is not asked."""
+        return self.reason is not None and account.alone is None and now < self.retry_at
 
-    def _bucket(self, leases: Leases, now: float) -> Level:
-        """Make a bucket that is as good as empty: what was in Redis may be spent by others."""
-        parts = self.processes if self.policy == "share" else 1
-        burst = max(leases.burst // parts, 1)
-        shared = leases.free(now)
-        # What we hold has been charged. Slots that were reserved for later are worth nothing now.
-        held = leases.usable(now)
-        leases.debit -= leases.drop()
-        if self.policy == "share":
-            # The others go on to use theirs; on average, half of them are left.
-            reserved = max(0.0, 1 + (parts - 1) * SLOTS / 2 - max(shared, 0.0))
-            known = held - reserved / parts
-        else:
-            known = shared
+    def _bucket(self, account: Account, now: float) -> Level:
+        """Make a bucket that is as good as empty: what was in Redis may be used by others."""
+        part = self._share(account) if self.shares else 1.0
+        # What a share could save up, nothing would know of when Redis is back.
+        burst = max(int(account.rate * part * _SAVED), 1) if self.shares else account.burst
+        # What the others were promised is theirs.
+        left = 0.0 if account.seen is None else min(account.seen.free, 0.0)
+        if not self.shares:
+            left = account.free(now) - len(account)
         return Level(
-            rate=self.rate / parts,
+            # Both leave a little for clocks that differ; once is enough.
+            rate=account.effective_rate / (1 - DRIFT) * part,
             burst=burst,
             max_in_flight=None,
-            reserve=leases.reserve // parts,
-            tokens=min(known, burst),
+            reserve=min(int((account.lanes["background"][0] - 1) * part), burst - 1),
+            tokens=min(left * part, burst),
             now=now,
         )
+
+    def _share(self, account: Account) -> float:
+        seen = account.seen
+        if seen is None:
+            return 1 / self.processes
+        equal = 1 / max(seen.members, 1)
+        if account.heard_at < self.first_heard_at + 1.0:
+            # Those that start together see each other come.
+            return min(equal, 1 / self.processes)
+        if account.heard_at < self.first_heard_at + _YOUNG or not seen.used:
+            return equal
+        return min(max(account.share, _LEAST * equal), 1.0)

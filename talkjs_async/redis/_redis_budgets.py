@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async.limits._budgets import budget_key
 from talkjs_async.limits._registry import Registry
 from talkjs_async.redis._redis_limiter import RedisLimiter
 
@@ -20,7 +21,7 @@ class RedisBudgets:
 
     Args:
         url_or_client: As for `RedisLimiter`.
-        options: The same, without *app_id* and *endpoint_class*, which clients supply.
+        options: The same, without *app_id*, *endpoint_class* and *base_url*, which clients supply.
 
     Raises:
         ConfigurationError: A setting that cannot be.
@@ -35,7 +36,7 @@ class RedisBudgets:
 
     def limiters(
         self,
-        base_url: str,  # noqa: ARG002 - the option *namespace* tells test servers apart
+        base_url: str,
         app_id: str,
         clock: Clock,
     ) -> tuple[RedisLimiter, RedisLimiter]:
@@ -43,15 +44,15 @@ class RedisBudgets:
         clocked = {} if clock is SYSTEM_CLOCK else {"clock": clock}
         ordinary, batch = (
             self._registry.get(
-                (app_id, name),
+                (budget_key(base_url, app_id), name),
                 clock,
-                partial(self._make, app_id, endpoint_class=name, **clocked),
+                partial(self._make, app_id, endpoint_class=name, base_url=base_url, **clocked),
             )
             for name in ("ordinary", "batch")
         )
         return ordinary, batch
 
     async def aclose(self) -> None:
-        """Close the limiters; what was fetched and not used goes back to Redis."""
+        """Close the limiters; Redis is told that this process has left."""
         for limiter in self._registry.all():
             await limiter.aclose()

@@ -1,44 +1,40 @@
 """
 The limiter whose tokens are kept in Redis.
 
-One task per process fetches tokens, whoever waits for them: a few calls a second at TalkJS's rates.
-While Redis is away, each process goes on with its share, and reports afterwards what it used.
+One task per process fetches tokens, whichever call waits for them: a few questions a second at
+TalkJS's rates. The head of this package says what the protocol is.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
+from talkjs_async._core.base_url import DEFAULT_BASE_URL
 from talkjs_async._core.call import Lane
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
-from talkjs_async.limits import Budget, Drained, LimiterEvent, Listener, Paused, Waited
+from talkjs_async.limits._budgets import budget_key
 from talkjs_async.limits._forks import call_after_fork
-from talkjs_async.limits._listeners import Listeners
-from talkjs_async.limits._permit import Outcome, Permit, tell_of_lost
 from talkjs_async.limits._queue import Queue
-from talkjs_async.limits._rules import DOCUMENTED, IN_FLIGHT, check_call, check_limits, is_within
-from talkjs_async.limits._throttling import pause_after, pause_of
-from talkjs_async.limits._waiter import GRANTED, SERVED, WAITING
+from talkjs_async.limits._queued_limiter import QueuedLimiter
+from talkjs_async.limits._rules import DOCUMENTED, IN_FLIGHT, check_limits, is_within
+from talkjs_async.redis._account import Account
+from talkjs_async.redis._dialogue import Dialogue
 from talkjs_async.redis._fetcher import Fetcher
-from talkjs_async.redis._lease import Leases
 from talkjs_async.redis._outage import OnOutage, Outage
 from talkjs_async.redis._store import Door
 
 
-class RedisLimiter:
+class RedisLimiter(QueuedLimiter):
     """
     The budget of one app, shared through Redis >= 6 or Valkey. Implements `Limiter`.
 
-    It keeps the promises of `TokenBucket` across processes and machines, with two differences:
-    tokens are charged when they are taken, not when the answer is in, so a small margin of the
-    burst stays unused (1 token and what refills while a slow request is on its way, learned from
-    response times); and the order is strict inside a process, while processes take turns.
+    It keeps the promises of `TokenBucket` across processes and machines: a token refills when its
+    answer is in. The order is strict inside a process, while processes take turns. A bucket that
+    Redis does not know, and that no process has seen, starts with *tokens* instead of a burst.
 
-    When Redis is away, hangs or loses its data, nobody crashes and nobody sends without limit:
+    When Redis is away, hangs or loses its data, no call crashes and none is sent without limit:
     *on_outage* says what happens, and it goes back to normal by itself.
 
     Attributes:
@@ -56,10 +52,11 @@ class RedisLimiter:
         burst: int | None = None,
         max_in_flight: int | None = IN_FLIGHT,
         background_reserve: int | None = None,
-        margin: float | None = None,
+        tokens: float = 0.0,
         on_outage: OnOutage = "share",
         processes: int = 4,
         namespace: str = "talkjs",
+        base_url: str = DEFAULT_BASE_URL,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """
@@ -68,7 +65,8 @@ class RedisLimiter:
         Args:
             url_or_client: `redis://...`, `rediss://...` or `unix://...`; a client of redis-py,
                 asyncio (for asyncio only) or blocking (used in a worker thread, on every event
-                loop); or a `Store` of your own. A client is never closed.
+                loop), of a Cluster or from Sentinel as well; or a `Store` of your own. A client is
+                never closed.
             app_id: Whose budget it is.
             endpoint_class: "batch" for `POST /batch`, "ordinary" for everything else.
             rate: Requests per second that the server allows for good. None: what TalkJS documents.
@@ -77,12 +75,14 @@ class RedisLimiter:
                 no bound.
             background_reserve: Tokens that the lane "background" may not touch, in any process.
                 None for a twentieth of *burst*.
-            margin: Tokens of *burst* that stay unused. None to learn them.
-            on_outage: While Redis is away, "share": use the rate divided by the number of
-                processes, without a burst; "closed": raise LimiterUnavailable; "open": use all of
-                the budget, right only when no other process does.
+            tokens: What the bucket has when neither Redis nor this process knows anything of it:
+                the first time ever, or after Redis lost its data. More than 0 is a guess.
+            on_outage: While Redis is away, "share": use this process's share of the rate, without a
+                burst; "closed": raise LimiterUnavailable; "open": use all of the budget, right only
+                when no other process does.
             processes: How many processes to assume as long as Redis has never been reached.
             namespace: How the keys begin.
+            base_url: Where the API is: a test server has budgets of its own.
             clock: Where local time comes from.
 
         Raises:
@@ -100,40 +100,38 @@ class RedisLimiter:
         rate = documented[0] if rate is None else rate
         burst = documented[1] if burst is None else burst
         check_limits(rate, burst, max_in_flight, background_reserve)
-        if margin is not None and not is_within(margin, 0, burst - 1):
-            raise ConfigurationError("margin", f"from 0 to burst - 1 ({burst - 1}): {margin!r}")
-        self.clock = clock
+        if not is_within(tokens, 0, burst):
+            raise ConfigurationError("tokens", f"from 0 to burst ({burst}): {tokens!r}")
         self._door = Door(url_or_client)
-        self._rate = rate
-        self._max_in_flight = max_in_flight
-        self._throttled = 0
-        self._listeners = Listeners()
-        # The braces keep both keys in one slot of a cluster.
-        self._key = f"{namespace}:{{{app_id}}}:{endpoint_class}"
-        self._new_leases = partial(
-            Leases,
-            rate=rate,
-            burst=burst,
-            max_in_flight=max_in_flight,
-            reserve=background_reserve,
-            margin=margin,
+        self._key = _key(namespace, base_url, app_id, endpoint_class)
+        clock = checked_clock(clock)
+        self._new_account = partial(
+            Account, rate=rate, burst=burst, max_in_flight=max_in_flight, reserve=background_reserve
         )
-        self._new_outage = partial(Outage, on_outage, rate, processes)
+        self._new_outage = partial(Outage, on_outage, processes)
+        self._new_dialogue = partial(Dialogue, rate=rate, burst=burst, tokens=tokens)
+        self._account = self._new_account(now=clock.monotonic())
+        super().__init__(self._account, rate=rate, max_in_flight=max_in_flight, clock=clock)
         self._begin()
         # There, tokens, callers and the task are the parent's: that side is one more process.
-        call_after_fork(self._begin)
+        call_after_fork(self._forked)
+
+    def _forked(self) -> None:
+        self._source = self._account = self._new_account(now=self.clock.monotonic())
+        self._queue = Queue(self._account, self.clock)
+        self._begin()
 
     def _begin(self) -> None:
-        self._leases = self._new_leases(now=self.clock.monotonic())
-        self._queue = Queue(self._leases, self.clock)
         self._outage = self._new_outage()
+        self._dialogue = self._new_dialogue(self._account, self._outage)
         self._fetcher = Fetcher(
             door=self._door,
-            keys=(self._key, f"{self._key}:processes"),
-            leases=self._leases,
+            keys=(self._key, f"{self._key}:members", f"{self._key}:marker"),
+            account=self._account,
             queue=self._queue,
             clock=self.clock,
             outage=self._outage,
+            dialogue=self._dialogue,
             announce=self._listeners.tell,
         )
 
@@ -141,143 +139,31 @@ class RedisLimiter:
         return f"<RedisLimiter {self._key} at {self._door.shown}: {self.statistics()!r}>"
 
     @property
-    def closed(self) -> bool:
-        """Whether `aclose` was called."""
-        return self._queue.closed
-
-    @property
     def calls(self) -> int:
         """How many script calls there were."""
         return self._fetcher.calls
 
-    async def acquire(self, *, lane: Lane = "interactive", max_wait: float | None = None) -> Permit:
-        """Wait for the permit of one attempt; see `Limiter.acquire`."""
-        _, most = check_call(self._leases.lanes, lane, max_wait)
-        queue = self._queue
-        with queue.lock:
-            now = queue.now()
-            if (
-                not queue.waiting
-                and (queue.last is None or queue.last.state != GRANTED)
-                and self._leases.due(lane, now, owed=False) <= now
-            ):
-                if self._outage.reason is not None:
-                    self._fetcher.call(now)
-                if lane == "background":
-                    queue.rest()
-                return Permit(self._ended, self._leases.take(lane, now))
-            if self._outage.refuses(self._leases, now):
-                raise LimiterUnavailable(self._outage.reason)
-            if len(self._leases.open) < most:
-                self._fetcher.expect(lane, now)
-            waiter = queue.join(lane, now, max_wait)
-            if waiter.state == WAITING:
-                self._fetcher.call(now)
-        while waiter.state == WAITING:
-            try:
-                await queue.look_out(waiter)
-            except BaseException:
-                queue.leave(waiter)
-                raise
-            if waiter.state == WAITING:
-                with queue.lock:
-                    self._fetcher.call(queue.now())
-        if waiter.state != GRANTED:
-            raise queue.refusal(waiter, now, max_wait)
-        waiter.state = SERVED
-        permit = Permit(self._ended, waiter.grant)
-        try:
-            tell_of_lost()
-            if self._listeners:
-                self._listeners.tell(Waited(lane=lane, seconds=queue.now() - now))
-        except BaseException:
-            permit.refund()
-            raise
-        return permit
+    def _about_to_wait(self, lane: Lane, now: float) -> None:
+        if self._outage.refuses(self._account, now) and not self._queue.closed:
+            raise LimiterUnavailable(self._outage.reason)
+        if len(self._account.open) < self._account.lanes[lane][1]:
+            self._fetcher.expect(lane, now)
 
-    def _ended(self, permit: Permit, outcome: Outcome, retry_after: float | None) -> bool:
-        queue = self._queue
-        events: list[LimiterEvent] = []
-        with queue.lock:
-            now = queue.now()
-            before = self._leases.free(now)
-            if outcome == "refunded":
-                ended = self._leases.untake(permit.grant)
-            else:
-                # Its token refills since it was taken.
-                lease = self._leases.settle(permit.grant, now)
-                ended = lease is not None
-                if lease is not None and outcome == "throttled":
-                    events = self._learn(lease.epoch, before, retry_after, now)
-            if queue.waiting:
-                queue.dispatch(now)
-            if queue.waiting or self._fetcher.draining:
-                self._fetcher.call(now)
-        self._listeners.tell(*events)
-        return ended
+    def _waits(self, now: float) -> None:
+        self._fetcher.call(now, stay=True)
 
-    def _learn(
-        self, epoch: int, before: float, retry_after: float | None, now: float
-    ) -> list[LimiterEvent]:
-        """Take in a 429, after which all processes pause. Lock held."""
-        leases = self._leases
-        events: list[LimiterEvent] = []
-        self._throttled += 1
-        asked = pause_of(retry_after)
-        pause = asked
-        if epoch >= leases.epoch:
-            leases.epoch = epoch + 1
-            pause = pause_after(asked, leases.interval)
-            if leases.alone is not None:
-                leases.alone.drain(now, asked)
-            leases.drop()
-            drained = Drained(
-                generation=leases.epoch,
-                tokens=before,
-                in_flight=len(leases.open),
-                effective_rate=leases.effective_rate,
-            )
-            events.append(drained)
-            self._fetcher.drain(epoch, asked)
-        elif now + asked > leases.resume_at:
-            self._fetcher.drain(epoch, asked)
-        if now + pause > leases.resume_at:
-            leases.resume_at = now + pause
-            events.append(Paused(seconds=pause, retry_after=retry_after))
-        return events
-
-    def statistics(self) -> Budget:
-        """Look at the budget, as far as this process knows it."""
-        leases = self._leases
-        queue = self._queue
-        with queue.lock:
-            now = queue.now()
-            alone = leases.alone
-            return Budget(
-                tokens=leases.free(now),
-                burst=leases.burst,
-                rate=self._rate,
-                effective_rate=leases.effective_rate if alone is None else alone.rate,
-                in_flight=len(leases.open),
-                max_in_flight=self._max_in_flight,
-                waiting_interactive=queue.waiting_in("interactive"),
-                waiting_background=queue.waiting_in("background"),
-                estimated_wait=queue.estimate("interactive", now),
-                estimated_wait_background=queue.estimate("background", now),
-                paused_for=max(leases.resume_at - now, 0.0),
-                granted=leases.granted,
-                throttled=self._throttled,
-                background_reserve=leases.reserve,
-                kept_in="store" if self._outage.reason is None else "alone",
-            )
-
-    def listen(self, listener: Listener) -> Callable[[], object]:
-        """Have *listener* called with every event; see `TokenBucket.listen`."""
-        return self._listeners.add(listener)
+    def _has_changed(self, now: float) -> None:
+        self._dialogue.has_ended()
+        self._fetcher.call(now, stay=False)
 
     async def aclose(self) -> None:
-        """Refuse everybody from now on; what was fetched and not used goes back to Redis."""
-        with self._queue.lock:
-            self._leases.resume_at = math.inf
-            self._queue.close()
+        """Refuse all calls from now on; Redis is told that this process has left."""
+        await super().aclose()
         await self._fetcher.aclose()
+
+
+def _key(namespace: str, base_url: str, app_id: str, endpoint_class: str) -> str:
+    """Say how the keys begin. The braces keep all of them in one slot of a Cluster."""
+    budget = budget_key(base_url, app_id)
+    server = "" if budget == budget_key(DEFAULT_BASE_URL, app_id) else f"@{budget[0]}:{budget[1]}"
+    return f"{namespace}:{{{app_id}{server}}}:{endpoint_class}"

@@ -2,14 +2,17 @@
 How a script gets to Redis and back, whichever client library and event loop there is.
 
 Knows connections and their errors, nothing of tokens. Everything that can go wrong comes out as one
-of two errors: `StoreLost` may pass by itself, `StoreRefused` is somebody's mistake.
+of two errors: `StoreLost` may pass by itself, `StoreRefused` is a mistake that has to be put right.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -17,23 +20,28 @@ import anyio.to_thread
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable
 from talkjs_async.redis._script import Script
 
-if TYPE_CHECKING:
-    import redis
-    import redis.asyncio
+_CONNECT_TIME: Final = 1.5
+"""Seconds for a connection and its TLS handshake: three round trips over an ocean, three times."""
 
-ANSWER_TIME: Final = 0.25
-"""Seconds to wait for an answer. Whoever waits longer is served better without Redis."""
+_STEP_TIME: Final = 2.0
+"""Seconds for each answer of Redis. The limiter gives up long before, once it is connected."""
 
-_CONNECT_TIME: Final = 1.0
-"""Seconds for a first connection, a TLS handshake over an ocean included."""
+_PASSING: Final = re.compile(
+    r"\b(READONLY|MISCONF|BUSY|NOREPLICAS|LOADING|OOM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNKILLABLE"
+    r"|max number of clients)\b"
+)
+"""
+What Redis answers in a state that passes: a replica after a failover, a disk that is full, a script
+of another client that takes long, replicas that are missing, data that is being read, memory.
+"""
 
 
 class StoreLost(LimiterUnavailable):
-    """Redis cannot be reached, or does not answer in time."""
+    """Redis cannot be reached, does not answer in time, or is in a state that passes."""
 
 
 class StoreRefused(LimiterUnavailable):
-    """Redis answers, but will not do it: password, permissions, a read-only replica."""
+    """Redis answers, but will never do it: password, permissions, certificate, a foreign key."""
 
 
 @runtime_checkable
@@ -63,61 +71,67 @@ class Store(Protocol):
         ...
 
 
-class AsyncioStore:
-    """redis-py's asyncio client."""
+class ClientStore:
+    """
+    A client of redis-py, asyncio or blocking; the blocking one in a worker thread.
 
-    def __init__(self, client: redis.asyncio.Redis, *, owned: bool) -> None:
-        self._client = client
-        self._owned = owned
+    Args:
+        client: A client of yours, which is never closed; or what makes one, given whether the node
+            turned out to belong to a Cluster.
+    """
 
-    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
-        from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra
-
-        client: Any = self._client
-        try:
-            with anyio.fail_after(_CONNECT_TIME):
-                try:
-                    answer: str | bytes = await client.evalsha(
-                        script.sha, len(keys), *keys, argument
-                    )
-                except NoScriptError:
-                    answer = await client.eval(script.code, len(keys), *keys, argument)
-                return answer
-        except (RedisError, OSError) as error:
-            raise _translate(error) from error
-
-    async def aclose(self) -> None:
-        if self._owned:
-            await self._client.aclose()
-
-
-class ThreadStore:
-    """redis-py's blocking client in a worker thread: for every event loop."""
-
-    def __init__(self, client: redis.Redis, *, owned: bool) -> None:
-        self._client = client
-        self._owned = owned
+    def __init__(self, client: Any) -> None:
+        self._make: Callable[[bool], Any] | None = None
+        self._client: Any = None
+        if hasattr(client, "evalsha"):
+            self._client = client
+        else:
+            self._make = client
+        self._in_cluster = False
         self._busy = False
 
     async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
+        from redis.exceptions import MovedError  # noqa: PLC0415 - an extra
 
+        try:
+            try:
+                return await self._run(script, keys, argument)
+            except MovedError:
+                if self._make is None or self._in_cluster:
+                    raise
+                await self.drop()
+                self._in_cluster = True
+                return await self._run(script, keys, argument)
+        except LimiterUnavailable:
+            raise
+        except Exception as error:
+            raise _translate(error) from error
+
+    async def _run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         if self._busy:
             # A client of yours may have no time limit. One thread that is stuck is enough.
             raise StoreLost("it has not answered the question before")
-        self._busy = True
-        try:
-            with anyio.fail_after(_CONNECT_TIME):
-                return await anyio.to_thread.run_sync(
-                    self._run, script, keys, argument, abandon_on_cancel=True
-                )
-        except (RedisError, OSError) as error:
-            raise _translate(error) from error
-
-    def _run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
+        if self._client is None and self._make is not None:
+            self._client = self._make(self._in_cluster)
+        client = self._client
+        if not inspect.iscoroutinefunction(client.execute_command):
+            self._busy = True
+            return await anyio.to_thread.run_sync(
+                self._run_in_thread, client, script, keys, argument, abandon_on_cancel=True
+            )
         from redis.exceptions import NoScriptError  # noqa: PLC0415 - an extra
 
-        client: Any = self._client
+        try:
+            answer: str | bytes = await client.evalsha(script.sha, len(keys), *keys, argument)
+        except NoScriptError:
+            answer = await client.eval(script.code, len(keys), *keys, argument)
+        return answer
+
+    def _run_in_thread(
+        self, client: Any, script: Script, keys: Sequence[str], argument: str
+    ) -> str | bytes:
+        from redis.exceptions import NoScriptError  # noqa: PLC0415 - an extra
+
         try:
             try:
                 answer: str | bytes = client.evalsha(script.sha, len(keys), *keys, argument)
@@ -125,11 +139,37 @@ class ThreadStore:
                 answer = client.eval(script.code, len(keys), *keys, argument)
             return answer
         finally:
-            self._busy = False
+            if client is self._client:
+                self._busy = False
+            else:
+                # It was dropped meanwhile, perhaps before it was connected.
+                client.close()
+
+    async def drop(self) -> None:
+        """
+        Drop the connections: what is asked next goes to the server that the address means by then.
+
+        Of a client of yours, those that are not in use.
+        """
+        client = self._client
+        if client is None:
+            return
+        with anyio.move_on_after(1, shield=True):
+            try:
+                if self._make is not None:
+                    self._client, self._busy = None, False
+                    closed = client.aclose() if hasattr(client, "aclose") else client.close()
+                else:
+                    pool = getattr(client, "connection_pool", None)
+                    closed = None if pool is None else pool.disconnect(inuse_connections=False)
+                if inspect.isawaitable(closed):
+                    await closed
+            except Exception:  # noqa: BLE001 - what is broken need not be closed in order
+                return
 
     async def aclose(self) -> None:
-        if self._owned:
-            self._client.close()
+        if self._make is not None:
+            await self.drop()
 
 
 class Door:
@@ -153,28 +193,23 @@ class Door:
     def open(self, *, on_asyncio: bool) -> Store:
         """Make a store for the event loop that runs. It belongs to this loop alone."""
         target: Any = self._target
-        if isinstance(target, Store):
-            return target
-        if not isinstance(target, str):
-            if inspect.iscoroutinefunction(target.execute_command):
-                return AsyncioStore(target, owned=False)
-            return ThreadStore(target, owned=False)
-        import redis.asyncio  # noqa: PLC0415 - an extra
-        from redis.asyncio.retry import Retry as AsyncRetry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
+        if isinstance(target, str):
+            return ClientStore(partial(self._make, on_asyncio))
+        return target if isinstance(target, Store) else ClientStore(target)
 
-        # A retry inside the client would wait for seconds while callers could be served without.
-        options: dict[str, Any] = {
-            "socket_timeout": ANSWER_TIME,
-            "socket_connect_timeout": _CONNECT_TIME,
-        }
-        if on_asyncio:
-            retry: Any = AsyncRetry(NoBackoff(), 0)
-            client = redis.asyncio.Redis.from_url(target, retry=retry, **options)
-            return AsyncioStore(client, owned=True)
-        retry = Retry(NoBackoff(), 0)
-        return ThreadStore(redis.Redis.from_url(target, retry=retry, **options), owned=True)
+    def _make(self, on_asyncio: bool, in_cluster: bool) -> Any:
+        import redis.asyncio.retry  # noqa: PLC0415 - an extra
+        import redis.backoff  # noqa: PLC0415
+        import redis.retry  # noqa: PLC0415
+
+        library: Any = redis.asyncio if on_asyncio else redis
+        client = library.RedisCluster if in_cluster else library.Redis
+        retry = library.retry.Retry(redis.backoff.NoBackoff(), 0)
+        return client.from_url(self._target, retry=retry, **_TIMES)
+
+
+# A retry inside the client would wait for seconds while callers could be served without.
+_TIMES: Final = {"socket_timeout": _STEP_TIME, "socket_connect_timeout": _CONNECT_TIME}
 
 
 def _checked(url: str) -> str:
@@ -198,23 +233,44 @@ def _checked(url: str) -> str:
 def _translate(error: Exception) -> LimiterUnavailable:
     from redis import exceptions  # noqa: PLC0415 - an extra
 
+    # What goes wrong while it connects, redis-py may wrap.
+    causes = [error, error.__cause__, error.__context__]
+    causes += [each.__cause__ or each.__context__ for each in causes[1:] if each is not None]
     passing = (
+        exceptions.ReadOnlyError,
+        exceptions.BusyLoadingError,
         exceptions.OutOfMemoryError,
         exceptions.ClusterDownError,
         exceptions.MasterDownError,
         exceptions.TryAgainError,
     )
-    final = (
-        exceptions.AuthorizationError,
-        exceptions.InvalidResponse,
-        exceptions.ResponseError,
-    )
-    # What goes wrong while it connects, redis-py may wrap.
-    for cause in (error, error.__cause__, error.__context__):
-        if isinstance(cause, exceptions.AuthenticationError):
-            return StoreRefused("the password is wrong or missing")
-        if isinstance(cause, passing):
-            break
-        if isinstance(cause, final):
-            return StoreRefused(str(cause))
+    for cause in causes:
+        if isinstance(cause, passing) or _PASSING.search(str(cause)):
+            return StoreLost(str(cause))
+        mistake = _mistake(cause)
+        if mistake is not None:
+            return StoreRefused(mistake)
     return StoreLost(str(error) or type(error).__name__)
+
+
+def _mistake(cause: BaseException | None) -> str | None:
+    """Say what has to be put right. None when *cause* may pass by itself."""
+    from redis import exceptions  # noqa: PLC0415 - an extra
+
+    said = None
+    match cause:
+        case exceptions.AuthenticationError():
+            said = "the password is wrong or missing"
+        case exceptions.MovedError():
+            rule = "redis.asyncio.RedisCluster.from_url(...) or redis.RedisCluster.from_url(...)"
+            said = f"it is one node of a Redis Cluster: pass {rule}"
+        case ssl.SSLCertVerificationError():
+            way_out = "add ?ssl_ca_certs=FILE to the URL"
+            said = f"its certificate is not trusted ({cause.verify_message}): {way_out}"
+        case ssl.SSLError() if "WRONG_VERSION" in str(cause):
+            said = "it does not speak TLS: use redis:// instead of rediss://"
+        case exceptions.NoScriptError():
+            pass
+        case exceptions.InvalidResponse() | exceptions.ResponseError():
+            said = str(cause)
+    return said

@@ -23,6 +23,7 @@ from talkjs_async.telemetry import (
     Paused,
     StoreAway,
     StoreBack,
+    StoreLostData,
     TelemetryEvent,
     Waited,
     log_events,
@@ -243,6 +244,7 @@ async def test_a_hook_that_fails_fails_nothing(caplog: pytest.LogCaptureFixture)
         (Paused(seconds=1.0, retry_after=None), logging.WARNING),
         (StoreAway(reason="refused", effective_rate=3.0), logging.WARNING),
         (StoreBack(spent=7), logging.DEBUG),
+        (StoreLostData(reason="the data is gone"), logging.WARNING),
     ],
     ids=lambda value: type(value).__name__,
 )

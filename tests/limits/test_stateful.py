@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from talkjs_async.limits import Limiter, TokenBucket
 from talkjs_async.redis import RedisLimiter
-from talkjs_async.redis._lease import HOLD
+from talkjs_async.redis._account import HOLD
 from tests.limits.laws import ShakyClock
 from tests.limits.machine import BURST, CAP, RATE, RESERVE, LimiterMachine
 from tests.redis_server import RedisServer
@@ -54,7 +54,7 @@ def test_a_budget_in_redis_keeps_the_contract(redis_server: RedisServer, loop: s
                     burst=BURST,
                     max_in_flight=CAP,
                     background_reserve=RESERVE,
-                    margin=0.0,
+                    tokens=BURST,
                     clock=clock,
                 )
 

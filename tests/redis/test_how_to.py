@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from talkjs_async.emulator import Emulator, RealClock
+from talkjs_async.redis import RedisLimiter
 from tests.redis_server import RedisServer
 from tests.test_docs import blocks
 
@@ -46,3 +49,21 @@ async def test_the_examples_run_and_print_what_is_shown(
 
         assert output == capsys.readouterr().out
     assert [200, 200] == [exchange.status for exchange in served.requests]
+
+
+@pytest.mark.anyio
+async def test_the_listed_commands_are_enough(own_redis: RedisServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / PAGE).read_text(encoding="utf-8")
+    [listed] = re.findall(r"^~talkjs:\*.*$", page, re.MULTILINE)
+    own_redis.cli("acl", "setuser", "app", "on", ">secret", "resetchannels", *listed.split())
+    url = own_redis.url.replace("unix://", "unix://app:secret@")
+    first, second = (RedisLimiter(url, "app", tokens=5) for _ in range(2))
+
+    (await first.acquire()).settle()
+    own_redis.cli("del", "talkjs:{app}:ordinary")
+    (await second.acquire()).throttled()
+    await first.aclose()
+    await second.aclose()
+
+    assert ["store", "store"] == [each.statistics().kept_in for each in (first, second)]
+    assert "" == own_redis.cli("acl", "log"), "no command was refused"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.redis import RedisLimiter
-from talkjs_async.redis._lease import HOLD
+from talkjs_async.redis import RedisLimiter, Script
+from talkjs_async.redis._account import HOLD
+from talkjs_async.redis._outage import OnOutage
 from tests.limits.contract import RATE, LimiterContract, MakeLimiter
 from tests.limits.laws import ANY_PROGRAMS, Step, check, run
 from tests.redis_server import RedisServer
@@ -31,9 +33,16 @@ class TestRedisLimiter(LimiterContract):
     In virtual time: the blocking client runs in a worker thread, for which the clock waits.
     """
 
+    on_outage: ClassVar[OnOutage] = "share"
+
     @pytest.fixture
-    def make_limiter(self, clock: VirtualClock, client: redis.Redis) -> MakeLimiter:
+    def store(self, client: redis.Redis) -> object:
+        return client
+
+    @pytest.fixture
+    async def make_limiter(self, clock: VirtualClock, store: object) -> AsyncIterator[MakeLimiter]:
         app_id = uuid4().hex
+        made: list[RedisLimiter] = []
 
         def make(
             *,
@@ -42,18 +51,50 @@ class TestRedisLimiter(LimiterContract):
             max_in_flight: int | None = None,
             background_reserve: int | None = 0,
         ) -> RedisLimiter:
-            return RedisLimiter(
-                client,
+            limiter = RedisLimiter(
+                store,
                 app_id,
                 rate=rate,
                 burst=burst,
                 max_in_flight=max_in_flight,
                 background_reserve=background_reserve,
-                margin=0.0,
+                tokens=burst,
+                on_outage=self.on_outage,
                 clock=clock,
             )
+            made.append(limiter)
+            return limiter
 
-        return make
+        yield make
+        for limiter in made:
+            await limiter.aclose()
+
+
+class TestThatRefusesWithoutRedis(TestRedisLimiter):
+    on_outage = "closed"
+
+
+class TestThatGoesOnAsIfAlone(TestRedisLimiter):
+    on_outage = "open"
+
+
+class NoRedis:
+    """A store that is away."""
+
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str:
+        raise ConnectionError("it is away")
+
+    async def aclose(self) -> None: ...
+
+
+class TestWithoutRedis(TestRedisLimiter):
+    """A process that goes on as if alone keeps the contract without Redis."""
+
+    on_outage = "open"
+
+    @pytest.fixture
+    def store(self) -> object:
+        return NoRedis()
 
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -90,7 +131,7 @@ def test_any_program_keeps_the_laws(
             burst=burst,
             max_in_flight=cap,
             background_reserve=int(burst * part),
-            margin=0.0,
+            tokens=burst,
             clock=clock,
         ),
         program,

@@ -22,8 +22,8 @@ from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
 from talkjs_async.limits import LimiterEvent, Permit, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
-from talkjs_async.redis._script import TAKE, ScriptAnswer, TooLate, argument, read
-from talkjs_async.redis._store import Door, StoreLost, ThreadStore
+from talkjs_async.redis._script import ASK
+from talkjs_async.redis._store import ClientStore, Door, StoreLost
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ async def make_limiter(redis_server: RedisServer, app_id: str) -> AsyncIterator[
     made: list[RedisLimiter] = []
 
     def make(app_id: str = app_id, url: object = redis_server.url, **options: Any) -> RedisLimiter:
-        made.append(RedisLimiter(url, app_id, **{"margin": 0.0, **options}))
+        made.append(RedisLimiter(url, app_id, **{"tokens": options.get("burst", 600), **options}))
         return made[-1]
 
     yield make
@@ -93,9 +93,23 @@ async def test_the_keys_are_namespaced_and_expire(
     await make_limiter(namespace="shop").acquire()
 
     keys = redis_server.cli("keys", f"*{app_id}*").split()
+    bucket = f"shop:{{{app_id}}}:ordinary"
 
-    assert {f"shop:{{{app_id}}}:ordinary", f"shop:{{{app_id}}}:ordinary:processes"} == set(keys)
-    assert all(0 < int(redis_server.cli("ttl", key)) <= 24 * 3600 for key in keys)
+    assert {bucket, f"{bucket}:members", f"{bucket}:marker"} == set(keys)
+    for key in (bucket, f"{bucket}:members"):
+        assert 0 < int(redis_server.cli("ttl", key)) <= 24 * 3600
+    assert "-1" == redis_server.cli("ttl", f"{bucket}:marker")
+
+
+async def test_a_test_server_has_a_budget_of_its_own(make_limiter: MakeRedisLimiter) -> None:
+    real = make_limiter(rate=NEVER, burst=5)
+    same = make_limiter(rate=NEVER, burst=5, base_url="HTTPS://api.talkjs.com.:443/")
+    test = make_limiter(rate=NEVER, burst=5, base_url="http://localhost:8000")
+
+    assert 5 == await use_up(test)
+    assert 5 == await use_up(real)
+    await real.aclose()
+    assert 0 == await use_up(same)
 
 
 async def test_closing_gives_back_what_was_fetched_and_not_used(
@@ -155,27 +169,6 @@ async def test_a_clock_of_redis_that_goes_back_is_as_if_no_time_had_passed(
 
     assert 5 == left
     assert pytest.approx(1.0, abs=0.1) == early.monotonic() - start
-
-
-async def test_a_call_that_redis_comes_to_too_late_changes_nothing(
-    redis_server: RedisServer, app_id: str
-) -> None:
-    bucket = {"interval": 1.0, "capacity": 10.0, "epoch": 0, "recovery": 0.001}
-    wish = {"want": 3, "extra": 0, "reserve": 0, "background": False, "slots": 2, "horizon": 2.0}
-    report = {"debit": 0, "away": 0, "grace": 0, "new_generation": "g"}
-    values = bucket | wish | report
-
-    async def ask(**more: Any) -> ScriptAnswer | TooLate:
-        return read(await store.run(TAKE, [app_id, f"{app_id}:p"], argument(**values, **more)))
-
-    with redis.Redis.from_url(redis_server.url) as client:
-        store = ThreadStore(client, owned=False)
-        late = await ask(now=100.0, deadline=99.0)
-        in_time = await ask(now=100.0, deadline=101.0)
-
-    assert isinstance(late, TooLate)
-    assert isinstance(in_time, ScriptAnswer)
-    assert (3, 3.0) == (in_time.granted, in_time.missing)
 
 
 async def test_background_of_one_leaves_the_floor_to_interactive_calls_of_the_other(
@@ -248,7 +241,7 @@ async def test_whoever_waits_for_a_place_in_flight_makes_nobody_ask(
             permit.settle()
         await limiter.aclose()
 
-    assert 0 == asked
+    assert asked <= 300 / 3, "no more than signs of life"
     assert 2 == limiter.statistics().granted
 
 
@@ -281,7 +274,7 @@ class Recorder:
 async def test_a_clock_that_jumped_is_no_outage(
     redis_server: RedisServer, make_limiter: MakeRedisLimiter
 ) -> None:
-    store = Recorder(redis_server.url, json.dumps({"late": True, "now": 5e9}))
+    store = Recorder(redis_server.url, json.dumps({"undone": True}))
     limiter = make_limiter(url=store)
     events: list[LimiterEvent] = []
     limiter.listen(events.append)
@@ -290,7 +283,8 @@ async def test_a_clock_that_jumped_is_no_outage(
     await limiter.aclose()
 
     assert [] == [event for event in events if isinstance(event, StoreAway)]
-    assert (2, 1) == (store.runs, store.closed)
+    # The question, the same once more, and that it has left.
+    assert (3, 1) == (store.runs, store.closed)
 
 
 @pytest.mark.parametrize("broken", [OSError("cable"), KeyError(), "no JSON", "{}"])
@@ -308,16 +302,18 @@ async def test_one_thread_that_is_stuck_is_enough() -> None:
     released = threading.Event()
 
     class Stuck:
+        def execute_command(self) -> None: ...
+
         def evalsha(self, *_: object) -> str:
             released.wait(30)
             return "{}"
 
-    store = ThreadStore(Stuck(), owned=False)  # type: ignore[arg-type]
+    store = ClientStore(Stuck())
     with anyio.move_on_after(0.01):
-        await store.run(TAKE, [], "{}")
+        await store.run(ASK, [], "{}")
 
     with pytest.raises(StoreLost, match="has not answered"):
-        await store.run(TAKE, [], "{}")
+        await store.run(ASK, [], "{}")
     released.set()
 
 
@@ -326,7 +322,7 @@ import asyncio, sys
 from talkjs_async.redis import RedisLimiter
 
 async def main():
-    limiter = RedisLimiter(sys.argv[1], sys.argv[2], rate=20.0, burst=20, margin=0.0)
+    limiter = RedisLimiter(sys.argv[1], sys.argv[2], rate=20.0, burst=20, tokens=20)
     held = [await limiter.acquire() for _ in range(15)]
     print("holding", flush=True)
     await asyncio.sleep(60)
@@ -352,10 +348,9 @@ async def test_a_killed_process_takes_its_tokens_along_and_no_more(
     limiter = make_limiter(rate=20.0, burst=20, max_in_flight=None)
 
     grants = []
-    held = []
     with anyio.fail_after(30):
         for _ in range(30):
-            held.append(await limiter.acquire())
+            (await limiter.acquire()).settle()
             grants.append(time.monotonic() - killed_worker)
 
     # Its 15 tokens began to refill when it took them, a little before.
@@ -400,7 +395,7 @@ def test_one_limiter_serves_event_loops_at_once(redis_server: RedisServer, app_i
 
 @pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_process_is_one_more_process(redis_server: RedisServer, app_id: str) -> None:
-    limiter = RedisLimiter(redis_server.url, app_id, rate=NEVER, burst=10, margin=0.0)
+    limiter = RedisLimiter(redis_server.url, app_id, rate=NEVER, burst=10, tokens=10)
     seen: list[int] = []
     held: list[Permit] = []
 
@@ -442,8 +437,9 @@ def fork_and_count(limiter: RedisLimiter) -> int:
         ("burst", {"burst": 0}),
         ("max_in_flight", {"max_in_flight": 0}),
         ("background_reserve", {"background_reserve": 600}),
-        ("margin", {"margin": 600.0}),
-        ("margin", {"margin": float("nan")}),
+        ("tokens", {"tokens": 601}),
+        ("tokens", {"tokens": -1}),
+        ("tokens", {"tokens": float("nan")}),
     ],
 )
 async def test_a_setting_that_cannot_be_is_refused(
