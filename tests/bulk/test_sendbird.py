@@ -328,3 +328,20 @@ async def test_a_link_to_a_directory_of_the_export_is_followed(
     report = await migrate_sendbird(talkjs, target)
 
     assert (True, ["text 1"]) == (report.ok, imported(emulator))
+
+
+async def test_an_admin_message_becomes_a_system_message(
+    talkjs: AsyncTalkJS, tmp_path: Path
+) -> None:
+    chat = {"channel_url": "trip", "created_at": 1_767_225_600_000}
+    messages = [
+        {**chat, "type": "ADMM", "message_id": 1, "message": "Ann came"},
+        {**chat, "type": "MESG", "message_id": 2, "message": "Hi", "user": {"user_id": "ann"}},
+    ]
+    (tmp_path / "messages.json").write_text(json.dumps({"messages": messages}))
+
+    report = await migrate_sendbird(talkjs, tmp_path)
+
+    found = [(m.type, m.text, m.sender_id) async for m in talkjs.messages.list("trip")]
+    assert report.ok
+    assert {("SystemMessage", "Ann came", None), ("UserMessage", "Hi", "ann")} == set(found)
