@@ -269,6 +269,9 @@ class AsyncTalkJS:
         resources = {name for name in vars(self) if isinstance(_declared(self, name), ResourceOf)}
         # Whatever a subclass has added goes along.
         vars(derived).update({k: v for k, v in vars(self).items() if k not in resources})
+        state: Any = object.__getstate__(self)
+        for name, value in (state[1] if isinstance(state, tuple) else {}).items():
+            setattr(derived, name, value)
         derived._pipeline = attrs.evolve(self._pipeline, **changes)
         derived._owns = False
         if hooks is not UNSET:

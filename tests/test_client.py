@@ -438,6 +438,20 @@ class Named(AsyncTalkJS):
         self.name = name
 
 
+class Slotted(AsyncTalkJS):
+    """The same, with a slot."""
+
+    __slots__ = ("name",)
+    name: str
+
+
+def test_a_subclass_keeps_what_its_slots_hold() -> None:
+    talkjs = Slotted("app", "sk_x")
+    talkjs.name = "mine"
+
+    assert "mine" == talkjs.with_options(lane="background").with_options(max_wait=1).name
+
+
 async def test_a_subclass_keeps_what_it_has(emulator: Emulator) -> None:
     talkjs = Named(
         emulator.app_id,

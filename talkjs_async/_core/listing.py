@@ -136,9 +136,16 @@ class _PageOf(Generic[T]):
                 error.json_path = f"$.data[{index}]{error.json_path[1:]}"
                 raise
         items: tuple[T, ...] = tuple(records)
+        key = self.listing.key
         # Relative to the limit that was sent: the server never gives more than asked for.
-        full = len(items) >= self.size
-        return Page(items=items, cursor=self.listing.key(items[-1]) if full else None)
+        cursor = key(items[-1]) if len(items) >= self.size else None
+        if len(set(map(key, items))) < len(items):
+            # A record that stands in it twice comes once.
+            once: dict[str, T] = {}
+            for item in items:
+                once.setdefault(key(item), item)
+            items = tuple(once.values())
+        return Page(items=items, cursor=cursor)
 
 
 def checked_count(argument: str, value: object, *, most: int | None = None) -> None:

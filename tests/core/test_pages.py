@@ -134,6 +134,17 @@ async def test_one_page_is_one_request() -> None:
     assert 3 == len(server.asked)
 
 
+async def test_a_record_that_stands_in_a_page_twice_comes_once_with_each_way_to_read() -> None:
+    async def answer(call: Call[Any], /) -> Any:
+        return call.decode({"data": [{"id": key, "at": 1} for key in "abacb"]})
+
+    records = Records(listing(100), answer)
+
+    assert ["a", "b", "c"] == ids_of(list(await records.page()))
+    assert ["a", "b", "c"] == ids_of(await records.collect())
+    assert [["a", "b", "c"]] == [ids_of(list(page)) async for page in records.pages()]
+
+
 async def test_pages_hold_the_records_by_the_page() -> None:
     server = ListServer(SEVEN)
 
