@@ -193,7 +193,9 @@ def build(
     wiring: Wiring, app: str, bucket: TokenBucket, base_url: str, fault: Fault | None = None
 ) -> AsyncTalkJS:
     """Make the client of one cell."""
-    waits = fault is not None and fault.waits
+    foreign = wiring.http_client is not None or wiring.transport is not None
+    # What comes before a status is counted in connections of our own only.
+    waits = fault is not None and (fault.waits or (foreign and fault.kind is Kind.FLOOD))
     in_handshake = waits and fault is not None and fault.kind is Kind.UNCONNECTED
     read, attempt = (READ, ATTEMPT) if waits else (PATIENT, PATIENT)
     timeout = httpx.Timeout(read, connect=READ if in_handshake else PATIENT)
