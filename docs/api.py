@@ -110,7 +110,14 @@ def pages() -> dict[str, Page]:
                 *_BUDGET_NAMES,
                 *(
                     f"talkjs_async.limits.{name}"
-                    for name in ("Outcome", "LimiterEvent", "Listener", "anonymous_limiter")
+                    for name in (
+                        "Outcome",
+                        "LimiterEvent",
+                        "Listener",
+                        "SettingsDiffer",
+                        "StoreLostData",
+                        "anonymous_limiter",
+                    )
                 ),
                 "talkjs_async.limits.SHARED_BUDGETS",
             ],
