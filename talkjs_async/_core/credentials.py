@@ -17,7 +17,7 @@ from talkjs_async.errors import ConfigurationError
 _NEVER_INSIDE: Final = re.compile(
     r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 )
-"""Blanks, and what nobody sees."""
+"""Blanks and invisible characters."""
 
 
 def app_id_of(app_id: object) -> str:

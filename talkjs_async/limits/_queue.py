@@ -52,8 +52,8 @@ class Queue:
         lock: Guards the queue and its source. The same thread may enter twice: a garbage collection
             can end an abandoned call, which gives its token back, at any moment.
         waiting: How many callers wait.
-        due: When somebody has to call `dispatch`, at the latest.
-        closed: Whether everybody is refused.
+        due: When `dispatch` must be called, at the latest.
+        closed: Whether all callers are refused.
         last: The waiter that was granted last. With the state GRANTED it has yet to run.
     """
 
@@ -162,7 +162,7 @@ class Queue:
             estimate = self.estimate(lane, now)
             if estimate > max_wait + SLACK:
                 raise RateLimitWaitTimeout(retry_after=estimate, max_wait=max_wait)
-            # Whoever is due at the last moment is woken a little later, and in time.
+            # A waiter that is due at the last moment is woken a little later, and in time.
             deadline = now + max_wait + 3 * SLACK if max_wait else now
         waiter = waiter_type_here(system_clock=self._system_clock)(lane)
         lane_queue = self._queues[lane]
@@ -170,7 +170,7 @@ class Queue:
         self.waiting += 1
         if deadline < math.inf:
             self._deadlines.add(waiter, deadline, waiting=self.waiting)
-        # Whoever comes after others of its lane changes nothing, unless nobody is left to wake us.
+        # A waiter behind others of its lane changes nothing, unless none is left to wake us.
         leader = self._leader
         if (
             lane_queue.waiting == 1
@@ -198,7 +198,7 @@ class Queue:
         return RateLimitWaitTimeout(retry_after=max(estimate, least), max_wait=max_wait)
 
     async def look_out(self, waiter: Waiter) -> None:
-        """Sleep until somebody wakes *waiter*; as the leader only until the next token is due."""
+        """Sleep until *waiter* is woken; as the leader only until the next token is due."""
         if waiter.has_timer:
             await waiter
             return
@@ -213,7 +213,7 @@ class Queue:
             self.dispatch(self.now())
 
     def close(self) -> None:
-        """Refuse everybody from now on, those who wait included."""
+        """Refuse all callers from now on, those that wait included."""
         with self.lock:
             self.closed = True
             self.refuse("The limiter was closed while this call waited.")
@@ -235,7 +235,7 @@ class Queue:
                 self._end(head, GONE)
 
     def dispatch(self, now: float) -> None:
-        """Hand out all that is due, and have somebody wake us for the next. Lock held."""
+        """Grant all that is due, and see that the next grant is made in time. Lock held."""
         if self._dispatching:
             self._again = True
             return
@@ -299,7 +299,7 @@ class Queue:
         Make *head* the leader: its event loop is the one that wakes us when the next token is due.
 
         Returns:
-            False when its event loop turns out to have ended, so that somebody else must be found.
+            False when its event loop turns out to have ended, so that another one must be found.
         """
         before, self._leader = self._leader, head
         polling_until, self.due = self.due, due

@@ -12,7 +12,7 @@ class TokenSource(Protocol):
     Where the tokens come from.
 
     Attributes:
-        grace: Seconds that a *max_wait* is prolonged by, while the source asks somebody else.
+        grace: Seconds that a *max_wait* is prolonged by, while the source asks elsewhere.
         interval: Seconds per token.
     """
 
