@@ -113,14 +113,14 @@ class Endpoint:
 
     Attributes:
         method: Its dotted name, such as `users.get`.
-        door: The object that has it.
+        resource: The object that has it.
         ids: Names of the arguments that are IDs in the path.
         arguments: What it was built with, besides these.
         call: What it built, with placeholders for the IDs.
     """
 
     method: str
-    door: Any
+    resource: Any
     ids: tuple[str, ...]
     arguments: dict[str, Any]
     call: Call[Any]
@@ -133,34 +133,34 @@ class Endpoint:
     @property
     def route(self) -> Route | None:
         """What answers it in the emulator. None: nothing does."""
-        belongs_to_no_app = isinstance(self.door, AnonymousProjects)
+        belongs_to_no_app = isinstance(self.resource, AnonymousProjects)
         router = Router(route for route in ROUTES if route.open == belongs_to_no_app)
         found = router.find(self.call.method, self.call.path or "/")
         return found[0] if found else None
 
 
-def doors() -> Iterator[tuple[str, Resource]]:
+def resources() -> Iterator[tuple[str, Resource]]:
     """Every object of the SDK that has endpoints, with its name."""
     talkjs = AsyncTalkJS("app", "sk_test_documentation")
     for name in (*vars(talkjs), *vars(AsyncTalkJS)):
-        door = None if name.startswith("_") else getattr(talkjs, name)
-        if isinstance(door, Resource):
-            yield name, door
+        resource = None if name.startswith("_") else getattr(talkjs, name)
+        if isinstance(resource, Resource):
+            yield name, resource
     yield "AnonymousProjects", AnonymousProjects()
 
 
 def endpoints() -> Iterator[Endpoint]:
     """Every request that the SDK can build."""
-    for door_name, door in doors():
-        for name, method in inspect.getmembers(door, inspect.ismethod):
+    for resource_name, resource in resources():
+        for name, method in inspect.getmembers(resource, inspect.ismethod):
             if not hasattr(method, "__build__"):
                 continue
-            dotted = f"{door_name}.{name}"
+            dotted = f"{resource_name}.{name}"
             for arguments in EXAMPLES.get(dotted, [{}]):
                 ids = _ids(method, arguments)
                 placeholders = {argument: f"{{{_camel(argument)}}}" for argument in ids}
                 call = call_of(method, **placeholders, **arguments)
-                yield Endpoint(dotted, door, ids, arguments, call)
+                yield Endpoint(dotted, resource, ids, arguments, call)
     talkjs = AsyncTalkJS("app", "sk_test_documentation")
     yield Endpoint("batch", talkjs.batch, (), {}, encode([call_of(talkjs.app.get)]))
 

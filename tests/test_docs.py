@@ -56,7 +56,7 @@ def test_every_route_of_the_emulator_has_a_method_in_the_sdk() -> None:
 def test_every_method_says_where_it_is_known_from() -> None:
     """In its own docstring, or in that of its module if all of them come from one place."""
     for endpoint in ENDPOINTS:
-        kind = type(endpoint.door)
+        kind = type(endpoint.resource)
         method = getattr(kind, endpoint.method.rpartition(".")[2], kind)
         said = f"{method.__doc__} {importlib.import_module(method.__module__).__doc__}"
 
@@ -126,12 +126,12 @@ async def test_every_method_really_reaches_its_route(
         "access_token": made.access_token,
     }
 
-    door_name, _, name = endpoint.method.rpartition(".")
+    resource_name, _, name = endpoint.method.rpartition(".")
     if endpoint.method == "batch":
         await talkjs.batch(call_of(talkjs.app.get))
     else:
-        door = anonymous if door_name == "AnonymousProjects" else getattr(talkjs, door_name)
-        result = getattr(door, name)(
+        resource = anonymous if resource_name == "AnonymousProjects" else getattr(talkjs, resource_name)
+        result = getattr(resource, name)(
             **{one: ids[one] for one in endpoint.ids}, **endpoint.arguments
         )
         await (result.collect() if hasattr(result, "collect") else result)

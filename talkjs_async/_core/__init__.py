@@ -1,1 +1,1 @@
-"""The machine room: how a call travels. Knows no noun of the API."""
+"""How a call travels. Knows no noun of the API."""

@@ -136,8 +136,8 @@ class RetryPolicy:
         """
         Draw the pause after the failed *attempt* (1 is the first), in seconds.
 
-        `Retry-After` is a floor. Jitter comes on top of it, or all who were refused come back at
-        the same moment.
+        `Retry-After` is a lower bound. Jitter comes on top of it, or all who were refused come back
+        at the same moment.
         """
         bound = min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 60))
         # Jitter needs no secrecy.

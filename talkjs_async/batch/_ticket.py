@@ -89,8 +89,8 @@ class Ticket:
         self._pipeline = pipeline
         self._retry_state = retry_state
         self._asked = pipeline.clock.monotonic()
-        patience = math.inf if pipeline.max_wait is None else pipeline.max_wait
-        self._gives_up_at = self._asked + patience
+        longest = math.inf if pipeline.max_wait is None else pipeline.max_wait
+        self._gives_up_at = self._asked + longest
         self._scope = anyio.CancelScope()
         self._answered: anyio.Event | None = None
         self._outcome: Outcome | None = None

@@ -26,7 +26,7 @@ Requests of one budget that may be on their way at a time.
 
 It bounds the 429s of a process that starts while the server's bucket is empty: 18 with this cap, 48
 with 50. The price is a burst out of a rest: 600 calls at a round trip of 100 ms take 3.0 s, and
-1.2 s with 50. The burst can come once a minute and merely takes longer; the refused herd holds up
+1.2 s with 50. The burst can come once a minute and merely takes longer; the refused burst holds up
 the whole app. At 9/s the cap does not bind until answers take two seconds. Measured by
 `python -m benchmarks limiter --section in_flight`.
 """

@@ -30,11 +30,11 @@ def stated() -> set[str]:
 
 def test_every_public_method_is_in_the_typing_file() -> None:
     talkjs = AsyncTalkJS("app", "sk_test_typing")
-    doors = {name for name in public(talkjs) if isinstance(getattr(talkjs, name), Resource)}
+    resources = {name for name in public(talkjs) if isinstance(getattr(talkjs, name), Resource)}
 
     expected = {f"talkjs.{name}" for name in public(AsyncTalkJS)}
     expected |= {
-        f"talkjs.{door}.{name}" for door in doors for name in public(getattr(talkjs, door))
+        f"talkjs.{resource}.{name}" for resource in resources for name in public(getattr(talkjs, resource))
     }
     expected |= {f"talkjs.tokens.{name}" for name in public(Tokens)}
     expected |= {f"webhooks.{name}" for name in public(Webhooks)}
