@@ -3,6 +3,8 @@ A view of Django, synchronous and as a coroutine: `python examples/django_view.p
 
 Needs Django. The synchronous one uses one thread with an event loop for the whole process.
 """
+# Django says nothing of its types.
+# pyright: reportArgumentType=false
 
 import asyncio
 from functools import partial

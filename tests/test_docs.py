@@ -130,7 +130,9 @@ async def test_every_method_really_reaches_its_route(
     if endpoint.method == "batch":
         await talkjs.batch(call_of(talkjs.app.get))
     else:
-        resource = anonymous if resource_name == "AnonymousProjects" else getattr(talkjs, resource_name)
+        resource = (
+            anonymous if resource_name == "AnonymousProjects" else getattr(talkjs, resource_name)
+        )
         result = getattr(resource, name)(
             **{one: ids[one] for one in endpoint.ids}, **endpoint.arguments
         )

@@ -137,19 +137,20 @@ class TransferStep(Step):
     async def _run(self, context: JobContext) -> None:
         journal = context.journal
         app_id = self._source.talkjs.app_id
-        place = journal.place
-        if place is not None and place["source"] != app_id:
+        known: dict[str, Any] | None = journal.place
+        if known is not None and known["source"] != app_id:
             raise ConfigurationError(
-                "journal", f"belongs to a transfer of the app {place['source']!r}, not {app_id!r}."
+                "journal", f"belongs to a transfer of the app {known['source']!r}, not {app_id!r}."
             )
         self._folder = folder = self._scratch.path / "copy"
         if self._journal is not None and not context.dry_run:
             self._folder = folder = self._journal.with_name(f"{self._journal.name}-copy")
-        is_new = place is None or journal.number_of_pass == journal.first_pass
-        if is_new or not await journal.in_thread(partial(_has, folder, place)):
+        is_new = journal.number_of_pass == journal.first_pass
+        if known is None or is_new or not await journal.in_thread(partial(_has, folder, known)):
             # Also where what was read is gone: the journal knows what of it is stored.
-            place = {"source": app_id, **{name: dict(EMPTY) for name in FILES}}
-            await journal.move(place)
+            known = {"source": app_id, **{name: dict(EMPTY) for name in FILES}}
+            await journal.move(known)
+        place = known
         files: dict[str, LinesFile] = {}
         try:
             await journal.in_thread(partial(_make_folder, folder))

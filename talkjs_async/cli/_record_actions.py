@@ -267,15 +267,16 @@ def _show(options: GlobalOptions, record: App | User | Conversation | Message) -
 def _body(data: str | None) -> Any:
     if data is None:
         return None
+    text = data
     try:
         if data == "-":
-            data = sys.stdin.read()
+            text = sys.stdin.read()
         elif data.startswith("@"):
-            data = Path(data[1:]).read_text("utf-8")
+            text = Path(data[1:]).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         name = data[1:] or "the standard input"
         raise ConfigurationError("--data", f"{name} cannot be read: {reason_of(error)}.") from None
     try:
-        return json.loads(data)
+        return json.loads(text)
     except ValueError as error:
         raise ConfigurationError("--data", f"is no JSON: {error}.") from None

@@ -33,7 +33,7 @@ LEAST_RECOVERY: Final = 0.0005
 STORM: Final = 20.0
 """Seconds. 429s over a longer time are no storm, but another client that goes on."""
 
-PATIENCE: Final = 120.0
+DOUBLING: Final = 120.0
 """Seconds without a 429 after which the rate comes back twice as fast."""
 
 RECOVERY_STEP: Final = 1.0
@@ -73,4 +73,4 @@ def recovery_speed(span: float, quiet: float) -> float:
         quiet: Seconds since the latest.
     """
     least = RECOVERY * (STORM / span) ** 2 if span > STORM else RECOVERY
-    return min(max(least, LEAST_RECOVERY) * math.exp2(min(quiet / PATIENCE, 10.0)), RECOVERY)
+    return min(max(least, LEAST_RECOVERY) * math.exp2(min(quiet / DOUBLING, 10.0)), RECOVERY)

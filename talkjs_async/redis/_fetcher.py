@@ -44,7 +44,7 @@ _LOOK: Final = 0.2
 _CONNECT: Final = 6.0
 """Seconds for a first answer: to connect, TLS and password included, over any ocean."""
 
-_CONNECT_PATIENCE: Final = 2.0
+_CONNECT_WAIT: Final = 2.0
 """Seconds after which a process goes on without it meanwhile."""
 
 _LEAST_BOUND, _MOST_BOUND, _ROUND_TRIPS = 1.0, 2.0, 4
@@ -129,7 +129,7 @@ class Fetcher:
     def expect(self, lane: Lane, now: float) -> None:
         """Have callers that cannot wait wait for Redis's answer, if it is about to be asked."""
         if self._dialogue.may_ask(lane, now):
-            self._account.grace = self._patience
+            self._account.grace = self._answer_bound
 
     async def aclose(self) -> None:
         """Say what is to be said, once the queue is closed, and wait for the end of the task."""
@@ -200,7 +200,7 @@ class Fetcher:
             waiting = self._waiting()
             question = self._dialogue.question(now, clock, waiting, closed=queue.closed)
             if question is not None:
-                self._quiet_until = now + self._patience
+                self._quiet_until = now + self._answer_bound
                 self._asking = True
             else:
                 until = self._next_work(now)
@@ -228,30 +228,29 @@ class Fetcher:
         }
 
     @property
-    def _patience(self) -> float:
+    def _answer_bound(self) -> float:
         """Seconds that callers wait for an answer."""
         if not self._connected:
-            return _CONNECT_PATIENCE
+            return _CONNECT_WAIT
         return min(max(_LEAST_BOUND, _ROUND_TRIPS * self._took), _MOST_BOUND)
 
     async def _ask(
         self, me: PollingWaiter, store: Store, question: Question, asked_at: float
     ) -> None:
-        self._account.grace = self._patience
+        self._account.grace = self._answer_bound
         self.calls += 1
         problem: Exception | None = None
         reply = None
         try:
             if self._connected:
-                answer = await self._answer(store, question, self._patience)
+                reply = read(await self._answer(store, question, self._answer_bound))
             else:
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._lose_patience, me)
+                    tasks.start_soon(self._stop_waiting, me)
                     try:
-                        answer = await self._answer(store, question, _CONNECT)
+                        reply = read(await self._answer(store, question, _CONNECT))
                     finally:
                         tasks.cancel_scope.cancel()
-            reply = read(answer)
         except Exception as error:  # noqa: BLE001 - a `Store` may raise anything
             problem = error
         if problem is not None:
@@ -285,9 +284,9 @@ class Fetcher:
             return await store.run(ASK, self._keys, question.argument)
         raise StoreLost(f"it has not answered within {bound:.1f} s")
 
-    async def _lose_patience(self, me: PollingWaiter) -> None:
-        await self._clock.sleep(_CONNECT_PATIENCE)
-        self._lose(me, StoreLost(f"it has not answered within {_CONNECT_PATIENCE:.1f} s"))
+    async def _stop_waiting(self, me: PollingWaiter) -> None:
+        await self._clock.sleep(_CONNECT_WAIT)
+        self._lose(me, StoreLost(f"it has not answered within {_CONNECT_WAIT:.1f} s"))
 
     def _lose(self, me: PollingWaiter, error: Exception) -> None:
         """Go on without Redis."""

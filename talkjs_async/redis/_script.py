@@ -16,10 +16,10 @@ import attrs
 from talkjs_async.limits._throttling import (
     CUT,
     DEBT,
+    DOUBLING,
     LEAST_RATE,
     LEAST_RECOVERY,
     MARGIN,
-    PATIENCE,
     RECOVERY,
     STORM,
     SUSPICIOUS,
@@ -105,7 +105,7 @@ end
 if b.part < 1 then
   local span, quiet = b.drained_at - b.throttled_since, now - b.drained_at
   local speed = math.max(c.recovery * math.min(1, (c.storm / math.max(span, 1)) ^ 2),
-    c.least_recovery) * 2 ^ math.min(quiet / c.patience, 10)
+    c.least_recovery) * 2 ^ math.min(quiet / c.doubling, 10)
   b.part = math.min(1, b.part + (now - b.recovered_at) * math.min(speed, c.recovery))
   b.recovered_at = now
 end
@@ -315,7 +315,7 @@ _CONSTANTS: Final = {
     "recovery": RECOVERY,
     "least_recovery": LEAST_RECOVERY,
     "storm": STORM,
-    "patience": PATIENCE,
+    "doubling": DOUBLING,
     "debt": DEBT,
     "suspicious": SUSPICIOUS,
     "cut": CUT,

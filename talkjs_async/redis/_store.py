@@ -113,7 +113,7 @@ class ClientStore:
             raise StoreLost("it has not answered the question before")
         if self._client is None and self._make is not None:
             self._client = self._make(self._in_cluster)
-        client = self._client
+        client: Any = self._client
         if not inspect.iscoroutinefunction(client.execute_command):
             self._busy = True
             return await anyio.to_thread.run_sync(

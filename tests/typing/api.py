@@ -95,6 +95,7 @@ async def participants(talkjs: AsyncTalkJS) -> None:
 
 async def messages(talkjs: AsyncTalkJS) -> None:
     assert_type(await talkjs.messages.send("c", sender="a", text="hi"), SendReceipt)
+    assert_type(await talkjs.messages.send_system("c", text="hi"), SendReceipt)
     assert_type(
         await talkjs.messages.send_many("c", [UserMessage(sender="a", text="hi")]),
         tuple[SendReceipt, ...],
@@ -221,6 +222,7 @@ async def jobs(talkjs: AsyncTalkJS, users: list[dict[str, str]], chats: dict[str
     assert_type(await bulk.import_messages(talkjs, bulk.read_old_messages("old.csv")), BulkReport)
     assert_type(await bulk.export(talkjs, Path("backup")), BulkReport)
     assert_type(await bulk.restore(talkjs, "backup", journal="journal"), BulkReport)
+    assert_type(await bulk.transfer(talkjs, talkjs, journal="journal"), BulkReport)
     assert_type(await bulk.anonymise_user(talkjs, "a", dry_run=True), BulkReport)
     assert_type(await bulk.migrate_sendbird(talkjs, "sendbird"), BulkReport)
     async with bulk.upsert_users(talkjs, bulk.read_users("users.csv")) as job:

@@ -34,7 +34,9 @@ def test_every_public_method_is_in_the_typing_file() -> None:
 
     expected = {f"talkjs.{name}" for name in public(AsyncTalkJS)}
     expected |= {
-        f"talkjs.{resource}.{name}" for resource in resources for name in public(getattr(talkjs, resource))
+        f"talkjs.{resource}.{name}"
+        for resource in resources
+        for name in public(getattr(talkjs, resource))
     }
     expected |= {f"talkjs.tokens.{name}" for name in public(Tokens)}
     expected |= {f"webhooks.{name}" for name in public(Webhooks)}
