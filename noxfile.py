@@ -103,7 +103,7 @@ def tests(session: nox.Session) -> None:
     newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
-    options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark and not hostile"]
+    options = ["--cov", "--cov-report=term"] if newest else ["-m", "not benchmark and not harness"]
     # Side by side on all cores: one after the other, three Pythons would take most of an hour.
     session.run("pytest", "-n", "auto", *options, *session.posargs)
 

@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{ENVIRONMENT}={environment}\n")
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "-q", "-m", "not benchmark and not hostile"),
+                *(sys.executable, "-m", "pytest", "-q", "-m", "not benchmark and not harness"),
                 *(f"--ignore={one}" for one in LEFT_OUT),
                 # What TalkJS answers depends neither on the event loop nor on the library.
                 *(() if long else ("-k", "not trio and not httpx2")),

@@ -6,7 +6,10 @@ import pytest
 
 from tests.bulk.cancel import SHORT, cancelled
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uvloop and SIGINT are Unix's")
+pytestmark = [
+    pytest.mark.harness,
+    pytest.mark.skipif(sys.platform == "win32", reason="uvloop and SIGINT are Unix's"),
+]
 
 
 @pytest.mark.parametrize(("kind", "loop", "way"), SHORT)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.bulk.damage import DAMAGES, damaged
+
+pytestmark = pytest.mark.harness
 
 
 def test_no_damaged_backup_is_called_good_without_being_equal() -> None:

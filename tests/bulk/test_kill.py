@@ -7,7 +7,10 @@ import pytest
 from tests.bulk.kill import Killer
 from tests.bulk.kill_trials import TRIALS
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a thing of Unix")
+pytestmark = [
+    pytest.mark.harness,
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a thing of Unix"),
+]
 
 
 @pytest.mark.parametrize("job", list(TRIALS))

@@ -8,6 +8,8 @@ import pytest
 
 from tests.bulk import mutated_files, second_reader
 
+pytestmark = pytest.mark.harness
+
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

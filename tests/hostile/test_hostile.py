@@ -19,7 +19,7 @@ from tests.hostile.handshakes import HANDSHAKES
 from tests.hostile.surplus import BODYLESS, FORMS
 from tests.hostile.table import TABLE
 
-pytestmark = pytest.mark.hostile
+pytestmark = pytest.mark.harness
 
 # Of a client of the user's the generators are the library's, which leaves them half read when an
 # answer is given up; trio remarks on it later. With connections of our own none is left.

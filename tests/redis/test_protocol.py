@@ -22,6 +22,8 @@ from tests.redis.protocol_world import BURST, RATE, SimulatedRedis, Snapshot, Wo
 from tests.redis.troubles import TROUBLES, evicted, joined, killed, wiped
 from tests.redis_server import RedisServer
 
+pytestmark = pytest.mark.harness
+
 LONG: Final = os.environ.get("TALKJS_HARNESSES") == "long"
 
 NORMAL_AGAIN: Final = 12.0

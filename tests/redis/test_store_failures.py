@@ -30,6 +30,7 @@ from tests.redis_server import RedisServer
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.harness,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
