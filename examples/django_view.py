@@ -7,6 +7,7 @@ Needs Django. The synchronous one uses one thread with an event loop for the who
 # pyright: reportArgumentType=false
 
 import asyncio
+import atexit
 from functools import partial
 from typing import Any
 
@@ -21,8 +22,9 @@ from talkjs_async.emulator import Emulator
 emulator = Emulator()
 talkjs = AsyncTalkJS(**emulator.options)  # AsyncTalkJS(max_wait=5.0) with a real account
 
-running = start_blocking_portal()  # kept: the thread ends with it
-portal = running.__enter__()
+starting = start_blocking_portal()
+portal = starting.__enter__()
+atexit.register(starting.__exit__, None, None, None)
 
 
 def wait_for(method: Any, /, *args: Any, **kwargs: Any) -> Any:
