@@ -78,7 +78,7 @@ def test_a_query_is_written_with_what_was_given() -> None:
         ("has_focus", 1),
         ("user_ids", "alice"),
         ("selected_conversation_id", ""),
-        ("is_typing", None),
+        ("is_typing", "yes"),
     ],
 )
 def test_a_wrong_query_is_named(argument: str, value: Any) -> None:
