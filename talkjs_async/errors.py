@@ -60,7 +60,8 @@ class TalkJSError(Exception):
         maybe_done: Whether the call may have been carried out all the same, in its last attempt or
             in an earlier one. Always False for what only reads.
         headers: Of the answer, by small letters: what TalkJS's support asks for. Empty when no
-            answer came; never with cookies or credentials.
+            answer came; never with cookies or credentials. Of a call in a batch, those of the
+            batch.
     """
 
     temporary: ClassVar[bool] = False

@@ -215,7 +215,7 @@ class Attempts:
             error=type(how).__name__ if isinstance(how, TalkJSError) else how,
             waited=granted - asked,
             elapsed=self.clock.monotonic() - granted,
-            headers={} if status is None else _headers_told(retry_state),
+            headers={} if status is None else headers_told(retry_state),
         )
         emit(self.hooks, event)
 
@@ -256,7 +256,7 @@ async def _close(chunks: Chunks) -> None:
         await chunks.aclose()
 
 
-def _headers_told(retry_state: RetryState) -> dict[str, str]:
+def headers_told(retry_state: RetryState) -> dict[str, str]:
     answered = retry_state.answered
     return {} if answered is None else shown_headers(answered[1].items())
 
@@ -269,7 +269,7 @@ def _note_failure(retry_state: RetryState, failure: TalkJSError, status: int | N
 
 def tell_answer(error: TalkJSError, retry_state: RetryState) -> None:
     """Give *error* what support asks for: the status and the headers of the answer."""
-    error.headers = _headers_told(retry_state)
+    error.headers = headers_told(retry_state)
     if isinstance(error, DecodeError) and retry_state.answered is not None:
         error.status = retry_state.answered[0]
 

@@ -90,6 +90,7 @@ class CallHistory:
                 f"({type(error).__name__})."
             )
             unknown.retry_after = error.retry_after
+            unknown.headers = error.headers
             unknown.__cause__ = error
             return unknown
         error.maybe_done = error.maybe_done or self.maybe_done

@@ -294,6 +294,6 @@ class _Operation:
         if not isinstance(self.outcome, OperationAnswer):
             return self.outcome and self.history.verdict(self.outcome)
         try:
-            return self.call.result(self.outcome.data)
+            return self.outcome.result_of(self.call)
         except TalkJSError as error:
             return error

@@ -9,10 +9,10 @@ own.
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -32,11 +32,13 @@ from talkjs_async.errors import (
 )
 from talkjs_async.models._field_types import mismatch
 
+T = TypeVar("T")
+
 MOST_OPERATIONS: Final = 10
 """Documented; the eleventh makes TalkJS refuse them all."""
 
 
-@attrs.frozen
+@attrs.define
 class OperationAnswer:
     """
     TalkJS's answer to one operation.
@@ -44,10 +46,25 @@ class OperationAnswer:
     Attributes:
         status: As if it had been a request of its own.
         data: Parsed JSON.
+        headers: Of the answer to the batch.
     """
 
     status: int
     data: Any
+    headers: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+
+    def result_of(self, call: Call[T]) -> T:
+        """
+        Decode the result of the operation's *call*.
+
+        Raises:
+            DecodeError: It is not what the API promises.
+        """
+        try:
+            return call.result(self.data)
+        except DecodeError as error:
+            error.status, error.headers = self.status, self.headers
+            raise
 
 
 def check_batchable(calls: Sequence[Call[Any]]) -> None:
@@ -186,5 +203,6 @@ def failure_for(call: Call[Any], error: TalkJSError) -> TalkJSError:
         own = copy(error)
     if isinstance(own, APIError | TransportError):
         own.method, own.path = call.method, call.path
+    own.headers = error.headers
     own.__cause__ = error
     return own

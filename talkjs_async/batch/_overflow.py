@@ -79,7 +79,7 @@ class Overflow:
             call, retry_state, partial(self._attempt, call, retry_state, dispatcher)
         )
         if isinstance(answer, OperationAnswer):
-            return call.result(answer.data)
+            return answer.result_of(call)
         return pipeline.read(call, answer)
 
     async def _attempt(

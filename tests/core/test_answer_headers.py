@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async import AsyncTalkJS, BadRequest, DecodeError, OutcomeUnknown, TalkJSError
+from talkjs_async import (
+    AsyncTalkJS,
+    BadRequest,
+    DecodeError,
+    NotFound,
+    OutcomeUnknown,
+    ServerError,
+    TalkJSError,
+    call_of,
+)
 from talkjs_async._core.classify import shown_headers
 from talkjs_async.telemetry import AttemptEnded, TelemetryEvent
 from tests.fixtures import MakeTalkJS
@@ -62,6 +71,39 @@ async def test_an_error_has_the_headers_of_its_answer(
     assert ("req-7", "8a-AMS") == (error.headers["x-request-id"], error.headers["cf-ray"])
     assert status == error.status
     assert "hush" not in f"{error.headers}{error!r}{error}"
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "kind"),
+    [
+        (200, b"[[0, 404]]", NotFound),
+        (200, b'[[0, 200, {"id": 7}]]', DecodeError),
+        (200, b"<html>", DecodeError),
+        (503, b"", ServerError),
+    ],
+)
+async def test_an_error_of_a_call_in_a_batch_has_the_headers_of_the_batch(
+    answering: Callable[..., AsyncTalkJS], status: int, content: bytes, kind: type[TalkJSError]
+) -> None:
+    talkjs = answering(status, content)
+
+    [error] = await talkjs.batch(call_of(talkjs.users.get, "alice"), return_exceptions=True)
+
+    assert isinstance(error, kind)
+    assert "req-7" == error.headers["x-request-id"]
+
+
+async def test_an_unknown_outcome_has_the_headers_of_the_last_answer(
+    make_talkjs: MakeTalkJS, engine: str
+) -> None:
+    library = import_module(engine)
+    statuses = iter((503, 429))
+    transport = library.MockTransport(lambda _: library.Response(next(statuses), headers=SENT))
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        await make_talkjs(transport=transport, retry=2).messages.send("c", sender="a", text="hi")
+
+    assert "req-7" == caught.value.headers["x-request-id"]
 
 
 async def test_an_error_without_an_answer_has_no_headers(
