@@ -13,6 +13,8 @@ from talkjs_async import AsyncTalkJS, TalkJSError, call_of
 from talkjs_async.batch._charges import charges_of
 from tests.injection import NOTHING, ForeignStream, Injected, InjectedBase, Work, inject
 
+pytestmark = pytest.mark.harness
+
 LONG: Final = os.environ.get("TALKJS_HARNESSES") == "long"
 
 

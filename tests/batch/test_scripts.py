@@ -12,6 +12,8 @@ import pytest
 from talkjs_async import OutcomeUnknown
 from tests.batch.scripts import MESSAGE, READ, Mode, perform, scripts
 
+pytestmark = pytest.mark.harness
+
 LONGEST = 4 if os.environ.get("TALKJS_HARNESSES") == "long" else 2
 """Outcomes of the longest script: 2 by default, 4 in `nox -s harnesses`."""
 

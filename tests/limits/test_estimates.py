@@ -20,6 +20,8 @@ from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import RateLimitWaitTimeout
 from talkjs_async.limits import Lane, TokenBucket
 
+pytestmark = pytest.mark.harness
+
 LONG: Final = os.environ.get("TALKJS_HARNESSES") == "long"
 
 INSTANT: Final = 2**-14
