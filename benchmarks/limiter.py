@@ -59,7 +59,7 @@ FULL: Final = Size(
     rivals=True,
 )
 SMOKE: Final = Size(
-    rounds=3,
+    rounds=5,
     calls=5_000,
     waiters=5_000,
     rate=2500.0,

@@ -15,7 +15,7 @@ from talkjs_async import AsyncTalkJS, TokenBucket
 from talkjs_async.emulator import Emulator, Limits
 from tests.fixtures import MakeTalkJS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.harness]
 
 
 SENDS = 20_000

@@ -14,6 +14,8 @@ from talkjs_async import AsyncTalkJS, OwnBudgets, RateLimitWaitTimeout, TokenBuc
 from talkjs_async.emulator import Emulator
 from talkjs_async.limits import Lane
 
+pytestmark = pytest.mark.harness
+
 
 async def ask(
     waiting: int, batch_tokens: int, ordinary_tokens: int, max_wait: float | None

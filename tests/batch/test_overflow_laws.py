@@ -31,6 +31,8 @@ from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.emulator.request_log import Exchange
 from talkjs_async.limits import Lane
 
+pytestmark = pytest.mark.harness
+
 SUBJECTS: Final = 3
 """Users and conversations that the calls are about: few, so that many are about the same."""
 
