@@ -257,6 +257,7 @@ async def _close(chunks: Chunks) -> None:
 
 
 def headers_told(retry_state: RetryState) -> dict[str, str]:
+    """Choose what errors and events show of the latest answer's headers. Empty: there was none."""
     answered = retry_state.answered
     return {} if answered is None else shown_headers(answered[1].items())
 

@@ -63,11 +63,7 @@ class Pipeline(Attempts):
         retry_state = self.begin(call)
         answer = await self.persist(call, retry_state, self.sender(call, retry_state))
         # Outside the retry: a 200 whose body reads oddly must never send a message again.
-        try:
-            return self.read(call, answer)
-        except DecodeError as error:
-            tell_answer(error, retry_state)
-            raise
+        return self.read(call, answer, retry_state)
 
     def begin(self, call: Call[Any]) -> RetryState:
         """Start the clock of a call, and count its attempts from here on."""
@@ -106,14 +102,18 @@ class Pipeline(Attempts):
             return self.retry
         return attrs.evolve(self.retry, attempts=1)
 
-    def read(self, call: Call[T], answer: bytes) -> T:
+    def read(self, call: Call[T], answer: bytes, retry_state: RetryState) -> T:
         """
-        Decode the body of a success.
+        Decode the body of a success, the latest answer of *retry_state*.
 
         Raises:
             DecodeError: It is not what the API promises.
         """
-        return call.result(self.data(call, answer))
+        try:
+            return call.result(self.data(call, answer))
+        except DecodeError as error:
+            tell_answer(error, retry_state)
+            raise
 
     def data(self, call: Call[Any], answer: bytes) -> Any:
         """

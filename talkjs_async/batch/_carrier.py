@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from talkjs_async._core.attempt import Acquire, headers_told, tell_answer
+from talkjs_async._core.attempt import Acquire, headers_told
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
@@ -51,17 +51,16 @@ async def carry(
     request = encode(calls, api_version=pipeline.api_version)
     try:
         answer = await pipeline.sender(request, retry_state, acquire)()
-        replies = pipeline.read(request, answer)
+        replies = pipeline.read(request, answer, retry_state)
     except TalkJSError as error:
-        if isinstance(error, DecodeError):
-            tell_answer(error, retry_state)
         if is_refused(error):
             charges.warn_of_refusal(error)
             return None
         return [failure_for(call, error) for call in calls]
     outcomes = [outcome_of(call, reply) for call, reply in zip(calls, replies, strict=True)]
+    headers = headers_told(retry_state)
     for outcome in outcomes:
-        outcome.headers = headers_told(retry_state)
+        outcome.headers = headers
     if any(isinstance(outcome, RateLimited) for outcome in outcomes):
         await charges.refused(pipeline.limiters["ordinary"])
     return outcomes

@@ -80,7 +80,7 @@ class Overflow:
         )
         if isinstance(answer, OperationAnswer):
             return answer.result_of(call)
-        return pipeline.read(call, answer)
+        return pipeline.read(call, answer, retry_state)
 
     async def _attempt(
         self, call: Call[Any], retry_state: RetryState, dispatcher: Dispatcher

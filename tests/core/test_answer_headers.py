@@ -93,6 +93,15 @@ async def test_an_error_of_a_call_in_a_batch_has_the_headers_of_the_batch(
     assert "req-7" == error.headers["x-request-id"]
 
 
+async def test_a_call_that_may_overflow_and_leaves_alone_has_the_headers_of_its_answer(
+    answering: Callable[..., AsyncTalkJS],
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        await answering(200, b'{"id": 7}', overflow_to_batch=True).users.get("alice")
+
+    assert (200, "req-7") == (caught.value.status, caught.value.headers["x-request-id"])
+
+
 async def test_an_unknown_outcome_has_the_headers_of_the_last_answer(
     make_talkjs: MakeTalkJS, engine: str
 ) -> None:
