@@ -6,7 +6,7 @@ Field names may be Python's or TalkJS's. Called by the resources that take many,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from talkjs_async.errors import ConfigurationError
@@ -52,6 +52,26 @@ def imported_message(argument: str, thing: object) -> ImportedMessage | Imported
         return thing
     words = "an ImportedMessage, an ImportedSystemMessage"
     return _within(argument, lambda: imported_of(_IMPORTED.of(_mapping(thing, words))))
+
+
+def message_list(messages: object, most: int, make: Callable[[str, object], T]) -> list[T]:
+    """
+    Make a list of messages of what the argument *messages* holds.
+
+    Args:
+        most: How many it may hold; at least one.
+        make: `outgoing_message` or `imported_message`.
+
+    Raises:
+        ConfigurationError: It is no such list, or *make* refuses a message.
+    """
+    if (
+        not isinstance(messages, Sequence)
+        or isinstance(messages, str | bytes)
+        or not 1 <= len(messages) <= most
+    ):
+        raise ConfigurationError("messages", f"must be a list of 1 to {most} messages.")
+    return [make(f"messages[{index}]", each) for index, each in enumerate(messages)]
 
 
 def imported_of(fields: dict[str, Any]) -> ImportedMessage | ImportedSystemMessage:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 from talkjs_async._core.call import Call, path
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_imported_messages
-from talkjs_async.models._from_dicts import imported_message
+from talkjs_async.models._from_dicts import imported_message, message_list
 from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import SendReceipt
 
@@ -37,7 +37,7 @@ def import_call(
         raise ConfigurationError("rules", f"must be 'current' or 'older', not {rules!r}.")
     older = rules == "older"
     most = MOST_MESSAGES_PER_OLDER_POST if older else MOST_MESSAGES_PER_POST
-    body = [message.to_wire() for message in _checked(messages, most)]
+    body = [message.to_wire() for message in message_list(messages, most, imported_message)]
     if older:
         body = [_in_older_form(index, item) for index, item in enumerate(body)]
     return Call(
@@ -48,16 +48,6 @@ def import_call(
         needs_answer=False,
         idempotent=False,
     )
-
-
-def _checked(messages: object, most: int) -> list[ImportedMessage | ImportedSystemMessage]:
-    if (
-        not isinstance(messages, Sequence)
-        or isinstance(messages, str | bytes)
-        or not 1 <= len(messages) <= most
-    ):
-        raise ConfigurationError("messages", f"must be a list of 1 to {most} messages.")
-    return [imported_message(f"messages[{index}]", each) for index, each in enumerate(messages)]
 
 
 def _in_older_form(index: int, item: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.models._answers import read_sent_messages
 from talkjs_async.models._bodies import MessageEdit
-from talkjs_async.models._from_dicts import outgoing_message
+from talkjs_async.models._from_dicts import message_list, outgoing_message
 from talkjs_async.models.content import ContentBlock
 from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import (
@@ -151,8 +151,8 @@ class Messages(Resource):
         Raises:
             Forbidden, NotFound, BadRequest, OutcomeUnknown: As for `send`.
         """
-        count = len(_checked(messages))
-        return _post(conversation_id, messages, partial(_read, count))
+        checked = message_list(messages, MOST_MESSAGES_PER_POST, outgoing_message)
+        return _post(conversation_id, checked, partial(_read, len(checked)))
 
     @endpoint
     def import_many(
@@ -292,8 +292,12 @@ def _path(conversation_id: str) -> str:
     return path("conversations", conversation_id=conversation_id)
 
 
-def _post(conversation_id: str, messages: object, result: Callable[[Any], T]) -> Call[T]:
-    body = [message.to_wire() for message in _checked(messages)]
+def _post(
+    conversation_id: str,
+    messages: Sequence[UserMessage | SystemMessage],
+    result: Callable[[Any], T],
+) -> Call[T]:
+    body = [message.to_wire() for message in messages]
     keys: list[str] = []
     for item in body:
         # Minted here, once per call: a key made per attempt would protect nothing.
@@ -325,15 +329,3 @@ def _read(count: int, data: Any) -> tuple[SendReceipt, ...]:
             json_path="$", expected=f"an array of length {count}", got=f"{len(sent)} items"
         )
     return sent
-
-
-def _checked(messages: object) -> list[UserMessage | SystemMessage]:
-    if (
-        not isinstance(messages, Sequence)
-        or isinstance(messages, str | bytes)
-        or not 1 <= len(messages) <= MOST_MESSAGES_PER_POST
-    ):
-        raise ConfigurationError(
-            "messages", f"must be a list of 1 to {MOST_MESSAGES_PER_POST} messages."
-        )
-    return [outgoing_message(f"messages[{index}]", each) for index, each in enumerate(messages)]
