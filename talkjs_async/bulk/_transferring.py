@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
-from itertools import chain
 from typing import Any, Final
 
 import anyio
 
 from talkjs_async._core.endpoint import call_of
 from talkjs_async.bulk._copying.present import PresentConversations
-from talkjs_async.bulk._copying.writing import AppWriter, participant_changes
+from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._exporting import Exporting
 from talkjs_async.bulk.formats.export_directory import NAMES, REACTIONS
@@ -201,14 +200,7 @@ class Transferring:
             after = chunk[1]
 
     async def _expect_all(self) -> None:
-        export = self._export
-
-        def totals() -> dict[str, int | None]:
-            changes = participant_changes(export, export.everything)
-            participants = sum(1 for _ in chain(changes, export.lost_participants()))
-            return {**export.counts(), "participant": participants}
-
-        self._writer.expect(await self._in_thread(totals))
+        self._writer.expect(await self._in_thread(partial(totals_of, self._export)))
 
     async def _add_users(self, chunk: Chunk) -> None:
         """Read the users who came after the list of users was read."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from itertools import chain
 from pathlib import Path
 
 from talkjs_async._core.endpoint import call_of
-from talkjs_async.bulk._copying.writing import AppWriter, participant_changes
+from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.named_paths import named_path
@@ -82,10 +81,7 @@ class _Restore(Step):
 
     def _read(self) -> SortedExport:
         export = SortedExport.of(self._target, self._scratch.path / "export")
-        # Those of participants that have nothing to be set are no records.
-        changes = participant_changes(export, export.everything)
-        participants = sum(1 for _ in chain(changes, export.lost_participants()))
-        self._totals = {**export.counts(), "participant": participants}
+        self._totals = totals_of(export)
         return export
 
     async def run(self, context: JobContext) -> None:

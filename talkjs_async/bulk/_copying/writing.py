@@ -19,6 +19,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from talkjs_async.bulk._copying.message_ids import MessageIds
@@ -277,6 +278,13 @@ def participant_changes(
                     yield ParticipantChange(id_, user_id, settings)
         for user_id in export.former_participants_of(id_):
             yield ParticipantChange(id_, user_id, None)
+
+
+def totals_of(export: SortedExport) -> dict[str, int | None]:
+    """Count the records of each type. Participants of whom nothing is to be said are none."""
+    changes = participant_changes(export, export.everything)
+    participants = sum(1 for _ in chain(changes, export.lost_participants()))
+    return {**export.counts(), "participant": participants}
 
 
 def urls_of(message: Mapping[str, Any]) -> Iterator[str]:
