@@ -29,7 +29,7 @@ from talkjs_async.redis._dialogue import Dialogue, Question
 from talkjs_async.redis._messages import read
 from talkjs_async.redis._outage import Outage
 from talkjs_async.redis._script import ASK
-from talkjs_async.redis._store import ClientStore, Door, Store, StoreLost, StoreRefused
+from talkjs_async.redis._store import ClientStore, Store, StoreLost, StoreOpener, StoreRefused
 from talkjs_async.telemetry import SettingsDiffer, StoreBack, StoreLostData, log, logger
 
 _IDLE: Final = 30.0
@@ -65,7 +65,7 @@ class Fetcher:
     def __init__(
         self,
         *,
-        door: Door,
+        opener: StoreOpener,
         keys: Sequence[str],
         account: Account,
         queue: Queue,
@@ -75,7 +75,7 @@ class Fetcher:
         announce: Callable[[LimiterEvent], None],
     ) -> None:
         self.calls = 0
-        self._door = door
+        self._opener = opener
         self._keys = keys
         self._account = account
         self._queue = queue
@@ -88,7 +88,7 @@ class Fetcher:
         self._duty: PollingWaiter | None = None
         self._quiet_until = math.inf
         self._asking = False
-        self._mourner: PollingWaiter | None = None
+        self._closing: PollingWaiter | None = None
         # Whether the connection has carried an answer, and how long the slowest took lately.
         self._connected = False
         self._took = 0.0
@@ -141,8 +141,8 @@ class Fetcher:
                 task.wake()
             if self._duty is None and not self._tasks:
                 return
-            self._mourner = mourner = self._waiter()
-        await mourner.poll(self._clock, CLOSE_TIME)
+            self._closing = closing = self._waiter()
+        await closing.poll(self._clock, CLOSE_TIME)
 
     # The tasks.
 
@@ -158,7 +158,7 @@ class Fetcher:
                     await me.poll(self._clock, _LOOK)
                     continue
                 if store is None:
-                    store = self._door.open(on_asyncio=not in_trio())
+                    store = self._opener.open(on_asyncio=not in_trio())
                 if not await self._work(me, store):
                     return
         except Exception as error:  # noqa: BLE001 - on trio it would end the whole program
@@ -176,8 +176,8 @@ class Fetcher:
                 if self._queue.waiting:
                     # This event loop ends; another one has to take over.
                     self._queue.rouse()
-                if self._mourner is not None and not self._tasks:
-                    self._mourner.wake()
+                if self._closing is not None and not self._tasks:
+                    self._closing.wake()
 
     def _takes_duty(self, me: PollingWaiter) -> bool:
         now = self._queue.now()
@@ -291,7 +291,7 @@ class Fetcher:
     def _lose(self, me: PollingWaiter, error: Exception) -> None:
         """Go on without Redis."""
         words = str(error).rstrip(".") or type(error).__name__
-        reason = f"Redis at {self._door.shown}: {words}."
+        reason = f"Redis at {self._opener.shown}: {words}."
         account, outage = self._account, self._outage
         with self._queue.lock:
             if self._duty is not me:
@@ -312,7 +312,10 @@ class Fetcher:
     def _tell(self, *events: LimiterEvent) -> None:
         for event in events:
             log(
-                logging.WARNING, "The budget in Redis at %s: %s", self._door.shown, _sentence(event)
+                logging.WARNING,
+                "The budget in Redis at %s: %s",
+                self._opener.shown,
+                _sentence(event),
             )
             self._announce(event)
 

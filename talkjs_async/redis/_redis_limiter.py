@@ -23,7 +23,7 @@ from talkjs_async.redis._account import Account
 from talkjs_async.redis._dialogue import Dialogue
 from talkjs_async.redis._fetcher import Fetcher
 from talkjs_async.redis._outage import OnOutage, Outage
-from talkjs_async.redis._store import Door
+from talkjs_async.redis._store import StoreOpener
 
 
 class RedisLimiter(QueuedLimiter):
@@ -102,7 +102,7 @@ class RedisLimiter(QueuedLimiter):
         check_limits(rate, burst, max_in_flight, background_reserve)
         if not is_within(tokens, 0, burst):
             raise ConfigurationError("tokens", f"from 0 to burst ({burst}): {tokens!r}")
-        self._door = Door(url_or_client)
+        self._opener = StoreOpener(url_or_client)
         self._key = _key(namespace, base_url, app_id, endpoint_class)
         clock = checked_clock(clock)
         self._new_account = partial(
@@ -125,7 +125,7 @@ class RedisLimiter(QueuedLimiter):
         self._outage = self._new_outage()
         self._dialogue = self._new_dialogue(self._account, self._outage)
         self._fetcher = Fetcher(
-            door=self._door,
+            opener=self._opener,
             keys=(self._key, f"{self._key}:members", f"{self._key}:marker"),
             account=self._account,
             queue=self._queue,
@@ -136,7 +136,7 @@ class RedisLimiter(QueuedLimiter):
         )
 
     def __repr__(self) -> str:
-        return f"<RedisLimiter {self._key} at {self._door.shown}: {self.statistics()!r}>"
+        return f"<RedisLimiter {self._key} at {self._opener.shown}: {self.statistics()!r}>"
 
     @property
     def calls(self) -> int:

@@ -172,7 +172,7 @@ class ClientStore:
             await self.drop()
 
 
-class Door:
+class StoreOpener:
     """
     Opens stores for one *target*: a URL, a client of redis-py or a `Store`.
 

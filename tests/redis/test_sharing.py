@@ -23,7 +23,7 @@ from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
 from talkjs_async.limits import LimiterEvent, Permit, StoreAway
 from talkjs_async.redis import RedisLimiter, Script
 from talkjs_async.redis._script import ASK
-from talkjs_async.redis._store import ClientStore, Door, StoreLost
+from talkjs_async.redis._store import ClientStore, StoreLost, StoreOpener
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -249,7 +249,7 @@ class Recorder:
     """A store of one's own: passes everything on, but the first few answers are others."""
 
     def __init__(self, url: str, *first: str | Exception) -> None:
-        self._door = Door(url)
+        self._opener = StoreOpener(url)
         self._first = list(first)
         self.runs = 0
         self.closed = 0
@@ -261,7 +261,7 @@ class Recorder:
             if isinstance(answer, Exception):
                 raise answer
             return answer
-        store = self._door.open(on_asyncio=False)
+        store = self._opener.open(on_asyncio=False)
         try:
             return await store.run(script, keys, argument)
         finally:
