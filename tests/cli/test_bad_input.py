@@ -5,17 +5,18 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from talkjs_async.emulator import Emulator
+from tests.full_disk import no_file_beyond
 
 if sys.platform != "win32":
-    import resource
+    pass
 
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -148,27 +149,16 @@ def test_a_directory_that_is_not_empty_is_left_alone(command: Command) -> None:
     ) == outcome.err
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """Let no file grow beyond some size: Python sees what it sees when the disk is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a thing of Unix")
 def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
     command: Command, emulator: Emulator
 ) -> None:
     write(b"id,name\n" + b"".join(b"u%d,%s\n" % (n, b"x" * 50) for n in range(3_000)))
 
-    with full_disk():
+    with no_file_beyond(60_000):
         full = command(*SYNC)
     again = command(*SYNC)
-    with full_disk():
+    with no_file_beyond(60_000):
         half = command("export", "backup")
     whole = command("export", "backup")
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from talkjs_async.bulk import StorageError, upsert_users
 from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, Sending, read_records
 from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.journal_schema import RecordState
+from tests.full_disk import no_file_beyond
 
 pytestmark = pytest.mark.anyio
 
@@ -78,18 +77,6 @@ async def test_two_jobs_cannot_share_a_journal(journal: Path) -> None:
 
 
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a thing of Unix")
-
-
-@contextmanager
-def no_file_beyond(size: int) -> Iterator[None]:
-    """Let no file grow beyond *size* bytes: SQLite sees what it sees when the disk is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # Python ignores the signal for it, so that writing beyond fails.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @on_unix
