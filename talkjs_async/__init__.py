@@ -222,6 +222,12 @@ __all__ = [
     "WebhookError",
 ]
 
+
+def _from_to(first: str, last: str) -> list[str]:
+    names = list(__all__)
+    return names[names.index(first) : names.index(last) + 1]
+
+
 _MODULES = {
     "_core.call": ["Call"],
     "_core.clock": ["Clock"],
@@ -234,7 +240,7 @@ _MODULES = {
     "anonymous": ["AnonymousProjects"],
     "auth": ["AppTokenAuth", "Auth", "SecretKeyAuth"],
     "client": ["AsyncTalkJS"],
-    "errors": __all__[__all__.index("APIError") :],
+    "errors": _from_to("APIError", "WebhookError"),
     "limits": [
         "Budget",
         "Budgets",
@@ -249,24 +255,7 @@ _MODULES = {
     "models.app": ["App"],
     "models.content": ["ContentBlock", "FileBlock", "LocationBlock", "TextBlock", "UnknownBlock"],
     "models.conversations": ["Conversation", "ConversationInput", "UserConversation"],
-    "models.events": [
-        "BaseEvent",
-        "ConversationDeleted",
-        "MessageDeleted",
-        "MessageRead",
-        "MessageSent",
-        "MessageUpdated",
-        "NotificationBounced",
-        "NotificationDelivered",
-        "NotificationLinkClicked",
-        "NotificationOpened",
-        "NotificationSent",
-        "NotificationTriggered",
-        "UnknownEvent",
-        "UserCreated",
-        "UserUpdated",
-        "WebhookEvent",
-    ],
+    "models.events": _from_to("BaseEvent", "WebhookEvent"),
     "models.files": ["UploadedFile"],
     "models.filters": ["Filter"],
     "models.imports": ["ImportedMessage", "ImportedSystemMessage"],
@@ -286,17 +275,7 @@ _MODULES = {
     "models.themes": ["Theme"],
     "models.users": ["User", "UserInput"],
     "identity": ["one_on_one_id"],
-    "telemetry": [
-        "AttemptEnded",
-        "Drained",
-        "Hook",
-        "Paused",
-        "RetryScheduled",
-        "StoreAway",
-        "StoreBack",
-        "TelemetryEvent",
-        "Waited",
-    ],
+    "telemetry": _from_to("AttemptEnded", "Waited"),
     "webhooks": ["Webhooks"],
 }
 """Where each public name lives. It is loaded when it is first asked for: see `__getattr__`."""
