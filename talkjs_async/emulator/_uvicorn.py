@@ -86,6 +86,9 @@ class EmulatorServer(uvicorn.Server):
         something_new = asyncio.Event()
         under_way: dict[Receiver, asyncio.Task[None]] = {}
         webhooks.on_event = lambda: loop.call_soon_threadsafe(something_new.set)
+        if not webhooks.held:
+            # What waits already: it came before there was anything to tell.
+            something_new.set()
         try:
             while True:
                 await something_new.wait()

@@ -16,6 +16,7 @@ from talkjs_async.emulator import Emulator, Limits, RealClock
 from talkjs_async.emulator._uvicorn import PROTOCOLS
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.server import Server
+from tests.emulator.inbox import Inbox
 
 KEY = {"authorization": "Bearer sk_test_emulator"}
 
@@ -133,6 +134,33 @@ def test_an_open_connection_does_not_keep_the_server_alive() -> None:
     with open_one:
         assert open_one.recv(100) == b""
     assert time.monotonic() - began < 1
+
+
+def test_an_event_from_before_the_server_started_is_delivered() -> None:
+    emulator, inbox = Emulator(clock=RealClock()), Inbox()
+    emulator.webhooks.to(inbox)
+    emulator.webhooks.trigger("user.created", {})
+
+    with emulator.serve():
+        deadline = time.monotonic() + 60
+        while not emulator.webhooks.deliveries and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    assert ["user.created"] == [event["type"] for event in inbox.events]
+
+
+def test_what_is_held_stays_held_when_the_server_starts() -> None:
+    emulator, inbox = Emulator(clock=RealClock()), Inbox()
+    emulator.webhooks.to(inbox)
+    emulator.webhooks.held = True
+    emulator.webhooks.trigger("user.created", {})
+
+    with emulator.serve() as server:
+        for _ in range(20):
+            httpx.get(f"{server.base_url}/v1/emulator/users")
+
+    assert 1 == emulator.webhooks.waiting
+    assert [] == inbox.events
 
 
 def test_a_port_that_is_taken_is_an_error_at_once(served: Served) -> None:

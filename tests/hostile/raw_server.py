@@ -240,6 +240,9 @@ class RawServer:
             await self._script(
                 Exchange(method.decode(), target.decode(), head, body, number, writer, reader)
             )
+            # What the script noted is waited for, too.
+            with self._changed:
+                self._changed.notify_all()
             number += 1
 
 
