@@ -16,9 +16,11 @@ the walk starts from where it began and skips what has come.
 is read once more when the walk is over, down to where nothing is new. Oldest first, such a record
 stays ahead. What loses its last message may go back, to any place: newest first, it stays ahead;
 oldest first, it may pass the reader, and only a second reading of all would find it. A cursor that
-moves, either way, would take the reader along. So where records move, only anchors count; oldest
-first, what moves within its own millisecond looks as if it stood: where there is nothing else to
-go by and something looks odd, all is read once more, until nothing is new.
+moves, either way, would take the reader along. So where records move, only anchors count. Oldest
+first, what moves within its own millisecond looks as if it stood: cursor and anchors may have gone
+to the end together. So each request begins behind a record of an earlier moment, where that costs
+nothing. Where it does, an answer that looks odd does not count, and in the end the first page is
+read again: only if it is what it was, all the others are.
 
 *The server goes round in a circle.* That is an error which says so.
 """
@@ -40,6 +42,9 @@ Mark = tuple[str, float]
 
 _KEPT: Final = 4
 """Marks of earlier pages that are kept where pages are smaller: the last one and three before."""
+
+_FEW: Final = 3
+"""Records that tell by their order whether they stood still."""
 
 _KNOWN_IN_PLACE: Final = 500
 """IDs of one millisecond that are kept where a walk is interrupted."""
@@ -69,6 +74,7 @@ class Walk(Generic[T]):
         "_again",
         "_circle",
         "_doubted",
+        "_first",
         "_found",
         "_head",
         "_known",
@@ -82,6 +88,8 @@ class Walk(Generic[T]):
         "_run",
         "_since",
         "_skipping",
+        "_stuck",
+        "_stuck_at",
         "_tail",
         "done",
     )
@@ -105,10 +113,15 @@ class Walk(Generic[T]):
         self._position: float | None = None
         self._skipping = False
         self._restarts = 0
+        # Where the walk started from the top lately, how often in a row.
+        self._stuck_at: Mark | None = None
+        self._stuck = 0
         self._knows_only_last = False
         # Whether this pass is not the first; newest first, the most recent moment before it.
         self._again = False
         self._since = float("-inf")
+        # The first page of the pass before this one, or before this start from the top.
+        self._first: list[Mark] = []
         self._begin_pass()
         if place:
             self._tail += [(key, at) for key, at in place["tail"]]
@@ -124,7 +137,7 @@ class Walk(Generic[T]):
     def _begin_pass(self) -> None:
         self._tail: list[Mark] = []
         # The first page of this pass, or of this start from the top.
-        self._head: frozenset[Mark] = frozenset()
+        self._head: list[Mark] = []
         self._circle = CircleDetector()
         self._recent = float("-inf")
         self._pages = 0
@@ -159,6 +172,9 @@ class Walk(Generic[T]):
         refused = False
         end: Page[T] | None = None
         for place in self._places():
+            if end is not None and end.items and place >= self._earlier:
+                # It would show no more than the answer before.
+                continue
             overlap = len(self._tail) - 1 - place
             cursor = self._listing.starting_after if place < 0 else self._tail[place][0]
             answer = await self._ask(cursor, min(size + overlap, self._listing.most))
@@ -167,8 +183,18 @@ class Walk(Generic[T]):
             elif self._continues(answer, place):
                 self._knows_only_last |= self._restarts >= _RESTARTS_IN_VAIN
                 return answer
-            elif not answer.items:
+            elif not answer.items or self._holds_only_anchors(answer, place):
                 end = answer
+        return await self._from_the_beginning(end, refused=refused)
+
+    async def _from_the_beginning(self, end: Page[T] | None, *, refused: bool) -> Page[T]:
+        """
+        Ask for the first page, where no cursor shows how the list goes on.
+
+        Args:
+            end: An answer that says that the list ends.
+            refused: Whether there were cursors that the server refused.
+        """
         start = self._listing.starting_after
         size = max(self._listing.size, 2)
         if not self._order.moves:
@@ -183,6 +209,9 @@ class Walk(Generic[T]):
                 # Where a cursor that is gone is refused, an empty page is what it says: the end.
                 return end
         top = await self._run(self._listing.call(None, size))
+        if end is not None and end.items and _begins_with(self._marks(top), self._head):
+            self._doubted = False
+            return end
         self._restart()
         return top
 
@@ -197,11 +226,15 @@ class Walk(Generic[T]):
 
     def _restart(self) -> None:
         self._restarts += 1
-        if self._restarts > _RESTARTS:
+        here = self._tail[-1]
+        self._stuck = self._stuck + 1 if here == self._stuck_at else 1
+        self._stuck_at = here
+        # A record from which a walk was sent back, and that it has come to again, is not gone.
+        if self._restarts > _RESTARTS or self._stuck > _RESTARTS_IN_VAIN + 1:
             raise self._goes_in_a_circle()
         self._skipping = True
         self._circle = CircleDetector()
-        self._tail, self._head = [], frozenset()
+        self._tail, self._head = [], []
 
     def _places(self) -> Iterable[int]:
         """
@@ -226,11 +259,14 @@ class Walk(Generic[T]):
         last = len(self._tail) - 1
         if not self._goes_up:
             return last - 1
-        # All records of the last moment are read again: others may have moved among them. And,
-        # where it costs nothing, one more, which cannot have moved within its moment.
-        best = max(self._earlier, min(last - 1, 0))
-        costs = self._listing.size + last - best >= self._listing.most
-        return best if best <= 0 or costs else best - 1
+        # One that cannot have moved within the last moment, where pages get no smaller by it.
+        room = max(self._listing.most - self._listing.size, 1)
+        return max(self._earlier - 1, last - room, min(-self._is_whole, last - 1))
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the tail is all that has come since the top."""
+        return self._listing.starting_after is None and self._tail == self._head
 
     @property
     def _goes_up(self) -> bool:
@@ -260,17 +296,10 @@ class Walk(Generic[T]):
         """Whether *answer* is certain to go on where the tail ends, without a gap."""
         marks = self._marks(answer)
         stands = not marks or (answer.cursor is not None and marks[-1] in self._tail)
-        if stands or not self._head.isdisjoint(set(marks).difference(self._tail)):
+        if stands or not set(self._head).isdisjoint(set(marks).difference(self._tail)):
             return False
-        anchors = self._tail[place + 1 :]
-        if anchors:
-            came_again = place >= 0 and self._tail[place] in marks
-            sure = anchors[: max(self._earlier - place, 0)] if self._goes_up else anchors
-            if came_again or set(sure or anchors).isdisjoint(marks):
-                return False
-            if not sure and place >= 0:
-                self._doubted |= self._looks_odd(marks, place)
-            return True
+        if place < len(self._tail) - 1:
+            return self._is_anchored(marks, place)
         if self._tail[-1] in marks:
             return True
         key, at = marks[0]
@@ -281,14 +310,39 @@ class Walk(Generic[T]):
         seen = key in self._known or any(key == other for other, _ in self._tail)
         return not seen and self._listing.starting_after is None
 
+    def _is_anchored(self, marks: list[Mark], place: int) -> bool:
+        """Whether *marks* hold records behind the cursor that cannot have moved along with it."""
+        anchors = self._tail[place + 1 :]
+        came_again = place >= 0 and self._tail[place] in marks
+        sure = anchors[: max(self._earlier - place, 0)] if self._goes_up else anchors
+        if came_again or set(sure or anchors).isdisjoint(marks):
+            return False
+        if not sure and place >= 0:
+            odd = self._looks_odd(marks, place)
+            if odd and not self._restarts:
+                return False
+            others = {at for _, at in marks[len(anchors) :]}
+            self._doubted |= odd or others == {anchors[-1][1]}
+        return True
+
     def _looks_odd(self, marks: list[Mark], place: int) -> bool:
         """Whether the cursor, and all that came behind it, may have moved within a moment."""
         anchors = self._tail[place + 1 :]
-        if marks[: len(anchors)] != anchors:
+        others = marks[len(anchors) :]
+        if marks[: len(anchors)] != anchors or any(key in self._known for key, _ in others):
             return True
-        moment = self._tail[place][1]
-        alone = len(anchors) == 1 and moment != anchors[0][1] and place == self._best
-        return not alone and len(marks) == len(anchors)
+        # Else each list that ends with a full page would cost a request more.
+        ends_here = (
+            len(anchors) == 1
+            and place == self._best
+            and self._tail[place][1] != anchors[0][1]
+            and not self._skipping
+        )
+        return not others and not ends_here
+
+    def _holds_only_anchors(self, answer: Page[T], place: int) -> bool:
+        """Whether *answer* says that the list ends, though all of it may have moved there."""
+        return self._goes_up and self._marks(answer) == self._tail[place + 1 :]
 
     def _is_behind(self, at: float, other: float) -> bool:
         return at > other if self._order.ascending else at < other
@@ -310,16 +364,18 @@ class Walk(Generic[T]):
         self._pages += 1
         if self._pages == 1:
             self._recent = max((at for _, at in marks), default=self._recent)
-        self._head = self._head or frozenset(marks)
+        self._head = self._head or marks
         if fresh:
             self._found = True
             self._restarts = 0
         # A page with news is not yet where nothing is new, whatever the moments in it say.
         caught_up = (
             self._again
-            and not self._goes_up
             and not fresh
-            and any(at < self._since for _, at in marks)
+            and (
+                (self._pages == 1 and _begins_with(marks, self._first))
+                or (not self._goes_up and any(at < self._since for _, at in marks))
+            )
         )
         if answer.cursor is None or caught_up:
             self._end_pass()
@@ -372,7 +428,7 @@ class Walk(Generic[T]):
             self.done = True
             return
         self._again = True
-        self._since = self._recent
+        self._since, self._first = self._recent, self._head
         self._begin_pass()
 
     def _goes_in_a_circle(self) -> DecodeError:
@@ -384,3 +440,13 @@ class Walk(Generic[T]):
             method="GET",
             path=self._listing.path,
         )
+
+
+def _begins_with(marks: list[Mark], others: list[Mark]) -> bool:
+    """
+    Whether a page begins as another one did.
+
+    If so, none of its records has moved: to look the same, all of them would have to be moved again
+    within their moments, in the right order. Of two or fewer, that is not unlikely.
+    """
+    return len(others) >= _FEW and marks[: len(others)] == others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any, get_args
 
 import pytest
@@ -109,7 +110,7 @@ async def test_records_that_move_within_their_millisecond_cost_no_record() -> No
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 5, 25, 100])
-@pytest.mark.parametrize("old", [0, 25])
+@pytest.mark.parametrize("old", [0, 1, 2, 7, 24, 25])
 async def test_a_loop_may_move_all_that_it_gets_within_one_millisecond(
     page_size: int, old: int
 ) -> None:
@@ -126,6 +127,34 @@ async def test_a_loop_may_move_all_that_it_gets_within_one_millisecond(
 
     assert {key for key, _ in rows} == set(found)
     assert 26 == len(found)
+
+
+@pytest.mark.parametrize("which", ["all in order", "all the other way round", "some of all"])
+@pytest.mark.parametrize("page_size", [2, 3, 5, 30])
+@pytest.mark.parametrize("ascending", [False, True])
+async def test_moves_on_a_clock_that_stands_lose_nothing(
+    ascending: bool, page_size: int, which: str
+) -> None:
+    """Page by page: what was read, or whatever there is, goes to the recent end of its moment."""
+    for count, old in [(8, 3), (26, 0), (26, 7), (45, 44), (75, 45), (75, 75)]:
+        rows = [(f"r{number:02}", number if number < old else 99) for number in range(count)]
+        chance = Random(count)
+        server = ListServer(rows, ascending=ascending)
+        found = []
+
+        async for page in Records(
+            listing(page_size, most=30, ascending=ascending, moves=True), server.run
+        ).pages():
+            ids = ids_of(list(page))
+            found += ids
+            some = chance.sample([key for key, _ in rows], 3)
+            orders = {"all in order": ids, "all the other way round": ids[::-1]}
+            for key in orders.get(which, some):
+                server.move(key, 99)
+                server.records.sort(key=lambda record, key=key: record[0] == key)  # type: ignore[misc]
+
+        assert {key for key, _ in rows} == set(found)
+        assert count == len(found)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
@@ -225,6 +254,23 @@ async def test_a_circle_ends_with_an_error_that_says_so(
 
     assert len(found) == len(set(found))
     assert "/things" == caught.value.path
+
+
+@pytest.mark.parametrize("pages", [2, 5, 20])
+@pytest.mark.parametrize("ascending", [False, True])
+async def test_a_circle_is_noticed_after_a_few_laps(pages: int, ascending: bool) -> None:
+    laps = 0
+    turn = around(pages, 20, "the next ones", ascending=ascending)
+
+    async def run(call: Call[Any], /) -> Any:
+        nonlocal laps
+        laps += 1
+        return await turn(call)
+
+    with pytest.raises(DecodeError, match="goes round in a circle"):
+        await Records(listing(20, most=20, ascending=ascending), run).collect()
+
+    assert laps <= 20 * pages
 
 
 async def test_a_server_that_ignores_the_cursor_does_not_loop_for_ever() -> None:

@@ -85,6 +85,23 @@ async def test_a_list_whose_records_move_costs_one_request_more_in_each_square_o
         assert pages <= -(-count // size) + 1 + count // (size * (size - 1))
 
 
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("page_size", [5, 29, 30])
+async def test_records_of_one_millisecond_cost_no_more_than_others(
+    ascending: bool, moves: bool, page_size: int
+) -> None:
+    """As many as were imported at once: where they move, the first page is read once more."""
+    for count in [page_size, 2 * page_size - 1, 75, 300]:
+        server = ListServer([(f"r{number}", 7) for number in range(count)], ascending=ascending)
+        asked = listing(page_size, most=30, ascending=ascending, moves=moves)
+
+        found = await Records(asked, server.run).collect()
+
+        assert count == len(found)
+        assert len(server.asked) <= -(-count // page_size) + 1 + moves
+
+
 @pytest.mark.parametrize("gone_cursor", GONE_CURSORS)
 async def test_a_full_page_at_the_end_is_followed_by_one_that_shows_its_last_record(
     gone_cursor: GoneCursor,
