@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from talkjs_async._core.wire import id_problem
+from talkjs_async._core.wire import TOO_DEEP, id_problem
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 T = TypeVar("T")
@@ -70,6 +70,8 @@ class Call(Generic[T]):
         body: What to send as JSON. None sends no body (no endpoint takes a bare null).
         upload: What to send instead, if it is not JSON.
         decode: From parsed JSON to the result. `nothing` means that the body is never looked at.
+        cut: How many arrays deep the answer is searched for parts that are nested too deep, which
+            do not spoil the others. 0: not at all.
         needs_answer: Whether a success whose body cannot be read is an error. If not, `decode` gets
             None for it.
         idempotent: Whether repeating the request after an unknown outcome changes nothing.
@@ -88,6 +90,7 @@ class Call(Generic[T]):
     body: Any = None
     upload: Upload | None = None
     decode: Callable[[Any], T]
+    cut: int = 0
     needs_answer: bool = True
     idempotent: bool = True
     repeatable_for: float = float("inf")
@@ -127,14 +130,14 @@ class Call(Generic[T]):
         return result
 
     def _decoded(self, data: Any) -> T:
-        try:
-            return self.decode(data)
-        except RecursionError:
-            raise DecodeError(
-                json_path="$",
-                expected="what this call answers",
-                got="JSON that is nested too deep",
-            ) from None
+        if data is not TOO_DEEP or self.decode is nothing:
+            try:
+                return self.decode(data)
+            except RecursionError:
+                pass
+        raise DecodeError(
+            json_path="$", expected="what this call answers", got="JSON that is nested too deep"
+        )
 
 
 MOST_IN_A_TARGET: Final = 60_000

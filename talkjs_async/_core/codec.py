@@ -9,12 +9,18 @@ quietly turn into null.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
-from talkjs_async._core.wire import utf8
+from talkjs_async._core.wire import TOO_DEEP, utf8
 from talkjs_async.errors import ConfigurationError, DecodeError
+
+_MOST_TO_CUT: Final = 512 * 1024
+"""Bytes of an answer that is cut up where it is nested too deep: some 50 ms."""
+
+_ENDS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -44,6 +50,54 @@ def decode(raw: bytes) -> Any:
     except (ValueError, RecursionError):
         # Half a surrogate pair, which browsers can send, is an error to orjson only.
         return _decode_by_the_standard_library(raw)
+
+
+def decode_cut(raw: bytes, levels: int) -> Any:
+    """
+    Read JSON, leaving out what is nested too deep to be read.
+
+    Args:
+        raw: An array, if it is to be cut.
+        levels: How many arrays deep to look for it. What is left out becomes TOO_DEEP.
+
+    Raises:
+        DecodeError: As for `decode`, except that parts may be nested too deep.
+    """
+    try:
+        return decode(raw)
+    except DecodeError:
+        cut = _cut(raw, levels) if len(raw) <= _MOST_TO_CUT else TOO_DEEP
+        if cut is TOO_DEEP:
+            raise
+        return cut
+
+
+def _cut(raw: bytes, levels: int) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        # It is no JSON at all, as `decode` has said of it.
+        return TOO_DEEP
+    except RecursionError:
+        items = _items(raw) if levels else None
+        return TOO_DEEP if items is None else [_cut(item, levels - 1) for item in items]
+
+
+def _items(raw: bytes) -> list[bytes] | None:
+    """Cut a JSON array into its items. None: it is none."""
+    items: list[bytes] = []
+    depth, begin = 0, 0
+    for end in _ENDS.finditer(raw):
+        sign = end[0]
+        if sign in {b"[", b"{"}:
+            depth += 1
+            if depth == 1:
+                begin = end.end()
+        elif sign in {b"]", b"}", b","} and depth == 1:
+            items.append(raw[begin : end.start()])
+            begin = end.end()
+        depth -= sign in {b"]", b"}"}
+    return items if raw.lstrip()[:1] == b"[" and depth == 0 else None
 
 
 def lenient(raw: bytes) -> Any:

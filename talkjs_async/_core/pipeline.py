@@ -127,7 +127,7 @@ class Pipeline(Attempts):
         if not call.needs_answer:
             return codec.lenient(answer)
         try:
-            return codec.decode(answer)
+            return codec.decode_cut(answer, call.cut) if call.cut else codec.decode(answer)
         except DecodeError as error:
             error.method, error.path = call.method, call.path
             error.maybe_done = call.method != "GET"

@@ -62,6 +62,9 @@ def utf8(json_text: str) -> bytes:
     return json_text.encode(errors="backslashreplace")
 
 
+TOO_DEEP: Final[Any] = object()
+"""Stands for JSON that is nested too deep to be read."""
+
 MOST_ID_BYTES: Final = 4_096
 """
 In UTF-8. TalkJS documents no limit. This one keeps every URL, with its three IDs, each byte of them

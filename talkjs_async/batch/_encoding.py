@@ -18,6 +18,7 @@ import attrs
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.classify import classify
+from talkjs_async._core.wire import TOO_DEEP
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
@@ -113,6 +114,8 @@ def encode(
         path="/batch",
         body=[_operation(index, call, api_version) for index, call in enumerate(calls)],
         decode=partial(_read_replies, len(calls)),
+        # The array of answers, and each of them.
+        cut=2,
         bucket="batch",
         batchable=False,
     )
@@ -172,10 +175,12 @@ def outcome_of(call: Call[Any], reply: OperationAnswer | None) -> OperationAnswe
 
 
 def _encoded(data: Any) -> bytes:
+    # Nested as deep as that, it holds nothing that could be told.
+    if data is TOO_DEEP:
+        return b""
     try:
         return json.dumps(data).encode()
     except RecursionError:
-        # Nested as deep as that, it holds nothing that could be told.
         return b""
 
 

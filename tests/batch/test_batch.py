@@ -550,12 +550,13 @@ def test_replies_find_their_calls_in_whatever_order_they_come(
 
 
 @pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("levels", [1_000, 1_100, 5_000, 100_000])
 async def test_an_item_that_is_nested_too_deep_is_the_error_of_that_item_alone(
-    make_talkjs: MakeTalkJS, engine: str, status: int
+    make_talkjs: MakeTalkJS, engine: str, status: int, levels: int
 ) -> None:
     library = import_module(engine)
-    deep = "[" * 1_000 + "]" * 1_000
-    alice = json.dumps({"id": "alice", "name": "Alice", "createdAt": 1})
+    deep = "[" * levels + "]" * levels
+    alice = json.dumps({"id": "alice", "name": 'A, "li]ce"}', "createdAt": 1})
 
     def answer(request: Any) -> Any:
         numbers = [operation[0] for operation in json.loads(request.content)]

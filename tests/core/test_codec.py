@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async._core import codec
+from talkjs_async._core.wire import TOO_DEEP
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 json_values = st.recursive(
@@ -34,6 +35,28 @@ def test_what_is_written_is_read_back(value: Any) -> None:
 
 def test_the_output_is_compact_and_not_escaped() -> None:
     assert '{"a":["ü","🙂"]}'.encode() == codec.encode({"a": ["ü", "🙂"]})
+
+
+@settings(max_examples=20, deadline=None)
+@given(items=st.lists(json_values, max_size=4), place=st.integers(0, 4), indent=st.booleans())
+def test_what_is_nested_too_deep_spoils_no_other_item(
+    items: list[Any], place: int, indent: bool
+) -> None:
+    """Whatever the others hold: brackets and quotes in texts, blanks between them."""
+    rows: list[Any] = [[7, item] for item in items]
+    written = [json.dumps(row, indent=2 if indent else None) for row in rows]
+    written.insert(place, f"[7, {'[' * 100_000}{']' * 100_000}]")
+    rows.insert(place, [7, TOO_DEEP])
+
+    assert rows == codec.decode_cut(f" [{' , '.join(written)}]".encode(), 2)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[" * 100_000, b"{" * 9, b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"]
+)
+def test_what_is_no_array_is_not_cut(raw: bytes) -> None:
+    with pytest.raises(DecodeError):
+        codec.decode_cut(raw, 2)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, object(), {"a": b"x"}])
