@@ -18,9 +18,10 @@ from talkjs_async._core.wire import TOO_DEEP, utf8
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 _MOST_TO_CUT: Final = 512 * 1024
-"""Bytes of an answer that is cut up where it is nested too deep: some 50 ms."""
+"""Bytes of an answer that is cut up where it is nested too deep, which takes time."""
 
-_ENDS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_SIGNS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]+|[\]}]+|,', re.DOTALL)
+"""Texts, since there may be any sign in them; brackets, many at once; and commas."""
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -87,16 +88,18 @@ def _items(raw: bytes) -> list[bytes] | None:
     """Cut a JSON array into its items. None: it is none."""
     items: list[bytes] = []
     depth, begin = 0, 0
-    for end in _ENDS.finditer(raw):
-        sign = end[0]
+    for found in _SIGNS.finditer(raw):
+        sign = found[0][:1]
         if sign in {b"[", b"{"}:
-            depth += 1
-            if depth == 1:
-                begin = end.end()
-        elif sign in {b"]", b"}", b","} and depth == 1:
-            items.append(raw[begin : end.start()])
-            begin = end.end()
-        depth -= sign in {b"]", b"}"}
+            begin = begin if depth else found.start() + 1
+            depth += len(found[0])
+        elif sign in {b"]", b"}"}:
+            depth -= len(found[0])
+            if depth == 0:
+                items.append(raw[begin : found.end() - 1])
+        elif sign == b"," and depth == 1:
+            items.append(raw[begin : found.start()])
+            begin = found.end()
     return items if raw.lstrip()[:1] == b"[" and depth == 0 else None
 
 
