@@ -79,6 +79,7 @@ class Walk(Generic[T]):
         "_head",
         "_known",
         "_knows_only_last",
+        "_knows_others",
         "_listing",
         "_order",
         "_pages",
@@ -117,6 +118,8 @@ class Walk(Generic[T]):
         self._stuck_at: Mark | None = None
         self._stuck = 0
         self._knows_only_last = False
+        # Whether a cursor that is not the last one of its page has got an answer of its own.
+        self._knows_others = False
         # Whether this pass is not the first; newest first, the most recent moment before it.
         self._again = False
         self._since = float("-inf")
@@ -185,6 +188,8 @@ class Walk(Generic[T]):
                 return answer
             elif not answer.items or self._holds_only_anchors(answer, place):
                 end = answer
+            elif overlap and not _begins_with(self._marks(answer), self._head, at_least=1):
+                self._knows_others = True
         return await self._from_the_beginning(end, refused=refused)
 
     async def _from_the_beginning(self, end: Page[T] | None, *, refused: bool) -> Page[T]:
@@ -248,7 +253,8 @@ class Walk(Generic[T]):
         # While skipping, the order of what has come says nothing: there, only anchors count. So it
         # is where the cursor itself may have moved.
         doubtful = (self._skipping or order.moves) and not self._knows_only_last
-        simplest = () if doubtful and self._restarts < _RESTARTS_IN_VAIN else (last,)
+        imitation = self._restarts >= _RESTARTS_IN_VAIN and not self._knows_others
+        simplest = () if doubtful and not imitation else (last,)
         likely = (*simplest, best) if self._overlaps_cost else (best, *simplest)
         earlier = (place for place in (last // 2, 0) if place < last)
         start_stays = self._listing.starting_after is None or not order.moves
@@ -442,11 +448,12 @@ class Walk(Generic[T]):
         )
 
 
-def _begins_with(marks: list[Mark], others: list[Mark]) -> bool:
+def _begins_with(marks: list[Mark], others: list[Mark], *, at_least: int = _FEW) -> bool:
     """
     Whether a page begins as another one did.
 
     If so, none of its records has moved: to look the same, all of them would have to be moved again
     within their moments, in the right order. Of two or fewer, that is not unlikely.
     """
-    return len(others) >= _FEW and marks[: len(others)] == others
+    shared = min(len(marks), len(others))
+    return shared >= at_least and marks[:shared] == others[:shared]

@@ -5,8 +5,9 @@ TalkJS's message markup, turned into text nodes.
 `<actionbutton:name?key=value|Label>`, `<actionlink:name?key=value|Label>`; bare web addresses
 become links as well. Seen in official examples and in the JavaScript SDK. How delimiters inside
 words and unbalanced ones are read is not documented; here they stay text, as in most chats. Marks
-count at the boundaries of a word only (documented); a word joiner (U+2060) is part of the word that
-it touches (inferred from its name).
+count at the boundaries of a word only (documented), so those within words, addresses and between
+spaces end nothing; a word joiner (U+2060) is part of the word that it touches (inferred from its
+name).
 """
 
 import re
@@ -18,14 +19,18 @@ __all__ = ["Node", "parse", "plain"]
 Node = str | dict[str, Any]
 
 _STYLES = {"*": "bold", "_": "italic", "~": "strikethrough"}
+_BARE = r"https?://[^\s<>*~`]*[^\s<>*~`.,;:!?)'\"]"
+# A mark that neither opens nor closes: within a word, or between spaces.
+_IDLE = r"(?<=[\w\u2060])(?P=style)(?=[\w\u2060])|(?<=\s)(?P=style)(?=\s)"
 _TOKENS = re.compile(
     r"(?<![\w\u2060])`(?P<code>[^`\n]+)`(?![\w\u2060])"
     r"|<(?P<action>actionbutton|actionlink):(?P<name>[^|>?\s]+)(?:\?(?P<query>[^|>]*))?"
     r"\|(?P<action_label>[^>\n]+)>"
     r"|<(?P<url>(?:https?://|mailto:|tel:)[^|>\s]+)(?:\|(?P<label>[^>\n]+))?>"
-    r"|(?P<bare>https?://[^\s<>*~`]*[^\s<>*~`.,;:!?)'\"])"
-    r"|(?<![\w\u2060])(?P<style>[*_~])(?=\S)(?P<styled>(?:(?!(?P=style)).)+?)(?<=\S)(?P=style)"
-    r"(?![\w\u2060])"
+    rf"|(?P<bare>{_BARE})"
+    r"|(?<![\w\u2060])(?P<style>[*_~])(?=\S)"
+    rf"(?P<styled>(?:(?>{_BARE})|(?!{_BARE})(?:(?!(?P=style)).|{_IDLE}))+?)"
+    r"(?<=\S)(?P=style)(?![\w\u2060])"
 )
 _SPECIAL = re.compile(r"[*_~`<]|^- |://", re.MULTILINE)
 _ACTIONS = {"actionbutton": "actionButton", "actionlink": "actionLink"}

@@ -21,6 +21,24 @@ def bold(*children: Any) -> dict[str, Any]:
         ("*a _b_*", [bold("a ", {"type": "italic", "children": ["b"]})]),
         ("~gone~", [{"type": "strikethrough", "children": ["gone"]}]),
         ("`*x*`", [{"type": "codeSpan", "text": "*x*"}]),
+        ("*2*3 is 2 * 3*", [bold("2*3 is 2 * 3")]),
+        (
+            "_see https://a.b/_c_/d now_",
+            [
+                {
+                    "type": "italic",
+                    "children": [
+                        "see ",
+                        {
+                            "type": "autoLink",
+                            "url": "https://a.b/_c_/d",
+                            "text": "https://a.b/_c_/d",
+                        },
+                        " now",
+                    ],
+                }
+            ],
+        ),
         ("2*3*4 snake_case_name", ["2*3*4 snake_case_name"]),
         ("* not * bold", ["* not * bold"]),
         ("*open", ["*open"]),

@@ -156,6 +156,62 @@ def test_the_emulator_shows_escaped_words_as_they_were(words: str) -> None:
     assert words.translate(LOOK_ALIKES) == shown.translate(LOOK_ALIKES)
 
 
+PIECES = [
+    *["https://x.y", "http://a_b*c", "HTTPS://X.Y/_a_", "mailto:a@b.c", "a@b_c_.de", "<https://x|"],
+    *[
+        "<actionbutton:a|",
+        "<actionlink:n?k=v|L>",
+        "- ",
+        "+ ",
+        ":cat:",
+        "@bob",
+        "```",
+        "*_~",
+        "2 * 3",
+    ],
+    *["\u2060", "\u200b", "\u00a0", "\u3000", "\ufeff", "\ud83d", "\\*", "a*b", "_a_", "é"],
+]
+LINES = st.lists(st.sampled_from(PIECES) | st.text("ab*_~`<>|-+ .:/@", max_size=3), min_size=1)
+
+
+def kinds_of(nodes: list[Any]) -> list[str]:
+    """The types of all nodes that are markup, from the outside to the inside."""
+    found = []
+    for node in nodes:
+        if not isinstance(node, str) and node["type"] != "autoLink":
+            found += [node["type"], *kinds_of(node.get("children", []))]
+    return found
+
+
+@settings(max_examples=5 * settings().max_examples, deadline=None)
+@given(
+    around=st.sampled_from(
+        [
+            ("Hello *", "* and bye", ["bold"]),
+            ("_", "_", ["italic"]),
+            ("~", "~", ["strikethrough"]),
+            ("*_", "_* :-)", ["bold", "italic"]),
+            ("<https://example.com|", ">", ["link"]),
+            ("<actionbutton:go?a=b|", ">", ["actionButton"]),
+            ("- ", "", ["bulletList", "bulletPoint"]),
+        ]
+    ),
+    words=LINES.map("".join).map(str.strip),
+)
+def test_the_emulator_shows_escaped_words_in_the_midst_of_markup(
+    around: tuple[str, str, list[str]], words: str
+) -> None:
+    left, right, kinds = around
+    # An address takes whatever touches its end.
+    if not words or (right[:1] == "_" and "://" in words.rsplit(maxsplit=1)[-1]):
+        return
+
+    nodes = parse(f"{left}{escape_markup(words)}{right}")
+
+    assert kinds == kinds_of(nodes)
+    assert words.translate(LOOK_ALIKES) in plain(nodes).translate(LOOK_ALIKES)
+
+
 @pytest.mark.parametrize("words", ["*bold*", "_it_", "~s~", "`code`", "- point"])
 def test_the_emulator_reads_the_same_words_as_markup_without_escaping(words: str) -> None:
     assert shown_by_the_emulator(words)[0]
