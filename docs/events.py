@@ -19,7 +19,7 @@ from talkjs_async.models.events import BaseEvent
 PAGE = Path(__file__).with_name("reference") / "webhook-events.md"
 
 TITLE = """\
-# Webhook events
+# List of webhook events
 
 Written by `python docs/events.py` from the models and the emulator; a test compares it with them.
 

@@ -30,6 +30,9 @@ Written by `python docs/settings.py` from the code; a test compares it with that
 | `TALKJS_SECRET_KEY` | *secret_key* of the client and of `Webhooks`, where none is given |
 | `TALKJS_BASE_URL` | *base_url*, where none is given: the emulator's, say |
 | `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies, where no *proxy* is given |
+| `TALKJS_TARGET_APP_ID`, `TALKJS_TARGET_SECRET_KEY` | the other app of `talkjs-async transfer` |
+| `TALKJS_TARGET_BASE_URL` | where it is |
+| `TALKJS_EMULATOR_SWITCHES` | [switches](switches.md) of emulators that are not told otherwise |
 | `SSL_CERT_FILE`, `SSL_CERT_DIR` | whom to trust, where no *ssl_context* is given |
 
 Blanks and line breaks around a credential are dropped. An option that is given goes before the

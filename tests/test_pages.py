@@ -26,6 +26,7 @@ PAGES = [
     "how-to/keys.md",
     "how-to/lists.md",
     "how-to/messages.md",
+    "how-to/records.md",
     "how-to/support.md",
     "how-to/sync-code.md",
     "how-to/timeouts.md",

@@ -8,39 +8,32 @@ import shlex
 import types
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, errors, telemetry
+import talkjs_async
+from talkjs_async import AsyncTalkJS, RetryPolicy, errors, pytest_plugin, telemetry
 from talkjs_async.bulk import errors as bulk_errors
 from talkjs_async.cli.commands import app, global_options
 from talkjs_async.emulator import EVENT_TYPES, Switches
+from talkjs_async.emulator.__main__ import parser_for
 from talkjs_async.emulator.faults import FAULT_TYPES
 from talkjs_async.emulator.routes import ROUTES
 from tests.test_docs import load
+from tests.test_public_surface import public_modules
 
 ROOT = Path(__file__).parents[1]
 site = load(ROOT / "docs" / "build_site.py")
 api = load(ROOT / "docs" / "api.py")
 
 PAGES: dict[str, str] = site.pages()
-PUBLIC_MODULES = [
-    "talkjs_async",
-    "talkjs_async.auth",
-    "talkjs_async.batch",
-    "talkjs_async.bulk",
-    "talkjs_async.emulator",
-    "talkjs_async.fastapi",
-    "talkjs_async.identity",
-    "talkjs_async.limits",
-    "talkjs_async.models.content",
-    "talkjs_async.models.events",
-    "talkjs_async.models.markup",
-    "talkjs_async.otel",
-    "talkjs_async.pytest_plugin",
-    "talkjs_async.redis",
-    "talkjs_async.webhooks",
-]
+INTERNALS = re.compile(
+    r"talkjs_async\.(cli|bulk\.formats"
+    r"|emulator\.(admission|asgi|control|limits|markup|page|routes))(\.|$)"
+)
+"""Modules whose names only the command line, jobs and the emulator use among themselves."""
 
 
 def test_the_navigation_has_every_page_once() -> None:
@@ -56,12 +49,25 @@ def test_the_pages_of_the_api_are_what_the_code_says() -> None:
     assert expected == written, "run `python docs/api.py`"
 
 
-@pytest.mark.parametrize("module", PUBLIC_MODULES)
+@pytest.mark.parametrize("module", [name for name in public_modules() if not INTERNALS.match(name)])
 def test_every_public_name_is_on_a_page(module: str) -> None:
     shown = {name.rpartition(".")[2] for page in api.pages().values() for name in page.names}
 
     assert [] == [
         name for name in import_module(module).__all__ if name not in {*shown, "__version__"}
+    ]
+
+
+def test_every_name_of_the_package_is_used_or_told_of_besides_its_own_description() -> None:
+    """In a guide, a tutorial, an explanation, an example or a table of the reference."""
+    told = "\n".join(
+        text for path, text in PAGES.items() if not path.startswith(("reference/api/", "project/"))
+    )
+
+    assert [] == [
+        name
+        for name in talkjs_async.__all__
+        if name != "__version__" and not re.search(rf"(?<!\w){name}(?!\w)", told)
     ]
 
 
@@ -75,9 +81,30 @@ def options() -> list[str]:
     return re.findall(r"`(--[\w-]+)", rows)
 
 
+def variables() -> list[str]:
+    """Every environment variable of ours that the package names."""
+    sources = "".join(path.read_text() for path in (ROOT / "talkjs_async").rglob("*.py"))
+    return sorted(set(re.findall(r"\bTALKJS_[A-Z_]+[A-Z]\b", sources)))
+
+
+def markers() -> list[str]:
+    """Every marker of pytest that the plugin makes known."""
+    config = SimpleNamespace(lines=[])
+    config.addinivalue_line = lambda _, line: config.lines.append(line.partition("(")[0])
+    pytest_plugin.pytest_configure(cast("pytest.Config", config))
+    return list(config.lines)
+
+
 COVERED = {
     "command": ("reference/cli.md", [name for name, _ in commands.commands(app)]),
     "option": ("reference/cli.md", options()),
+    "option of the emulator": (
+        "reference/cli.md",
+        re.findall(r"--[\w-]+", parser_for("emulator").format_help()),
+    ),
+    "environment variable": ("reference/settings.md", variables()),
+    "fixture": ("how-to/testing.md", pytest_plugin.__all__[1:]),
+    "marker": ("how-to/testing.md", markers()),
     "setting": ("reference/settings.md", list(inspect.signature(AsyncTalkJS).parameters)),
     "setting of retries": (
         "reference/settings.md",
