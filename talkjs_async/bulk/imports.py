@@ -38,8 +38,9 @@ def import_messages(
 
     An import has no idempotency key and TalkJS keeps duplicates. So when no answer came to a
     request, or a job was interrupted, the conversation is read back, and only what is not there is
-    sent again: a message is found by its sender and its time. Store the users and conversations
-    before.
+    sent again: a message is found by its sender, its time and its words. Other programs may import
+    into the same conversation meanwhile, but not the same words of the same sender and millisecond.
+    Store the users and conversations before.
 
     A hundred messages go with one request, or ten where TalkJS turns out to have its older rules,
     which is learned from what is stored. Those know no messages of the system: these are reported.
@@ -50,8 +51,9 @@ def import_messages(
             (or "timestamp": an aware datetime, Unix milliseconds or ISO 8601 text with a time
             zone), and the other fields of `ImportedMessage`, or as a pair of conversation ID and
             `ImportedMessage` or `ImportedSystemMessage`; "type" may be "SystemMessage" instead of
-            a sender. "id" is your own, as in `send_messages`. Best in the order in which
-            they were written, at least inside each conversation.
+            a sender, and "content" may hold blocks as the JSON that they are. "id" is your own, as
+            in `send_messages`. Best in the order in which they were written, at least inside each
+            conversation.
         journal: A file to note in what was done, needed to go on after an interruption: without it
             a second run imports everything again. None: a temporary one.
         job_id, lane, total, dry_run: As in `send_messages`.

@@ -16,7 +16,6 @@ from typing import Any
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
-from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
@@ -29,6 +28,7 @@ from talkjs_async.bulk.formats.sendbird_export import is_text, sort_export
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Lane
+from talkjs_async.models._given_times import as_moment
 
 __all__ = ["migrate_sendbird"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from talkjs_async._core.wire import is_id
 from talkjs_async.errors import DecodeError
 from talkjs_async.models._field_types import array_of, map_of, text_at, under_data
 from talkjs_async.models.messages import SendReceipt
@@ -25,13 +26,15 @@ def read_imported_messages(data: Any, *, count: int) -> tuple[SendReceipt, ...]:
     """
     Read the answer to an import of *count* messages: their IDs in order, or `{}`.
 
-    TalkJS's own program does without the IDs when there are not as many as messages, and so do we.
+    TalkJS's own program does without the IDs when there are not as many as messages, and so do we,
+    also when they cannot be those of so many messages.
     """
     try:
         sent = read_sent_messages(data)
     except DecodeError:
         return ()
-    return sent if len(sent) == count else ()
+    ids = {receipt.id for receipt in sent}
+    return sent if len(sent) == len(ids) == count and all(map(is_id, ids)) else ()
 
 
 def read_presences(data: Any) -> Mapping[str, Presence]:

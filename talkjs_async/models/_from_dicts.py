@@ -11,6 +11,9 @@ from typing import Any, Final, TypeVar
 
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
+from talkjs_async.models._given_times import as_moment
+from talkjs_async.models._parts import BLOCK_TYPES, read_block
+from talkjs_async.models.content import UnknownBlock
 from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
 from talkjs_async.models.messages import SystemMessage, UserMessage
 from talkjs_async.models.users import UserInput
@@ -19,7 +22,9 @@ T = TypeVar("T")
 
 _USER: Final = FieldNames(UserInput)
 _MESSAGE: Final = FieldNames(UserMessage, "type")
-_IMPORTED: Final = FieldNames(ImportedMessage, "type")
+IMPORTED_TIMES: Final = dict.fromkeys(("timestamp", "createdAt", "created_at"), "sent_at")
+"""What other programs call the time of a message."""
+_IMPORTED: Final = FieldNames(ImportedMessage, "type", **IMPORTED_TIMES)
 
 
 def user_input(argument: str, thing: object) -> UserInput:
@@ -76,11 +81,12 @@ def message_list(messages: object, most: int, make: Callable[[str, object], T]) 
 
 def imported_of(fields: dict[str, Any]) -> ImportedMessage | ImportedSystemMessage:
     """
-    Make a message to import of its fields, under their Python names.
+    Make a message to import of its fields, under their Python names; see `as_moment` for its time.
 
     Raises:
         ConfigurationError: A field is missing, not for this type of message, or breaks its rule.
     """
+    fields = _with_blocks(fields)
     kind = fields.pop("type", "UserMessage")
     if kind not in {"UserMessage", "SystemMessage"}:
         raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
@@ -89,6 +95,7 @@ def imported_of(fields: dict[str, Any]) -> ImportedMessage | ImportedSystemMessa
     for name in (*(() if system else ("sender",)), *body, "sent_at"):
         if name not in fields:
             raise ConfigurationError(name, "is missing.")
+    fields["sent_at"] = as_moment(fields["sent_at"])
     if not system:
         return ImportedMessage(**fields)
     for name in ("sender", "read_by", "attachment_token"):
@@ -104,6 +111,7 @@ def message_of(fields: dict[str, Any]) -> UserMessage | SystemMessage:
     Raises:
         ConfigurationError: A field is missing, not for this type of message, or breaks its rule.
     """
+    fields = _with_blocks(fields)
     kind = fields.pop("type", "UserMessage")
     if kind == "UserMessage":
         if "sender" not in fields:
@@ -115,6 +123,24 @@ def message_of(fields: dict[str, Any]) -> UserMessage | SystemMessage:
         if name in fields:
             raise ConfigurationError(name, "must not be given for a SystemMessage.")
     return SystemMessage(**fields)
+
+
+def _with_blocks(fields: dict[str, Any]) -> dict[str, Any]:
+    """Make content blocks of mappings: a file of JSON has nothing else."""
+    content = fields.get("content")
+    if not isinstance(content, list | tuple):
+        return fields
+    return {**fields, "content": tuple(map(_block, content))}
+
+
+def _block(thing: object) -> object:
+    if not isinstance(thing, Mapping):
+        return thing
+    block = read_block(dict(thing))
+    # A newer type of block goes to TalkJS as it is; a wrong one of a known type goes nowhere.
+    if isinstance(block, UnknownBlock) and (block.type == "" or block.type in BLOCK_TYPES):
+        raise ConfigurationError("content", f"holds a block that is no {block.type or 'block'}.")
+    return block
 
 
 def _mapping(thing: object, otherwise: str) -> Mapping[Any, Any]:

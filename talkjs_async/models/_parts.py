@@ -21,7 +21,7 @@ from talkjs_async.models.content import (
 )
 from talkjs_async.models.reactions import Reaction
 
-_BLOCKS: Final[Mapping[str, type[TextBlock | FileBlock | LocationBlock]]] = {
+BLOCK_TYPES: Final[Mapping[str, type[TextBlock | FileBlock | LocationBlock]]] = {
     block.type: block for block in (TextBlock, FileBlock, LocationBlock)
 }
 
@@ -32,7 +32,7 @@ def read_block(data: Any) -> ContentBlock:
     if not isinstance(kind, str):
         return UnknownBlock(type="", data=data)
     try:
-        return _BLOCKS[kind].from_wire(data)
+        return BLOCK_TYPES[kind].from_wire(data)
     except (KeyError, DecodeError, RecursionError):
         return UnknownBlock(type=kind, data=data)
 

@@ -167,18 +167,21 @@ class Messages(Resource):
 
         Import users and conversations first, with `users.upsert_many` and `conversations.upsert`.
         No user is notified, and open chats do not show the messages before they are loaded anew.
-        TalkJS keeps duplicates, so this is not repeated when its outcome is unknown.
-        `bulk.import_messages` finds out by itself which rules are in force.
+        TalkJS keeps duplicates, so this is not repeated when its outcome is unknown. After a 500 or
+        503 it is, since TalkJS calls these safe to retry (documented); `bulk.import_messages` looks
+        first what was stored, and finds out by itself which rules are in force.
 
         Args:
             conversation_id: Where to.
-            messages: `ImportedMessage`, `ImportedSystemMessage`, or mappings of their fields. Of
-                participants, or of the system; the documentation advises to try it in test mode.
+            messages: `ImportedMessage`, `ImportedSystemMessage`, or mappings of their fields, as
+                for `bulk.import_messages`. Of participants, or of the system; the documentation
+                advises to try it in test mode.
             rules: "current": those of TalkJS's own program of 2026. "older": those that were
                 documented: ten messages, texts of users only.
 
         Returns:
-            The IDs, in the order of the messages. Empty when TalkJS does not say.
+            The IDs, in the order of the messages. Empty when TalkJS does not say, or what it says
+            cannot be the IDs of so many messages.
 
         Source: TalkJS's own program that copies an app (seen in code, read 2026-11-26); TalkJS
         documentation, Importing messages, for the older rules (read 2026-11-22).

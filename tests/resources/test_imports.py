@@ -20,6 +20,7 @@ from talkjs_async import (
     TextBlock,
 )
 from talkjs_async.emulator import Emulator
+from talkjs_async.models._answers import read_imported_messages
 from talkjs_async.models.imports import ImportedMessage
 
 AnsweredWith = Callable[..., AsyncTalkJS]
@@ -94,11 +95,35 @@ async def test_a_hundred_messages_come_back_with_their_ids_in_order(talkjs: Asyn
     assert [old[number].sent_at for number in range(100)] == [one.created_at for one in listed]
 
 
-@pytest.mark.parametrize("answer", [{}, None, [{"id": "a"}], [{"no": 1}] * 2, "done", [1, 2]])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        None,
+        [],
+        [{"id": "a"}],
+        [{"id": "a"}, {"id": "b"}, {"id": "c"}],
+        [{"no": 1}] * 2,
+        [{"id": "a"}] * 2,
+        [{"id": "a"}, {"id": ""}],
+        [{"id": "a"}, {"id": None}],
+        [{"id": "a"}, {"id": "b" * 5_000}],
+        ["a", "b"],
+        "done",
+        [1, 2],
+    ],
+    ids=lambda answer: ascii(answer)[:60],
+)
 async def test_an_answer_without_as_many_ids_is_allowed(
     answered_with: AnsweredWith, answer: Any
 ) -> None:
     assert () == await answered_with(answer).messages.import_many("chat", [OLD, OLD])
+
+
+def test_half_a_character_is_no_id(anyio_backend: str) -> None:
+    ids = [{"id": "a"}, {"id": "half \ud83d"}]
+
+    assert () == read_imported_messages(ids, count=2)
 
 
 @pytest.mark.parametrize("fault", ["empty-200", "truncated-json", "bad-gzip"])
@@ -110,6 +135,57 @@ async def test_an_answer_that_cannot_be_read_says_that_they_are_stored(
     assert () == await talkjs.messages.import_many("chat", [OLD])
 
     assert 1 == len(emulator.commits.of("message.imported"))
+
+
+BLOCKS: list[dict[str, Any]] = [
+    {"type": "text", "children": ["hi ", {"type": "bold", "children": ["you"]}]},
+    {"type": "location", "latitude": 51.5, "longitude": -3.2},
+    {"type": "file", "fileToken": "TOKEN"},
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block["type"]))
+async def test_blocks_may_be_given_as_the_json_that_they_are(
+    talkjs: AsyncTalkJS, block: dict[str, Any]
+) -> None:
+    if "fileToken" in block:
+        block = {**block, "fileToken": (await talkjs.files.upload(b"%PDF", filename="a.pdf")).token}
+    sent = {"sender": "alice", "content": [block]}
+
+    await talkjs.messages.import_many("chat", [{**sent, "createdAt": 1_558_096_200_000}])
+    await talkjs.messages.send_many("chat", [sent])
+
+    new, old = await talkjs.messages.list("chat").collect()
+    assert [block["type"]] * 2 == [one.content[0].type for one in (new, old)]
+    assert new.plain_text() == old.plain_text()
+    if "fileToken" not in block:
+        assert block == old.to_wire()["content"][0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{}],
+        [{"type": "text"}],
+        [{"type": "location", "latitude": "51.5", "longitude": -3.2}],
+        [{"type": "location", "latitude": 91, "longitude": -3.2}],
+        [{"type": "file", "fileToken": 7}],
+        [None],
+        [],
+        {"type": "text", "children": ["hi"]},
+    ],
+    ids=str,
+)
+async def test_what_is_no_block_is_refused_before_it_is_sent(
+    talkjs: AsyncTalkJS, emulator: Emulator, content: Any
+) -> None:
+    old = {"sender": "alice", "content": content, "sent_at": LONG_AGO}
+
+    with pytest.raises(ConfigurationError) as caught:
+        await talkjs.messages.import_many("chat", [old])
+
+    assert "messages[0].content" == caught.value.argument
+    assert [] == emulator.requests.find("POST /import/**")
 
 
 async def test_the_older_rules_can_be_asked_for(talkjs: AsyncTalkJS, emulator: Emulator) -> None:

@@ -16,6 +16,21 @@ from talkjs_async.errors import APIError
 R = TypeVar("R")
 
 
+@attrs.frozen
+class _Part(Generic[R]):
+    """
+    Records that are left.
+
+    Attributes:
+        refusal: The answer to exactly these. None: they were not sent on their own.
+        holds_bad: Whether one of them is bad for certain.
+    """
+
+    records: Sequence[R]
+    refusal: APIError | None = None
+    holds_bad: bool = attrs.field(default=False, kw_only=True)
+
+
 @attrs.frozen(kw_only=True)
 class Bisection(Generic[R]):
     """
@@ -26,19 +41,24 @@ class Bisection(Generic[R]):
         refuse: Notes that one record is refused, and by which answer.
         is_refusal: Whether an answer is the fault of some record, and not of the app or the moment.
         named: Which of the records an answer names, with what it says of them.
+        most: How many records TalkJS takes together, as far as that was learned meanwhile.
+        alone: Whether to try one record alone after a refusal, before any half.
     """
 
     send: Callable[[Sequence[R]], Awaitable[None]]
     refuse: Callable[[R, str], Awaitable[None]]
     is_refusal: Callable[[APIError], bool]
     named: Callable[[APIError, Sequence[R]], dict[int, str]]
+    most: Callable[[], int | None] = lambda: None
+    alone: Callable[[], bool] = lambda: False
 
     async def store(self, records: Sequence[R]) -> bool:
         """
         Send all of them, with as few requests as can be.
 
         When the answer names the bad ones, the others are sent at once. When it does not, halves
-        are tried: a half whose sister was stored must hold a bad one, and is not sent whole.
+        are tried: a half whose sister was stored must hold a bad one, and is not sent whole. When
+        it is learned on the way that there were only too many, what is left goes in whole requests.
 
         Returns:
             Whether one request was enough.
@@ -46,40 +66,44 @@ class Bisection(Generic[R]):
         Raises:
             TalkJSError: An answer that is no refusal.
         """
+        known = self.most()
         refusal = await self._try(records)
-        if refusal is not None:
-            await self._apart(records, refusal)
-        return refusal is None
+        if refusal is None:
+            return True
+        left = [_Part(records, refusal, holds_bad=True)]
+        while left:
+            part = left.pop()
+            if part.refusal is None and not (part.holds_bad and len(part.records) > 1):
+                refusal = await self._try(part.records)
+                part = _Part(part.records, refusal, holds_bad=refusal is not None)
+            if part.holds_bad:
+                left += await self._apart(part.records, part.refusal)
+            most = self.most()
+            if most is not None and most != known:
+                known = most
+                rest = [record for part in reversed(left) for record in part.records]
+                starts = range(0, len(rest), most)
+                left = [_Part(rest[at : at + most]) for at in reversed(starts)]
+        return False
 
-    async def _apart(self, records: Sequence[R], refusal: APIError | None) -> None:
-        """
-        Store the good ones of *records*, which hold at least one bad one.
-
-        Args:
-            refusal: The answer to exactly these records. None: they were not sent on their own.
-        """
-        if len(records) == 1:
-            refusal = refusal or await self._try(records)
-            if refusal is not None:
-                reasons = self.named(refusal, records)
-                await self.refuse(records[0], reasons.get(0) or reason_of(refusal))
-            return
+    async def _apart(self, records: Sequence[R], refusal: APIError | None) -> list[_Part[R]]:
+        """Take a step with records that hold a bad one; return what is left, the first last."""
         if refusal is not None:
             named = self.named(refusal, records)
+            if len(records) == 1:
+                await self.refuse(records[0], named.get(0) or reason_of(refusal))
+                return []
             if named:
                 for place, reason in named.items():
                     await self.refuse(records[place], reason)
                 others = [record for place, record in enumerate(records) if place not in named]
-                if others:
-                    await self.store(others)
-                return
-        middle = len(records) // 2
-        refusal = await self._try(records[:middle])
+                return [_Part(others)] if others else []
+        middle = 1 if self.alone() else len(records) // 2
+        first, second = records[:middle], records[middle:]
+        refusal = await self._try(first)
         if refusal is None:
-            await self._apart(records[middle:], None)
-        else:
-            await self._apart(records[:middle], refusal)
-            await self.store(records[middle:])
+            return [_Part(second, holds_bad=True)]
+        return [_Part(second), _Part(first, refusal, holds_bad=True)]
 
     async def _try(self, records: Sequence[R]) -> APIError | None:
         try:

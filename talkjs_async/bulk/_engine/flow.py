@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from talkjs_async._core.wire import is_text
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
 from talkjs_async.bulk._engine.job_client import Pace
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -93,6 +94,7 @@ class _Flow(Generic[V]):
         self._side_by_side = min(_SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._space = anyio.Event()
         self._source_pace = SourcePace(record_type.per_request)
+        self._learner = anyio.Lock()
         self._timer_runs = False
         self._tasks: TaskGroup | None = None
         self._timers: TaskGroup | None = None
@@ -229,9 +231,21 @@ class _Flow(Generic[V]):
         if any(record.sent_at is not None for record in records):
             records = await self._without_stored(records)
         while records:
-            most = self._record_type.at_most or len(records)
-            await self._store_together(records[:most])
-            records = records[most:]
+            records = await self._store_next(records)
+
+    async def _store_next(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
+        if self._record_type.learning:
+            # What one request finds out, the others need not.
+            async with self._learner:
+                if self._record_type.learning:
+                    return await self._store_some(records)
+        return await self._store_some(records)
+
+    async def _store_some(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
+        """Store as many as TalkJS takes together; return the others."""
+        most = self._record_type.at_most or len(records)
+        await self._store_together(records[:most])
+        return records[most:]
 
     async def _store_together(self, records: Sequence[Record[V]]) -> None:
         refused = False
@@ -246,6 +260,8 @@ class _Flow(Generic[V]):
             refuse=refuse,
             is_refusal=self._record_type.is_refusal,
             named=_named,
+            most=lambda: self._record_type.at_most,
+            alone=lambda: self._record_type.learning,
         )
         at_once = await bisection.store(records)
         if not at_once and not refused:
@@ -311,7 +327,8 @@ class _Flow(Generic[V]):
                     record.number,
                     RecordState.DONE,
                     record.digest,
-                    result,
+                    # An ID that no request can carry is as good as none.
+                    result if result is None or is_text(result) else None,
                     record.losses,
                 )
                 for record, result in zip(records, results, strict=True)

@@ -213,15 +213,18 @@ class JobJournal:
 
         return await self._change(work)
 
-    async def stored(self, conversation_id: str, marks: Iterable[bytes]) -> dict[bytes, int]:
-        """Count the records of a conversation that are known to be stored, for each mark."""
+    async def stored(
+        self, conversation_id: str, marks: Iterable[bytes]
+    ) -> dict[bytes, list[str | None]]:
+        """Return the results of a conversation's records that are known to be stored, by mark."""
 
-        def work(database: sqlite3.Connection) -> dict[bytes, int]:
-            counts: dict[bytes, int] = {}
+        def work(database: sqlite3.Connection) -> dict[bytes, list[str | None]]:
+            results: dict[bytes, list[str | None]] = {}
             for mark in set(marks):
                 arguments = (conversation_id, mark, RecordState.DONE, RecordState.CHANGED)
-                (counts[mark],) = database.execute(_STORED, arguments).fetchone()
-            return counts
+                rows = database.execute(_STORED, arguments)
+                results[mark] = [result for (result,) in rows]
+            return results
 
         return await self._change(work)
 
@@ -359,7 +362,7 @@ def forget_record(path: Path, id_: str) -> None:
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
 _MARKED: Final = "SELECT id FROM record WHERE mark = ? AND state IN (0, 1, 4)"
-_STORED: Final = "SELECT count(*) FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
+_STORED: Final = "SELECT result FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
 _SENT: Final = """
 INSERT INTO record (id, number, seen, pass, state, digest, sent_at, sent_to, mark)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -67,6 +67,11 @@ class RecordType(ABC, Generic[V]):
     noted: ClassVar[bool] = False
     unique_marks: ClassVar[bool] = False
 
+    @property
+    def learning(self) -> bool:
+        """Whether one request goes at a time, until it is known what TalkJS takes."""
+        return False
+
     @abstractmethod
     def read(self, thing: object, number: int) -> Record[V] | BadRecord:
         """Make a record of what the source has yielded. ConfigurationError: it breaks a rule."""

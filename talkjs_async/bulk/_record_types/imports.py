@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, TypeAlias
@@ -12,7 +13,6 @@ from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import milliseconds, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
-from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.record_type import Found, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.bulk._record_types.messages import MessageRecordType
@@ -26,8 +26,10 @@ from talkjs_async.errors import (
     TalkJSError,
 )
 from talkjs_async.models._field_names import FieldNames
-from talkjs_async.models._from_dicts import imported_of
+from talkjs_async.models._from_dicts import IMPORTED_TIMES, imported_of
+from talkjs_async.models.content import TextBlock
 from talkjs_async.models.imports import ImportedMessage, ImportedSystemMessage
+from talkjs_async.models.markup import plain_text
 from talkjs_async.models.messages import Message
 from talkjs_async.resources._imports import (
     MOST_MESSAGES_PER_OLDER_POST,
@@ -67,6 +69,9 @@ class OldMessage:
         """Take a message that is the same under both."""
         text = message.text if isinstance(message.text, str) else None
         is_older = isinstance(message, ImportedMessage) and text is not None
+        if isinstance(message.content, tuple):
+            blocks = [block for block in message.content if isinstance(block, TextBlock)]
+            text = plain_text(blocks) if blocks else None
         return cls(current=message, older=message if is_older else None, text=text)
 
     @property
@@ -100,8 +105,9 @@ class ImportRecordType(RecordType[OldMessage]):
 
     Which are in force, and how many messages go together, is learned from what is stored, never
     from the words of a refusal. The current rules are tried first. A lone message that they refuse
-    is tried under the older ones, until something was stored under either. Where many are refused
-    together and then each of them is stored, there were too many.
+    is tried under the older ones, until something was stored under either: so long, one request
+    goes at a time, and a refusal is followed by one message alone. Where many are refused together
+    and then each of them is stored, there were too many.
     """
 
     kind = "import_messages"
@@ -116,6 +122,11 @@ class ImportRecordType(RecordType[OldMessage]):
         # Whether something was stored under them.
         self._proven = False
 
+    @property
+    def learning(self) -> bool:
+        """Whether nothing was stored yet: which rules are in force is not known."""
+        return not self._proven
+
     def read(self, thing: object, number: int) -> Record[OldMessage] | BadRecord:
         """Make a record of an old message."""
         record_id = str(number)
@@ -126,8 +137,6 @@ class ImportRecordType(RecordType[OldMessage]):
             if "id" in fields:
                 record_id = as_record_id(fields.pop("id"))
             conversation_id = take_id(fields, "conversation_id")
-            if "sent_at" in fields:
-                fields["sent_at"] = as_moment(fields["sent_at"])
             message = imported_of(fields)
         elif isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], Imported):
             conversation_id, message = as_id(thing[0], "conversation_id"), thing[1]
@@ -225,23 +234,24 @@ class ImportRecordType(RecordType[OldMessage]):
         conversation_id = records[0].group
         oldest = min(milliseconds(record.value.current.sent_at) for record in records)
         marks = {record.mark for record in records if record.mark is not None}
-        # Sender and time -> IDs and texts, of what is there.
-        there: dict[bytes, list[tuple[str, str | None]]] = {mark: [] for mark in marks}
+        # By sender and time: what is there.
+        there: dict[bytes, list[_Candidate]] = {mark: [] for mark in marks}
         read_back = _ReadBack(oldest)
         try:
             async for message in context.all(context.talkjs.messages.list, conversation_id):
                 mark = mark_of(message.sender_id, message.created_at_ms)
                 if mark in there:
-                    there[mark].append((message.id, message.text))
+                    there[mark].append(_Candidate.of(message))
                 if read_back.ends_with(message):
                     break
         except NotFound:
             return Found()
         # Those of the messages that other records of this job have made are no proof.
         texts = {record.value.text for record in records}
-        for mark, known in (await context.journal.stored(conversation_id, marks)).items():
-            candidates = sorted(there[mark], key=lambda found: found[1] not in texts)
-            there[mark] = candidates[: max(0, len(candidates) - known)]
+        for mark, results in (await context.journal.stored(conversation_id, marks)).items():
+            others = [found for found in there[mark] if found.id not in results]
+            others.sort(key=lambda found: found.text not in texts)
+            there[mark] = others[: max(0, len(others) - results.count(None))]
         return Found(dict(_assigned(records, there)))
 
 
@@ -264,30 +274,60 @@ class _ReadBack:
         return self._in_order and message.created_at_ms < self._oldest
 
 
+@attrs.frozen
+class _Candidate:
+    """
+    A message that has the sender and the time of a record.
+
+    Attributes:
+        shown: What it says without markup.
+    """
+
+    id: str
+    text: str | None
+    shown: str
+
+    @classmethod
+    def of(cls, message: Message) -> _Candidate:
+        return cls(message.id, message.text, message.plain_text())
+
+    def may_be(self, text: str | None) -> bool:
+        """
+        Tell whether TalkJS may have made it of a text.
+
+        It may replace halves of characters, and show markup or not. Other words are another
+        message: other programs may import into the same conversation at the same time.
+        """
+        ours = _words(text or "")
+        theirs = [_words(self.text or ""), _words(self.shown)]
+        return not ours or not any(theirs) or ours in theirs
+
+
+def _words(text: str) -> str:
+    return _NO_WORDS.sub("", text).casefold()
+
+
+_NO_WORDS: Final = re.compile("[\\s*_~`<>|\ufffd\ufe0e\ufe0f\ud800-\udfff]+")
+"""Markup, blanks, and what TalkJS may make of a half character or of an emoji."""
+
+
 def _assigned(
-    records: Sequence[Record[OldMessage]], there: dict[bytes, list[tuple[str, str | None]]]
+    records: Sequence[Record[OldMessage]], there: dict[bytes, list[_Candidate]]
 ) -> Iterator[tuple[str, str]]:
-    """Say which record is which message: the same text first, then any of that sender and time."""
+    """Say which record is which message: the same text first, then one that may be of its text."""
     left = list(records)
     for same_text in (True, False):
         for record in tuple(left):
+            text = record.value.text
             for message in there[record.mark or b""]:
-                if not same_text or message[1] == record.value.text:
+                if message.text == text or (not same_text and message.may_be(text)):
                     there[record.mark or b""].remove(message)
                     left.remove(record)
-                    yield record.id, message[0]
+                    yield record.id, message.id
                     break
 
 
-IMPORT_FIELDS = FieldNames(
-    ImportedMessage,
-    "id",
-    "conversation_id",
-    "type",
-    timestamp="sent_at",
-    createdAt="sent_at",
-    created_at="sent_at",
-)
+IMPORT_FIELDS = FieldNames(ImportedMessage, "id", "conversation_id", "type", **IMPORTED_TIMES)
 
 
 def mark_of(sender: str | None, sent_at_ms: int) -> bytes:

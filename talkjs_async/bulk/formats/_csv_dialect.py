@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async.bulk._engine.record_times import as_moment
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
 from talkjs_async.bulk.formats._strict_json import loads
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
+from talkjs_async.models._given_times import as_moment
 
 _LISTS: Final = frozenset({"email", "phone", "participants", "read_by", "welcome_messages"})
 _MAPS: Final = frozenset({"custom", "push_tokens"})

@@ -79,6 +79,37 @@ async def test_records_that_are_all_bad_cost_at_most_two_requests_each() -> None
     assert server.requests < 200
 
 
+async def test_what_is_left_goes_in_whole_requests_once_a_limit_is_known() -> None:
+    class Small(Server):
+        """Takes ten at a time, which is known when one was stored."""
+
+        async def send(self, records: Sequence[int]) -> None:
+            if len(records) > 10:
+                self.requests += 1
+                raise BadRequest(status=400)
+            await super().send(records)
+
+        def most(self) -> int | None:
+            return 10 if self.stored else None
+
+    server = Small({50}, names=False)
+
+    apart: Bisection[int] = Bisection(
+        send=server.send,
+        refuse=server.refuse,
+        is_refusal=lambda error: isinstance(error, BadRequest),
+        named=server.named,
+        most=server.most,
+        alone=lambda: not server.stored,
+    )
+    await apart.store(range(100))
+
+    assert [number for number in range(100) if number != 50] == server.stored
+    assert {50} == server.refused.keys()
+    # All, one, ten times ten or nine of the others, and the bad one out of its ten.
+    assert server.requests <= 2 + 10 + 8
+
+
 async def test_the_reason_is_the_answer_to_the_record_alone() -> None:
     server = Server({1}, names=False)
 

@@ -33,7 +33,7 @@ async def test_what_was_noted_is_there_the_next_time(journal: Path) -> None:
     }
     assert (5.0, b"1", 1) == (rows["a"].sent_at, rows["a"].digest, rows["a"].made_in)
     assert ({"page": 7}, 2, 1) == (second.place, second.number_of_pass, second.first_pass)
-    assert {b"mark": 1, b"x": 0} == await second.stored("c", [b"mark", b"x"])
+    assert {b"mark": ["msg_b"], b"x": []} == await second.stored("c", [b"mark", b"x"])
     assert {"msg_b"} == await second.results("c")
     assert first.job_id == second.job_id
     await second.close()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from talkjs_async import ConfigurationError
-from talkjs_async.bulk._engine.record_times import as_moment
+from talkjs_async.models._given_times import as_moment
 
 
 @pytest.mark.parametrize(
