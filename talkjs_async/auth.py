@@ -12,7 +12,7 @@ from typing import Final, NoReturn, Protocol
 from talkjs_async._core.credentials import checked_app_id, checked_key
 from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import id_problem, is_real
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 __all__ = ["AppTokenAuth", "Auth", "SecretKeyAuth"]
 
@@ -69,7 +69,7 @@ class AppTokenAuth:
         if problem is not None:
             raise ConfigurationError("token_type", problem)
         if not is_real(lifetime) or lifetime <= 0:
-            raise ConfigurationError("lifetime", f"must be above 0 seconds, not {lifetime!r}.")
+            raise ConfigurationError("lifetime", f"must be above 0 seconds, not {shown(lifetime)}.")
         self._app_id = checked_app_id(app_id)
         self._token_type = token_type
         self._lifetime = lifetime

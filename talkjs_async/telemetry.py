@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 import attrs
 
 from talkjs_async._core.call import Bucket, Lane
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 __all__ = [
     "AttemptEnded",
@@ -239,7 +239,7 @@ def check_synchronous(argument: str, function: object) -> None:
     if iscoroutinefunction(function) or iscoroutinefunction(called):
         raise ConfigurationError(
             argument,
-            f"is called, never awaited: make {function!r} a plain function instead of an "
+            f"is called, never awaited: make {shown(function)} a plain function instead of an "
             "`async def`, and have it put the event where a task of yours reads it.",
         )
 

@@ -37,7 +37,6 @@ from talkjs_async import (
     RetryPolicy,
     SecretKeyAuth,
     TokenBucket,
-    Unset,
     call_of,
     escape_markup,
     one_on_one_id,
@@ -50,10 +49,38 @@ from tests.core.list_server import ListServer, listing
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the mistake under test
 
+
+class Hostile:
+    """An object that answers nothing about itself."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no eq")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no bool")
+
+
 VALUES: list[Any] = [
     *[None, True, False, 0, -1, 7, 30, 10**12, 10**400, 2.5, math.nan, math.inf],
     *["", "x", " ", "..", "\ud83d", "a\0b", "DESC", "desc", "x" * 70_000, b"", b"x"],
     *[(), [1], ["x"], [None], [""], {}, {"a": 1}, {"a": "b"}, {"a": None}, {1: "a"}, {"": {}}],
+    # More digits than Python shows, texts that would fill a log, objects that cannot be asked.
+    *[
+        10**5_000,
+        -(10**5_000),
+        ["x" * 70_000],
+        {"x" * 70_000: 1},
+        Hostile(),
+        [Hostile()],
+        {"a": Hostile()},
+    ],
+    *[UNSET, NotImplemented],
     *[NAIVE, datetime(2026, 1, 1, tzinfo=UTC), object(), len, int, ..., 1j, [[]], iter([])],
 ]
 # What annotations name and modules import for type checkers only.
@@ -84,8 +111,6 @@ def ruled_out(value: object, hint: Any) -> bool:  # noqa: PLR0911 - one for each
         return isinstance(value, bool) or not isinstance(value, kinds)
     if hint is datetime:
         return not isinstance(value, datetime) or value.tzinfo is None
-    if hint is Unset:
-        return value is not UNSET
     kind = origin or hint
     if hint is Any or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
         return False
@@ -180,7 +205,7 @@ def cases() -> Iterator[Case]:
             if hasattr(method, "__build__"):
                 build = method.__build__
 
-                def make(method: Any = method, **arguments: Any) -> object:
+                def make(method: Any = method, /, **arguments: Any) -> object:
                     return call_of(method, **arguments)
 
                 yield from _cases(f"{noun}.{verb}", make, hints_of(build), method)
@@ -223,6 +248,15 @@ def cases() -> Iterator[Case]:
 
 
 CASES = list(cases())
+MOST_TO_READ = 500
+"""Characters of an error."""
+
+
+def shown_value(value: object) -> str:
+    try:
+        return repr(value)[:60]
+    except (RuntimeError, ValueError):
+        return type(value).__name__
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.name}-{case.parameter}" for case in CASES])
@@ -230,17 +264,21 @@ def test_a_value_that_cannot_be_right_is_refused_with_the_name_of_the_argument(c
     hint = case.hints.get(case.parameter, Any)
     wrong: list[str] = []
     for value in VALUES:
-        shown = repr(value)[:60]
+        # UNSET is not given, wherever it stands.
+        is_wrong = value is not UNSET and ruled_out(value, hint)
+        shown = shown_value(value)
         try:
             case.call(**{**case.works_with, case.parameter: value})
         except ConfigurationError as error:
+            if len(str(error)) > MOST_TO_READ:
+                wrong.append(f"{shown}: {len(str(error))} characters of error")
             # An argument that is right by itself may miss, or exclude, another one.
-            if ruled_out(value, hint) and not error.argument.startswith(case.parameter):
+            if is_wrong and not error.argument.startswith(case.parameter):
                 wrong.append(f"{shown}: blames {error.argument}")
         except Exception as error:  # noqa: BLE001 - that none comes is what is tested
             wrong.append(f"{shown}: {type(error).__name__}: {error}"[:200])
         else:
-            if ruled_out(value, hint):
+            if is_wrong:
                 wrong.append(f"{shown}: taken, though the annotation is {hint}")
 
     assert [] == wrong

@@ -32,6 +32,7 @@ from talkjs_async.errors import (
     OutcomeUnknown,
     TalkJSError,
     TransportError,
+    shown,
 )
 from talkjs_async.limits import Permit
 from talkjs_async.telemetry import AttemptEnded, Hook, emit
@@ -246,7 +247,7 @@ class _InTime:
 def _checked(permit: Permit) -> Permit:
     if not isinstance(permit, Permit):
         raise ConfigurationError(
-            "budgets", f"has a limiter that returns {permit!r} where a Permit is due."
+            "budgets", f"has a limiter that returns {shown(permit)} where a Permit is due."
         )
     return permit
 

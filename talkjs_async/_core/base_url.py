@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 DEFAULT_BASE_URL: Final = "https://api.talkjs.com"
 
@@ -56,34 +56,37 @@ def checked_url(url: object) -> str:
             _refuse(f"must have no {name}: end it before the {sign!r}.")
     if "://" not in text:
         meant = "https://" + re.sub(r"^(?:https?:)?/*", "", text)
-        _refuse(f"must begin with 'https://': did you mean {meant!r}?")
+        _refuse(f"must begin with 'https://': did you mean {shown(meant)}?")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         _refuse(f"is no URL ({error}): it must look like {DEFAULT_BASE_URL!r}.")
     if parts.scheme not in _DEFAULT_PORTS:
-        _refuse(f"must begin with 'https://' or 'http://', not {parts.scheme!r}.")
+        _refuse(f"must begin with 'https://' or 'http://', not {shown(parts.scheme)}.")
     if not _AUTHORITY.fullmatch(parts.netloc):
         _refuse("must hold a host and perhaps a port, as in 'https://host:8443'.")
     if port == 0 or parts.netloc.endswith(":"):
         _refuse("must have a port from 1 to 65535, or none.")
     if path_problem(parts.path) is not None:
-        _refuse(f"must have a percent-encoded path without dots, or none, not {parts.path!r}.")
+        _refuse(f"must have a percent-encoded path without dots, or none, not {shown(parts.path)}.")
     host = parts.hostname or ""
     host = _checked_address(host) if parts.netloc.startswith("[") else _checked_host(host)
-    shown = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
-    return f"{parts.scheme}://{host}{shown}{parts.path.rstrip('/')}"
+    end = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{host}{end}{parts.path.rstrip('/')}"
 
 
 def path_problem(path: str) -> str | None:
     """Say what keeps *path* from being one of a URL, as the end of a sentence. None: nothing."""
     if not _PATH.fullmatch(path):
-        return f"must begin with '/' and be percent-encoded (urllib.parse.quote), unlike {path!r}."
+        return (
+            "must begin with '/' and be percent-encoded (urllib.parse.quote), "
+            f"unlike {shown(path)}."
+        )
     # Also where dots and slashes are encoded: servers differ in when they decode.
     segments = re.split(r"[/\\]", unquote(path))
     if {".", ".."} & {segment.partition(";")[0] for segment in segments}:
-        return f"must have no segments '.' and '..', which lead elsewhere, unlike {path!r}."
+        return f"must have no segments '.' and '..', which lead elsewhere, unlike {shown(path)}."
     return None
 
 
@@ -94,9 +97,9 @@ def _checked_address(text: str) -> str:
     try:
         address = str(IPv6Address(address))
     except ValueError:
-        _refuse(f"must hold a valid IPv6 address within the brackets, not {text!r}.")
+        _refuse(f"must hold a valid IPv6 address within the brackets, not {shown(text)}.")
     if percent and not _ZONE.fullmatch(zone):
-        _refuse(f"must name a network interface behind the '%' of its address, not {zone!r}.")
+        _refuse(f"must name a network interface behind the '%' of its address, not {shown(zone)}.")
     return f"[{address}{percent}{zone}]"
 
 
@@ -108,13 +111,14 @@ def _checked_host(host: str) -> str:
     labels = host.split(".")
     if len(host) > _MOST_IN_A_HOST or not all(map(_LABEL.fullmatch, labels)):
         _refuse(
-            f"must name a host whose labels are of 1 to 63 letters, digits and dashes, not {host!r}"
+            "must name a host whose labels are of 1 to 63 letters, digits and dashes, "
+            f"not {shown(host)}."
         )
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(host))
         except ValueError:
-            _refuse(f"must hold a valid IPv4 address, four numbers up to 255, not {host!r}.")
+            _refuse(f"must hold a valid IPv4 address, four numbers up to 255, not {shown(host)}.")
     return host
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from talkjs_async._core.wire import TOO_DEEP, id_problem
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 T = TypeVar("T")
 
@@ -200,6 +200,6 @@ def path(noun: str, /, **ids: str) -> str:
         if problem is not None:
             raise ConfigurationError(argument, problem)
         if value in {".", ".."}:
-            raise ConfigurationError(argument, f"must be an ID, not {value!r}.")
+            raise ConfigurationError(argument, f"must be an ID, not {shown(value)}.")
         segments.append(quote(value, safe=""))
     return "/" + "/".join(segments)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import anyio
 
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 
 class Clock(Protocol):
@@ -58,6 +58,6 @@ def checked_clock(clock: Clock | None) -> Clock:
         not callable(getattr(clock, name, None)) for name in ("monotonic", "time", "sleep")
     ):
         raise ConfigurationError(
-            "clock", f"must have the methods of talkjs_async.Clock, unlike {clock!r}."
+            "clock", f"must have the methods of talkjs_async.Clock, unlike {shown(clock)}."
         )
     return clock

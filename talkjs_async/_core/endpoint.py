@@ -18,7 +18,7 @@ import attrs
 from talkjs_async._core.call import Call, Run
 from talkjs_async._core.listing import Listing, Page
 from talkjs_async._core.pages import Records
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -137,7 +137,7 @@ def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> C
     resource = getattr(method, "__self__", None)
     if build is None or not isinstance(resource, Resource):
         raise ConfigurationError(
-            "method", f"{method!r} is not an endpoint: pass a method such as talkjs.users.get."
+            "method", f"{shown(method)} is not an endpoint: pass a method such as talkjs.users.get."
         )
     built = build(resource, *args, **kwargs)
     call: Call[Any] = built.first_call() if isinstance(built, Listing) else built

@@ -17,7 +17,7 @@ import attrs
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.wire import id_problem
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 T = TypeVar("T")
 
@@ -161,4 +161,6 @@ def checked_count(argument: str, value: object, *, most: int | None = None) -> N
     if whole and value >= 1 and (most is None or value <= most):  # type: ignore[operator]  # whole
         return
     allowed = "of 1 or more" if most is None else f"from 1 to {most}"
-    raise ConfigurationError(argument, f"must be a whole number {allowed}, or None, not {value!r}.")
+    raise ConfigurationError(
+        argument, f"must be a whole number {allowed}, or None, not {shown(value)}."
+    )

@@ -17,7 +17,7 @@ from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import checked_word, is_real
 from talkjs_async._version import __version__
 from talkjs_async.auth import Auth
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.limits import Budgets
 from talkjs_async.limits._rules import IN_FLIGHT, is_within
 from talkjs_async.telemetry import Hook, check_synchronous
@@ -75,7 +75,8 @@ def checked_retry(retry: RetryPolicy | int) -> RetryPolicy:
     if isinstance(retry, int) and not isinstance(retry, bool) and retry >= 1:
         return RetryPolicy(attempts=retry)
     raise ConfigurationError(
-        "retry", f"must be a RetryPolicy or a number of attempts, not {retry!r}; 1 never repeats."
+        "retry",
+        f"must be a RetryPolicy or a number of attempts, not {shown(retry)}; 1 never repeats.",
     )
 
 
@@ -92,7 +93,7 @@ def checked_auth(auth: Auth | None) -> Auth | None:
 def checked_wait(max_wait: float | None) -> float | None:
     """Return *max_wait*, in seconds."""
     if max_wait is not None and not is_within(max_wait, 0, math.inf):
-        raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {max_wait!r}.")
+        raise ConfigurationError("max_wait", f"must be 0 seconds or more, not {shown(max_wait)}.")
     return max_wait
 
 
@@ -100,7 +101,7 @@ def checked_hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
     """Return *hooks*, each of which can be called."""
     listed = isinstance(hooks, Sequence) and not isinstance(hooks, str | bytes)
     if not listed or not all(callable(hook) for hook in hooks):
-        raise ConfigurationError("hooks", f"must be a list of functions, unlike {hooks!r}.")
+        raise ConfigurationError("hooks", f"must be a list of functions, unlike {shown(hooks)}.")
     for hook in hooks:
         check_synchronous("hooks", hook)
     return tuple(hooks)
@@ -110,7 +111,7 @@ def checked_total(total_timeout: float | None) -> float | None:
     """Return *total_timeout*, in seconds."""
     if total_timeout is not None and not is_within(total_timeout, 0, sys.float_info.max):
         raise ConfigurationError(
-            "total_timeout", f"must be 0 seconds or more, or None, not {total_timeout!r}."
+            "total_timeout", f"must be 0 seconds or more, or None, not {shown(total_timeout)}."
         )
     return total_timeout
 
@@ -128,7 +129,7 @@ def checked_budgets(budgets: Budgets | None) -> Budgets | None:
             "OwnBudgets(ordinary) for a client without batches.",
         )
     raise ConfigurationError(
-        "budgets", f"must have the methods of talkjs_async.Budgets, unlike {budgets!r}."
+        "budgets", f"must have the methods of talkjs_async.Budgets, unlike {shown(budgets)}."
     )
 
 
@@ -137,14 +138,18 @@ def checked_attempt_timeout(seconds: float | None) -> float:
     if seconds is None:
         return math.inf
     if not is_within(seconds, 0, math.inf) or not seconds:
-        raise ConfigurationError("attempt_timeout", f"must be above 0 seconds, not {seconds!r}.")
+        raise ConfigurationError(
+            "attempt_timeout", f"must be above 0 seconds, not {shown(seconds)}."
+        )
     return seconds
 
 
 def checked_answer_bytes(largest: int) -> int:
     """Return *largest*."""
     if not isinstance(largest, int) or isinstance(largest, bool) or largest < 1:
-        raise ConfigurationError("max_answer_bytes", f"must be 1 byte or more, not {largest!r}.")
+        raise ConfigurationError(
+            "max_answer_bytes", f"must be 1 byte or more, not {shown(largest)}."
+        )
     return largest
 
 
@@ -153,7 +158,7 @@ def checked_proxy(proxy: str | None) -> str | None:
     if proxy is None:
         return None
     try:
-        parts = urlsplit(proxy)
+        parts = urlsplit(proxy if isinstance(proxy, str) else "")
         valid = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
     except (ValueError, AttributeError, TypeError):
         valid = False
@@ -183,7 +188,7 @@ def timeouts(timeout: float | httpx.Timeout | httpx2.Timeout | None) -> dict[str
     if isinstance(timeout, int | float):
         if not is_real(timeout) or timeout <= 0:
             raise ConfigurationError(
-                "timeout", f"must be above 0 seconds, or None, not {timeout!r}."
+                "timeout", f"must be above 0 seconds, or None, not {shown(timeout)}."
             )
         return {
             "connect": min(timeout, CONNECT_TIMEOUT),
@@ -196,7 +201,8 @@ def timeouts(timeout: float | httpx.Timeout | httpx2.Timeout | None) -> dict[str
     parts: dict[str, Any] = {phase: getattr(timeout, phase, "missing") for phase in _PHASES}
     if not all(each is None or is_within(each, 0, sys.float_info.max) for each in parts.values()):
         raise ConfigurationError(
-            "timeout", f"must be a number of seconds, an httpx.Timeout or None, not {timeout!r}."
+            "timeout",
+            f"must be a number of seconds, an httpx.Timeout or None, not {shown(timeout)}.",
         )
     return {**parts, "pool": None}
 

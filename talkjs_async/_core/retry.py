@@ -25,6 +25,7 @@ from talkjs_async.errors import (
     RateLimitWaitTimeout,
     ServerError,
     TalkJSError,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -81,13 +82,15 @@ def _wait(part: str, now: float) -> float | None:
 def _positive(_instance: Any, field: attrs.Attribute[float], value: float) -> None:
     if not is_real(value) or value < 0:
         raise ConfigurationError(
-            field.name, f"must be a number of seconds from 0 up, not {value!r}."
+            field.name, f"must be a number of seconds from 0 up, not {shown(value)}."
         )
 
 
 def _count(_instance: Any, field: attrs.Attribute[int], value: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(field.name, f"must be a whole number from 1 up, not {value!r}.")
+        raise ConfigurationError(
+            field.name, f"must be a whole number from 1 up, not {shown(value)}."
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeGuard
 
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 
 class Unset(enum.Enum):
@@ -85,7 +85,7 @@ def is_real(value: object) -> TypeGuard[float]:
 def checked_flag(argument: str, value: object) -> bool:
     """Return *value*, True or False."""
     if not isinstance(value, bool):
-        raise ConfigurationError(argument, f"must be True or False, not {value!r}.")
+        raise ConfigurationError(argument, f"must be True or False, not {shown(value)}.")
     return value
 
 
@@ -101,7 +101,7 @@ def checked_word(argument: str, value: object, words: Collection[str]) -> None:
     listed = " or ".join(repr(word) for word in words)
     guess = meant(value, words)
     hint = "" if guess is None else f": did you mean {guess!r}?"
-    raise ConfigurationError(argument, f"must be {listed}, not {value!r}{hint or '.'}")
+    raise ConfigurationError(argument, f"must be {listed}, not {shown(value)}{hint or '.'}")
 
 
 def meant(value: object, words: Collection[object]) -> str | None:

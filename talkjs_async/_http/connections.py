@@ -137,12 +137,12 @@ def connections_for(
         # httpx2 has the same classes as httpx.
         given = cast("httpx.AsyncClient", http_client)
         library = engine_of(http_client, argument="http_client", base="AsyncClient")
-        if engine not in {None, library.name}:
+        if engine is not None and engine != library.name:
             raise _contradiction(engine, "http_client", library)
         return Connections(library, lambda: Gate(given, owned=False, size=INJECTED), given=given)
     if transport is not None:
         library = engine_of(transport, argument="transport", base="AsyncBaseTransport")
-        if engine not in {None, library.name}:
+        if engine is not None and engine != library.name:
             # A transport may serve both libraries, as the emulator's does; not one of their own.
             other = Engine(str(engine))
             if type(transport).__module__.partition(".")[0] == library.name:

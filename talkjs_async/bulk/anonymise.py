@@ -21,7 +21,7 @@ from talkjs_async.bulk._engine.source_blocks import SourceBlocks
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError, NotFound
+from talkjs_async.errors import ConfigurationError, NotFound, shown
 from talkjs_async.limits import Lane
 
 __all__ = ["anonymise_user", "anonymise_vanished"]
@@ -101,7 +101,7 @@ async def anonymise_vanished(
     if report.kind != "upsert_users" or report.journal is None:
         raise ConfigurationError("report", "must be that of upsert_users with a journal.")
     if not 0 <= max_share <= 1:
-        raise ConfigurationError("max_share", f"must be between 0 and 1, not {max_share!r}.")
+        raise ConfigurationError("max_share", f"must be between 0 and 1, not {shown(max_share)}.")
     vanished = await anyio.to_thread.run_sync(list[str], report.vanished())
     known = len(vanished) + report.done + report.unchanged + report.failed + report.unknown
     if len(vanished) > max_share * known:

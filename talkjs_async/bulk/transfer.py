@@ -31,7 +31,7 @@ from talkjs_async.bulk.formats.export_directory import file_of
 from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.limits import Lane
 
 __all__ = ["transfer"]
@@ -88,9 +88,9 @@ def transfer(
             job raises it when *journal* is that of another source.
     """
     if not max_file_bytes > 0:
-        raise ConfigurationError("max_file_bytes", f"must be above 0, not {max_file_bytes!r}.")
+        raise ConfigurationError("max_file_bytes", f"must be above 0, not {shown(max_file_bytes)}.")
     if not file_timeout > 0:
-        raise ConfigurationError("file_timeout", f"must be above 0 s, not {file_timeout!r}.")
+        raise ConfigurationError("file_timeout", f"must be above 0 s, not {shown(file_timeout)}.")
     downloads = Downloads(
         most_bytes=max_file_bytes, seconds=file_timeout, allow_loopback=allow_loopback_files
     )

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import State
 
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.webhooks import Webhooks
 
 DEFAULT_NAME: Final = "talkjs"
@@ -37,7 +37,7 @@ def check_name(name: str) -> str:
     """Return a name that the state of an app can have."""
     if not (isinstance(name, str) and name.isidentifier()):
         raise ConfigurationError(
-            "name", f"must be a Python identifier such as 'shop', not {name!r}."
+            "name", f"must be a Python identifier such as 'shop', not {shown(name)}."
         )
     return name
 
@@ -52,8 +52,8 @@ def check_free(app: Starlette, name: str, lifespan: object) -> None:
     if any(opened.lifespan is not lifespan for opened in _opened(app.state).get(name, ())):
         raise ConfigurationError(
             "name",
-            f"{name!r} belongs to another TalkJS lifespan of this app: give one of them a name, "
-            "as in lifespan_with(name='shop', app_id=..., secret_key=...).",
+            f"{shown(name)} belongs to another TalkJS lifespan of this app: give one of them a "
+            "name, as in lifespan_with(name='shop', app_id=..., secret_key=...).",
         )
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import ConfigurationError, WebhookError
+from talkjs_async.errors import ConfigurationError, WebhookError, shown
 from talkjs_async.fastapi._app_state import DEFAULT_NAME
 from talkjs_async.fastapi._dependencies import talkjs_named, webhooks_named
 from talkjs_async.fastapi._receiving import verified
@@ -86,7 +86,7 @@ class WebhookRouter(APIRouter):
         """
         if not (isinstance(kind, type) and issubclass(kind, BaseEvent)):
             raise ConfigurationError(
-                "kind", f"must be a class of talkjs_async.models.events, not {kind!r}."
+                "kind", f"must be a class of talkjs_async.models.events, not {shown(kind)}."
             )
 
         def register(handler: Handler[E]) -> Handler[E]:

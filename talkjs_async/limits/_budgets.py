@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from talkjs_async._core.clock import Clock
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.limits._limiter import Limiter
 from talkjs_async.limits._registry import Registry
 from talkjs_async.limits._rules import DOCUMENTED, SECONDS_PER_PROJECT, is_within
@@ -59,7 +59,7 @@ class ProcessBudgets:
 
     def __init__(self, *, share: float = 1.0) -> None:
         if not is_within(share, 0.002, 1.0):
-            raise ConfigurationError("share", f"a part of the budget, 0.002 to 1: {share!r}")
+            raise ConfigurationError("share", f"a part of the budget, 0.002 to 1: {shown(share)}")
         self._share = share
         self._registry: Registry[TokenBucket] = Registry()
 
@@ -139,6 +139,6 @@ def _checked(argument: str, limiter: Limiter) -> Limiter:
         not callable(getattr(limiter, name, None)) for name in ("acquire", "statistics", "aclose")
     ):
         raise ConfigurationError(
-            argument, f"must have the methods of talkjs_async.Limiter, unlike {limiter!r}."
+            argument, f"must have the methods of talkjs_async.Limiter, unlike {shown(limiter)}."
         )
     return limiter

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from talkjs_async._core.call import Lane
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 DOCUMENTED: Final[dict[str, tuple[float, int]]] = {"ordinary": (9.0, 600), "batch": (1.0, 500)}
 """Rate and burst of each endpoint class (documented, read 2026-11-22)."""
@@ -60,16 +60,17 @@ def check_limits(
         ConfigurationError: A number that is not a number of that kind.
     """
     if not is_within(rate, 1 / _MOST, _MOST):
-        raise ConfigurationError("rate", f"requests per second, finite and above 0: {rate!r}")
+        raise ConfigurationError("rate", f"requests per second, finite and above 0: {shown(rate)}")
     if not is_within(burst, 1, _MOST) or burst != int(burst):
-        raise ConfigurationError("burst", f"a whole number of requests, at least 1: {burst!r}")
+        raise ConfigurationError("burst", f"a whole number of requests, at least 1: {shown(burst)}")
     if max_in_flight is not None and not is_whole(max_in_flight, 1, _MOST):
         raise ConfigurationError(
-            "max_in_flight", f"at least 1, or None for no bound: {max_in_flight!r}"
+            "max_in_flight", f"at least 1, or None for no bound: {shown(max_in_flight)}"
         )
     if background_reserve is not None and not is_whole(background_reserve, 0, burst - 1):
         raise ConfigurationError(
-            "background_reserve", f"0 or more and less than burst ({burst}): {background_reserve!r}"
+            "background_reserve",
+            f"0 or more and less than burst ({burst}): {shown(background_reserve)}",
         )
 
 
@@ -83,8 +84,8 @@ def check_call(
         ConfigurationError: No such lane, or a *max_wait* that is negative or NaN.
     """
     if max_wait is not None and not is_within(max_wait, 0, math.inf):
-        raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {max_wait!r}")
+        raise ConfigurationError("max_wait", f"seconds, 0 or more, or None: {shown(max_wait)}")
     try:
         return lanes[lane]
     except (KeyError, TypeError):
-        raise ConfigurationError("lane", f"'interactive' or 'background': {lane!r}") from None
+        raise ConfigurationError("lane", f"'interactive' or 'background': {shown(lane)}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._level import Level
 from talkjs_async.limits._queue import Queue
@@ -66,7 +66,9 @@ class TokenBucket(QueuedLimiter):
         """
         check_limits(rate, burst, max_in_flight, background_reserve)
         if tokens is not None and not is_within(tokens, -sys.float_info.max, burst):
-            raise ConfigurationError("tokens", f"finite and at most burst ({burst}): {tokens!r}")
+            raise ConfigurationError(
+                "tokens", f"finite and at most burst ({burst}): {shown(tokens)}"
+            )
         clock = checked_clock(clock)
         self._tokens = Level(
             rate=rate,

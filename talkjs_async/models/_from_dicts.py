@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from talkjs_async._core.wire import checked_word
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models._given_times import as_moment
@@ -88,8 +89,7 @@ def imported_of(fields: dict[str, Any]) -> ImportedMessage | ImportedSystemMessa
     """
     fields = _with_blocks(fields)
     kind = fields.pop("type", "UserMessage")
-    if kind not in {"UserMessage", "SystemMessage"}:
-        raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
+    checked_word("type", kind, ("UserMessage", "SystemMessage"))
     system = kind == "SystemMessage"
     body = () if "content" in fields else ("text",)
     for name in (*(() if system else ("sender",)), *body, "sent_at"):
@@ -113,12 +113,11 @@ def message_of(fields: dict[str, Any]) -> UserMessage | SystemMessage:
     """
     fields = _with_blocks(fields)
     kind = fields.pop("type", "UserMessage")
+    checked_word("type", kind, ("UserMessage", "SystemMessage"))
     if kind == "UserMessage":
         if "sender" not in fields:
             raise ConfigurationError("sender", "is missing.")
         return UserMessage(**fields)
-    if kind != "SystemMessage":
-        raise ConfigurationError("type", "must be 'UserMessage' or 'SystemMessage'.")
     for name in ("sender", "location"):
         if name in fields:
             raise ConfigurationError(name, "must not be given for a SystemMessage.")

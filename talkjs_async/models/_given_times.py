@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from talkjs_async._core.wire import moment
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 _FIRST_MILLISECONDS: Final = 10**11
 """In 1973. As seconds, that is in the year 5138: what is below is in another unit."""
@@ -28,13 +28,15 @@ def as_moment(value: object) -> datetime:
         if value < _FIRST_MILLISECONDS:
             raise ConfigurationError(
                 "sent_at",
-                f"{value!r} cannot be Unix milliseconds, which are above 10^11 since 1973; seconds "
-                "must be multiplied by 1000, dates written as ISO 8601 with a time zone.",
+                f"{shown(value)} cannot be Unix milliseconds, which are above 10^11 since 1973; "
+                "seconds must be multiplied by 1000, dates written as ISO 8601 with a time zone.",
             )
         try:
             return moment(int(value))
         except (DecodeError, ValueError, OverflowError):
-            raise ConfigurationError("sent_at", f"{value!r} is no time in milliseconds.") from None
+            raise ConfigurationError(
+                "sent_at", f"{shown(value)} is no time in milliseconds."
+            ) from None
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ConfigurationError(
             "sent_at", "must be a time with a time zone, or Unix milliseconds."

@@ -13,7 +13,8 @@ from typing import Literal
 from talkjs_async._core.base_url import DEFAULT_BASE_URL
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
-from talkjs_async.errors import ConfigurationError, LimiterUnavailable
+from talkjs_async._core.wire import checked_word
+from talkjs_async.errors import ConfigurationError, LimiterUnavailable, shown
 from talkjs_async.limits._budgets import budget_key
 from talkjs_async.limits._forks import call_after_fork
 from talkjs_async.limits._queue import Queue
@@ -88,20 +89,18 @@ class RedisLimiter(QueuedLimiter):
         Raises:
             ConfigurationError: A setting that cannot be.
         """
-        documented = DOCUMENTED.get(endpoint_class)
-        if documented is None:
-            raise ConfigurationError("endpoint_class", f"'ordinary' or 'batch': {endpoint_class!r}")
-        if on_outage not in {"share", "closed", "open"}:
-            raise ConfigurationError("on_outage", f"'share', 'closed' or 'open': {on_outage!r}")
+        checked_word("endpoint_class", endpoint_class, DOCUMENTED)
+        documented = DOCUMENTED[endpoint_class]
+        checked_word("on_outage", on_outage, ("share", "closed", "open"))
         if not app_id:
             raise ConfigurationError("app_id", "the ID of the app whose budget it is")
         if not isinstance(processes, int) or processes < 1:
-            raise ConfigurationError("processes", f"a whole number, at least 1: {processes!r}")
+            raise ConfigurationError("processes", f"a whole number, at least 1: {shown(processes)}")
         rate = documented[0] if rate is None else rate
         burst = documented[1] if burst is None else burst
         check_limits(rate, burst, max_in_flight, background_reserve)
         if not is_within(tokens, 0, burst):
-            raise ConfigurationError("tokens", f"from 0 to burst ({burst}): {tokens!r}")
+            raise ConfigurationError("tokens", f"from 0 to burst ({burst}): {shown(tokens)}")
         self._opener = StoreOpener(url_or_client)
         self._key = _key(namespace, base_url, app_id, endpoint_class)
         clock = checked_clock(clock)

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import anyio
 import anyio.to_thread
 
-from talkjs_async.errors import ConfigurationError, LimiterUnavailable
+from talkjs_async.errors import ConfigurationError, LimiterUnavailable, shown
 from talkjs_async.redis._script import Script
 
 _CONNECT_TIME: Final = 1.5
@@ -187,7 +187,7 @@ class StoreOpener:
             self.shown = _checked(target)
         elif not (hasattr(target, "evalsha") or isinstance(target, Store)):
             raise ConfigurationError(
-                "url_or_client", f"a URL, a client of redis-py or a Store, not {target!r}"
+                "url_or_client", f"a URL, a client of redis-py or a Store, not {shown(target)}"
             )
 
     def open(self, *, on_asyncio: bool) -> Store:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from talkjs_async._core.call import Call, path
+from talkjs_async._core.wire import checked_word
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._answers import read_imported_messages
 from talkjs_async.models._from_dicts import imported_message, message_list
@@ -32,9 +33,7 @@ def import_call(
     rules: Rules,
 ) -> Call[tuple[SendReceipt, ...]]:
     """Build the call; see `Messages.import_many`."""
-    # No set: a list, say, has no hash and must be refused by name, too.
-    if rules not in ("current", "older"):
-        raise ConfigurationError("rules", f"must be 'current' or 'older', not {rules!r}.")
+    checked_word("rules", rules, ("current", "older"))
     older = rules == "older"
     most = MOST_MESSAGES_PER_OLDER_POST if older else MOST_MESSAGES_PER_POST
     body = [message.to_wire() for message in message_list(messages, most, imported_message)]

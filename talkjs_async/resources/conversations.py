@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
@@ -196,6 +196,7 @@ class Conversations(Resource):
         Raises:
             NotFound: There is no such conversation or participant, or no such call (all inferred).
         """
+        checked_word("form", form, _FORMS)
         if form == "read_by":
             if until is not UNSET:
                 raise ConfigurationError("until", 'cannot go with form="read_by": leave it out.')
@@ -231,8 +232,12 @@ class Conversations(Resource):
         Raises:
             NotFound: There is no such conversation or participant, or no such call (all inferred).
         """
+        checked_word("form", form, _FORMS)
         moment = 0 if after is UNSET else _moment("after", after)
         return _read_until(conversation_id, user_id, moment, form)
+
+
+_FORMS: Final = ("participant", "read_by", "user_conversation")
 
 
 def _moment(argument: str, value: datetime | int) -> int:
@@ -248,6 +253,5 @@ def _read_until(conversation_id: str, user_id: str, moment: int | str, form: str
     elif form == "user_conversation":
         url = path("users", user_id=user_id) + conversation
     else:
-        checked_word("form", form, ("participant", "read_by", "user_conversation"))
         raise ConfigurationError("form", "cannot be 'read_by' here: nothing becomes unread by it.")
     return Call(method="PATCH", path=url, body={"readUntil": moment}, decode=nothing)

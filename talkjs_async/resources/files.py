@@ -19,7 +19,7 @@ from talkjs_async._core.endpoint import Resource, endpoint
 from talkjs_async._core.wire import UNSET
 from talkjs_async._http.multipart import multipart
 from talkjs_async._http.upload_sources import AsyncFile, source_of
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.models._answers import read_file_token
 from talkjs_async.models._bodies import FileDetails
 from talkjs_async.models.files import UploadedFile
@@ -74,7 +74,7 @@ class Files(Resource):
                 limit is documented.
         """
         source = source_of(file, _checked_size(file, size))
-        name = _filename(filename or source.filename, filename)
+        name = _filename(source.filename if filename is None else filename, filename)
         media_type = _content_type(
             name, source.content_type if content_type is None else content_type
         )
@@ -113,7 +113,7 @@ def _checked_size(file: object, size: int | None) -> int | None:
     if not isinstance(file, AsyncIterable):
         raise ConfigurationError("size", "is for streams: that of other files is known.")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ConfigurationError("size", f"must be a whole number of bytes, not {size!r}.")
+        raise ConfigurationError("size", f"must be a whole number of bytes, not {shown(size)}.")
     return size
 
 

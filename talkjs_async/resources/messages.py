@@ -16,7 +16,7 @@ from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
 from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset, checked_flag
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 from talkjs_async.models._answers import read_sent_messages
 from talkjs_async.models._bodies import MessageEdit
 from talkjs_async.models._from_dicts import message_list, outgoing_message
@@ -307,7 +307,8 @@ def _post(
         key = item.setdefault("idempotencyKey", new_idempotency_key())
         if key in keys:
             raise ConfigurationError(
-                "messages", f"use the idempotency key {key!r} twice: one of them would be lost."
+                "messages",
+                f"use the idempotency key {shown(key)} twice: one of them would be lost.",
             )
         keys.append(key)
     return Call(

@@ -11,7 +11,8 @@ from typing import Literal
 
 from talkjs_async._core.call import Call, nothing
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async.errors import ConfigurationError
+from talkjs_async._core.wire import checked_word
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.models._answers import read_themes
 from talkjs_async.models.themes import Theme
 
@@ -43,12 +44,11 @@ class Themes(Resource):
         Raises:
             BadRequest: A theme that TalkJS refuses.
         """
-        if method not in {"PUT", "PATCH"}:
-            raise ConfigurationError("method", "must be 'PUT' or 'PATCH'.")
+        checked_word("method", method, ("PUT", "PATCH"))
         if not isinstance(themes, Mapping) or not themes:
             raise ConfigurationError("themes", "must map at least one name to a Theme or None.")
         for name, theme in themes.items():
             if not isinstance(name, str) or not isinstance(theme, Theme | None):
-                raise ConfigurationError(f"themes[{name!r}]", "must be a Theme or None.")
+                raise ConfigurationError(f"themes[{shown(name)}]", "must be a Theme or None.")
         body = {name: None if theme is None else theme.to_wire() for name, theme in themes.items()}
         return Call(method=method, path="/themes", body=body, decode=nothing)

@@ -15,7 +15,7 @@ from talkjs_async._core.call import Call, nothing, path
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 from talkjs_async.models._answers import read_user_sessions
 from talkjs_async.models._from_dicts import user_input
 from talkjs_async.models._queries import ConversationQuery, Direction, OrderBy, list_order
@@ -237,5 +237,5 @@ class Users(Resource):
 
 
 def _short(user_id: object) -> str:
-    shown = repr(user_id)
-    return shown if len(shown) <= 50 else f"{shown[:50]}..."
+    text = shown(user_id)
+    return text if len(text) <= 50 else f"{text[:50]}..."

@@ -14,7 +14,7 @@ from talkjs_async._core.wire import moment
 from talkjs_async.bulk._engine.source_records import BadRecord, digest_of
 from talkjs_async.bulk._record_types.files import CopiedFile
 from talkjs_async.bulk._record_types.imports import CopiedMessage, Imported, OldMessage
-from talkjs_async.errors import ConfigurationError, DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError, shown
 from talkjs_async.models._bodies import ParticipationInput
 from talkjs_async.models._parts import read_block
 from talkjs_async.models.content import (
@@ -287,8 +287,8 @@ def _moment(milliseconds: Any, name: str) -> Any:
     if isinstance(milliseconds, float) and milliseconds.is_integer():
         milliseconds = int(milliseconds)
     if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
-        raise ConfigurationError(name, f"must be Unix milliseconds, not {milliseconds!r}.")
+        raise ConfigurationError(name, f"must be Unix milliseconds, not {shown(milliseconds)}.")
     try:
         return moment(milliseconds)
     except DecodeError:
-        raise ConfigurationError(name, f"is no moment: {milliseconds!r}.") from None
+        raise ConfigurationError(name, f"is no moment: {shown(milliseconds)}.") from None

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from talkjs_async._core.call import path
 from talkjs_async._core.wire import is_id
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 
 def take_id(fields: dict[str, Any], name: str = "id") -> str:
@@ -40,5 +40,5 @@ def as_record_id(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not is_id(value):
-        raise ConfigurationError("id", f"must be a text or a whole number, not {value!r}.")
+        raise ConfigurationError("id", f"must be a text or a whole number, not {shown(value)}.")
     return cast("str", value)

@@ -25,7 +25,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from talkjs_async.bulk._engine.owner_thread import OwnerThread
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 T = TypeVar("T")
 
@@ -205,7 +205,7 @@ class _AsyncReader(Generic[T]):
 def total_of(source: object, total: int | None) -> int | None:
     """Return how many records a source has, if the caller or the source says so."""
     if total is not None and total < 0:
-        raise ConfigurationError("total", f"must not be negative, unlike {total!r}.")
+        raise ConfigurationError("total", f"must not be negative, unlike {shown(total)}.")
     if total is None and isinstance(source, Sized):
         return len(source)
     return total

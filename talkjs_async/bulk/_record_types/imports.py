@@ -24,6 +24,7 @@ from talkjs_async.errors import (
     OutcomeUnknown,
     ServerError,
     TalkJSError,
+    shown,
 )
 from talkjs_async.models._field_names import FieldNames
 from talkjs_async.models._from_dicts import IMPORTED_TIMES, imported_of
@@ -45,7 +46,7 @@ SETTLE: Final = 2.0
 def checked_settle(settle: float) -> float:
     """Return *settle*. ConfigurationError: it is negative, or no number."""
     if not settle >= 0:
-        raise ConfigurationError("settle", f"must be 0 seconds or more, not {settle!r}.")
+        raise ConfigurationError("settle", f"must be 0 seconds or more, not {shown(settle)}.")
     return settle
 
 

@@ -55,7 +55,7 @@ class RecordFile:
         self._format = format or _FORMATS.get(self.path.suffix.lower())
         self._fields = fields
         self._required = required
-        if self._format not in {"csv", "jsonl"}:
+        if not isinstance(self._format, str) or self._format not in {"csv", "jsonl"}:
             raise ConfigurationError(
                 "format", f"of {self.path} is unknown: name the file .csv or .jsonl, or say which."
             )
