@@ -111,10 +111,11 @@ def _in_a_limiter() -> bool:
     """Whether a limiter runs further down in this thread, perhaps with its lock held."""
     # A garbage collection can end a permit anywhere. Walking the stack costs something only then;
     # to note the owner of each lock would cost every call.
-    frame = sys._getframe(2)  # noqa: SLF001 - documented, and there in CPython and PyPy
+    # CPython and PyPy have it. When the interpreter ends, nothing has called `__del__`.
+    frame = sys._getframe(1).f_back  # noqa: SLF001
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name.startswith(("talkjs_async.limits", "talkjs_async.redis")):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False

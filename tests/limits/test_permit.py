@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -246,3 +248,20 @@ async def test_a_caller_that_loses_a_permit_of_a_limiter_of_ones_own_is_logged(
             await limiter.acquire()
 
     assert 3 == caplog.text.count("did not end (it was dropped)")
+
+
+def test_a_permit_that_is_open_when_the_interpreter_ends_is_no_traceback() -> None:
+    program = "\n".join(
+        (
+            "import asyncio",
+            "from talkjs_async import TokenBucket",
+            "kept = asyncio.run(TokenBucket().acquire())",
+        )
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, text=True
+    )
+
+    assert (0, "") == (ended.returncode, ended.stdout)
+    assert "Traceback" not in ended.stderr
