@@ -44,7 +44,6 @@ class Account(Level):
     """
 
     __slots__ = (
-        "_background",
         "_common",
         "_interactive",
         "_looked_at",
@@ -85,7 +84,6 @@ class Account(Level):
         # Moments from which a token may be used, in order.
         self._common: list[float] = []
         self._interactive: list[float] = []
-        self._background: set[int] = set()
         self._looked_at = now
         self._used, self._used_at = 0.0, now
 
@@ -122,23 +120,18 @@ class Account(Level):
             self.spent += 1
             # Its rate is a share, which leaves room: no need to wait for the answer.
             self.alone.settle(self.alone.take(lane, now), now)
-        number = super().take(lane, now)
-        if lane == "background":
-            self._background.add(number)
-        return number
+        return super().take(lane, now)
 
     def untake(self, number: int) -> bool:
         if not super().untake(number):
             return False
-        # What an interactive caller had may have come out of the reserve.
-        pool = self._common if number in self._background else self._interactive
-        self._background.discard(number)
-        insort(pool, self._looked_at)
+        # It may have come out of the reserve, or the reserve may have been used since: whether
+        # background may have it, only Redis knows.
+        insort(self._interactive, self._looked_at)
         return True
 
     def settle(self, number: int, now: float) -> bool:
         ended = super().settle(number, now)
-        self._background.discard(number)
         self.settled += ended
         return ended
 

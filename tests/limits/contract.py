@@ -223,6 +223,24 @@ class LimiterContract:
         assert list("abcd") == list(callers.granted)
         assert 1 == waiting
 
+    async def test_what_background_gives_back_goes_to_the_reserve_first(
+        self, make_limiter: MakeLimiter, clock: VirtualClock
+    ) -> None:
+        limiter = make_limiter(burst=10, background_reserve=6)
+
+        async with Callers(limiter, clock) as callers:
+            await callers.ask(*"abcd", lane="background")
+            await callers.ask("bulk", lane="background")
+            await use_up(limiter, 3)
+            callers.permits[0].refund()
+            await clock.sleep(INSTANT)
+            waiting = limiter.statistics().waiting_background
+            await use_up(limiter, 3)
+            callers.dismiss()
+
+        assert list("abcd") == list(callers.granted)
+        assert 1 == waiting
+
     async def test_background_gets_a_tenth_when_interactive_callers_want_everything(
         self, make_limiter: MakeLimiter, clock: VirtualClock
     ) -> None:
