@@ -21,7 +21,7 @@ from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async._core.tasks import in_trio, spawn
 from talkjs_async.limits import LimiterEvent, StoreAway
-from talkjs_async.limits._queue import Queue
+from talkjs_async.limits._queue import SLACK, Queue
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
 from talkjs_async.redis._account import Account
@@ -213,7 +213,7 @@ class Fetcher:
                     until = min(until, now + _LOOK)
                 self._quiet_until = until
         if question is None:
-            await me.poll(self._clock, max(until - now, 0.0))
+            await me.poll(self._clock, max(until + SLACK - now, 0.0))
         else:
             await self._ask(me, store, question, now)
         return True

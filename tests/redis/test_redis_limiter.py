@@ -97,6 +97,31 @@ class TestWithoutRedis(TestRedisLimiter):
         return NoRedis()
 
 
+class EarlyClock(VirtualClock):
+    """A clock whose sleepers wake a moment too early, as rounding or the timer of a system does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.naps = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.naps += 1
+        # Whoever asks for the rest of the time, over and over, would never get it.
+        assert 1_000 > self.naps
+        await super().sleep(max(seconds - 1e-9, 0.0))
+
+
+async def test_waking_a_moment_too_early_is_no_reason_to_spin(client: redis.Redis) -> None:
+    clock = EarlyClock()
+    limiter = RedisLimiter(client, uuid4().hex, rate=3, burst=4, tokens=4, clock=clock)
+
+    for _ in range(20):
+        (await limiter.acquire()).settle()
+    await limiter.aclose()
+
+    assert clock.monotonic() == pytest.approx(16 / 3, abs=0.5)
+
+
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
