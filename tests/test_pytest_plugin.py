@@ -174,6 +174,7 @@ async def test_over_tcp(talkjs_server, talkjs, talkjs_emulator):
 """
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_fixtures_work_under_whatever_runs_async_tests(run: Run, runner: str) -> None:
     source = PROJECT.replace("MARK\n", f"{MARKS.get(runner, '')}\n")
@@ -198,6 +199,7 @@ def test_the_page_works_as_printed(run: Run) -> None:
     assert "6 passed" in done.stdout
 
 
+@pytest.mark.harness
 def test_tests_may_run_side_by_side(run: Run) -> None:
     source = PROJECT.replace("MARK\n", "@pytest.mark.anyio\n")
 

@@ -110,18 +110,6 @@ def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) ->
     assert 4 == capsys.readouterr().out.count("Usage:")
 
 
-def test_the_quick_start_shows_what_the_readme_shows() -> None:
-    shown = subprocess.run(
-        [sys.executable, ROOT / "examples" / "quickstart.py"],
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=300,
-    )
-
-    assert blocks("text")[0] == shown.stdout
-
-
 async def test_the_worker_snippet_reads_the_last_message(served: Emulator) -> None:
     remind = run_block(WORKER)["remind"]
     async with AsyncTalkJS() as talkjs:
@@ -143,9 +131,11 @@ def test_every_link_of_the_readme_leads_to_a_file() -> None:
 
 
 # The one with a database is run by tests/bulk/test_database.py.
-EXAMPLES = sorted({*(ROOT / "examples").glob("*.py")} - {ROOT / "examples/postgres_sync.py"})
+ELSEWHERE = {ROOT / "examples/quickstart.py", ROOT / "examples/postgres_sync.py"}
+EXAMPLES = sorted({*(ROOT / "examples").glob("*.py")} - ELSEWHERE)
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_runs(example: Path) -> None:
     if example.stem == "django_view":

@@ -21,6 +21,8 @@ if sys.platform == "win32":
 
 import pty
 
+pytestmark = pytest.mark.harness
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 Terminal = Callable[..., "Screen"]
 

@@ -16,6 +16,8 @@ from talkjs_async.emulator.ledger import LedgerLine
 from tests.contracts.ledger import declared, read, written
 from tests.contracts.probes import CANNOT_BE_PROBED, PROBES
 
+pytestmark = pytest.mark.harness
+
 ROOT = Path(__file__).parents[2]
 
 # What no live run does: these reach people, or change the app itself.

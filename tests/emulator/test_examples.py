@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.harness
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PLUGIN = "talkjs_async.pytest_plugin"
 
