@@ -32,6 +32,7 @@ BOTH: Final = "with overflow"
 ONE_WAY: Final = 0.05
 
 CONVERSATIONS: Final = 50
+MESSAGES: Final = 60
 
 
 class Size(NamedTuple):
@@ -65,14 +66,15 @@ class World(NamedTuple):
 
 
 @asynccontextmanager
-async def world(name: str, *, empty: bool) -> AsyncIterator[World]:
-    """Open one; *empty*: both sides know that the budgets are used up."""
+async def world(name: str, *, empty: bool, batches: bool = False) -> AsyncIterator[World]:
+    """Open one; *empty*: both sides know that the budgets are used up, but for *batches*."""
     from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
     from talkjs_async.emulator import Emulator, Limits
 
     tokens = 0.0 if empty else None
+    batch_tokens = None if batches else tokens
     emulator = Emulator(
-        limits=Limits(enabled=False, initial_tokens=tokens, initial_batch_tokens=tokens),
+        limits=Limits(enabled=False, initial_tokens=tokens, initial_batch_tokens=batch_tokens),
         latency=lambda _: (ONE_WAY, ONE_WAY),
     )
     secrets = emulator.app_id, emulator.secret_key
@@ -91,7 +93,7 @@ async def world(name: str, *, empty: bool) -> AsyncIterator[World]:
         clock=clock,
         budgets=OwnBudgets(
             TokenBucket(clock=clock, tokens=tokens),
-            TokenBucket(1.0, 500, clock=clock, tokens=tokens),
+            TokenBucket(1.0, 500, clock=clock, tokens=batch_tokens),
         ),
         overflow_to_batch=name == BOTH,
     ) as talkjs:
@@ -139,6 +141,23 @@ async def sustained(name: str, minutes: float) -> Result:
 
         await asyncio.gather(*(job() for _ in range(200)))
         return {"per_s": answered / (60 * minutes), "refused": here.refused()}
+
+
+async def to_one_thing(name: str, messages: int) -> Result:
+    """
+    That many messages to one conversation at once, with no ordinary token left.
+
+    Returns:
+        seconds: Until the last answer.
+        refused: 429s.
+    """
+    async with world(name, empty=True, batches=True) as here:
+        begun = here.now()
+        send = here.talkjs.messages.send
+        await asyncio.gather(
+            *(send("c0", sender="alice", text=str(number)) for number in range(messages))
+        )
+        return {"seconds": here.now() - begun, "refused": here.refused()}
 
 
 def traffic(minutes: float) -> Iterator[tuple[float, Callable[[AsyncTalkJS], Awaitable[Any]]]]:
@@ -207,6 +226,11 @@ def measure(size: Size, note: Note) -> list[Row]:
         for calls in (size.burst, size.operations):
             run = asyncio.run(at_once(name, calls))
             flood[name, calls] = keep(f"{calls:,} calls at once", name, run)["seconds"]
+        keep(
+            f"{MESSAGES} messages to one conversation",
+            name,
+            asyncio.run(to_one_thing(name, MESSAGES)),
+        )
         took[name] = asyncio.run(busy(name, size.minutes))
         ordered = sorted(took[name])
         figures = {"median_s": ordered[len(ordered) // 2], "longest_s": ordered[-1]}
