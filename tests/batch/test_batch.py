@@ -510,6 +510,7 @@ def test_operations_are_written_as_the_documentation_has_them() -> None:
             call_of(talkjs.app.get),
             call_of(older.users.get, "a"),
             call_of(older.users.upsert, "a", name="A"),
+            call_of(talkjs.conversations.mark_as_read, "c", user_id="a", form="read_by"),
         ]
     )
 
@@ -522,6 +523,8 @@ def test_operations_are_written_as_the_documentation_has_them() -> None:
         [4, "GET", "/"],
         [5, "GET", "/users/a", {}, {"api_version": "2021-01-01"}],
         [6, "PUT", "/users/a", {"name": "A"}, {"api_version": "2021-01-01"}],
+        # Without payload and options: three parts, as a program in production sends them.
+        [7, "POST", "/conversations/c/readBy/a"],
     ]
 
 

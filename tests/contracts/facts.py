@@ -103,6 +103,8 @@ _elsewhere(
     "third party",
     "A description of the API, 2026-06-29",
     "tests/models/test_other_nouns.py",
+    "tests/resources/test_app.py",
+    "tests/emulator/routes/test_app.py",
 )
 _elsewhere(
     "webhook_signature",
@@ -126,5 +128,23 @@ _elsewhere(
     "documented",
     "TalkJS skills",
     "tests/emulator/routes/test_anonymous.py",
+    "tests/test_anonymous.py",
+)
+_elsewhere(
+    "unread_pages",
+    "The documentation has pages Rate Limits, Troubleshooting and Import Messages under "
+    "/docs/REST_API; what they say could not be read, and nothing here stands on them.",
+    "documented",
+    "addresses of the documentation's pages, 2026-11-26",
+    "tests/contracts/test_newer_facts.py",
+)
+_elsewhere(
+    "anonymous_key",
+    "An anonymous project comes with a secret key, without an account.",
+    "documented",
+    "TalkJS skills",
+    "tests/emulator/routes/test_anonymous.py",
+    "tests/contracts/test_foreign_clients.py",
+    "tests/contracts/test_live.py",
     "tests/test_anonymous.py",
 )

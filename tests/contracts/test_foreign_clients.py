@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from talkjs_async.emulator import Emulator, RealClock
+from talkjs_async.emulator import Emulator, RealClock, Switches
 
 FOREIGN = Path(__file__).with_name("foreign")
 JSONWEBTOKEN = "jsonwebtoken@9.0.2"
@@ -93,6 +93,42 @@ def test_node_is_let_in_and_kept_out(
         "the text that was sent": "hi",
     } == tried
     assert ["alice/🙂"] == [commit.user_id for commit in emulator.commits.of("user.created")]
+
+
+def test_node_copies_an_app_by_the_newest_calls() -> None:
+    need("node")
+    # By the defaults, whatever a run under other settings has: this client knows one of each.
+    emulator = Emulator(clock=RealClock(), switches=Switches())
+
+    with emulator.serve() as server:
+        credentials = (server.base_url, emulator.app_id, emulator.secret_key)
+        seen = json.loads(run("node", "transfer.mjs", *credentials, cwd=FOREIGN))
+
+    source = seen["source"]
+    assert source == seen["target"]
+    assert [404, "Not found.", None] == seen["unknownApp"]
+    assert [404, "Not found", "application/json; charset=utf-8"] == seen["unknownPath"]
+    assert [None, None, None, None, 0] == seen["fresh"]
+    assert (100, 100) == (seen["imported"], len(source["messages"]))
+    assert 100 == len(messages_of(emulator, emulator.app_id))
+    assert 100 == sum(len(messages_of(emulator, one)) for one in emulator.apps) - 100
+    assert ["SystemMessage", "UserMessage"] == sorted({one["type"] for one in source["messages"]})
+    assert {"text", "location", "file"} == {one["block"]["type"] for one in source["messages"]}
+    assert list(range(99, -1, -1)) == [
+        one["createdAt"] - 1_558_096_200_000 for one in source["messages"]
+    ]
+    assert "Plan ü.pdf" == source["messages"][-3]["block"]["filename"]
+    assert ["alice", "bob"] == source["reactors"]
+    # Eve, whose access is None, is not shown, and so is not copied.
+    assert [
+        ["alice", "ReadWrite", True, None, "number"],
+        ["bob", "ReadWrite", True, 1_558_096_200_050, "number"],
+    ] == source["people"]
+
+
+def messages_of(emulator: Emulator, app_id: str) -> list[str]:
+    chats = emulator.apps[app_id].conversations.values()
+    return [message.id for chat in chats for message in chat.messages.walk(descending=True)]
 
 
 def test_curl_is_let_in_and_kept_out(credentials: tuple[str, str, str], emulator: Emulator) -> None:

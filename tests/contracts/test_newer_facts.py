@@ -8,6 +8,7 @@ import pytest
 
 from talkjs_async import (
     AsyncTalkJS,
+    FileBlock,
     ImportedMessage,
     ImportedSystemMessage,
     NotFound,
@@ -15,6 +16,7 @@ from talkjs_async import (
     UnknownApp,
     UnknownEndpoint,
 )
+from talkjs_async.emulator.ledger import ledger
 from tests.contracts.conftest import Connect, Names
 from tests.contracts.facts import ELSEWHERE, fact
 from tests.contracts.test_contracts import chat
@@ -121,6 +123,23 @@ async def test_a_new_participant_has_joined_and_read_nothing(
     assert (None, 0) == (participant["readUntil"], conversation["everyoneReadUntil"])
 
 
+@fact(
+    "upload_filename",
+    "The part `filename` of an upload names the file, whatever its other part says.",
+    "code",
+    TRANSFER,
+)
+async def test_an_upload_has_the_name_that_it_was_given(talkjs: AsyncTalkJS, names: Names) -> None:
+    alice, _, conversation = await chat(talkjs, names)
+    uploaded = await talkjs.files.upload(b"%PDF-1.7", filename="Plan ü.pdf")
+
+    sent = await talkjs.messages.send(conversation, sender=alice, attachment_token=uploaded.token)
+
+    [block] = (await talkjs.messages.get(conversation, message_id=sent.id)).content
+    assert isinstance(block, FileBlock)
+    assert ("Plan ü.pdf", 8) == (block.filename, block.size)
+
+
 @fact("reaction_people", "A list tells who has reacted with an emoji.", "code", TRANSFER)
 async def test_it_is_told_who_has_reacted(talkjs: AsyncTalkJS, names: Names) -> None:
     alice, bob, conversation = await chat(talkjs, names)
@@ -214,13 +233,24 @@ async def test_what_does_not_exist_cannot_be_deleted(talkjs: AsyncTalkJS, names:
 async def test_an_operation_of_a_batch_may_have_three_parts(
     talkjs: AsyncTalkJS, names: Names
 ) -> None:
-    alice, _, _ = await chat(talkjs, names)
+    alice, bob, conversation = await chat(talkjs, names)
+    read_by = f"/conversations/{conversation}/readBy/{bob}"
 
-    [[number, status, user]] = await talkjs.request(
-        "POST", "/batch", json=[[7, "GET", f"/users/{alice}"]]
+    answers = await talkjs.request(
+        "POST", "/batch", json=[[7, "GET", f"/users/{alice}"], [8, "POST", read_by]]
     )
 
-    assert (7, 200, alice) == (number, status, user["id"])
+    by_number = {number: (status, body) for number, status, body in answers}
+    assert (200, alice) == (by_number[7][0], by_number[7][1]["id"])
+    assert 200 == by_number[8][0]
+
+
+def test_nothing_is_said_to_stand_on_a_page_that_could_not_be_read() -> None:
+    unread = ("Rate Limits", "Troubleshooting", "Import Messages")
+
+    assert [] == [
+        line.name for line in ledger() for page in unread if page in line.source.split("; ")
+    ]
 
 
 def test_what_cannot_be_looked_at_live_has_tests_elsewhere(pytestconfig: pytest.Config) -> None:

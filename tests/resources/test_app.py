@@ -24,6 +24,13 @@ async def test_the_app_is_read_and_changed(talkjs: AsyncTalkJS) -> None:
     assert ({"shop": "Blue", "tel": "1"}, "nl-NL") == (changed.custom, changed.default_locale)
 
 
+async def test_custom_data_by_language_is_read(talkjs: AsyncTalkJS) -> None:
+    custom = {"shop": {"en-US": "Blue", "nl-NL": "Blauw"}, "tel": "1"}
+    await talkjs.request("PUT", "/", json={"custom": custom})
+
+    assert custom == (await talkjs.app.get()).custom
+
+
 async def test_none_clears_the_custom_data(talkjs: AsyncTalkJS) -> None:
     await talkjs.app.update(custom={"shop": "Blue"})
 

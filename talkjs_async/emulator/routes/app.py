@@ -5,8 +5,8 @@ from typing import Any
 
 from talkjs_async.emulator._checks import (
     Check,
-    custom_data,
     map_of,
+    nullable,
     read,
     text,
     updated_custom,
@@ -33,7 +33,16 @@ def _locale(value: object) -> str | None:
     return "must be a supported language, such as 'en-US'"
 
 
-_FIELDS: dict[str, Check] = {"id": text, "custom": custom_data, "defaultLocale": _locale}
+def _by_language(value: object) -> str | None:
+    """Accept a text, or texts by language, which the app's custom data may hold (third party)."""
+    return map_of(text)(value) if isinstance(value, dict) else text(value)
+
+
+_FIELDS: dict[str, Check] = {
+    "id": text,
+    "custom": nullable(map_of(nullable(_by_language))),
+    "defaultLocale": _locale,
+}
 _THEME_FIELDS: dict[str, Check] = {"base": text, "files": map_of(text)}
 
 

@@ -26,6 +26,16 @@ async def test_the_app_has_an_id_and_what_was_put(send: Send) -> None:
     assert (await send("GET", "")).json() == body
 
 
+async def test_the_apps_custom_data_may_be_by_language(send: Send) -> None:
+    custom = {"shop": {"en-US": "Blue", "nl-NL": "Blauw"}, "tel": "1"}
+
+    await send("PUT", "", {"custom": custom})
+
+    assert (await send("GET", "")).json()["custom"] == custom
+    refused = await send("PUT", "", {"custom": {"shop": {"en-US": 1}}})
+    assert refused.status_code == 400
+
+
 @pytest.mark.parametrize(
     "body", [{"id": "other"}, {"custom": {"a": 1}}, {"defaultLocale": "Dutch!"}, []]
 )

@@ -43,6 +43,19 @@ async def test_each_operation_gets_an_answer_of_its_own(send: Send) -> None:
     assert answers[7] == (404, "Not found")
 
 
+async def test_an_operation_may_have_three_parts(send: Send) -> None:
+    message = {"type": "UserMessage", "sender": "alice", "text": "hi"}
+    await send("POST", "/conversations/chat/messages", [message])
+
+    answers = await run(
+        send, [1, "GET", "/users/bob"], [2, "POST", "/conversations/chat/readBy/bob"]
+    )
+
+    assert (answers[1][0], answers[2]) == (200, (200, {}))
+    chat = (await send("GET", "/conversations/chat")).json()
+    assert chat["participants"]["bob"]["isUnread"] is False
+
+
 async def test_the_payload_of_a_get_is_its_query(send: Send) -> None:
     answers = await run(
         send,
