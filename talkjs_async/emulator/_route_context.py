@@ -73,7 +73,7 @@ class RouteContext:
             if self.switches.wrong_content_type == "unsupported_media_type":
                 reason = "The Content-Type must be application/json."
                 raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", [reason])
-        return decode(body, self.switches.lone_surrogates)
+        return decode(body, self.switches)
 
     def order(self, id_: str, created_at: int | None = None) -> Order:
         """Return the place of a new record among all others."""
