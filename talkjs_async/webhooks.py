@@ -178,7 +178,14 @@ class Webhooks:
         Args:
             body: The body that goes with them.
             timestamp: Unix milliseconds. None: now.
+
+        Raises:
+            ConfigurationError: *body* is not bytes.
         """
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise ConfigurationError(
+                "body", f"must be bytes, as they are sent, not {type(body).__name__}."
+            )
         moment = str(int(self._clock.time() * 1000) if timestamp is None else timestamp)
         signature = _sign(self._macs[0], moment.encode(), body)
         return {TIMESTAMP_HEADER: moment, SIGNATURE_HEADER: signature.decode()}

@@ -19,6 +19,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy, RetryState
+from talkjs_async._core.wire import checked_flag
 from talkjs_async.batch._carrier import BATCH, Outcome, carry, is_odd, noted
 from talkjs_async.batch._charges import both, charges_of, pay_for_each
 from talkjs_async.batch._encoding import MOST_OPERATIONS, OperationAnswer, check_batchable
@@ -164,6 +165,7 @@ class Batch:
                 the others have been sent as well.
         """
         check_batchable(calls)
+        checked_flag("return_exceptions", return_exceptions)
         operations = [_Operation(call, CallHistory(call)) for call in calls]
         portions = [
             operations[start : start + MOST_OPERATIONS]

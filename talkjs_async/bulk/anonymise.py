@@ -11,6 +11,7 @@ import attrs
 
 from talkjs_async._core.call import path
 from talkjs_async._core.endpoint import call_of
+from talkjs_async._core.wire import checked_flag, is_real
 from talkjs_async.bulk._engine.flow import store
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -70,8 +71,8 @@ def anonymise_user(
     path("users", user_id=user_id)
     step = _Anonymise(
         user_id,
-        conversations=conversations,
-        everyones_messages=everyones_messages,
+        conversations=checked_flag("conversations", conversations),
+        everyones_messages=checked_flag("everyones_messages", everyones_messages),
     )
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
@@ -100,7 +101,7 @@ async def anonymise_vanished(
     """
     if report.kind != "upsert_users" or report.journal is None:
         raise ConfigurationError("report", "must be that of upsert_users with a journal.")
-    if not 0 <= max_share <= 1:
+    if not is_real(max_share) or not 0 <= max_share <= 1:
         raise ConfigurationError("max_share", f"must be between 0 and 1, not {shown(max_share)}.")
     vanished = await anyio.to_thread.run_sync(list[str], report.vanished())
     known = len(vanished) + report.done + report.unchanged + report.failed + report.unknown

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from talkjs_async._core.walk import Walk
+from talkjs_async._core.wire import checked_flag
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.named_paths import named_path
@@ -84,6 +85,8 @@ def export(
         StorageError: The job raises it when the disk is full.
     """
     path = named_path("target", target)
+    checked_flag("reactions", reactions)
+    checked_flag("dry_run", dry_run)
     step = _PlannedExport(path, talkjs) if dry_run else _Export(path, talkjs, reactions)
     journal = None if dry_run else path / JOURNAL
     return Job(step, talkjs, journal=journal, job_id=None, lane=lane, dry_run=dry_run)

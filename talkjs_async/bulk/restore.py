@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from talkjs_async._core.endpoint import call_of
+from talkjs_async._core.wire import checked_flag
 from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -63,6 +64,7 @@ def restore(
         ConfigurationError: The job raises it when *target* holds no complete export, or a damaged
             one, and when the app is not empty.
     """
+    checked_flag("into_existing", into_existing)
     step = _Restore(named_path("target", target), settle, into_existing=into_existing)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import attrs
 
+from talkjs_async._core.wire import checked_flag, is_real
 from talkjs_async.bulk._copying.present import PresentConversations
 from talkjs_async.bulk._copying.writing import AppWriter
 from talkjs_async.bulk._downloads import Downloads
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.private_files import make_private_directory
 from talkjs_async.bulk._engine.scratch import Scratch
@@ -87,14 +89,16 @@ def transfer(
         ConfigurationError: *source* and *target* are one app, or an argument breaks its rule. The
             job raises it when *journal* is that of another source.
     """
-    if not max_file_bytes > 0:
+    whole = isinstance(max_file_bytes, int) and not isinstance(max_file_bytes, bool)
+    if not whole or max_file_bytes <= 0:
         raise ConfigurationError("max_file_bytes", f"must be above 0, not {shown(max_file_bytes)}.")
-    if not file_timeout > 0:
+    if not is_real(file_timeout) or file_timeout <= 0:
         raise ConfigurationError("file_timeout", f"must be above 0 s, not {shown(file_timeout)}.")
+    checked_flag("allow_loopback_files", allow_loopback_files)
     downloads = Downloads(
         most_bytes=max_file_bytes, seconds=file_timeout, allow_loopback=allow_loopback_files
     )
-    path = None if journal is None else Path(journal)
+    path = None if journal is None else named_path("journal", journal)
     reader = JobClient(source, lane)
     if reader.root == JobClient(target, lane).root:
         raise ConfigurationError("target", "is the same app as source.")

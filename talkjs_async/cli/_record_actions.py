@@ -91,7 +91,7 @@ def list_conversations(
         )
         return
     if unread:
-        raise ConfigurationError("--unread", "needs --user: it is users who read.")
+        raise ConfigurationError("--unreads-only", "needs --user: it is users who read.")
     _list(
         options,
         lambda talkjs: talkjs.conversations.list(limit=limit, starting_after=starting_after),

@@ -58,7 +58,9 @@ def get_message(
 @command(list_group, "users")
 def list_users(
     context: typer.Context,
-    online: Annotated[bool, typer.Option("--online", help="Only who is online.")] = False,
+    online: Annotated[
+        bool, typer.Option("--is-online", "--online", help="Only who is online.")
+    ] = False,
     limit: LimitOption = 100,
     everything: AllOption = False,
     starting_after: StartingAfterOption = None,
@@ -77,7 +79,10 @@ def list_conversations(
         str | None, typer.Option("--user", help="Only those of this user, as the user sees them.")
     ] = None,
     unread: Annotated[
-        bool, typer.Option("--unread", help="Only those that --user has not read to the end.")
+        bool,
+        typer.Option(
+            "--unreads-only", "--unread", help="Only those that --user has not read to the end."
+        ),
     ] = False,
     limit: LimitOption = 100,
     everything: AllOption = False,

@@ -194,7 +194,7 @@ _PLACE = must_be.Rule(
 _SENDER = attrs.evolve(
     must_be.ID,
     says="must be the user ID of a participant: a non-empty text (str). A message without a sender "
-    "is a SystemMessage, for send_many.",
+    "is a system message: see send_system.",
 )
 
 

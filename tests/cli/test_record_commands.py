@@ -80,7 +80,7 @@ def test_what_does_not_exist_is_one_sentence(command: Command) -> None:
 def test_lists_are_a_line_for_each_record(command: Command) -> None:
     users = command("list", "users")
     conversations = command("list", "conversations")
-    of_bob = command("list", "conversations", "--user", "bob", "--unread")
+    of_bob = command("list", "conversations", "--user", "bob", "--unreads-only")
     messages = command("list", "messages", "chat")
 
     assert ["bob  Bob", "alice  Alice  alice@example.com"] == users.out.splitlines()
@@ -106,7 +106,7 @@ def test_a_list_that_is_cut_says_how_to_go_on(command: Command) -> None:
 def test_unread_needs_a_user(command: Command) -> None:
     outcome = command("list", "conversations", "--unread")
 
-    assert (2, "talkjs-async: --unread: needs --user: it is users who read.\n") == (
+    assert (2, "talkjs-async: --unreads-only: needs --user: it is users who read.\n") == (
         outcome.code,
         outcome.err,
     )

@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.wire import checked_flag, is_text
 from talkjs_async.bulk._engine.eta import seconds_for, seconds_planned, time_left
 from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -57,13 +58,13 @@ class Job:
         lane: Lane,
         dry_run: bool = False,
     ) -> None:
-        if job_id is not None and not job_id:
-            raise ConfigurationError("job_id", "must not be empty.")
+        if job_id is not None and not (is_text(job_id) and job_id):
+            raise ConfigurationError("job_id", "must be a non-empty text (str), or None.")
         self._step = step
         self._client = JobClient(talkjs, lane)
         self._clock: Clock = self._client.clock
         self._path = None if journal is None else named_path("journal", journal)
-        self._dry_run = dry_run
+        self._dry_run = checked_flag("dry_run", dry_run)
         self._identity = JobIdentity(kind=step.kind, app_id=talkjs.app_id, job_id=job_id)
         self._tally = Tally()
         self._context: JobContext | None = None

@@ -18,7 +18,7 @@ from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.batch._overflow import Dispatchers, Overflow
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.errors import DecodeError
+from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.limits import Lane
 from talkjs_async.telemetry import AttemptEnded
 
@@ -66,6 +66,10 @@ class JobClient:
     """
 
     def __init__(self, talkjs: AsyncTalkJS, lane: Lane) -> None:
+        if not isinstance(talkjs, AsyncTalkJS):
+            raise ConfigurationError(
+                "talkjs", f"must be an AsyncTalkJS, not {type(talkjs).__name__}."
+            )
         derived = talkjs.with_options(lane=lane)
         pipeline = attrs.evolve(derived._pipeline, hooks=(*derived._pipeline.hooks, self._count))
         # Its own, so that the batches are the job's alone and can be counted. It reads through both

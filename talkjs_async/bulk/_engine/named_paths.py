@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from talkjs_async.errors import ConfigurationError
+
+_MOST_IN_A_NAME: Final = 255
+_MOST_IN_A_PATH: Final = 4_095
+"""Bytes. What Linux takes; others take less, and say so themselves."""
 
 
 def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
@@ -23,4 +28,13 @@ def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
         ) from None
     if "\0" in str(path):
         raise ConfigurationError(argument, "must be a path, which holds no NUL.")
+    try:
+        longest = max(map(len, map(os.fsencode, path.parts)), default=0)
+    except UnicodeEncodeError:
+        raise ConfigurationError(argument, "must be a path: it holds half a surrogate.") from None
+    if longest > _MOST_IN_A_NAME or len(os.fsencode(path)) > _MOST_IN_A_PATH:
+        raise ConfigurationError(
+            argument,
+            f"must be a path of at most {_MOST_IN_A_PATH:,} bytes, {_MOST_IN_A_NAME} in each name.",
+        )
     return path

@@ -24,7 +24,7 @@ def take_id(fields: dict[str, Any], name: str = "id") -> str:
 def as_id(value: object, name: str = "id") -> str:
     """Check one ID; see `take_id`."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+        value = _written(name, value)
     # The one place that knows what may stand in a URL.
     path("", **{name: cast("str", value)})
     return cast("str", value)
@@ -38,7 +38,15 @@ def as_record_id(value: object) -> str:
         ConfigurationError: It is neither text nor a whole number, or empty.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return _written("id", value)
     if not is_id(value):
         raise ConfigurationError("id", f"must be a text or a whole number, not {shown(value)}.")
     return cast("str", value)
+
+
+def _written(name: str, number: int) -> str:
+    try:
+        return str(number)
+    except ValueError:
+        # Of more digits than Python writes.
+        raise ConfigurationError(name, "is a number of too many digits for an ID.") from None

@@ -7,6 +7,7 @@ Knows nothing of requests. The flow of a job calls it, a block of the source at 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -15,6 +16,7 @@ from talkjs_async._core.wire import is_id
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending
 from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
+from talkjs_async.bulk._engine.record_ids import as_record_id
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow, Record, at_line
 from talkjs_async.bulk._engine.tally import StageTally
@@ -200,7 +202,6 @@ class Selection(Generic[V]):
 def _id_in(thing: object) -> str | None:
     """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
     if isinstance(thing, Mapping):
-        id_ = thing.get("id")
-        is_number = isinstance(id_, int) and not isinstance(id_, bool)
-        return str(id_) if is_id(id_) or is_number else None
+        with suppress(ConfigurationError):
+            return as_record_id(thing.get("id"))
     return None

@@ -204,8 +204,10 @@ class _AsyncReader(Generic[T]):
 
 def total_of(source: object, total: int | None) -> int | None:
     """Return how many records a source has, if the caller or the source says so."""
-    if total is not None and total < 0:
-        raise ConfigurationError("total", f"must not be negative, unlike {shown(total)}.")
+    if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total < 0):
+        raise ConfigurationError(
+            "total", f"must be a whole number of 0 or more, or None, not {shown(total)}."
+        )
     if total is None and isinstance(source, Sized):
         return len(source)
     return total

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import milliseconds, utf8
+from talkjs_async._core.wire import is_real, milliseconds, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
 from talkjs_async.bulk._engine.record_type import Found, RecordType
@@ -45,7 +45,7 @@ SETTLE: Final = 2.0
 
 def checked_settle(settle: float) -> float:
     """Return *settle*. ConfigurationError: it is negative, or no number."""
-    if not settle >= 0:
+    if not is_real(settle) or settle < 0:
         raise ConfigurationError("settle", f"must be 0 seconds or more, not {shown(settle)}.")
     return settle
 

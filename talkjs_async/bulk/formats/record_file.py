@@ -52,7 +52,7 @@ class RecordFile:
         required: tuple[str, ...],
     ) -> None:
         self.path: Path = named_path("path", path)
-        self._format = format or _FORMATS.get(self.path.suffix.lower())
+        self._format = _FORMATS.get(self.path.suffix.lower()) if format is None else format
         self._fields = fields
         self._required = required
         if not isinstance(self._format, str) or self._format not in {"csv", "jsonl"}:
