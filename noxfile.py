@@ -124,8 +124,9 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site, into `site/`: no network is needed; a warning or a broken link is an error."""
     # From the source tree, which is where the site reads docstrings.
-    session.install("-e", f".[{EXTRAS}]", "pytest>=9", *groups("docs"))
+    session.install("-e", f".[{EXTRAS}]", *groups("docs", "test"))
     session.run("python", "docs/build_site.py")
+    session.run("pytest", "tests/test_site_search.py")
 
 
 @nox.session(default=False)

@@ -74,14 +74,14 @@ def _below(folder: Path, pattern: str) -> list[str]:
 def _example(path: Path) -> str:
     """Make a page of an example: a program, or a folder."""
     if path.is_file():
-        return f"# {path.name}\n\n{_fenced(path)}"
+        return f"# Example: {path.name}\n\n{_fenced(path)}"
     files = [
         file
         for file in sorted(path.rglob("*"))
         if file.is_file() and not _MADE.intersection(file.relative_to(path).parts)
     ]
     parts = [f"## {file.relative_to(path).as_posix()}\n\n{_fenced(file)}" for file in files]
-    return "\n".join([f"# {path.name}\n", *parts])
+    return "\n".join([f"# Example: {path.name}\n", *parts])
 
 
 def _fenced(file: Path) -> str:
