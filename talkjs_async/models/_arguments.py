@@ -13,7 +13,15 @@ from typing import Any, Final, cast
 
 import attrs
 
-from talkjs_async._core.wire import MOST_ID_BYTES, UNSET, is_id, is_real, is_text, meant
+from talkjs_async._core.wire import (
+    MOST_ID_BYTES,
+    UNSET,
+    is_id,
+    is_real,
+    is_text,
+    meant,
+    milliseconds,
+)
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._frozen_map import FrozenMap
 
@@ -115,14 +123,25 @@ def sealed(value: Any) -> Any:
 
 EARLIEST_MILLISECONDS: Final = 10**11
 """In March 1973. As seconds it would be the year 5138, so that no number may be meant as both."""
+_FIRST_MILLISECONDS: Final = -62_135_596_800_000
+"""The beginning of the year 1, with which a datetime begins."""
 _LATEST_MILLISECONDS: Final = 253_402_300_800_000
 """The end of the year 9999, with which a datetime ends."""
+
+
+def _is_moment(value: object) -> bool:
+    """An aware datetime that can be read back: a zone may lead out of the years 1 to 9999."""
+    return (
+        isinstance(value, datetime)
+        and value.utcoffset() is not None
+        and _FIRST_MILLISECONDS <= milliseconds(value) < _LATEST_MILLISECONDS
+    )
 
 
 def is_point_in_time(value: object) -> bool:
     """An aware datetime, or Unix milliseconds that cannot be mistaken for seconds."""
     if isinstance(value, datetime):
-        return value.utcoffset() is not None
+        return _is_moment(value)
     return (
         isinstance(value, int)
         and not isinstance(value, bool)
@@ -198,7 +217,7 @@ POINT_IN_TIME: Final = Rule(
     null=False,
 )
 MOMENT: Final = Rule(
-    "must be an aware datetime: give it a time zone, for example UTC.",
-    lambda value: isinstance(value, datetime) and value.utcoffset() is not None,
+    "must be an aware datetime, in the years 1 to 9999 of UTC: give it a time zone, such as UTC.",
+    _is_moment,
     null=False,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -205,6 +205,24 @@ async def test_a_lost_answer_imports_nothing_twice(talkjs: AsyncTalkJS, emulator
         await talkjs.messages.import_many("chat", [OLD])
 
     assert 1 == len(emulator.commits.of("message.imported"))
+
+
+@pytest.mark.parametrize(
+    "sent_at",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+    ],
+)
+async def test_a_time_that_could_not_be_read_back_is_refused(
+    talkjs: AsyncTalkJS, emulator: Emulator, sent_at: datetime
+) -> None:
+    with pytest.raises(ConfigurationError, match="years 1 to 9999"):
+        await talkjs.messages.import_many(
+            "chat", [ImportedMessage(sender="alice", text="x", sent_at=sent_at)]
+        )
+
+    assert [] == emulator.requests.find("POST /import/**")
 
 
 async def test_only_participants_have_said_something(talkjs: AsyncTalkJS) -> None:
