@@ -137,9 +137,11 @@ class _Export(Step):
             whole = await in_thread(partial(update.merge, self._target, self._earlier, newer))
             place["whole"] = {name: lines.noted for name, lines in whole.items()}
             await context.journal.move(place)
+        else:
+            whole = {name: Lines.of(noted) for name, noted in place["whole"].items()}
+            await in_thread(partial(update.check_whole, self._target, whole))
         await in_thread(partial(update.replace, self._target))
-        lines = {name: Lines.of(noted) for name, noted in place["whole"].items()}
-        await self._conclude(context, place, lines)
+        await self._conclude(context, place, whole)
 
     async def _read(
         self, context: JobContext, place: dict[str, Any], into: Path

@@ -30,7 +30,7 @@ from talkjs_async.bulk._record_types.files import FileRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, checked_settle
 from talkjs_async.bulk._transferring import FILES, Transferring
 from talkjs_async.bulk.formats.export_directory import file_of
-from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error
+from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error, is_as_noted
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, shown
@@ -197,13 +197,8 @@ class TransferStep(Step):
 
 
 def _has(folder: Path, place: dict[str, Any]) -> bool:
-    """Whether a folder has all that was noted of it."""
-    try:
-        return all(file_of(folder, name).stat().st_size >= place[name]["bytes"] for name in FILES)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise disk_error(folder, error) from error
+    """Whether a folder has what was noted of it."""
+    return all(is_as_noted(file_of(folder, name), place[name]) for name in FILES)
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from talkjs_async import (
 from talkjs_async.bulk import (
     StorageError,
     export,
+    restore,
     send_messages,
     upsert_conversations,
     upsert_users,
@@ -96,9 +100,10 @@ async def test_an_export_has_all_there_is(
     counts = {name: file.pop("lines") for name, file in manifest["files"].items()}
     digests = {len(bytes.fromhex(file["digest"])) for file in manifest.pop("files").values()}
     assert isinstance(manifest.pop("activity"), int | float)
+    assert 32 == len(manifest.pop("digest"))
     assert {
         "format": "talkjs-async export",
-        "version": 3,
+        "version": 4,
         "appId": "emulator",
         "complete": True,
     } == manifest
@@ -275,3 +280,72 @@ async def test_an_answer_that_is_no_list_is_an_error(
 
     with pytest.raises(DecodeError):
         await export(make_talkjs(transport=transport), target)
+
+
+def _flip(content: bytes, chance: random.Random) -> bytes:
+    place = chance.randrange(len(content))
+    return (
+        content[:place] + bytes([content[place] ^ chance.randrange(1, 256)]) + content[place + 1 :]
+    )
+
+
+def _swap(content: bytes, chance: random.Random) -> bytes:
+    return b"".join(reversed(content.splitlines(keepends=True)))
+
+
+def _double(content: bytes, chance: random.Random) -> bytes:
+    whole = content.splitlines(keepends=True)
+    return chance.choice(whole) + content
+
+
+CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "a byte": _flip,
+    "the order": _swap,
+    "a line twice": _double,
+    "line breaks of Windows": lambda content, _: content.replace(b"\n", b"\r\n"),
+    "nothing": lambda content, _: content,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("change", CHANGES)
+async def test_an_export_does_not_go_on_with_files_that_have_changed(
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    target: Path,
+    tmp_path: Path,
+    name: str,
+    change: str,
+) -> None:
+    emulator.limits = Limits.off()
+    bucket = TokenBucket(rate=1e5, burst=10_000, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=bucket)
+    await fill(talkjs, conversations=95, messages=300)
+    await export(talkjs, tmp_path / "whole")
+    job = export(talkjs, target)
+    async with job:
+        async for progress in job:
+            if progress.done > 200:
+                job.stop()
+    before = (target / name).read_bytes()
+    put(target / name, CHANGES[change](before, random.Random(name)))
+
+    if before == (target / name).read_bytes():
+        assert (await export(talkjs, target)).complete
+        assert content(tmp_path / "whole") == content(target)
+    else:
+        with pytest.raises(ConfigurationError, match="was changed since it was written"):
+            await export(talkjs, target)
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_pipe_among_the_files_of_an_export_is_not_waited_for(
+    make_talkjs: MakeTalkJS, talkjs: AsyncTalkJS, emulator: Emulator, target: Path, name: str
+) -> None:
+    await fill(talkjs, conversations=2, messages=4)
+    await export(talkjs, target)
+    (target / name).unlink()
+    os.mkfifo(target / name)
+
+    with pytest.raises(ConfigurationError, match="is damaged: it is no file"):
+        await restore(talkjs, target, into_existing=True)

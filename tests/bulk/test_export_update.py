@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import random
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
 from talkjs_async.bulk import export, restore
+from talkjs_async.bulk._engine.job_journal import JobJournal
+from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk.formats import export_update as update
-from talkjs_async.bulk.formats.export_directory import NAMES, read_manifest
+from talkjs_async.bulk.formats.export_directory import NAMES, read_manifest, write_manifest
+from talkjs_async.bulk.formats.json_lines import EMPTY
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.emulator import Emulator
 from tests.fixtures import MakeTalkJS
@@ -211,7 +217,9 @@ async def test_putting_the_new_files_in_place_can_be_done_again_where_it_stopped
     (target / "export.json").unlink()
     (update.newer_files(target) / "users.jsonl").replace(target / "users.jsonl")
 
+    update.check_whole(target, whole)
     update.replace(target)
+    update.check_whole(target, whole)
     update.replace(target)
 
     assert earlier.files == whole
@@ -223,8 +231,7 @@ async def test_an_export_of_another_app_is_left_alone(
     make_talkjs: MakeTalkJS, talkjs: AsyncTalkJS, target: Path
 ) -> None:
     await export(talkjs, target)
-    manifest = json.loads((target / "export.json").read_text())
-    (target / "export.json").write_text(json.dumps({**manifest, "appId": "other"}))
+    write_manifest(target, attrs.evolve(read_manifest(target), app_id="other"))
     before = content(target)
 
     for dry_run in (False, True):
@@ -306,3 +313,49 @@ async def test_others_cannot_read_an_export_nor_a_journal(
     assert {"export.journal", "export.json", "messages.jsonl", "newer"} <= seen.keys()
     directories = {"export", "newer"}
     assert {name: 0o700 if name in directories else 0o600 for name in seen} == seen
+
+
+@pytest.mark.parametrize("left", ["nothing", "something else"])
+async def test_an_update_whose_new_files_are_gone_leaves_the_earlier_export(
+    make_talkjs: MakeTalkJS, emulator: Emulator, target: Path, left: str
+) -> None:
+    talkjs = make_talkjs()
+    await chat(talkjs, emulator, ["c"])
+    await export(talkjs, target)
+    await chat(talkjs, emulator, ["d"])
+    before = content(target)
+    journal = await JobJournal.open(
+        target / "export.journal", JobIdentity(kind="export", app_id=emulator.app_id)
+    )
+    places = {name: dict(EMPTY) for name in NAMES}
+    whole = {name: {"lines": 9, "digest": "99"} for name in NAMES}
+    await journal.move({**places, "updates": True, "since": 0.0, "activity": 0, "whole": whole})
+    await journal.close()
+    if left != "nothing":
+        update.make_directory(target)
+        (update.newer_files(target) / "messages.whole").write_text("{}\n")
+
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        await export(talkjs, target)
+
+    del before["export.json"]
+    assert before.items() <= content(target).items()
+    assert read_manifest(target).complete
+
+
+async def test_a_manifest_with_a_changed_byte_is_never_brought_up_to_date(
+    talkjs: AsyncTalkJS, emulator: Emulator, target: Path
+) -> None:
+    await chat(talkjs, emulator, ["c"])
+    await export(talkjs, target)
+    written = (target / "export.json").read_bytes()
+    good = read_manifest(target)
+    chance = random.Random(0)
+
+    for _ in range(300):
+        changed = bytearray(written)
+        changed[chance.randrange(len(changed))] ^= chance.randrange(1, 256)
+        (target / "export.json").write_bytes(changed)
+        with suppress(ConfigurationError):
+            # White space may differ.
+            assert good == read_manifest(target)

@@ -141,11 +141,13 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_place(tmp_path: Path, name
 
 
 def test_a_file_that_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match="does not exist"):
         read_users(tmp_path / "users.csv")
     with pytest.raises(ConfigurationError, match=r"name the file \.csv or \.jsonl"):
         read_users(written(tmp_path / "users.txt", "id\n"))
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match=r"users.csv.gz is unknown: unpack it first"):
+        read_users(written(tmp_path / "users.csv.gz", "id\n"))
+    with pytest.raises(ConfigurationError, match="is a directory: name a file in it"):
         read_users(tmp_path, format="csv")
 
 

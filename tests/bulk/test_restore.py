@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import AsyncIterator, Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +184,9 @@ async def test_a_directory_without_a_complete_export_is_refused(
         ("{}", "is not that of an export"),
         ("nonsense", "is not that of an export"),
         ('{"format": "talkjs-async export", "version": 1}', "is of format version 1"),
-        ('{"format": "talkjs-async export", "version": 3}', "export.json is damaged"),
+        ('{"format": "talkjs-async export", "version": 4}', "export.json is damaged"),
         (
-            '{"format": "talkjs-async export", "version": 3, "appId": "a", "files": {"users": 7}}',
+            '{"format": "talkjs-async export", "version": 4, "appId": "a", "files": {"users": 7}}',
             "export.json is damaged",
         ),
     ],
@@ -393,3 +394,48 @@ async def test_an_export_whose_counts_are_right_may_still_be_damaged(
         await restore(talkjs, tmp_path / "export")
 
     assert not emulator.commits
+
+
+ODD: list[Any] = [None, 5, "", [], {}, "x\ud83d", True, 1e300, -1, "\0", ...]
+FIELDS = {
+    "users": ("id", "name", "email", "custom", "role", "locale", "pushTokens", "photoUrl"),
+    "conversations": ("id", "subject", "custom", "welcomeMessages", "photoUrl"),
+    "participants": ("conversationId", "userId", "access", "notify", "readUntil"),
+    "messages": (
+        "id", "conversationId", "senderId", "type", "text", "content", "createdAt", "custom",
+        "readBy", "editedAt", "referencedMessageId", "attachment", "location",
+    ),
+    "reactions": ("conversationId", "messageId", "emoji", "userId", "missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+async def test_whatever_a_field_holds_the_record_is_stored_or_fails_or_the_export_is_refused(
+    make_talkjs: MakeTalkJS, tmp_path: Path, name: str
+) -> None:
+    files: dict[str, list[dict[str, Any]]] = {
+        "users": [{"id": "ann", "name": "Ann"}, {"id": "bob", "name": "Bob"}],
+        "conversations": [{"id": "c1"}, {"id": "c2"}],
+        "participants": [{"conversationId": f"c{n}", "userId": "ann"} for n in (1, 2)],
+        "messages": [message("m1", "c1", "ann"), message("m2", "c2", "ann")],
+        "reactions": [
+            {"conversationId": f"c{n}", "messageId": f"m{n}", "emoji": "👍", "userId": "ann"}
+            for n in (1, 2)
+        ],
+    }
+    for number, (field, value) in enumerate(product(FIELDS[name], ODD)):
+        odd = {**files[name][0], field: value}
+        if value is ...:
+            del odd[field]
+        target = tmp_path / str(number)
+        export_of(target, **{**files, name: [odd, *files[name][1:]]})
+        emulator = Emulator(limits=Limits.off())
+
+        try:
+            report = await restore(make_talkjs(transport=emulator.transport), target, settle=0.0)
+        except ConfigurationError:
+            assert not emulator.commits
+        else:
+            counted = report.done + report.failed
+            assert report.complete
+            assert counted == report.unchanged + len(list(report.records()))

@@ -10,7 +10,8 @@ import anyio
 import httpx
 import pytest
 
-from talkjs_async import AsyncTalkJS
+from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
+from talkjs_async.bulk import transfer as public_transfer
 from talkjs_async.bulk._downloads import Downloads
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_client import JobClient
@@ -188,3 +189,40 @@ async def test_read_marks_that_a_server_forgets_are_reported(
         (record.id.split(":")[0], record.reason) for record in report.records("failed")
     ]
     assert "Read" == other.apps["into"].conversations["c1"].participants["bob"].access
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed", "shorter"])
+@pytest.mark.parametrize("name", ["users", "conversations", "messages"])
+async def test_what_was_read_is_read_again_where_it_has_changed(
+    talkjs: AsyncTalkJS,
+    target: AsyncTalkJS,
+    other: Emulator,
+    transfer: Transfer,
+    journal: Path,
+    tmp_path: Path,
+    damage: str,
+    name: str,
+) -> None:
+    await fill(talkjs)
+    job = transfer(journal=journal)
+    other.faults.add("return-401", on="POST /import/conversations/*/messages", nth=1)
+    with pytest.raises(TalkJSError):
+        await job
+    file = journal.with_name("journal-copy") / f"{name}.jsonl"
+    was = file.read_bytes()
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes(was[:-9] if damage == "shorter" else was.replace(b"e", b"a", 1))
+
+    report = await transfer(journal=journal)
+
+    assert report.complete
+    assert await contents(talkjs, tmp_path / "a") == await contents(target, tmp_path / "b")
+
+
+async def test_a_journal_that_can_be_no_path_is_refused(
+    talkjs: AsyncTalkJS, target: AsyncTalkJS
+) -> None:
+    for path in (5, b"x", "a\0b"):
+        with pytest.raises(ConfigurationError, match="journal: must be a path"):
+            public_transfer(talkjs, target, journal=path)  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ _CONVERSATION_FIELDS: Final = ("id", "subject", "photoUrl", "welcomeMessages", "
 def stored_user(user: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is stored of a user."""
     fields = {name: user.get(name) for name in _USER_FIELDS}
-    if fields["role"] in {None, "default"}:
+    if fields["role"] is None or fields["role"] == "default":
         # What TalkJS answers for users without a role (documented sample), and its older name.
         fields["role"] = user.get("configuration")
     if not fields["name"]:

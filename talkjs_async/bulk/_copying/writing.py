@@ -165,12 +165,12 @@ class AppWriter:
                 failed = await self._failed(
                     "conversation", {raw["conversationId"] for raw, _ in block}
                 )
-                senders = await self._failed("user", {raw.get("senderId") for raw, _ in block})
+                senders = await self._failed("user", {_sender_of(raw) for raw, _ in block})
                 tokens = await self._tokens([raw for raw, _ in block])
                 for raw, known in block:
                     if raw["conversationId"] in failed:
                         yield BadRecord(id=raw["id"], reason=_NO_CONVERSATION)
-                    elif not known or raw.get("senderId") in senders:
+                    elif not known or _sender_of(raw) in senders:
                         yield BadRecord(id=raw["id"], reason=_NO_SENDER)
                     else:
                         yield copied_message(
@@ -200,16 +200,17 @@ class AppWriter:
             async for block in blocks:
                 ids = await self._ids.of(block)
                 for raw in block:
-                    name = reaction_name(raw["messageId"], raw["emoji"], raw["userId"])
+                    user_id = raw.get("userId")
+                    name = reaction_name(raw["messageId"], raw["emoji"], user_id)
                     id_ = ids[raw["messageId"]]
                     if isinstance(id_, BadRecord):
                         yield BadRecord(id=name, reason=id_.reason)
-                    elif raw["userId"] is None:
+                    elif not isinstance(user_id, str):
                         reason = f"TalkJS does not say who {raw.get('missing')} people are."
                         yield BadRecord(id=name, reason=reason)
                     else:
-                        emoji, user_id = raw["emoji"], raw["userId"]
-                        yield CopiedReaction(name, raw["conversationId"], id_, emoji, user_id)
+                        chat = raw["conversationId"]
+                        yield CopiedReaction(name, chat, id_, raw["emoji"], user_id)
 
     async def _participants(self, chunk: Chunk) -> AsyncIterator[object]:
         async with aclosing(self._blocks(participant_changes(self._export, chunk))) as blocks:
@@ -285,6 +286,12 @@ def totals_of(export: SortedExport) -> dict[str, int | None]:
     changes = participant_changes(export, export.everything)
     participants = sum(1 for _ in chain(changes, export.lost_participants()))
     return {**export.counts(), "participant": participants}
+
+
+def _sender_of(message: Mapping[str, Any]) -> str | None:
+    # What is no text is no user of the export, either.
+    sender = message.get("senderId")
+    return sender if isinstance(sender, str) else None
 
 
 def urls_of(message: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,6 @@ the call returns, the change survives the end of the process. Jobs call it.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import weakref
@@ -28,7 +27,14 @@ from talkjs_async.bulk._engine.journal_file import (
     journal_error,
     typed,
 )
-from talkjs_async.bulk._engine.journal_schema import JobRow, RecordRow, RecordState
+from talkjs_async.bulk._engine.journal_schema import (
+    JobRow,
+    RecordRow,
+    RecordState,
+    is_storable,
+    storable,
+    written_place,
+)
 from talkjs_async.bulk._engine.journal_transactions import Change, Transaction
 from talkjs_async.bulk._engine.owner_thread import OwnerThread, Work
 from talkjs_async.bulk._engine.scratch import Scratch
@@ -52,11 +58,6 @@ class Sending:
     mark: bytes | None = None
 
 
-def _storable(text: str | None) -> str | None:
-    """Escape halves of surrogate pairs, which no database takes."""
-    return text and text.encode(errors="backslashreplace").decode()
-
-
 @attrs.frozen
 class Ending:
     """A state to note; the attributes are those of `RecordRow`."""
@@ -66,7 +67,7 @@ class Ending:
     state: RecordState
     digest: bytes | None = None
     result: str | None = None
-    reason: str | None = attrs.field(default=None, converter=_storable)
+    reason: str | None = attrs.field(default=None, converter=storable)
 
 
 class JobJournal:
@@ -146,7 +147,7 @@ class JobJournal:
 
         def work(database: sqlite3.Connection) -> dict[str, RecordRow]:
             rows = {}
-            for id_ in ids:
+            for id_ in filter(is_storable, ids):
                 row = database.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
                 if row is not None:
                     rows[id_] = _row(row)
@@ -162,7 +163,10 @@ class JobJournal:
         """Return what is known of records, without a word of whether the source has them."""
 
         def work(database: sqlite3.Connection) -> dict[str, RecordRow]:
-            found = (database.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone() for id_ in ids)
+            there = filter(is_storable, ids)
+            found = (
+                database.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone() for id_ in there
+            )
             return {row[0]: _row(row) for row in found if row is not None}
 
         return await self._change(work)
@@ -192,7 +196,7 @@ class JobJournal:
 
     async def move(self, place: Any) -> None:
         """Replace `place`."""
-        text = json.dumps(place)
+        text = written_place(place)
         await self._change(_writing("UPDATE job SET place = ?", [(text,)]))
         self.place = place
 

@@ -6,7 +6,7 @@ Everything here runs in the thread that owns the journal.
 
 from __future__ import annotations
 
-import json
+import os
 import secrets
 import sqlite3
 from contextlib import closing, suppress
@@ -15,7 +15,14 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async.bulk._engine.journal_schema import APPLICATION, SCHEMA, TABLES, JobRow
+from talkjs_async.bulk._engine.journal_schema import (
+    APPLICATION,
+    SCHEMA,
+    TABLES,
+    JobRow,
+    read_place,
+    written_place,
+)
 from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError, TalkJSError
@@ -72,10 +79,10 @@ class JournalFile:
             _check_path(path)
             if self._original is not None:
                 _check_path(self._original)
-                if self._original.exists():
+                if _is_there(self._original):
                     _check_file(self._original)
                     _copy(self._original, path)
-            if not path.exists():
+            if not _is_there(path):
                 _create(path, self._identity)
             _check_file(path)
             self._file = _file_at(path)
@@ -138,27 +145,86 @@ def _check_path(path: Path) -> None:
         raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
 
 
+def _is_there(path: Path) -> bool:
+    """
+    Tell whether there is a journal.
+
+    Raises:
+        StorageError: Its log is there alone, so a job has begun that a new journal knows not of.
+    """
+    if path.exists():
+        return True
+    if _log_of(path).exists():
+        raise StorageError(
+            path=str(path),
+            reason=f"it is not there, and {_log_of(path).name}, which belongs to it, is: copy or "
+            "move both files together",
+            damaged=True,
+        )
+    return False
+
+
 def _check_file(path: Path) -> None:
     """Look at a file before SQLite does, which would take an empty or short one for its own."""
+    if not path.is_file():
+        raise ConfigurationError(
+            "journal", f"{path} is a pipe or a device: name a file, or a place for a new one."
+        )
     with path.open("rb") as file:
-        begin = file.read(len(_MAGIC))
+        begin = file.read(_HEADER)
+        size = file.seek(0, os.SEEK_END)
     if not begin:
         raise ConfigurationError(
             "journal",
             f"{path} is empty, which a journal never is. If no job has used it, delete it.",
         )
-    if begin != _MAGIC:
+    if not begin.startswith(_MAGIC):
         raise ConfigurationError("journal", f"{path} is not a journal.")
-    if not _log_of(path).exists() and _main_file_in_use(path):
+    page = _page_size(begin)
+    if size < page:
+        raise StorageError(path=str(path), reason="it is cut off", damaged=True)
+    if _main_file_in_use(path) and not _log_is_there(_log_of(path), page):
         raise StorageError(
             path=str(path),
             reason=f"a job has written to it and to {_log_of(path).name}, which belongs to it and "
-            "is not there: copy or move both files together",
+            "is not there, or not whole: copy or move both files together",
             damaged=True,
         )
 
 
 _MAGIC: Final = b"SQLite format 3\0"
+_HEADER: Final = 100
+"""Bytes in which an SQLite file says of itself what it is. Source: sqlite.org/fileformat2.html."""
+_LOG_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+_LOG_MAGIC: Final = (0x377F0682, 0x377F0683)
+
+
+def _page_size(header: bytes) -> int:
+    size = int.from_bytes(header[16:18])
+    # A power of two from 512 on; 1 stands for the one that two bytes cannot hold.
+    return 65_536 if size == 1 else max(size, 512)
+
+
+def _log_is_there(log: Path, page: int) -> bool:
+    """
+    Whether a log has a first page in it, which that of a run has from the beginning on.
+
+    Where a log ends is not known to SQLite: what was cut off behind that cannot be told.
+    """
+    try:
+        with log.open("rb") as file:
+            begin = file.read(_LOG_HEADER + _FRAME_HEADER)
+            size = file.seek(0, os.SEEK_END)
+    except FileNotFoundError:
+        return False
+    is_log = int.from_bytes(begin[:4]) in _LOG_MAGIC and int.from_bytes(begin[8:12]) == page
+    # The first page belongs to this log if it has its salts.
+    return (
+        is_log
+        and begin[16:24] == begin[_LOG_HEADER + 8 : _LOG_HEADER + 16]
+        and size >= _LOG_HEADER + _FRAME_HEADER + page
+    )
 
 
 def _log_of(path: Path) -> Path:
@@ -225,13 +291,11 @@ def _empty_log(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
-def _job_row(job_id: object, pass_: object, first: object, place: object) -> JobRow:
-    if not (isinstance(job_id, str) and isinstance(pass_, int) and isinstance(first, int)):
-        raise sqlite3.DatabaseError("the row of the job is damaged")
+def _job_row(job_id: str, pass_: int, first: int, place: object) -> JobRow:
     try:
-        return JobRow(job_id, pass_, first, json.loads(place))  # type: ignore[arg-type]
-    except (ValueError, TypeError, RecursionError):
-        raise sqlite3.DatabaseError("the row of the job is damaged") from None
+        return JobRow(job_id, pass_, first, read_place(place))
+    except ValueError:
+        raise sqlite3.DatabaseError(_DAMAGED) from None
 
 
 def _create(path: Path, identity: JobIdentity) -> None:
@@ -249,8 +313,8 @@ def _create(path: Path, identity: JobIdentity) -> None:
             database.execute(f"PRAGMA user_version = {SCHEMA}")
             job_id = identity.job_id or secrets.token_urlsafe(12)
             database.execute(
-                "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, 'null', 0)",
-                (identity.kind, identity.app_id, job_id),
+                "INSERT INTO job VALUES (?, ?, ?, 0, 1, 0, ?, 0)",
+                (identity.kind, identity.app_id, job_id, written_place(None)),
             )
             database.execute("COMMIT")
         try:
@@ -285,17 +349,29 @@ def _copy(original: Path, path: Path) -> None:
 
 
 def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> None:
-    row = database.execute("SELECT kind, app_id, job_id FROM job").fetchone()
-    if row is None:
+    rows = database.execute(
+        "SELECT kind, app_id, job_id, pass, first_pass, complete FROM job"
+    ).fetchall()
+    if not rows:
         raise sqlite3.DatabaseError("the row of the job is gone")
-    wanted = (identity.kind, identity.app_id, identity.job_id or row[2])
-    for word, has, needs in zip(("job", "app", "job ID"), row, wanted, strict=True):
+    kind, app_id, job_id, pass_, first, complete = typed(rows[0], *[str] * 3, *[int] * 3)
+    in_order = 0 <= pass_ < _LAST and 1 <= first <= pass_ + 1 and complete in {0, 1}
+    if len(rows) > 1 or not in_order:
+        raise sqlite3.DatabaseError(_DAMAGED)
+    wanted = (identity.kind, identity.app_id, identity.job_id or job_id)
+    for word, has, needs in zip(
+        ("job", "app", "job ID"), (kind, app_id, job_id), wanted, strict=True
+    ):
         if has != needs:
             raise ConfigurationError(
                 "journal",
                 f"{path} belongs to the {word} {has!r}, not {needs!r}: use another file for this.",
             )
 
+
+_LAST: Final = 1 << 53
+"""No job has so many passes."""
+_DAMAGED: Final = "the row of the job is damaged"
 
 FAILURES: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
 """

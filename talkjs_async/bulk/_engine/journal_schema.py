@@ -5,16 +5,21 @@ A change of them needs a new number of `SCHEMA`.
 
 `job.in_use` is 1 in the main file for as long as a run writes to the journal: what it writes is in
 the file `-wal` beside it at first. A main file with a 1 and no such file is half a journal.
+
+`job.place` is JSON behind a digest of it: a place that is another one than was noted, and not
+merely gone, would have a job pass over what it has not done.
 """
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
+from hashlib import blake2b
 from typing import Any, Final
 
 import attrs
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 APPLICATION: Final = 0x746A6B62
 """SQLite's `application_id` of a journal: "tjkb". Tells it from any other SQLite file."""
 
@@ -34,6 +39,39 @@ CREATE INDEX record_mark ON record (mark, sent_to) WHERE mark IS NOT NULL;
 
 NAMELESS: Final = "\0#"
 """In front of the number of a record that has no ID of its own, which no other record has."""
+
+
+def written_place(place: Any) -> str:
+    """Write a place as `job.place` has it."""
+    text = json.dumps(place)
+    return f"{_digest(text)} {text}"
+
+
+def read_place(written: object) -> Any:
+    """
+    Read what `written_place` has made.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    digest, _, text = written.partition(" ") if isinstance(written, str) else ("", "", "")
+    if digest != _digest(text):
+        raise ValueError("another place than was noted")
+    return json.loads(text)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def storable(text: str | None) -> str | None:
+    """Escape halves of surrogate pairs, which no database takes."""
+    return text and text.encode(errors="backslashreplace").decode()
+
+
+def is_storable(id_: str) -> bool:
+    """Whether a record may have such a name: half of a surrogate pair is in none."""
+    return storable(id_) == id_
 
 
 @attrs.frozen

@@ -13,6 +13,28 @@ _MOST_IN_A_PATH: Final = 4_095
 """Bytes. What Linux takes; others take less, and say so themselves."""
 
 
+def check_file(argument: str, path: Path) -> None:
+    """
+    Check that a path names a file whose bytes can be read twice.
+
+    Raises:
+        ConfigurationError: There is none, or something else; or it cannot be told.
+    """
+    try:
+        if path.is_file():
+            return
+        if path.is_dir():
+            what = "is a directory: name a file in it."
+        elif path.exists():
+            what = "is a pipe or a device, and is read twice: save it as a file first."
+        else:
+            what = "does not exist."
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        what = f"cannot be read: {reason}. Name one that can be."
+    raise ConfigurationError(argument, f"{path} {what}")
+
+
 def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
     """
     Check what a caller gave for a path.

@@ -7,10 +7,24 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from talkjs_async.bulk.errors import StorageError
+
 
 class Scratch:
     """A directory that goes away with the last reference to this object."""
 
     def __init__(self) -> None:
-        self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))
+        """
+        Make one.
+
+        Raises:
+            StorageError: There is no place for it.
+        """
+        try:
+            self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))
+        except OSError as error:
+            raise StorageError(
+                path="the directory for temporary files",
+                reason=f"{error.strerror or type(error).__name__} (the variable TMPDIR names it)",
+            ) from error
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

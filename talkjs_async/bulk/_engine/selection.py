@@ -15,7 +15,12 @@ import attrs
 from talkjs_async._core.wire import is_id
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import Ending
-from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
+from talkjs_async.bulk._engine.journal_schema import (
+    NAMELESS,
+    RecordRow,
+    RecordState,
+    is_storable,
+)
 from talkjs_async.bulk._engine.record_ids import as_record_id
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow, Record, at_line
@@ -129,7 +134,12 @@ class Selection(Generic[V]):
             record = self._record_type.read(thing, self._number)
         except ConfigurationError as error:
             return BadRecord(reason=at_line(line, str(error)), id=_id_in(thing))
-        return attrs.evolve(record, line=line) if isinstance(record, Record) else record
+        if isinstance(record, BadRecord):
+            return record
+        if not is_storable(record.id):
+            # As another app may have given it; what comes from a source was checked before.
+            return BadRecord(reason=at_line(line, "its ID holds half of a surrogate pair."))
+        return attrs.evolve(record, line=line)
 
     def _earlier(self, name: str, row: RecordRow | None) -> int | None:
         """Return where this pass through the source has had the ID before."""

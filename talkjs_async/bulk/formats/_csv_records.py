@@ -73,7 +73,7 @@ def texts_of(path: Path, file: TextIO) -> Iterator[CsvText]:
             line = "".join(parts)
         text = line.rstrip("\r\n")
         if len(text) >= LONGEST:
-            raise _too_long(path, begin)
+            raise too_long(path, begin)
         yield CsvText(begin, text, len(text) < len(line))
 
 
@@ -130,7 +130,8 @@ def _never_closed(path: Path, line: int) -> ConfigurationError:
     )
 
 
-def _too_long(path: Path, line: int) -> ConfigurationError:
+def too_long(path: Path, line: int) -> ConfigurationError:
+    """Make the error of a file with a line that no record is as long as."""
     return ConfigurationError(
         "source", f"{path} is no file of records: line {line} is over {LONGEST:,} characters long."
     )

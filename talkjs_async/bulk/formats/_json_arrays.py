@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from talkjs_async.bulk._engine.named_paths import check_file
 from talkjs_async.bulk.formats._strict_json import DECODER, AmbiguousJSON
 from talkjs_async.errors import ConfigurationError
 
@@ -29,6 +30,7 @@ def items_of(path: Path) -> Iterator[tuple[str, Any]]:
     Raises:
         ConfigurationError: The file is no such JSON, cut off, or not UTF-8.
     """
+    check_file("source", path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             yield from _arrays(_Text(path, file))

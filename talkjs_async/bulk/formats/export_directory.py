@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ REACTIONS: Final = "reactions"
 """A further file, where they were asked for."""
 
 _FORMAT: Final = "talkjs-async export"
-_VERSION: Final = 3
+_VERSION: Final = 4
 
 
 def file_of(target: Path, name: str) -> Path:
@@ -64,9 +65,9 @@ def prepare(target: Path, app_id: str) -> Manifest | None:
         ConfigurationError: It has something else in it, or an export of another app.
         StorageError: It cannot be made.
     """
-    if target.exists() and not target.is_dir():
-        raise ConfigurationError("target", f"{target} is a file: name a directory.")
     try:
+        if target.exists() and not target.is_dir():
+            raise ConfigurationError("target", f"{target} is a file: name a directory.")
         make_private_directory(target)
         names = {path.name for path in target.iterdir() if not path.name.startswith(f"{JOURNAL}-")}
     except FileNotFoundError:
@@ -82,8 +83,11 @@ def prepare(target: Path, app_id: str) -> Manifest | None:
 
 def find(target: Path, app_id: str) -> Manifest | None:
     """Return what an export of the app that came to its end has, as `prepare` does."""
-    if not (target / MANIFEST).exists():
-        return None
+    try:
+        if not (target / MANIFEST).exists():
+            return None
+    except OSError as error:
+        raise disk_error(target, error) from error
     manifest = read_manifest(target)
     if manifest.app_id != app_id:
         raise ConfigurationError(
@@ -96,7 +100,10 @@ def find(target: Path, app_id: str) -> Manifest | None:
 
 def conclude(target: Path) -> None:
     """Remove the journal of a complete export."""
-    (target / JOURNAL).unlink(missing_ok=True)
+    try:
+        (target / JOURNAL).unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(target / JOURNAL, error) from error
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +127,7 @@ class Manifest:
 
 def write_manifest(target: Path, manifest: Manifest) -> None:
     """Say, as the last thing, that all is there."""
-    content = {
+    content: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
         "appId": manifest.app_id,
@@ -128,6 +135,7 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
         "activity": manifest.activity,
         "files": {name: lines.noted for name, lines in manifest.files.items()},
     }
+    content["digest"] = _digest(content)
     new = target / f"{MANIFEST}.new"
     try:
         new.unlink(missing_ok=True)
@@ -141,6 +149,11 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
         raise disk_error(new, error) from error
 
 
+def _digest(content: Mapping[str, Any]) -> str:
+    """Of what `export.json` says: a moment that has changed would have an update miss messages."""
+    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
 def read_manifest(target: Path) -> Manifest:
     """
     Return what an export has that came to its end.
@@ -149,12 +162,15 @@ def read_manifest(target: Path) -> Manifest:
         ConfigurationError: There is none in *target*, or that of another version.
     """
     path = target / MANIFEST
-    if not path.is_file():
-        way_out = ": run the export again to complete it" if (target / JOURNAL).exists() else ""
-        raise ConfigurationError("target", f"{target} holds no complete export{way_out}.")
     content: Any = None
-    with suppress(ValueError, RecursionError, OSError):
-        content = json.loads(path.read_bytes())
+    try:
+        if not path.is_file():
+            way_out = ": run the export again to complete it" if (target / JOURNAL).exists() else ""
+            raise ConfigurationError("target", f"{target} holds no complete export{way_out}.")
+        with suppress(ValueError, RecursionError):
+            content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise disk_error(path, error) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ConfigurationError("target", f"{path} is not that of an export.")
     version = content.get("version")
@@ -162,6 +178,8 @@ def read_manifest(target: Path) -> Manifest:
         raise ConfigurationError(
             "target", f"{path} is of format version {version!r}; this library reads {_VERSION}."
         )
+    if content.pop("digest", None) != _digest(content):
+        raise ConfigurationError("target", f"{path} is damaged: it is not what was written.")
     try:
         return Manifest(
             app_id=str(content["appId"]),

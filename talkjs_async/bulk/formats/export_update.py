@@ -16,9 +16,9 @@ from typing import Any, Final
 from talkjs_async._core.wire import utf8
 from talkjs_async.bulk._engine.private_files import create_private, make_private_directory
 from talkjs_async.bulk.formats.export_directory import MANIFEST, NAMES, REACTIONS, Manifest, file_of
-from talkjs_async.bulk.formats.json_lines import Lines, checked_lines, disk_error
+from talkjs_async.bulk.formats.json_lines import Lines, check_lines, checked_lines, disk_error
 
-__all__ = ["make_directory", "newer_files", "merge", "replace"]
+__all__ = ["check_whole", "make_directory", "newer_files", "merge", "replace"]
 
 _NEWER: Final = "newer"
 _OWNER: Final = {
@@ -77,6 +77,18 @@ def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[s
     return merged
 
 
+def check_whole(target: Path, whole: Mapping[str, Lines]) -> None:
+    """
+    Check, in a run that goes on, that all whole files are there, be it in their place already.
+
+    Raises:
+        ConfigurationError: One is gone, or not what was written; the earlier ones stay.
+    """
+    for name, lines in whole.items():
+        newer = _whole(target, name)
+        check_lines(newer if newer.exists() else file_of(target, name), lines)
+
+
 def replace(target: Path) -> None:
     """Put the whole files in the place of the earlier ones; may be done again where it stopped."""
     directory = newer_files(target)
@@ -84,7 +96,7 @@ def replace(target: Path) -> None:
         # From here on they are neither the earlier ones nor the newer ones.
         (target / MANIFEST).unlink(missing_ok=True)
         for name in (*NAMES, REACTIONS):
-            newer = file_of(directory, name) if name == "users" else _whole(target, name)
+            newer = _whole(target, name)
             if newer.exists():
                 newer.replace(file_of(target, name))
         shutil.rmtree(directory, ignore_errors=True)
@@ -93,7 +105,8 @@ def replace(target: Path) -> None:
 
 
 def _whole(target: Path, name: str) -> Path:
-    return newer_files(target) / f"{name}.whole"
+    directory = newer_files(target)
+    return file_of(directory, name) if name == "users" else directory / f"{name}.whole"
 
 
 def _write(path: Path, kept: Iterator[str], newer: Path) -> Lines:

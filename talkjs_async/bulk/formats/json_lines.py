@@ -22,9 +22,19 @@ from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.errors import ConfigurationError
 
-__all__ = ["EMPTY", "Lines", "LinesFile", "checked_lines", "disk_error", "noted_lines"]
+__all__ = [
+    "EMPTY",
+    "Lines",
+    "LinesFile",
+    "check_lines",
+    "checked_lines",
+    "disk_error",
+    "is_as_noted",
+    "noted_lines",
+    "open_lines",
+]
 
-EMPTY: Final[Mapping[str, Any]] = {"bytes": 0, "lines": 0, "digest": ""}
+EMPTY: Final[Mapping[str, Any]] = {"bytes": 0, "lines": 0, "digest": "", "order": ""}
 """The place of a file that does not exist yet."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -82,10 +92,12 @@ class LinesFile:
 
         Raises:
             StorageError: There is less than that.
+            ConfigurationError: What is there is not what was written.
         """
         self.path = path
         self.bytes: int = place["bytes"]
         self.lines: Lines = Lines.of(place)
+        self._order = bytes.fromhex(place["order"])
         try:
             if not self.bytes:
                 path.unlink(missing_ok=True)
@@ -98,6 +110,13 @@ class LinesFile:
             self._file.seek(self.bytes)
         except OSError as error:
             raise disk_error(path, error) from error
+        if not is_as_noted(path, place):
+            self._file.close()
+            raise ConfigurationError(
+                "target",
+                f"{path} was changed since it was written, so that what is read now would not make "
+                "a whole of it: begin again with a new directory.",
+            )
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write a line per record."""
@@ -111,11 +130,12 @@ class LinesFile:
         self.bytes += len(data)
         for line in lines:
             self.lines.add(line)
+            self._order = _ordered(self._order, line)
 
     @property
     def place(self) -> dict[str, Any]:
         """Where to go on."""
-        return {"bytes": self.bytes, **self.lines.noted}
+        return {"bytes": self.bytes, **self.lines.noted, "order": self._order.hex()}
 
     def close(self) -> None:
         """Close the file, with everything on the disk."""
@@ -124,6 +144,52 @@ class LinesFile:
                 os.fsync(self._file.fileno())
         except OSError as error:
             raise disk_error(self.path, error) from error
+
+
+def _ordered(before: bytes, line: bytes) -> bytes:
+    """A digest of lines in their order: of those before, and one more."""
+    return blake2b(before + line, digest_size=_DIGEST).digest()
+
+
+def is_as_noted(path: Path, place: Mapping[str, Any]) -> bool:
+    """
+    Tell whether a file begins with what `LinesFile.place` has noted of it, in that order.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    left, lines, order = place["bytes"], Lines(), b""
+    if not left:
+        return True
+    try:
+        with open_lines(path) as file:
+            while left > 0 and (line := file.readline(left)):
+                left -= len(line)
+                lines.add(line)
+                order = _ordered(order, line)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise disk_error(path, error) from error
+    return not left and lines == Lines.of(place) and order.hex() == place["order"]
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """
+    Open a file that was written, for reading.
+
+    Raises:
+        ConfigurationError: It is none: to wait for what comes out of a pipe may take for ever.
+    """
+    if path.exists() and not path.is_file():
+        raise ConfigurationError("target", f"{path} is damaged: it is no file.")
+    return path.open("rb")
+
+
+def check_lines(path: Path, expected: Lines) -> None:
+    """Compare the lines of a file with what is expected; see `checked_lines`."""
+    for _ in checked_lines(path, expected):
+        pass
 
 
 def checked_lines(path: Path, expected: Lines) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -136,7 +202,7 @@ def checked_lines(path: Path, expected: Lines) -> Iterator[tuple[str, dict[str, 
     """
     found = Lines()
     try:
-        with path.open("rb") as lines:
+        with open_lines(path) as lines:
             for number, line in enumerate(lines, 1):
                 found.add(line)
                 yield _parsed(path, line, number)

@@ -8,12 +8,14 @@ Reading holds one record in memory.
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from talkjs_async.bulk._engine.named_paths import named_path
+from talkjs_async.bulk._engine.named_paths import check_file, named_path
 from talkjs_async.bulk._engine.source_records import BadRecord, FileRow
 from talkjs_async.bulk.formats._csv_dialect import Columns, columns_of
 from talkjs_async.bulk.formats._csv_records import (
@@ -23,7 +25,9 @@ from talkjs_async.bulk.formats._csv_records import (
     delimiter_of,
     has_stray_return,
     texts_of,
+    too_long,
 )
+from talkjs_async.bulk.formats._packed import PACKED
 from talkjs_async.bulk.formats._strict_json import AmbiguousJSON, loads
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
@@ -56,15 +60,15 @@ class RecordFile:
         self._fields = fields
         self._required = required
         if not isinstance(self._format, str) or self._format not in {"csv", "jsonl"}:
+            is_packed = self.path.suffix.lower() in PACKED
+            way_out = "name the file .csv or .jsonl, or say which"
             raise ConfigurationError(
-                "format", f"of {self.path} is unknown: name the file .csv or .jsonl, or say which."
+                "format",
+                f"of {self.path} is unknown: {'unpack it first' if is_packed else way_out}.",
             )
-        try:
-            is_file = self.path.is_file()
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
-        if not is_file:
-            raise ConfigurationError("path", f"{self.path} is no file.")
+        check_file("path", self.path)
+        # The file as it was when it was checked; the job reads it once more.
+        self._checked: os.stat_result | None = None
 
     def __repr__(self) -> str:
         return f"<RecordFile {self.path}>"
@@ -72,7 +76,9 @@ class RecordFile:
     def __iter__(self) -> Iterator[FileRow | BadRecord]:
         rows = self._csv_rows if self._format == "csv" else self._json_rows
         try:
+            _check_text(self.path)
             yield from rows()
+            self._check_unchanged()
         except UnicodeDecodeError as error:
             raise _not_utf8(self.path) from error
         except OSError as error:
@@ -89,14 +95,34 @@ class RecordFile:
             ConfigurationError: It is not UTF-8, cut off, has quotes that do not match, or a wrong
                 header.
         """
-        return sum(1 for _ in self)
+        self._checked = None
+        try:
+            before = self.path.stat()
+            count = sum(1 for _ in self)
+            self._checked = before
+            self._check_unchanged()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return count
+
+    def _check_unchanged(self) -> None:
+        """Make sure that what was read is what was checked: a program may be writing to it."""
+        then, now = self._checked, self.path.stat()
+        if then is not None and _version_of(then) != _version_of(now):
+            raise ConfigurationError(
+                "source",
+                f"{self.path} was changed while it was read, and some of its records may be "
+                "missing: run the job again when nothing writes to it.",
+            )
 
     def _json_rows(self) -> Iterator[FileRow | BadRecord]:
-        with self.path.open(encoding="utf-8-sig", newline="\n") as file:
+        with self.path.open(encoding="utf-8-sig", newline=_newline_of(self.path)) as file:
             is_first = True
             number = 0
             while line := file.readline(LONGEST):
                 number += 1
+                if len(line) == LONGEST and line[-1] not in "\r\n":
+                    raise too_long(self.path, number)
                 if not line.strip():
                     continue
                 if (is_first and line.strip() in {"[", "{"}) or (is_first and _is_array(line)):
@@ -105,7 +131,7 @@ class RecordFile:
                 try:
                     row = loads(line)
                 except AmbiguousJSON as error:
-                    if not line.endswith("\n"):
+                    if line[-1] not in "\r\n":
                         raise _cut_off(self.path, number) from error
                     yield BadRecord(reason=f"line {number} {error}.")
                     continue
@@ -117,10 +143,11 @@ class RecordFile:
     def _csv_rows(self) -> Iterator[FileRow | BadRecord]:
         with self.path.open(encoding="utf-8-sig", newline=_newline_of(self.path)) as file:
             texts = texts_of(self.path, file)
-            header = next((text for text in texts if text.text.strip(_BLANK)), CsvText(1, "", True))
-            if "\0" in header.text:
-                raise _no_text(self.path)
-            delimiter = delimiter_of(header.text)
+            header = _header_of(self.path, texts)
+            hint = _DELIMITER_HINT.fullmatch(header.text)
+            if hint:
+                header = _header_of(self.path, texts)
+            delimiter = hint[1] if hint else delimiter_of(header.text)
             titles = cells_of(self.path, header, delimiter)
             columns = columns_of(self.path, titles, self._fields, self._required)
             for text in texts:
@@ -154,6 +181,57 @@ _BLANK: Final = ' \t\r\n,;"'
 """A line of nothing else means nothing."""
 
 
+_DELIMITER_HINT: Final = re.compile('"?sep=([,;\t])"?[,;\t]*')
+"""The line by which Excel is told what separates the columns."""
+
+
+def _header_of(path: Path, texts: Iterator[CsvText]) -> CsvText:
+    """Return the first line that says something."""
+    header = next((text for text in texts if text.text.strip(_BLANK)), None)
+    if header is not None and "\0" in header.text:
+        raise _no_text(path)
+    if header is None:
+        raise ConfigurationError("source", f"{path} is empty: its first line names the columns.")
+    if has_stray_return(header.text):
+        raise ConfigurationError(
+            "source",
+            f"{path} has a line break in line {header.line} that is a carriage return alone, and "
+            "others that are not: save it with line breaks of one kind.",
+        )
+    return header
+
+
+def _version_of(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _check_text(path: Path) -> None:
+    """Refuse what begins as another kind of file does, in words that say which."""
+    with path.open("rb") as file:
+        begin = file.read(_BEGIN)
+    for magic, what in _OTHERS.items():
+        if begin.startswith(magic):
+            raise ConfigurationError("source", f"{path} is {what}.")
+    line = begin.partition(b"\n")[0]
+    # A few are damage of that one line.
+    if line.count(0) * 3 > len(line):
+        raise _no_text(path)
+
+
+_BEGIN: Final = 4096
+_OTHERS: Final = {
+    codecs.BOM_UTF16_LE: "in UTF-16: save it in UTF-8",
+    codecs.BOM_UTF16_BE: "in UTF-16: save it in UTF-8",
+    codecs.BOM_UTF8 * 2: "marked as UTF-8 twice: take one of the marks at its begin away",
+    b"\x1f\x8b": "packed (gzip): unpack it first",
+    b"PK\x03\x04": "packed (zip), or of a spreadsheet: unpack it, or save it as CSV in UTF-8",
+    b"BZh": "packed (bzip2): unpack it first",
+    b"\xfd7zXZ": "packed (xz): unpack it first",
+    b"\x28\xb5\x2f\xfd": "packed (zstd): unpack it first",
+}
+"""How files begin that are no text in UTF-8. UTF-32 begins as UTF-16 does."""
+
+
 def _newline_of(path: Path) -> str:
     """Return what ends the lines: a carriage return only where the file has nothing else."""
     with path.open("rb") as file:
@@ -180,8 +258,8 @@ def _not_lines(path: Path, line: str) -> ConfigurationError:
 def _no_text(path: Path) -> ConfigurationError:
     return ConfigurationError(
         "source",
-        f"{path} is no CSV in UTF-8: its first line holds NULs, as UTF-16 and the files of "
-        "spreadsheets do. Save it as CSV in UTF-8.",
+        f"{path} is no text in UTF-8: its first line holds NULs, as UTF-16 and the files of "
+        "spreadsheets do. Save it in UTF-8.",
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 from talkjs_async._core.wire import is_id
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._json_arrays import items_of
+from talkjs_async.bulk.formats._packed import PACKED
 from talkjs_async.errors import ConfigurationError
 
 __all__ = ["is_text", "sort_export"]
@@ -32,7 +33,8 @@ CREATE TABLE member (
     channel_id TEXT, user_id TEXT, listed INTEGER, PRIMARY KEY (channel_id, user_id)
 ) WITHOUT ROWID;
 CREATE TABLE message (
-    id TEXT PRIMARY KEY, channel_id TEXT, sender TEXT, sent_at INTEGER, version INTEGER, item TEXT
+    id TEXT PRIMARY KEY, channel_id TEXT, sender TEXT, sent_at INTEGER, version INTEGER, item TEXT,
+    user TEXT
 );
 CREATE TABLE removed (id TEXT PRIMARY KEY);
 CREATE TABLE problem (kind TEXT, reason TEXT);
@@ -95,15 +97,10 @@ def _files(directory: Path) -> list[Path]:
         files = [] if real in been else [Path(folder, n) for n in names if not _is_junk(n)]
         been.add(real)
         for path in files:
-            if path.suffix.lower() in _PACKED:
+            if path.suffix.lower() in PACKED:
                 raise ConfigurationError("directory", f"{path} is packed: unpack it first.")
         paths += [path for path in files if path.suffix.lower() == ".json"]
     return sorted(paths)
-
-
-_PACKED: Final = frozenset(
-    {".7z", ".br", ".bz2", ".gz", ".lz4", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"}
-)
 
 
 def _is_junk(name: str) -> bool:
@@ -122,7 +119,7 @@ INSERT OR IGNORE INTO channel SELECT DISTINCT channel_id, '{}' FROM message;
 INSERT OR IGNORE INTO member
     SELECT DISTINCT channel_id, sender, 0 FROM message WHERE sender IS NOT NULL;
 INSERT OR IGNORE INTO user
-    SELECT sender, 0, json_extract(item, '$.user') FROM message WHERE sender IS NOT NULL
+    SELECT sender, 0, user FROM message WHERE sender IS NOT NULL
     ORDER BY sent_at DESC;
 """
 
@@ -226,9 +223,10 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
     user = message.get("user")
     sender = user.get("user_id") if isinstance(user, dict) and is_text(message) else None
     database.execute(
-        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
         "channel_id = excluded.channel_id, sender = excluded.sender, sent_at = excluded.sent_at, "
-        "version = excluded.version, item = excluded.item WHERE excluded.version >= version",
+        "version = excluded.version, item = excluded.item, user = excluded.user "
+        "WHERE excluded.version >= version",
         (
             id_,
             message["channel_url"],
@@ -236,6 +234,7 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
             sent_at,
             _number(message.get("updated_at")),
             json.dumps(message),
+            json.dumps(user),
         ),
     )
     return None

@@ -209,7 +209,8 @@ class SortedExport:
     def marks(self, conversation_id: str) -> list[tuple[str, str | None, int, str | None]]:
         """Return ID, sender, time and text of the messages of a conversation, the oldest first."""
         rows = self._objects(_MESSAGES_OF, (_key(conversation_id),))
-        return [(m["id"], m.get("senderId"), m["createdAt"], m.get("text")) for m in rows]
+        # One without a time was not stored, and is like none that was.
+        return [(m["id"], m.get("senderId"), m.get("createdAt", 0), m.get("text")) for m in rows]
 
     def lost_messages(self) -> Iterator[dict[str, Any]]:
         """Return the messages whose conversation is not in the export."""

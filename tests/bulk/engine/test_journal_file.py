@@ -1,12 +1,14 @@
 # ruff: noqa: ASYNC240 - a test may wait for its disk
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -223,3 +225,114 @@ async def test_a_flipped_byte_is_found_or_changes_nothing_else(journal: Path) ->
     assert {True} == {error.damaged for error in found}
     assert not [error for error in errors if "Nothing is lost" in str(error)]
     assert not [error for error in errors if "in use" in str(error)]
+
+
+def _cut_log(size: int) -> Callable[[bytes], bytes]:
+    return lambda log: log[:size]
+
+
+LOGS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": _cut_log(0),
+    "half a header": _cut_log(20),
+    "a header": _cut_log(32),
+    "half a page": _cut_log(2_000),
+    "something else": lambda log: bytes(len(log)),
+    "another magic": lambda log: bytes([log[0] ^ 1]) + log[1:],
+    "a page of another log": lambda log: log[:40] + bytes(8) + log[48:],
+}
+
+
+@pytest.mark.parametrize("damage", LOGS.values(), ids=LOGS.keys())
+async def test_a_started_journal_with_no_whole_log_is_refused(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+    shutil.copy(journal, copy)
+    copy.with_name("copy-wal").write_bytes(damage(journal.with_name("journal-wal").read_bytes()))
+
+    with pytest.raises(StorageError, match="is not there, or not whole: copy or move both"):
+        await JobJournal.open(copy, IDENTITY)
+    await some.close()
+
+
+async def test_a_log_without_its_journal_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    some = await JobJournal.open(journal, IDENTITY)
+    shutil.copy(f"{journal}-wal", f"{copy}-wal")
+
+    for is_copy in (False, True):
+        with pytest.raises(StorageError, match="it is not there, and copy-wal, which belongs to"):
+            await JobJournal.open(copy, IDENTITY, copy=is_copy)
+    assert not copy.exists()
+    await some.close()
+
+
+@pytest.mark.parametrize("size", [16, 50, 100, 600, 4_095, 4_096, 5_000, 9_000])
+async def test_a_journal_that_was_cut_off_is_damaged(journal: Path, size: int) -> None:
+    await filled(journal)
+    content = journal.read_bytes()
+    journal.write_bytes(content[:size])
+
+    with pytest.raises(StorageError) as caught:
+        await JobJournal.open(journal, IDENTITY)
+    assert caught.value.damaged
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are a thing of Unix")
+async def test_a_pipe_or_a_device_is_no_journal_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal")
+
+    for path in (tmp_path / "journal", Path("/dev/null")):
+        with pytest.raises(ConfigurationError, match="is a pipe or a device: name a file"):
+            await JobJournal.open(path, IDENTITY)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM job",
+        "INSERT INTO job SELECT * FROM job",
+        "UPDATE job SET pass = 'x'",
+        "UPDATE job SET pass = 9223372036854775807",
+        "UPDATE job SET first_pass = 99",
+        "UPDATE job SET first_pass = 0",
+        "UPDATE job SET complete = 'x'",
+        "UPDATE job SET complete = 7",
+        "UPDATE job SET job_id = x'00'",
+        "UPDATE job SET place = 'null'",
+        "UPDATE job SET place = 5",
+        "UPDATE job SET place = ''",
+        """UPDATE job SET place = replace(place, '7', '8')""",
+        """UPDATE job SET place = replace(place, 'page', 'pagf')""",
+    ],
+)
+async def test_what_no_job_has_written_of_itself_is_damage(journal: Path, statement: str) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.move({"page": 7})
+    await some.close()
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute(statement)
+
+    with pytest.raises(StorageError) as caught:
+        await JobJournal.open(journal, IDENTITY)
+    assert caught.value.damaged
+
+
+async def test_no_record_has_a_name_with_half_a_surrogate_pair(journal: Path) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+
+    for find in (some.rows, some.look):
+        assert ["a"] == list(await find(["\ud83d", "a"]))
+    await some.close()
+
+
+async def test_without_a_place_for_temporary_files_it_says_which_variable_names_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+
+    with pytest.raises(StorageError, match="TMPDIR"):
+        await JobJournal.open(None, IDENTITY)

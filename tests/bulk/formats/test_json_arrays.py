@@ -35,7 +35,7 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path, content: bytes, sente
 
 
 def test_a_file_that_is_not_there_is_one_of_our_errors(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="does not exist"):
         list(items_of(tmp_path / "x.json"))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,9 @@ from talkjs_async.bulk import (
     read_users,
     upsert_users,
 )
+from talkjs_async.bulk._record_types.users import USER_FIELDS
+from talkjs_async.bulk.formats._json_arrays import items_of
+from talkjs_async.bulk.formats.record_file import RecordFile
 from talkjs_async.emulator import Emulator
 
 
@@ -283,15 +290,120 @@ def test_two_files_one_behind_the_other_are_refused(
         assert 3 == len(list(read_users(path)))
 
 
-@pytest.mark.parametrize(
-    "content", ["id,name\nu1,A\n".encode("utf-16-le"), b"PK\3\4\0\0\0\n"], ids=["utf-16", "xlsx"]
-)
-def test_a_file_that_is_no_text_says_so(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "users.csv"
-    path.write_bytes(content)
+CSV, LINES = "id,name\nu1,A\n", '{"id": "u1", "name": "A"}\n'
+OTHER_FILES = {
+    "utf-16": (CSV.encode("utf-16"), LINES.encode("utf-16"), "is in UTF-16: save it in UTF-8"),
+    "utf-32": (CSV.encode("utf-32"), LINES.encode("utf-32"), "save it in UTF-8"),
+    "utf-16 without a mark": (
+        CSV.encode("utf-16-le"), LINES.encode("utf-16-le"), "its first line holds NULs",
+    ),
+    "gzip": (gzip.compress(CSV.encode()), gzip.compress(LINES.encode()), r"\(gzip\): unpack it"),
+    "a spreadsheet": (b"PK\3\4\0\0\0\n", b"PK\3\4\0\0\0\n", "or save it as CSV in UTF-8"),
+    "two marks": (
+        b"\xef\xbb\xbf" * 2 + CSV.encode(), b"\xef\xbb\xbf" * 2 + LINES.encode(),
+        "marked as UTF-8 twice",
+    ),
+    "a line of 17 million letters": (
+        b"id,name\nu1," + 17_000_000 * b"x" + b"\n",
+        b'{"id": "u1", "name": "' + 17_000_000 * b"x" + b'"}\n',
+        "is no file of records: line . is over 16,777,216 characters long",
+    ),
+}  # fmt: skip
 
-    with pytest.raises(ConfigurationError, match="is no CSV in UTF-8: its first line holds NULs"):
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize(("csv", "lines", "words"), OTHER_FILES.values(), ids=OTHER_FILES.keys())
+def test_a_file_that_is_no_text_says_so(
+    tmp_path: Path, csv: bytes, lines: bytes, words: str, suffix: str
+) -> None:
+    path = tmp_path / f"users{suffix}"
+    path.write_bytes(csv if suffix == ".csv" else lines)
+
+    with pytest.raises(ConfigurationError, match=words):
         list(read_users(path))
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\n\n , ,\n"])
+def test_a_csv_file_without_columns_says_so(file: Path, content: str) -> None:
+    with pytest.raises(ConfigurationError, match="is empty: its first line names the columns"):
+        users(file, content)
+
+
+def test_line_breaks_of_two_kinds_are_not_taken_for_columns(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="save it with line breaks of one kind"):
+        users(file, "id,name\ru1,A\nu2,B\n")
+
+
+@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"', "sep=;;"])
+def test_the_line_that_tells_excel_what_separates_columns_does_so(file: Path, hint: str) -> None:
+    found = users(file, f"{hint}\r\nid;name\r\nu1;A, B\r\n")
+
+    assert [(3, {"id": "u1", "name": "A, B"})] == [(row.line, row) for row in found]
+
+
+def test_lines_of_json_may_end_with_carriage_returns_alone(tmp_path: Path) -> None:
+    path = tmp_path / "users.jsonl"
+    path.write_bytes(b'{"id": "u1"}\r\r{"id": "u2"}\r')
+
+    assert [(1, {"id": "u1"}), (3, {"id": "u2"})] == [
+        (row.line, row) for row in read_users(path) if isinstance(row, dict)
+    ]
+
+
+def _grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"u9,I\n")
+
+
+def _shrink(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def _replace(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_bytes(path.read_bytes())
+    new.replace(path)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("change", [_grow, _shrink, _replace])
+@pytest.mark.parametrize("moment", ["checked", "half read"])
+async def test_a_file_that_changes_while_it_is_read_is_never_said_to_be_done(
+    talkjs: AsyncTalkJS,
+    emulator: Emulator,
+    file: Path,
+    change: Callable[[Path], None],
+    moment: str,
+) -> None:
+    users(file, "id,name\n" + "".join(f"u{n},A\n" for n in range(10)))
+
+    class Changing(RecordFile):
+        def check(self) -> int:
+            count = super().check()
+            if moment == "checked":
+                change(self.path)
+            return count
+
+        def __iter__(self) -> Iterator[Any]:
+            is_read_once_more = self._checked is not None
+            for number, row in enumerate(super().__iter__()):
+                yield row
+                if number == 5 and moment == "half read" and is_read_once_more:
+                    change(self.path)
+
+    source = Changing(file, None, USER_FIELDS, required=("id",))
+    with pytest.raises(ConfigurationError, match="was changed while it was read"):
+        await upsert_users(talkjs, source)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are a thing of Unix")
+def test_what_can_be_read_once_only_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "users.csv")
+
+    with pytest.raises(ConfigurationError, match="is a pipe or a device, and is read twice"):
+        read_users(tmp_path / "users.csv")
+    with pytest.raises(ConfigurationError, match="is a pipe or a device"):
+        list(items_of(tmp_path / "users.csv"))
 
 
 def test_a_number_that_cannot_be_read_is_named_as_such(tmp_path: Path) -> None:
