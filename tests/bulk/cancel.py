@@ -44,20 +44,29 @@ HANGS_AFTER: Final = 60.0
 
 @attrs.frozen
 class Scene:
-    """An emulator of one's own, a client of it, and a directory for the files of one job."""
+    """
+    An emulator of one's own, a client of it, and a directory for the files of one job.
+
+    Attributes:
+        source: Another app, which a transfer copies.
+    """
 
     emulator: Emulator
     directory: Path
+    source: Emulator = attrs.field(
+        factory=lambda: Emulator(app_id="source", clock=RealClock(), limits=Limits.off())
+    )
 
     @property
     def journal(self) -> Path:
         return self.directory / "journal"
 
-    def client(self) -> AsyncTalkJS:
+    def client(self, emulator: Emulator | None = None) -> AsyncTalkJS:
+        emulator = emulator or self.emulator
         return AsyncTalkJS(
-            self.emulator.app_id,
-            self.emulator.secret_key,
-            transport=self.emulator.transport,
+            emulator.app_id,
+            emulator.secret_key,
+            transport=emulator.transport,
             budgets=OwnBudgets(
                 TokenBucket(rate=100_000.0, burst=100_000),
                 TokenBucket(rate=100_000.0, burst=100_000),
@@ -104,6 +113,21 @@ async def backup(scene: Scene) -> None:
     await everything(other)
     async with other.client() as talkjs:
         await bulk.export(talkjs, scene.directory / "backup")
+
+
+async def earlier_backup(scene: Scene) -> None:
+    """Write an export, and then send half of the messages."""
+    await conversations(scene)
+    numbered = list(messages())
+    async with scene.client() as talkjs:
+        await bulk.send_messages(talkjs, numbered[: MESSAGES // 2])
+        await bulk.export(talkjs, scene.directory / "export")
+        await bulk.send_messages(talkjs, numbered[MESSAGES // 2 :])
+
+
+async def other_app(scene: Scene) -> None:
+    """Fill the app that is copied."""
+    await everything(Scene(scene.source, scene.directory))
 
 
 def all_users(scene: Scene) -> None:
@@ -183,6 +207,14 @@ KINDS: Final = {
         each_once_in_order,
     ),
     "export": Kind(everything, lambda s, t: bulk.export(t, s.directory / "export"), each_line_once),
+    "update": Kind(
+        earlier_backup, lambda s, t: bulk.export(t, s.directory / "export"), each_line_once
+    ),
+    "transfer": Kind(
+        other_app,
+        lambda s, t: bulk.transfer(s.client(s.source), t, journal=s.journal, settle=0.0),
+        each_once_in_order,
+    ),
     "restore": Kind(
         backup,
         lambda s, t: bulk.restore(t, s.directory / "backup", journal=s.journal, settle=0.0),
@@ -199,12 +231,13 @@ KINDS: Final = {
 async def to_the_end(kind: Kind, scene: Scene) -> float:
     began = time.perf_counter()
     target = anyio.Path(scene.directory / "export")
-    if await (target / "export.json").exists() and not await (target / "export.journal").exists():
+    is_done = await (target / "export.json").exists()
+    if kind is KINDS["export"] and is_done and not await (target / "export.journal").exists():
         # It was cancelled when all was done.
         return 0.0
     async with scene.client() as talkjs:
         report = await kind.job(scene, talkjs)
-    assert report.ok, report
+    report.raise_for_failed()
     return time.perf_counter() - began
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,9 @@ from tests.bulk.second_reader import (
 
 START: Final = 1_700_000_000_000
 RECORDS: Final = 12
+SHARE: Final = 0.99
+"""Of the intact records, those that must be stored."""
+FORMATS: Final = ("CSV", "JSON Lines", "Sendbird")
 LETTERS: Final = [*'",;\n\r\\\0x {}[:é', "\\ud83d"]
 
 Source = Callable[[AsyncTalkJS], Job]
@@ -44,14 +48,20 @@ Source = Callable[[AsyncTalkJS], Job]
 
 @attrs.define
 class Findings:
-    """What came of the files."""
+    """What came of the files of one format."""
 
     files: int = 0
     refused: int = 0
+    in_doubt: int = 0
     intact: int = 0
     stored: int = 0
     tracebacks: list[str] = attrs.field(factory=list[str])
     invented: list[str] = attrs.field(factory=list[str])
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing ended in a traceback or was invented, and what is intact is stored."""
+        return not self.tracebacks and not self.invented and self.share >= SHARE
 
     @property
     def share(self) -> float:
@@ -67,18 +77,19 @@ def originals(chance: random.Random) -> list[Sent]:
     ]
 
 
-def csv_text(records: list[Sent], chance: random.Random) -> str:
-    """Write CSV as spreadsheets do: quotes where needed, or everywhere."""
+def csv_text(records: list[Sent], chance: random.Random, delimiter: str = ",") -> str:
+    """Write CSV as spreadsheets do: quotes where needed, or everywhere; lines as anywhere."""
     everywhere = chance.random() < 0.3
-    lines = [",".join(FIELDS)]
+    newline = chance.choice(["\n", "\n", "\r\n"])
+    lines = [delimiter.join(FIELDS)]
     for record in records:
         cells = [str(value) for value in record]
-        lines.append(",".join(_quoted(cell, everywhere) for cell in cells))
-    return "\n".join(lines) + "\n"
+        lines.append(delimiter.join(_quoted(cell, delimiter, everywhere) for cell in cells))
+    return newline.join(lines) + newline
 
 
-def _quoted(cell: str, everywhere: bool) -> str:
-    if everywhere or any(letter in cell for letter in ',"\n'):
+def _quoted(cell: str, delimiter: str, everywhere: bool) -> str:
+    if everywhere or any(letter in cell for letter in f'{delimiter}"\n'):
         return '"' + cell.replace('"', '""') + '"'
     return cell
 
@@ -148,6 +159,25 @@ def mutate_values(files: dict[str, Any], chance: random.Random) -> None:
             messages.insert(0, chance.choice([None, 7, "text", [], {}, removed]))
 
 
+def mutate_lines(text: str, chance: random.Random) -> str:
+    """Change, drop or add a value of some line of JSON."""
+    lines = text.splitlines()
+    place = chance.randrange(len(lines))
+    record = json.loads(lines[place])
+    key = chance.choice(FIELDS)
+    match chance.randrange(4):
+        case 0:
+            record[key] = chance.choice(ODD)
+        case 1:
+            del record[key]
+        case 2:
+            record[chance.choice(["x", "Text", "id", "custom"])] = chance.choice(ODD)
+        case _:
+            record = chance.choice([None, 7, "text", [], {}, [record], {"messages": [record]}])
+    lines[place] = json.dumps(record)
+    return "\n".join(lines) + "\n"
+
+
 def mutate_text(text: str, chance: random.Random) -> str:
     """Change some letters or lines."""
     for _ in range(chance.randrange(1, 4)):
@@ -178,18 +208,38 @@ def mutate_text(text: str, chance: random.Random) -> str:
     return text
 
 
-def cases(chance: random.Random, folder: Path) -> Iterator[tuple[str, Held, list[Sent], Source]]:
-    """Make damaged files, one after the other: the text, what it holds, its origin, its job."""
+@attrs.frozen
+class Case:
+    """
+    A damaged file, or a directory of them.
+
+    Attributes:
+        held: What it holds, by the second reader.
+        records: What it held before it was damaged.
+    """
+
+    format: str
+    text: str
+    held: Held
+    records: list[Sent]
+    job: Source
+
+
+def cases(chance: random.Random, folder: Path) -> Iterator[Case]:
+    """Make damaged files, one after the other, as many of each format."""
     while True:
         records = originals(chance)
-        for name, write, read in (
-            ("x.csv", csv_text, held_by_csv),
-            ("x.jsonl", json_lines, held_by_json_lines),
-        ):
-            text = mutate_text(write(records, chance), chance)
-            path = folder / name
-            path.write_text(text, encoding="utf-8", newline="")
-            yield text, read(text), records, partial(_import, path)
+        delimiter = chance.choice([",", ",", ";", "\t"])
+        text = mutate_text(csv_text(records, chance, delimiter), chance)
+        held = held_by_csv(text, delimiter)
+        yield Case("CSV", text, held, records, _written(folder / "x.csv", text, chance))
+        text = json_lines(records, chance)
+        if chance.random() < 0.5:
+            text = mutate_lines(text, chance)
+        if chance.random() < 0.7:
+            text = mutate_text(text, chance)
+        job = _written(folder / "x.jsonl", text, chance)
+        yield Case("JSON Lines", text, held_by_json_lines(text), records, job)
         files = sendbird_files(records, chance)
         if chance.random() < 0.7:
             mutate_values(files, chance)
@@ -203,7 +253,14 @@ def cases(chance: random.Random, folder: Path) -> Iterator[tuple[str, Held, list
         for name, text in texts.items():
             (export / name).write_text(text, encoding="utf-8")
         held = held_by_sendbird(texts)
-        yield "\n".join(texts.values()), held, records, partial(_migrate, export)
+        job = partial(_migrate, export)
+        yield Case("Sendbird", "\n".join(texts.values()), held, records, job)
+
+
+def _written(path: Path, text: str, chance: random.Random) -> Source:
+    mark = "\ufeff" if chance.random() < 0.2 else ""
+    path.write_text(mark + text, encoding="utf-8", newline="")
+    return partial(_import, path)
 
 
 def _import(path: Path, talkjs: AsyncTalkJS) -> Job:
@@ -214,21 +271,17 @@ def _migrate(path: Path, talkjs: AsyncTalkJS) -> Job:
     return migrate_sendbird(talkjs, path)
 
 
-async def run(count: int, *, seed: int = 1) -> Findings:
-    """Store *count* damaged files, each at a TalkJS of its own."""
-    findings = Findings()
+async def run(count: int, *, seed: int = 1) -> dict[str, Findings]:
+    """Store *count* damaged files, each at a TalkJS of its own; by their format."""
+    findings = {name: Findings() for name in FORMATS}
     with tempfile.TemporaryDirectory() as folder:
-        for text, held, records, job in cases(random.Random(seed), Path(folder)):
-            if findings.files == count:
-                break
-            findings.files += 1
-            await _store(findings, text, held, records, job)
+        for case in islice(cases(random.Random(seed), Path(folder)), count):
+            await _store(findings[case.format], case)
     return findings
 
 
-async def _store(
-    findings: Findings, text: str, held: Held, records: list[Sent], job: Source
-) -> None:
+async def _store(findings: Findings, case: Case) -> None:
+    findings.files += 1
     emulator = Emulator(limits=Limits.off())
     async with AsyncTalkJS(**emulator.options) as talkjs:
         for n in range(2):
@@ -236,16 +289,18 @@ async def _store(
         for n in range(3):
             await talkjs.conversations.upsert(f"c{n}", participants=["s0", "s1"])
         try:
-            await job(talkjs)
+            await case.job(talkjs)
         except ConfigurationError:
             findings.refused += 1
         except Exception as error:  # noqa: BLE001 - that is what is looked for
-            findings.tracebacks.append(f"{type(error).__name__}: {error}\n{text!r}")
+            findings.tracebacks.append(f"{type(error).__name__}: {error}\n{case.text!r}")
         stored = {sent async for sent in _stored(talkjs)}
+    held = case.held
     allowed = frozenset() if held.in_doubt else held.records
-    findings.invented += [f"{sent}\n{text!r}" for sent in stored - allowed]
+    findings.invented += [f"{sent}\n{case.text!r}" for sent in stored - allowed]
+    findings.in_doubt += held.in_doubt
     if not held.in_doubt:
-        intact = set(records) & held.records
+        intact = set(case.records) & held.records
         findings.intact += len(intact)
         findings.stored += len(intact & stored)
 
@@ -257,17 +312,20 @@ async def _stored(talkjs: AsyncTalkJS) -> Any:
 
 
 def main(count: int) -> int:
-    """Print what came of it; return the exit code."""
+    """Print what came of it, a line for each format; return the exit code."""
     began = time.perf_counter()
-    findings = anyio.run(run, count)
-    for word in ("files", "refused", "intact", "stored"):
-        print(f"{word:>12}: {getattr(findings, word):,}")  # noqa: T201
-    for word in ("tracebacks", "invented"):
-        print(f"{word:>12}: {len(getattr(findings, word))}")  # noqa: T201
-    print(f"{'share':>12}: {findings.share:.2%} in {time.perf_counter() - began:.0f} s")  # noqa: T201
-    for found in (findings.tracebacks + findings.invented)[:5]:
-        print(found)  # noqa: T201
-    return int(bool(findings.tracebacks or findings.invented or findings.share < 0.99))
+    found = anyio.run(run, count)
+    for name, findings in found.items():
+        print(  # noqa: T201
+            f"{name:>10}: {findings.files:,} files, {findings.refused:,} refused, "
+            f"{findings.in_doubt:,} in doubt; {findings.stored:,} of {findings.intact:,} intact "
+            f"records stored ({findings.share:.2%}), {len(findings.tracebacks)} tracebacks, "
+            f"{len(findings.invented)} invented"
+        )
+        for wrong in (findings.tracebacks + findings.invented)[:5]:
+            print(wrong)  # noqa: T201
+    print(f"{time.perf_counter() - began:.0f} s")  # noqa: T201
+    return int(not all(findings.met for findings in found.values()))
 
 
 if __name__ == "__main__":

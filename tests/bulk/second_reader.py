@@ -25,8 +25,8 @@ class Held:
     in_doubt: bool = False
 
 
-def held_by_csv(text: str) -> Held:  # noqa: PLR0912 - a branch per kind of letter
-    """Read CSV letter by letter, as RFC 4180 has it."""
+def held_by_csv(text: str, delimiter: str = ",") -> Held:  # noqa: PLR0912 - one per kind of letter
+    """Read CSV letter by letter, as RFC 4180 has it, but for what separates the columns."""
     rows: list[list[str]] = [[]]
     cell, state = "", "start"
     for letter in text + ("" if text.endswith("\n") else "\n"):
@@ -41,7 +41,7 @@ def held_by_csv(text: str) -> Held:  # noqa: PLR0912 - a branch per kind of lett
             cell, state = cell + '"', "quoted"
         elif letter == '"':
             return Held(in_doubt=True)
-        elif letter in ",\n":
+        elif letter in (delimiter, "\n"):
             rows[-1].append(cell)
             cell, state = "", "start"
             if letter == "\n":
@@ -55,6 +55,9 @@ def held_by_csv(text: str) -> Held:  # noqa: PLR0912 - a branch per kind of lett
         return Held(in_doubt=True)
     rows = [row for row in rows if any(each.strip() for each in row)]
     if not rows or tuple(title.strip() for title in rows[0]) != FIELDS:
+        return Held(in_doubt=True)
+    if rows[0] in rows[1:]:
+        # Two files, one behind the other.
         return Held(in_doubt=True)
     cut_off = not text.endswith("\n") and len(rows[-1]) < len(FIELDS)
     return Held(frozenset(_sent(row) for row in rows[1:] if _is_message(row)), cut_off)
@@ -82,13 +85,8 @@ def held_by_json_lines(text: str) -> Held:
 
 
 def _object(line: str) -> dict[str, Any] | None:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("twice")
-        return dict(pairs)
-
     try:
-        value = json.loads(line, object_pairs_hook=once)
+        value = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return None
     hashable = isinstance(value, dict) and not any(
@@ -97,11 +95,23 @@ def _object(line: str) -> dict[str, Any] | None:
     return value if hashable else None
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("twice")
+    return dict(pairs)
+
+
+def _has_id(message: object) -> bool:
+    id_ = message.get("message_id") if isinstance(message, dict) else None
+    is_number = isinstance(id_, int) and not isinstance(id_, bool)
+    return is_number or (isinstance(id_, str) and id_.isascii() and id_ != "")
+
+
 def held_by_sendbird(texts: dict[str, str]) -> Held:
     """Read the files as wholes."""
     found, removed = set(), set()
     try:
-        parsed = [json.loads(text) for text in texts.values()]
+        parsed = [json.loads(text, object_pairs_hook=_once) for text in texts.values()]
     except (ValueError, RecursionError):
         return Held(in_doubt=True)
     if not all(isinstance(each, dict) for each in parsed):
@@ -109,9 +119,7 @@ def held_by_sendbird(texts: dict[str, str]) -> Held:
     for file in parsed:
         items = file.get("messages")
         for message in items if isinstance(items, list) else []:
-            if not isinstance(message, dict) or not isinstance(
-                message.get("message_id"), str | int
-            ):
+            if not _has_id(message) or not isinstance(message.get("is_removed"), bool | None):
                 continue
             if message.get("is_removed") is True:
                 removed.add(str(message["message_id"]))
