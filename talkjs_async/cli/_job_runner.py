@@ -155,7 +155,7 @@ class _Running:
                 command = shlex.join([PROGRAM, *sys.argv[1:]])
                 say("To go on where it was, run the same command again:")
                 say(f"  {command}")
-        if report is None and isinstance(self.failure, StorageError):
+        if report is None and isinstance(self.failure, StorageError) and not self.failure.damaged:
             # It never came to open its files: that is a wrong argument, and nothing to go on with.
             raise ConfigurationError(
                 "journal" if self.has_journal else "directory",

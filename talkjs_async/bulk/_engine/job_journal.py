@@ -25,6 +25,7 @@ from talkjs_async.bulk._engine.journal_file import (
     JobIdentity,
     JournalFile,
     journal_error,
+    reading_uri,
     typed,
 )
 from talkjs_async.bulk._engine.journal_schema import (
@@ -335,8 +336,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
     """
     query = f"{_SELECT} WHERE {wanted} ORDER BY number"
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database:
+        with closing(sqlite3.connect(reading_uri(path), uri=True, timeout=0)) as database:
             for row in database.execute(query, arguments):
                 yield _row(row)
     except FAILURES as error:
@@ -346,8 +346,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
 def is_latest_run(path: Path, first_pass: int) -> bool:
     """Tell whether a journal's latest run began with a pass, and is complete."""
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database:
+        with closing(sqlite3.connect(reading_uri(path), uri=True, timeout=0)) as database:
             row = database.execute("SELECT first_pass, complete FROM job").fetchone()
     except FAILURES as error:
         raise journal_error(path, error) from error

@@ -154,11 +154,11 @@ def _is_there(path: Path) -> bool:
     """
     if path.exists():
         return True
-    if _log_of(path).exists():
+    if _has_log(path):
         raise StorageError(
             path=str(path),
-            reason=f"it is not there, and {_log_of(path).name}, which belongs to it, is: copy or "
-            "move both files together",
+            reason=f"it is not there, and {_log_of(path).name}, which belongs to it, is: copy, "
+            "move or delete both files together",
             damaged=True,
         )
     return False
@@ -230,6 +230,23 @@ def _log_is_there(log: Path, page: int) -> bool:
 def _log_of(path: Path) -> Path:
     """SQLite's write-ahead log, which has what is not yet in the main file."""
     return path.with_name(f"{path.name}-wal")
+
+
+def _has_log(path: Path) -> bool:
+    """Whether there is a log with something in it."""
+    try:
+        return _log_of(path).stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def reading_uri(path: Path) -> str:
+    """
+    Return how SQLite opens a journal for reading, and leaves no other file beside it.
+
+    The log of a run that was killed is read, too. Where there is none, no run has it open.
+    """
+    return f"{path.absolute().as_uri()}?mode=ro{'' if _has_log(path) else '&immutable=1'}"
 
 
 def _main_file_in_use(path: Path) -> bool:
@@ -334,7 +351,7 @@ def _create(path: Path, identity: JobIdentity) -> None:
 def _copy(original: Path, path: Path) -> None:
     """Copy a journal that no job is using."""
     create_private(path)
-    source = sqlite3.connect(f"{original.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+    source = sqlite3.connect(reading_uri(original), uri=True, timeout=0)
     try:
         with closing(source), closing(sqlite3.connect(path)) as target:
             # A backup waits for a lock for ever; this fails at once.

@@ -17,7 +17,7 @@ import pytest
 
 from talkjs_async import ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError
-from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, read_records
+from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, is_latest_run, read_records
 from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.journal_schema import SCHEMA, RecordState
 
@@ -266,6 +266,37 @@ async def test_a_log_without_its_journal_is_not_taken_for_nothing(tmp_path: Path
         with pytest.raises(StorageError, match="it is not there, and copy-wal, which belongs to"):
             await JobJournal.open(copy, IDENTITY, copy=is_copy)
     assert not copy.exists()
+    # An empty one says nothing of a job.
+    copy.with_name("copy-wal").write_bytes(b"")
+    await (await JobJournal.open(copy, IDENTITY)).close()
+    await some.close()
+
+
+async def test_reading_a_journal_leaves_no_other_file_beside_it(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    await filled(journal, 10)
+
+    assert 10 == len(list(read_records(journal, "1", ())))
+    assert is_latest_run(journal, 1) is False
+    assert ["journal"] == [path.name for path in tmp_path.iterdir()]
+    copy = await JobJournal.open(journal, IDENTITY, copy=True)
+    assert ["journal"] == [path.name for path in tmp_path.iterdir()]
+    await copy.close()
+
+
+async def test_reading_the_journal_of_a_killed_run_takes_nothing_from_it(tmp_path: Path) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+    for log in ("", "-wal"):
+        shutil.copy(f"{journal}{log}", f"{copy}{log}")
+
+    with pytest.raises(ConfigurationError, match="in use"):
+        list(read_records(journal, "1", ()))
+    assert ["a"] == [row.id for row in read_records(copy, "1", ())]
+    again = await JobJournal.open(copy, IDENTITY)
+    assert ["a"] == list(await again.rows(["a"]))
+    await again.close()
     await some.close()
 
 
