@@ -41,7 +41,7 @@ def files() -> dict[str, bytes]:
             b"id,nmae\nu1,Ann\n",
             "source: users.csv has wrong columns: 'nmae' is unknown (did you mean name?). ",
         ),
-        (b"", "source: users.csv has wrong columns: 'id' is missing."),
+        (b"", "source: users.csv is empty: its first line names the columns."),
         (
             b"id,name\nu1,Ann\nu2,Zo\xeb\n",
             "source: users.csv is not UTF-8: line 3 has the byte 0xeb at place 6. Save it as",
