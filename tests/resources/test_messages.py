@@ -247,7 +247,7 @@ async def test_none_is_not_given_where_nothing_can_be_cleared(
 
 
 async def test_a_message_without_a_sender_is_told_where_to_go(talkjs: AsyncTalkJS) -> None:
-    with pytest.raises(ConfigurationError, match=r"sender: must be the user ID.*SystemMessage"):
+    with pytest.raises(ConfigurationError, match=r"sender: must be the user ID.*send_system"):
         await talkjs.messages.send("chat", text="hi", sender=None)  # type: ignore[arg-type]
 
 

@@ -292,3 +292,10 @@ async def test_a_wrong_argument_is_named_and_nothing_is_sent(
 
     assert argument == caught.value.argument
     assert 0 == talkjs.budget.granted
+
+
+async def test_a_missing_sender_is_sent_to_the_method_that_needs_none(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match=r"participant.*see send_system") as no:
+        await talkjs.messages.send("c", text="x", sender=None)  # type: ignore[arg-type]
+
+    assert "sender" == no.value.argument
