@@ -182,7 +182,7 @@ async def test_what_breaks_a_rule_is_reported(talkjs: AsyncTalkJS) -> None:
         "b": "conversation_id: is missing.",
         "c": "text: is missing: give one of text, attachment_token, location, content.",
         "d": "sender: must not be given for a SystemMessage.",
-        "e": "type: must be 'UserMessage' or 'SystemMessage'.",
+        "e": "type: must be 'UserMessage' or 'SystemMessage', not 'Whisper'.",
         "#6": "id: must be a text or a whole number, not ''.",
         "#7": "source: holds a int where a message should be.",
     } == {record.id: record.reason for record in report.records("failed")}
