@@ -88,7 +88,15 @@ class OneConnection:
     for too long or the server has closed it, the connection is replaced first.
     """
 
-    __slots__ = ("_connection", "_context", "_engine", "_route", "_stream", "_watch")
+    __slots__ = (
+        "_connection",
+        "_context",
+        "_engine",
+        "_proxy_name",
+        "_route",
+        "_stream",
+        "_watch",
+    )
 
     def __init__(
         self, engine: Engine, route: ConnectionRoute, context: ssl.SSLContext | None
@@ -98,6 +106,8 @@ class OneConnection:
         self._context = context
         self._connection: httpcore.AsyncConnectionInterface | None = None
         self._stream: SocketStream | None = None
+        # What named the proxy that is used.
+        self._proxy_name: str | None = None
         self._watch = Watch()
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -145,9 +155,11 @@ class OneConnection:
         given = self._route.proxy
         proxy = given or proxy_for(scheme, host, url.origin.port)
         if proxy is None:
+            self._proxy_name = None
             pool = core.AsyncConnectionPool(**options)
         else:
-            pool = self._through(proxy, "proxy" if given else f"{scheme.upper()}_PROXY", options)
+            self._proxy_name = name = "proxy" if given else f"{scheme.upper()}_PROXY"
+            pool = self._through(proxy, name, options)
         made: httpcore.AsyncConnectionInterface = pool.create_connection(url.origin)
         return made
 
@@ -183,12 +195,14 @@ class OneConnection:
     ) -> SocketStream:
         """Connect for httpcore, as its network back end, and remember the socket."""
         core = self._engine.core
+        name = self._proxy_name
+        where = "" if name is None else f"the proxy {host}:{port}, which {name} names: "
         try:
             sock = await connect(host, port, timeout)
         except TimeoutError as error:
-            raise core.ConnectTimeout("too slow") from error
+            raise core.ConnectTimeout(f"{where}too slow") from error
         except OSError as error:
-            raise core.ConnectError(str(error)) from error
+            raise core.ConnectError(f"{where}{error}") from error
         self._stream = SocketStream(sock, core, self._watch)
         return self._stream
 

@@ -8,6 +8,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async._http.proxies import is_exempt
+from talkjs_async.errors import ConnectFailed
 from tests.hostile.raw_server import RawServer, right
 
 
@@ -71,3 +72,24 @@ async def test_the_proxy_that_is_given_goes_before_the_environment(
             await talkjs.users.get("alice")
 
     assert 1 == len(proxy.seen)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["proxy", "HTTP_PROXY"])
+async def test_a_proxy_that_cannot_be_reached_is_named(
+    monkeypatch: pytest.MonkeyPatch, engine: str, name: str
+) -> None:
+    proxy = "http://me:hush@127.0.0.1:1"
+    options: dict[str, Any] = {"base_url": "http://talkjs.test", "engine": engine, "retry": 1}
+    if name == "proxy":
+        options["proxy"] = proxy
+    else:
+        monkeypatch.setenv(name, proxy)
+
+    async with AsyncTalkJS("app", "sk_test_key_of_32_characters_or_more", **options) as talkjs:
+        with pytest.raises(
+            ConnectFailed, match=rf"the proxy 127.0.0.1:1, which {name} names: "
+        ) as no:
+            await talkjs.users.get("alice")
+
+    assert "hush" not in str(no.value)
