@@ -216,7 +216,7 @@ class AsyncTalkJS:
             from talkjs_async.batch._overflow import Overflow  # noqa: PLC0415
 
             run = Overflow(self._pipeline, self._dispatchers).run
-        self._made_of = run, self._pipeline.api_version
+        self._made_of = run, self._pipeline.api_version, self._pipeline.clock
 
     @property
     def _batch_made_of(self) -> tuple[Pipeline]:

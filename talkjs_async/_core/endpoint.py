@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 import attrs
 
 from talkjs_async._core.call import Call, Run
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.listing import Listing, Page
 from talkjs_async._core.pages import Records
 from talkjs_async.errors import ConfigurationError, shown
@@ -34,13 +35,17 @@ class Resource:
         run: Sends the calls.
         api_version: Of the client behind *run*; `call_of` writes it into the calls it makes, since
             they may leave by another client's batch.
+        clock: What now is, where a call sends it.
     """
 
-    __slots__ = ("_api_version", "_run")
+    __slots__ = ("_api_version", "_clock", "_run")
 
-    def __init__(self, run: Run, api_version: str | None = None) -> None:
+    def __init__(
+        self, run: Run, api_version: str | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._run = run
         self._api_version = api_version
+        self._clock = clock
 
 
 class ResourceOf(Generic[A]):

@@ -7,7 +7,7 @@ Source: TalkJS documentation, REST API, Conversations (read 2026-11-22), unless 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -20,7 +20,6 @@ from talkjs_async._core.wire import (
     checked_flag,
     checked_word,
     given_milliseconds,
-    milliseconds,
 )
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._bodies import READ_MARK
@@ -185,8 +184,8 @@ class Conversations(Resource):
         Args:
             conversation_id, user_id: The user must take part.
             until: The moment up to which everything counts as read: an aware datetime or Unix
-                milliseconds. Left out: everything; "participant" takes this machine's time for
-                that, so that a clock that is behind leaves the latest messages unread.
+                milliseconds. Left out: everything; "participant" takes the client's time for that,
+                so that a clock that is behind leaves the latest messages unread.
             form: Which of three calls does it; none is in the documentation that could be read.
                 "participant": `PATCH .../participants/{userId}`, seen in TalkJS's own program of
                 2026. "read_by": `POST .../readBy/{userId}`, seen in programs; takes no *until*.
@@ -208,7 +207,7 @@ class Conversations(Resource):
         elif form == "user_conversation":
             moment = "sent"
         else:
-            moment = milliseconds(datetime.now(UTC))
+            moment = int(self._clock.time() * 1000)
         return _read_until(conversation_id, user_id, moment, form)
 
     @endpoint

@@ -69,6 +69,17 @@ async def test_a_moment_divides_the_read_from_the_unread(
     assert [1, 0, 1, 2] == counts
 
 
+async def test_everything_is_what_was_there_by_the_clock_of_the_client(
+    talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
+) -> None:
+    await talkjs.conversations.mark_as_read("chat", user_id="bob")
+    emulator.advance(60)
+
+    await talkjs.messages.send("chat", sender="alice", text="later")
+
+    assert 1 == await unread_by_bob(talkjs)
+
+
 async def test_the_newest_form_is_the_default(
     talkjs: AsyncTalkJS, emulator: Emulator, two_messages: datetime
 ) -> None:
