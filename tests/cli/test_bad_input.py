@@ -185,6 +185,8 @@ def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
             "FILE: / cannot be read: Is a directory.",
         ),
         (("restore", "users.csv"), "users.csv holds no complete export"),
+        (("users", "upsert", "."), "path: . is a directory: name a file in it."),
+        (("users", "upsert", "gone"), "path: gone does not exist."),
         (("emulator", "--fault", "nope"), "There is no fault 'nope'. There are: return-503, "),
         (("emulator", "--fault", "garbage@x"), "must be a number up to 1, not 'x'"),
     ],

@@ -59,14 +59,17 @@ class RecordFile:
         self._format = _FORMATS.get(self.path.suffix.lower()) if format is None else format
         self._fields = fields
         self._required = required
-        if not isinstance(self._format, str) or self._format not in {"csv", "jsonl"}:
+        known = isinstance(self._format, str) and self._format in {"csv", "jsonl"}
+        if known or format is None:
+            # What is no file needs no name that says its format.
+            check_file("path", self.path)
+        if not known:
             is_packed = self.path.suffix.lower() in PACKED
             way_out = "name the file .csv or .jsonl, or say which"
             raise ConfigurationError(
                 "format",
                 f"of {self.path} is unknown: {'unpack it first' if is_packed else way_out}.",
             )
-        check_file("path", self.path)
         # The file as it was when it was checked; the job reads it once more.
         self._checked: os.stat_result | None = None
 
