@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bulk import FULL, SMOKE
 from tests.bulk.__main__ import ROWS
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +22,12 @@ def test_a_row_runs_one_program_in_two_sizes(name: str) -> None:
     assert row.short != row.full
 
 
+@pytest.mark.benchmark
 @pytest.mark.parametrize("name", list(ROWS))
-def test_a_title_says_the_size_that_is_run(name: str) -> None:
+def test_a_title_says_the_size_that_is_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.bulk import FULL, SMOKE
+
     row = ROWS[name]
 
     for long, arguments in enumerate((row.short, row.full)):

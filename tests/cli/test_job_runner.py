@@ -178,7 +178,7 @@ def test_anonymising_asks_first(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("users", "upsert", "nowhere.csv"), "path: nowhere.csv is no file."),
+        (("users", "upsert", "nowhere.csv"), "path: nowhere.csv does not exist."),
         (("export", "."), "target: . is not empty"),
         (("restore", "."), "target: . holds no complete export"),
         (("migrate", "sendbird", "."), "has no JSON files of a Sendbird export"),
