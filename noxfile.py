@@ -52,6 +52,8 @@ MEASURED = HERE[len(HERE) // 2]
 Coverage is measured on the one in the middle: it runs half of the tests, and a tracer doubles their
 time.
 """
+OLDER = ("not asyncio and (httpx2 or not httpx)", "not trio and not httpx2")
+"""What the older ones run, in turn, as `pytest -k`."""
 
 
 def groups(*names: str) -> list[str]:
@@ -103,17 +105,18 @@ def bare(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """
-    The whole suite on the wheel with everything, on the newest Python.
+    The suite on the wheel with everything.
 
-    The older ones run it with one library and on one event loop each, in turn.
+    Where there are several Pythons, what runs with each event loop and each library is shared out:
+    every event loop meets every library and an older Python, but not all three meet.
     """
     newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
     # Side by side on all cores: one after the other, three Pythons would take most of an hour.
-    common = ["pytest", "-n", "auto", *session.posargs]
-    other_loop = ("asyncio", "trio")[PYTHONS.index(str(session.python)) % 2]
-    part = [] if newest else ["-k", f"not {other_loop} and not httpx2"]
+    common = ["pytest", "-n", "auto", "--dist", "worksteal", *session.posargs]
+    older = OLDER[PYTHONS.index(str(session.python)) % 2]
+    part = ["-k", "not (trio and httpx2)" if newest else older] if len(HERE) > 1 else []
     measured = ["--cov", "--cov-report=term"] if session.python == MEASURED else []
     session.run(*common, "-m", "not benchmark and not harness", *part, *measured)
     if newest:
