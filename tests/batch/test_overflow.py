@@ -66,6 +66,7 @@ async def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
     return results
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("engine", ["httpx"])
 async def test_ten_thousand_calls_use_both_budgets_to_the_full(
     overflowing: AsyncTalkJS, emulator: Emulator
@@ -274,6 +275,7 @@ async def test_a_client_may_be_entered_in_one_task_and_left_in_another(
     assert batches(emulator)
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 413])
 async def test_a_batch_that_is_refused_as_such_says_nothing_of_its_calls(
     overflowing: AsyncTalkJS, emulator: Emulator, status: int, caplog: pytest.LogCaptureFixture

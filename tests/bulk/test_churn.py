@@ -7,6 +7,7 @@ from tests.bulk.churn import ANSWERS, Answer, round_
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("cut", [0.0, 0.05])
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_an_export_has_each_record_that_is_there_throughout_once(

@@ -67,6 +67,7 @@ async def test_a_record_without_an_id_takes_nobody_s(
     assert 1 == len(emulator.commits.of("message.sent"))
 
 
+@pytest.mark.harness
 async def test_batches_that_take_requests_along_are_full(
     make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare
 ) -> None:

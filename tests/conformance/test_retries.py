@@ -102,6 +102,7 @@ async def test_it_holds_in_process(operation: str) -> None:
             assert (row.faults, row.outcome) == (row.faults, outcome)
 
 
+@pytest.mark.harness
 @pytest.mark.anyio
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_it_holds_over_tcp(operation: str) -> None:

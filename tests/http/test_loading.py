@@ -78,6 +78,7 @@ print("child ended with", os.waitpid(child, 0)[1])
 """
 
 
+@pytest.mark.harness
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
 @pytest.mark.parametrize("moment", [0.03, 0.08, 0.11, 0.14])
 def test_a_fork_in_another_threads_first_call_cuts_no_import_in_two(

@@ -113,6 +113,7 @@ def world(
     return World(TokenBucket(clock=clock), clock, server, network)
 
 
+@pytest.mark.harness
 @NETWORKS
 async def test_saturated_minutes_cause_no_429_and_waste_nothing(network: Delay) -> None:
     here = world(network)
@@ -124,6 +125,7 @@ async def test_saturated_minutes_cause_no_429_and_waste_nothing(network: Delay) 
     assert len(here.accepted) >= 0.98 * (600 + 9.0 * here.clock.monotonic())
 
 
+@pytest.mark.harness
 @NETWORKS
 async def test_bursts_out_of_a_rest_cause_no_429(network: Delay) -> None:
     here = world(network)
@@ -165,6 +167,7 @@ async def test_a_server_that_refills_in_ticks_is_learned() -> None:
     assert len(here.throttled) <= 2 * 20
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize(("rate", "most_429s"), [(8.0, 30), (4.5, 60), (2.25, 90)])
 async def test_a_rate_below_the_documented_one_is_found(rate: float, most_429s: int) -> None:
     here = world(jitter, rate=rate, tokens=0.0)

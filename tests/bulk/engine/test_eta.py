@@ -96,6 +96,7 @@ def old_messages(count: int, chats: int) -> Iterator[dict[str, Any]]:
                "sent_at": 1_600_000_000_000 + number}  # fmt: skip
 
 
+@pytest.mark.harness
 @pytest.mark.parametrize("rules", ["current", "older"])
 async def test_the_time_left_knows_how_many_records_requests_turn_out_to_carry(
     make_talkjs: MakeTalkJS, emulator: Emulator, chats: int, rules: Any

@@ -52,6 +52,7 @@ async def test_interactive_calls_go_ahead_of_a_job(
     assert max(waits) < 0.2
 
 
+@pytest.mark.harness
 async def test_overflow_makes_a_job_faster_by_itself(
     make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare
 ) -> None:

@@ -198,6 +198,7 @@ async def test_a_journal_that_vanishes_while_it_is_used_is_missed(journal: Path)
     await some.close()
 
 
+@pytest.mark.harness
 async def test_a_flipped_byte_is_found_or_changes_nothing_else(journal: Path) -> None:
     await filled(journal)
     whole = journal.read_bytes()
