@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 __all__ = [
     "APIError",
@@ -81,16 +81,13 @@ def _rebuild(kind: type[TalkJSError], args: tuple[Any, ...], state: dict[str, An
     return error
 
 
-def shown(value: object) -> str:
+def shown(value: object, *, most: int = 80) -> str:
     """Show a value that was given, in an error: on one line, whatever it is, and not all of it."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a number of too many digits, or an object of the caller's
         return f"<{type(value).__name__} that cannot be shown>"
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
-
-
-_MOST_SHOWN: Final = 80
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 class ConfigurationError(TalkJSError, ValueError):

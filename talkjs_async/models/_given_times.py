@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from talkjs_async._core.wire import moment
 from talkjs_async.errors import ConfigurationError, DecodeError, shown
-
-_FIRST_MILLISECONDS: Final = 10**11
-"""In 1973. As seconds, that is in the year 5138: what is below is in another unit."""
+from talkjs_async.models._arguments import EARLIEST_MILLISECONDS
 
 
 def as_moment(value: object) -> datetime:
@@ -25,7 +22,7 @@ def as_moment(value: object) -> datetime:
     if isinstance(value, str):
         value = _parse(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < _FIRST_MILLISECONDS:
+        if value < EARLIEST_MILLISECONDS:
             raise ConfigurationError(
                 "sent_at",
                 f"{shown(value)} cannot be Unix milliseconds, which are above 10^11 since 1973; "

@@ -114,7 +114,7 @@ class Users(Resource):
             )
         body = {}
         for user_id, user in users.items():
-            argument = f"users[{_short(user_id)}]"
+            argument = f"users[{shown(user_id, most=50)}]"
             path("users", **{argument: user_id})
             body[user_id] = user_input(argument, user).to_wire()
         return put_users(body)
@@ -234,8 +234,3 @@ class Users(Resource):
         """
         url = path("users", user_id=user_id) + "/sessions"
         return Call(method="GET", path=url, decode=read_user_sessions)
-
-
-def _short(user_id: object) -> str:
-    text = shown(user_id)
-    return text if len(text) <= 50 else f"{text[:50]}..."

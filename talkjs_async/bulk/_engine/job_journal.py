@@ -25,7 +25,7 @@ from talkjs_async.bulk._engine.journal_file import (
     JobIdentity,
     JournalFile,
     journal_error,
-    reading_uri,
+    open_to_read,
     typed,
 )
 from talkjs_async.bulk._engine.journal_schema import (
@@ -336,7 +336,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
     """
     query = f"{_SELECT} WHERE {wanted} ORDER BY number"
     try:
-        with closing(sqlite3.connect(reading_uri(path), uri=True, timeout=0)) as database:
+        with closing(open_to_read(path)) as database:
             for row in database.execute(query, arguments):
                 yield _row(row)
     except FAILURES as error:
@@ -346,7 +346,7 @@ def read_records(path: Path, wanted: str, arguments: Sequence[Any]) -> Iterator[
 def is_latest_run(path: Path, first_pass: int) -> bool:
     """Tell whether a journal's latest run began with a pass, and is complete."""
     try:
-        with closing(sqlite3.connect(reading_uri(path), uri=True, timeout=0)) as database:
+        with closing(open_to_read(path)) as database:
             row = database.execute("SELECT first_pass, complete FROM job").fetchone()
     except FAILURES as error:
         raise journal_error(path, error) from error

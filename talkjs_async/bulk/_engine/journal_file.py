@@ -240,20 +240,24 @@ def _has_log(path: Path) -> bool:
         return False
 
 
-def reading_uri(path: Path) -> str:
+def open_to_read(path: Path) -> sqlite3.Connection:
     """
-    Return how SQLite opens a journal for reading, and leaves no other file beside it.
+    Open a journal for reading, and leave no other file beside it.
 
     The log of a run that was killed is read, too. Where there is none, no run has it open.
     """
-    return f"{path.absolute().as_uri()}?mode=ro{'' if _has_log(path) else '&immutable=1'}"
+    return _opened(path, alone=not _has_log(path))
+
+
+def _opened(path: Path, *, alone: bool) -> sqlite3.Connection:
+    # "immutable" reads the main file alone, and makes no other.
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(uri, uri=True, timeout=0)
 
 
 def _main_file_in_use(path: Path) -> bool:
-    # "immutable" reads the main file alone, and makes no other.
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as database:
+        with closing(_opened(path, alone=True)) as database:
             row = database.execute("SELECT in_use FROM job").fetchone()
     except FAILURES:
         # Not a journal, or a damaged one: told by what comes next.
@@ -351,7 +355,7 @@ def _create(path: Path, identity: JobIdentity) -> None:
 def _copy(original: Path, path: Path) -> None:
     """Copy a journal that no job is using."""
     create_private(path)
-    source = sqlite3.connect(reading_uri(original), uri=True, timeout=0)
+    source = open_to_read(original)
     try:
         with closing(source), closing(sqlite3.connect(path)) as target:
             # A backup waits for a lock for ever; this fails at once.
