@@ -58,6 +58,15 @@ class Order(Generic[T]):
     ascending: bool = False
     moves: bool = False
 
+    @property
+    def moves_ahead(self) -> bool:
+        """Whether records move to the end that is read last."""
+        return self.moves and self.ascending
+
+    def is_behind(self, at: float, other: float) -> bool:
+        """Whether the moment *at* is listed behind *other*."""
+        return at > other if self.ascending else at < other
+
 
 @attrs.frozen(kw_only=True)
 class Listing(Generic[T]):

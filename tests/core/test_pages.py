@@ -67,7 +67,7 @@ async def test_first_asks_for_one_record() -> None:
     [
         (1, None, [1]),
         (3, None, [3]),
-        # Each but the first holds the last record of the page before: see `_core.walk`.
+        # Each but the first holds the last record of the page before: see `_core.trail`.
         (3, 2, [2, 2]),
         (4, 2, [2, 3]),
         (5, 2, [2, 3, 2]),
