@@ -182,7 +182,7 @@ class Webhooks:
         Raises:
             ConfigurationError: *body* is not bytes.
         """
-        if not isinstance(body, bytes | bytearray | memoryview):
+        if not isinstance(body, _BYTES):
             raise ConfigurationError(
                 "body", f"must be bytes, as they are sent, not {type(body).__name__}."
             )

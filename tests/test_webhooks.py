@@ -585,3 +585,10 @@ def test_every_flipped_bit_cut_and_replay_is_refused() -> None:
 
 def test_a_genuine_corpus_is_accepted() -> None:
     assert [] == forge.refused_genuine(1000)
+
+
+def test_only_bytes_are_signed() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Webhooks("sk_test_webhooks").sign("{}")  # type: ignore[arg-type]
+
+    assert "body: must be bytes, as they are sent, not str." == str(caught.value)

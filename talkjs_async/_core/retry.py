@@ -38,6 +38,9 @@ _TALKJS_OWN = frozenset({500, 503})
 """Server errors that are TalkJS's word. The others are a proxy's, which knows not what it did."""
 
 
+_NO_TIME: Final = 1e-6
+"""Seconds in which no answer comes: what rounding leaves of the time that a call has in all."""
+
 _WAITS: Final = re.compile(r"\s*((?:[A-Za-z]{3,9},)?[^,]*)(?:,|$)")
 """Several values in one header; the comma behind the name of a day parts nothing."""
 _SECONDS: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
@@ -183,7 +186,7 @@ class RetryState:
         if self.history.has_expired(self.clock.monotonic()):
             self.over = True
             raise self.history.expiry()
-        if self.left(None) == 0.0:
+        if self.ends_at - self.clock.monotonic() <= _NO_TIME:
             raise self.out_of_time(sent=False)
 
     def out_of_time(self, *, sent: bool) -> TalkJSError:
@@ -232,11 +235,12 @@ class RetryState:
         from tenacity.retry import retry_if_exception  # noqa: PLC0415
 
         policy, history = self.policy, self.history
-        pause = 0.0
 
-        def stop(_state: object) -> bool:
+        def stop(state: Any) -> bool:
             now = self.clock.monotonic()
             spent = now - history.first_sent - self.queued
+            # Drawn by `wait`, which comes first.
+            pause = state.upcoming_sleep
             return (
                 history.attempts >= policy.attempts
                 or spent + pause > policy.max_elapsed
@@ -244,9 +248,7 @@ class RetryState:
             )
 
         def wait(state: Any) -> float:
-            nonlocal pause
-            pause = policy.delay(state.outcome.exception(), history.attempts)
-            return pause
+            return policy.delay(state.outcome.exception(), history.attempts)
 
         return AsyncRetrying(
             sleep=self.clock.sleep,

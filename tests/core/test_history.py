@@ -109,6 +109,7 @@ def test_an_error_that_says_nothing_was_done_is_not_the_verdict_after_a_lost_att
     made.begin(0.0)
     made.failed(lost())
     made.begin(1.0)
+    error.headers = {"x-request-id": "r1"}
 
     verdict = made.verdict(error)
 
@@ -119,7 +120,7 @@ def test_an_error_that_says_nothing_was_done_is_not_the_verdict_after_a_lost_att
         verdict.attempts,
         verdict.idempotency_keys,
     )
-    assert error.retry_after == verdict.retry_after
+    assert (error.retry_after, error.headers) == (verdict.retry_after, verdict.headers)
     assert verdict.__cause__ is error
     assert verdict.maybe_done
     assert (

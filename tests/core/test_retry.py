@@ -110,6 +110,7 @@ def test_a_policy_that_makes_no_sense_is_refused(argument: str, value: Any) -> N
         ("nan", None),
         ("inf", None),
         ("1e999", None),
+        ("9" * 400, None),
         ("Sun, 99 Nov 2026 00:00:00 GMT", None),
         (formatdate(1_030.0, usegmt=True), 30.0),
         (formatdate(970.0, usegmt=True), 0.0),
@@ -216,6 +217,10 @@ def test_a_policy_says_which_rule_is_broken() -> None:
         RetryPolicy(attempts=0)
 
 
+def test_a_policy_may_allow_a_single_attempt() -> None:
+    assert 1 == RetryPolicy(attempts=1).attempts
+
+
 class Frozen:
     """A clock that a test sets, and that notes how long it was slept on."""
 
@@ -276,9 +281,38 @@ class TestRetryState:
     def test_the_next_step_has_what_is_left(
         self, ends_at: float, bound: float | None, left: float | None
     ) -> None:
-        state = RetryState(RetryPolicy(), Frozen(), CallHistory(CALL), ends_at)
+        clock = Frozen()
+        clock.now = 100.0
+        state = RetryState(RetryPolicy(), clock, CallHistory(CALL), clock.now + ends_at)
 
         assert left == state.left(bound)
+
+    @pytest.mark.parametrize(
+        ("left", "leaves"), [(-1.0, False), (0.0, False), (1e-9, False), (0.5, True)]
+    )
+    def test_no_attempt_leaves_without_time_for_an_answer(self, left: float, leaves: bool) -> None:
+        clock = Frozen()
+        clock.now = 7.0
+        state = RetryState(RetryPolicy(), clock, CallHistory(CALL), clock.now + left, 7.0 + left)
+
+        if leaves:
+            state.check_leaving()
+        else:
+            with pytest.raises(RateLimitWaitTimeout):
+                state.check_leaving()
+
+        assert leaves is state.allows(UNKNOWN)
+
+    def test_a_call_that_must_be_over_says_whether_it_left(self) -> None:
+        state = RetryState(RetryPolicy(), Frozen(), CallHistory(CALL), 2.5, 2.5)
+
+        waited, sent = state.out_of_time(sent=False), state.out_of_time(sent=True)
+
+        assert isinstance(waited, RateLimitWaitTimeout)
+        assert (2.5, 2.5) == (waited.retry_after, waited.max_wait)
+        assert isinstance(sent, OutcomeUnknown)
+        assert "PUT /x: no answer came in the 2.5 s that the call had in all." == str(sent)
+        assert state.over is True
 
     async def tries(
         self, policy: RetryPolicy, *, waited: float = 0.0, ends_at: float = math.inf
