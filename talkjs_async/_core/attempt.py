@@ -17,7 +17,7 @@ import attrs
 
 from talkjs_async._core import codec
 from talkjs_async._core.call import Call, Chunks, Upload, nothing
-from talkjs_async._core.classify import classify, shown_headers
+from talkjs_async._core.classify import NO_CONTENT, classify, shown_headers
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryState, parse_retry_after
 from talkjs_async._core.tasks import OutOfTime, within
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
 Acquire = Callable[[], Awaitable[Permit]]
 """Waits for the permit of one attempt."""
-
-_NO_CONTENT: Final = frozenset({204, 205})
-"""Successes that have no body. What reads an answer is given null."""
 
 _CLOSING_TAKES_AT_MOST: Final = 5.0
 """Seconds that the source of an upload has for letting go, also when the call was cancelled."""
@@ -112,7 +109,7 @@ class Attempts:
                         # In here, so that it costs the connection.
                         raise failure
                     succeeded = True
-                    return b"null" if status in _NO_CONTENT else content
+                    return b"null" if status in NO_CONTENT else content
             failure = classify(
                 status=status,
                 body=content,

@@ -22,6 +22,9 @@ from talkjs_async.errors import (
     UnknownEndpoint,
 )
 
+NO_CONTENT: Final = frozenset({204, 205})
+"""Successes that have no body. What reads an answer is given null."""
+
 _WORDS_KEPT: Final = 300
 """A reason longer than this is an HTML page, not a sentence."""
 

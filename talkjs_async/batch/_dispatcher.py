@@ -76,7 +76,7 @@ class Dispatcher:
         self._collecting = False
         self._tasks: set[anyio.CancelScope] = set()
         self._task_ended = anyio.Event()
-        self._carried: dict[str, anyio.Event] = {}
+        self._turns: dict[str, anyio.Semaphore] = {}
         self._alone: Counter[str] = Counter()
         self._leaving = 0
         self._sent_any = False
@@ -102,7 +102,7 @@ class Dispatcher:
 
     def serves(self, call: Call[Any]) -> bool:
         """Tell whether *call* may be taken along."""
-        if self._charges.each:
+        if self._charges.each or self._charges.warned:
             self.active = False
         # A write to a collection (`PUT /users`) may touch any of its members.
         own = call.method == "GET" or call.path.count("/") > 1
@@ -140,25 +140,33 @@ class Dispatcher:
         """Seconds until a batch takes *ticket*, the last of its lane, along."""
         return self._seconds_to_batch(ticket.lane, -1)
 
-    def go_alone(self, ticket: Ticket) -> anyio.Event | None:
+    def go_alone(self, ticket: Ticket) -> anyio.Semaphore | None:
         """
         Note that a call leaves with its own permit; `ended` must follow.
 
         Returns:
-            What it has to wait for first: the answer to a batch with an earlier write.
+            What it has to acquire and release first: its turn after the batch with an earlier
+            write, and after the others that wait for that.
         """
         ticket.alone = True
         if ticket.subject is None:
             return None
         self._alone[ticket.subject] += 1
-        return self._carried.get(ticket.subject)
+        return self._turns.get(ticket.subject)
 
     def ended(self, ticket: Ticket) -> None:
         """Note that a call that left alone, if it did, is over."""
         if ticket.alone and ticket.subject is not None:
             self._alone[ticket.subject] -= 1
             self._alone += Counter()
+            self._end_turns(ticket.subject)
             self._changed.set()
+
+    def _end_turns(self, subject: str) -> None:
+        """Forget whose turn it is when neither a batch nor a call alone writes to *subject*."""
+        turn = self._turns.get(subject)
+        if turn is not None and turn.value and subject not in self._alone:
+            del self._turns[subject]
 
     def with_batches(self, budget: Budget) -> Budget:
         """Count the batches in the waits that *budget*, the ordinary one, tells."""
@@ -237,7 +245,8 @@ class Dispatcher:
         while True:
             while self._leaving:
                 # Those that were taken still stand in the limiter's queue, and in its estimate.
-                await anyio.lowlevel.checkpoint()
+                self._changed = anyio.Event()
+                await self._changed.wait()
             if not self.active or not any(self._queued.values()):
                 return None
             lane = self._overflowing()
@@ -292,7 +301,7 @@ class Dispatcher:
                     return chosen
                 subject = ticket.subject
                 if subject is not None:
-                    if subject in written or subject in self._carried or subject in self._alone:
+                    if subject in written or subject in self._turns or subject in self._alone:
                         continue
                     written.add(subject)
                 chosen.append(ticket)
@@ -306,7 +315,7 @@ class Dispatcher:
         carried = [ticket for ticket in tickets if ticket.take()]
         for ticket in carried:
             if ticket.subject is not None:
-                self._carried[ticket.subject] = anyio.Event()
+                self._turns[ticket.subject] = anyio.Semaphore(0)
         return carried
 
     async def _carry(self, tickets: list[Ticket], permit: Permit) -> None:
@@ -324,7 +333,8 @@ class Dispatcher:
         finally:
             for ticket in tickets:
                 if ticket.subject is not None:
-                    self._carried.pop(ticket.subject).set()
+                    self._turns[ticket.subject].release()
+                    self._end_turns(ticket.subject)
             self._changed.set()
 
 

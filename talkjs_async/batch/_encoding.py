@@ -16,8 +16,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from talkjs_async._core import codec
 from talkjs_async._core.call import Call
-from talkjs_async._core.classify import classify
+from talkjs_async._core.classify import NO_CONTENT, classify
 from talkjs_async._core.wire import TOO_DEEP
 from talkjs_async.errors import (
     APIError,
@@ -37,6 +38,9 @@ T = TypeVar("T")
 
 MOST_OPERATIONS: Final = 10
 """Documented; the eleventh makes TalkJS refuse them all."""
+
+FIRST_FINAL: Final = 200
+"""A status below says that the answer is yet to come (RFC 9110), or is none."""
 
 
 @attrs.define
@@ -74,7 +78,7 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
 
     Raises:
         ConfigurationError: A call is none, uploads a file, is a batch itself, does not belong to an
-            app, or has a query without being a GET.
+            app, has a query without being a GET, or a body that has no JSON form.
     """
     for index, call in enumerate(calls):
         if not isinstance(call, Call):
@@ -92,6 +96,11 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
                 f"calls[{index}]",
                 f"{call.method} {call.path} cannot be part of a batch: send it by itself.",
             )
+        try:
+            codec.encode(call.body)
+        except ConfigurationError as error:
+            # Or the others of its request would fail with it.
+            raise ConfigurationError(f"calls[{index}]", str(error)) from None
 
 
 def encode(
@@ -140,8 +149,10 @@ def _read_replies(count: int, data: Any) -> tuple[OperationAnswer | None, ...]:
             # Two values are no numbers, though Python takes them for such.
             case [bool(), *_] | [_, bool(), *_]:
                 pass
-            case [int() | float() as number, int() as status, *body]:
-                reply = OperationAnswer(status, body[0] if body else {})
+            case [int() | float() as number, int() as status, *body] if status >= FIRST_FINAL:
+                if not body:
+                    body = [None if status in NO_CONTENT else {}]
+                reply = OperationAnswer(status, body[0])
                 # Of two answers that differ, either may be the wrong one.
                 same = number not in replies or replies[number] == reply
                 replies[number] = reply if same else None

@@ -41,7 +41,7 @@ class Tickets(Protocol):
 
     def seconds_to_batch(self, ticket: Ticket) -> float: ...
 
-    def go_alone(self, ticket: Ticket) -> anyio.Event | None: ...
+    def go_alone(self, ticket: Ticket) -> anyio.Semaphore | None: ...
 
 
 class Ticket:
@@ -149,13 +149,15 @@ class Ticket:
             raise
 
     async def _turn(self) -> None:
-        """Wait for the answer to a batch with an earlier write to the same thing."""
-        answered = self._tickets.go_alone(self)
-        if answered is None:
+        """Wait for the answer to a batch with an earlier write to the same thing, in order."""
+        turn = self._tickets.go_alone(self)
+        if turn is None:
             return
         clock = self._pipeline.clock
         try:
-            await within(clock, self._left(), answered.wait)
+            await within(clock, self._left(), turn.acquire)
+            # One after the other: trio wakes tasks of the same moment in any order.
+            turn.release()
         except OutOfTime:
             waited = clock.monotonic() - self._asked
             raise RateLimitWaitTimeout(retry_after=waited, max_wait=waited) from None

@@ -341,13 +341,15 @@ def one_of_each_refused(talkjs: AsyncTalkJS) -> dict[str, Any]:
         "nested": encode([get]),
         "account": call_of(AnonymousProjects().create),
         "query of a PUT": Call(method="PUT", path="/x", query={"a": "b"}, decode=lambda data: data),
+        "no JSON": Call(method="POST", path="/x", body=float("nan"), decode=lambda data: data),
         "no call": talkjs.users.get,
         "a string": "/users/alice",
     }
 
 
 @pytest.mark.parametrize(
-    "refused", ["upload", "nested", "account", "query of a PUT", "no call", "a string"]
+    "refused",
+    ["upload", "nested", "account", "query of a PUT", "no JSON", "no call", "a string"],
 )
 async def test_what_no_batch_can_carry_is_refused_before_anything_is_sent(
     talkjs: AsyncTalkJS, emulator: Emulator, refused: str
@@ -434,6 +436,9 @@ BOB = {"id": "bob", "name": "Bob", "createdAt": 1}
         ([[0, 200, USER], [1, True, BOB]], [User, OutcomeUnknown]),
         ([[0, 429, None], [1, 404, "<html>"]], [RateLimited, NotFound]),
         ([[0, 200], [1, 500, {"errorCode": "X"}]], [DecodeError, ServerError]),
+        # No answer has such a status.
+        ([[0, 0, {}], [1, 101, {}]], [OutcomeUnknown, OutcomeUnknown]),
+        ([[0, -5, {}], [1, 999, {}]], [OutcomeUnknown, ServerError]),
         ({}, [DecodeError, DecodeError]),
         (None, [DecodeError, DecodeError]),
     ],
@@ -451,6 +456,28 @@ async def test_whatever_talkjs_answers_each_call_ends_in_a_value_or_our_error(
     )
 
     assert kinds == [type(result) for result in results]
+
+
+@pytest.mark.parametrize("answer", [[0, 204], [0, 205], [0, 204, None], [0, 200, [{"id": ""}]]])
+async def test_a_message_that_was_stored_without_an_id_is_a_receipt_without_one(
+    answering: AnsweredWith, answer: Any
+) -> None:
+    talkjs = answering([answer])
+
+    (sent,) = await talkjs.batch(call_of(talkjs.messages.send, "c1", sender="alice", text="hi"))
+
+    assert SendReceipt(id="") == sent
+
+
+async def test_an_odd_answer_to_a_write_says_that_it_may_have_been_carried_out(
+    answering: AnsweredWith,
+) -> None:
+    talkjs = answering([[0, 200, {"id": 7}]])
+
+    with pytest.raises(DecodeError) as caught:
+        await talkjs.batch(call_of(talkjs.messages.send, "c1", sender="alice", text="hi"))
+
+    assert caught.value.maybe_done
 
 
 async def test_a_result_that_reads_oddly_is_not_asked_for_again(

@@ -289,6 +289,20 @@ async def test_a_batch_that_is_refused_as_such_says_nothing_of_its_calls(
     assert 1 == caplog.text.count("A batch was refused as such")
 
 
+async def test_after_a_batch_was_refused_no_call_of_any_client_overflows(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-403", on="POST /batch")
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    clients = [make_talkjs(limiter=limiter, overflow_to_batch=True) for _ in range(2)]
+    await clients[0].batch(call_of(clients[0].users.get, "alice"))
+
+    results = await at_once(40, lambda number: clients[number % 2].users.get("alice"))
+
+    assert {User} == {type(result) for result in results}
+    assert 1 == len(batches(emulator))
+
+
 async def test_a_batch_with_a_wrong_key_fails_its_calls(
     overflowing: AsyncTalkJS, emulator: Emulator
 ) -> None:
@@ -382,6 +396,7 @@ async def test_no_time_is_spent_on_an_earlier_write_beyond_what_a_call_has(
     results = await at_once(2, send)
 
     assert [SendReceipt, RateLimitWaitTimeout] == [type(result) for result in results]
+    assert {} == turns(talkjs)
     assert pytest.approx(2.0, abs=1e-3) == took
     assert ["0"] == [commit.text for commit in emulator.commits.of("message.sent")]
     assert 0 == talkjs.budget.in_flight
@@ -453,6 +468,30 @@ async def test_writes_about_one_thing_keep_their_order(
 
     assert made == [commit.text for commit in emulator.commits.of("message.sent")]
     assert len(batches(emulator)) >= 6
+
+
+async def test_writes_that_wait_for_the_answer_of_a_batch_leave_in_their_order(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(clock=emulator.clock, tokens=0)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("latency-2", on="POST /batch")
+    made: list[str] = []
+
+    async def write(number: int) -> Any:
+        made.append(str(number))
+        return await talkjs.messages.send("c1", sender="alice", text=str(number))
+
+    await at_once(60, write)
+
+    assert made == [commit.text for commit in emulator.commits.of("message.sent")]
+    assert {} == turns(talkjs)
+
+
+def turns(talkjs: AsyncTalkJS) -> dict[str, anyio.Semaphore]:
+    """Who still waits for the answer of a batch, by what is written to."""
+    assert talkjs._dispatchers is not None
+    return talkjs._dispatchers.here()._turns
 
 
 async def test_interactive_writes_about_one_thing_go_before_background_ones(

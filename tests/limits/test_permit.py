@@ -73,7 +73,24 @@ class TestEnds:
         counter.permit()
 
         assert [("settled", None)] == counter.ends
-        assert "A permit of a limiter did not end (it was dropped)" in caplog.text
+        (record,) = caplog.records
+        assert (
+            "A permit of a limiter did not end (it was dropped): it counts as settled. End each "
+            "permit in a `finally`."
+        ) == record.getMessage()
+
+    @pytest.mark.parametrize(("answer", "lost"), [(False, 0), (True, 1), (None, 1), ("fails", 1)])
+    def test_a_dropped_permit_is_lost_unless_its_limiter_knows_better(
+        self, answer: object, lost: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def end(*_: object) -> object:
+            if answer == "fails":
+                raise RuntimeError("no event loop")
+            return answer
+
+        Permit(end)
+
+        assert lost == len(caplog.records)
 
     @pytest.mark.parametrize("end", [Permit.settle, Permit.refund, Permit.throttled])
     def test_a_limiter_that_fails_at_the_end_is_logged_and_decides_nothing(
@@ -86,7 +103,9 @@ class TestEnds:
         end(permit)
         end(permit)
 
-        assert 1 == caplog.text.count("A limiter failed at the end of a permit")
+        assert ["A limiter failed at the end of a permit"] == [
+            record.getMessage() for record in caplog.records
+        ]
         assert "no store" in caplog.text
 
     async def test_two_threads_that_end_one_permit_end_it_once(self) -> None:
