@@ -7,6 +7,9 @@ tests of resources and routes. With `--long`: every two choices of different swi
 some thirty settings, for all tests that ask an emulator. What sets a switch itself keeps it; what
 is about a default keeps that, see `pinned_switches.json`.
 
+`--settings 3-5` runs some of them, and `--seen FILE` keeps for the next such run what the tests
+have seen.
+
 A test runs again only where it sees other choices: the first run notes which switches it has read,
 see `tests.switch_reads`. No pair is lost, since a test that has read neither of two switches tells
 nothing of them.
@@ -18,6 +21,7 @@ import json
 import os
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import combinations, product
@@ -102,8 +106,8 @@ def _pins() -> dict[str, Any]:
 class Seen:
     """What the tests have seen of the settings so far."""
 
-    def __init__(self) -> None:
-        self._choices: dict[str, list[dict[str, str]]] = {}
+    def __init__(self, choices: dict[str, list[dict[str, str]]] | None = None) -> None:
+        self.choices: dict[str, list[dict[str, str]]] = choices or {}
 
     def note(self, environment: str, reads: Mapping[str, Sequence[str]]) -> None:
         """Note which switches each test has read under a setting, by the test's ID."""
@@ -111,13 +115,13 @@ class Seen:
             choices = _as_mapping(kept(environment, node_id))
             # A pinned switch has its default.
             seen = {name: choices.get(name, "") for name in names}
-            self._choices.setdefault(node_id, []).append(seen)
+            self.choices.setdefault(node_id, []).append(seen)
 
     def again(self, environment: str) -> list[str]:
         """Return the tests that would see the same choices once more."""
         return [
             node_id
-            for node_id, all_seen in self._choices.items()
+            for node_id, all_seen in self.choices.items()
             if any(
                 {**dict.fromkeys(seen, ""), **_as_mapping(kept(environment, node_id))}.items()
                 >= seen.items()
@@ -132,10 +136,19 @@ def _as_mapping(environment: str) -> dict[str, str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests under each setting; return 1 if any of them is red."""
-    long = "--long" in arguments
-    for_pytest = [argument for argument in arguments if argument != "--long"]
-    red, seen = 0, Seen()
-    for setting in (pairwise if long else each_choice)(Switches.choices()):
+    options = ArgumentParser(allow_abbrev=False)
+    options.add_argument("--long", action="store_true")
+    options.add_argument("--settings")
+    options.add_argument("--seen", type=Path)
+    chosen, for_pytest = options.parse_known_args(arguments)
+    settings = (pairwise if chosen.long else each_choice)(Switches.choices())
+    if chosen.settings is not None:
+        first, _, last = chosen.settings.partition("-")
+        settings = settings[int(first) - 1 : int(last or first)]
+    kept_choices = chosen.seen is not None and chosen.seen.exists()
+    seen = Seen(json.loads(chosen.seen.read_text()) if kept_choices else None)
+    red = 0
+    for setting in settings:
         environment = ",".join(f"{name}={choice}" for name, choice in setting.items())
         sys.stderr.write(f"{ENVIRONMENT}={environment}\n")
         with TemporaryDirectory() as directory:
@@ -148,8 +161,8 @@ def main(arguments: Sequence[str]) -> int:
                     *(f"--switch-reads={reads}", f"--leave-out={left_out}"),
                     *(f"--ignore={one}" for one in LEFT_OUT),
                     # What TalkJS answers depends neither on the event loop nor on the library.
-                    *(() if long else ("-k", "not trio and not httpx2")),
-                    *(LONG if long else SHORT),
+                    *(() if chosen.long else ("-k", "not trio and not httpx2")),
+                    *(LONG if chosen.long else SHORT),
                     *for_pytest,
                 ],
                 env={**os.environ, ENVIRONMENT: environment},
@@ -157,6 +170,8 @@ def main(arguments: Sequence[str]) -> int:
             )
             if reads.exists():
                 seen.note(environment, json.loads(reads.read_text()))
+                if chosen.seen is not None:
+                    chosen.seen.write_text(json.dumps(seen.choices))
         # 5: there is nothing left to run.
         red += done.returncode not in (0, 5)
     return min(red, 1)

@@ -230,15 +230,38 @@ async def test_messages_that_came_only_in_part_are_completed(
     assert 10 == len(texts()["c0"])
 
 
+@pytest.mark.parametrize("unknown", ["ignore", "reject"])
+@pytest.mark.parametrize("rules", ["current", "older"])
+@pytest.mark.parametrize("before", [0, 20])
 async def test_a_conversation_that_is_gone_is_reported(
+    talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare, rules: Any, unknown: Any, before: int
+) -> None:
+    emulator.switches.import_rules, emulator.switches.unknown_fields = rules, unknown
+    await chat(1)
+    gone = [{**message, "conversation_id": "gone"} for message in messages(150, 1)]
+
+    report = await import_messages(talkjs, [*messages(before, 1), *gone])
+
+    assert (before, 150) == (report.done, report.failed)
+    assert all("404" in str(record.reason) for record in report.records("failed"))
+    # Two ask for the one that is gone when its records fill more than a request.
+    asked = emulator.requests.find("POST /import/conversations/gone/messages")
+    assert len(asked) <= (2 if before else 2 + 2)
+
+
+async def test_a_message_that_neither_rules_take_is_told_the_reason_of_both(
     talkjs: AsyncTalkJS, emulator: Emulator, chat: Prepare
 ) -> None:
-    await chat(0)
+    emulator.switches.import_rules, emulator.switches.unknown_fields = "older", "reject"
+    emulator.switches.not_a_participant, emulator.switches.reasons = 400, "list"
+    await chat(1)
+    [first] = messages(1, 1)
 
-    report = await import_messages(talkjs, messages(50, 1))
+    report = await import_messages(talkjs, [{**first, "sender": "mallory"}])
 
-    assert (0, 50) == (report.done, report.failed)
-    assert 1 == len(emulator.requests.find(POST))
+    [failed] = report.records("failed")
+    assert "createdAt: is not known here" in str(failed.reason)
+    assert "'mallory' is not a participant" in str(failed.reason)
 
 
 @pytest.mark.parametrize("fault", ["drop-before-commit", "drop-after-commit", "return-503"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ImportedMessage, UnknownApp, UserMessage, bulk
+from talkjs_async import AsyncTalkJS, ImportedMessage, Unauthorized, UnknownApp, UserMessage, bulk
 from talkjs_async.bulk import Job
 from talkjs_async.emulator import Emulator
 
@@ -53,8 +53,9 @@ async def test_a_job_stops_at_once(emulator: Emulator, tmp_path: Path, begin: Be
         "no-such-app", emulator.secret_key, transport=emulator.transport, clock=emulator.clock
     )
     job = begin(wrong, tmp_path / "job.sqlite")
+    told = emulator.switches.unknown_app == "not_found"
 
-    with pytest.raises(UnknownApp):
+    with pytest.raises(UnknownApp if told else Unauthorized):
         await job
 
     assert (0, 0) == (job.progress.done, job.progress.failed)

@@ -11,7 +11,7 @@ from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._record_types.imports import mark_of
 from talkjs_async.bulk.formats.sorted_export import SortedExport
-from talkjs_async.errors import NotFound
+from talkjs_async.errors import BadRequest, ConfigurationError, NotFound
 
 _NOT_STORED: Final = "its message was not stored."
 _CANNOT_TELL: Final = "which message it belongs to cannot be told: TalkJS gave it no ID."
@@ -56,7 +56,8 @@ class MessageIds:
             ):
                 mark = mark_of(message.sender_id, message.created_at_ms)
                 there[mark, message.text].insert(0, message.id)
-        except NotFound:
+        except (NotFound, BadRequest, ConfigurationError):
+            # There is no such conversation, or can be none of such an ID.
             return {}
         ours: dict[tuple[bytes, str | None], list[str]] = defaultdict(list)
         for id_, sender, at, text in await self._context.journal.in_thread(

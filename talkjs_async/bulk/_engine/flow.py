@@ -96,6 +96,8 @@ class _Flow(Generic[V]):
         self._source_pace = SourcePace(record_type.per_request)
         self._learner = anyio.Lock()
         self._timer_runs = False
+        # Groups of which a request has said that none of their records can be stored, and why.
+        self._sunk: dict[str, str] = {}
         self._tasks: TaskGroup | None = None
         self._timers: TaskGroup | None = None
         self._failure: Exception | None = None
@@ -228,10 +230,15 @@ class _Flow(Generic[V]):
             self._tasks.cancel_scope.cancel()
 
     async def _store(self, records: Sequence[Record[V]]) -> None:
+        group = records[0].group
         if any(record.sent_at is not None for record in records):
             records = await self._without_stored(records)
-        while records:
-            records = await self._store_next(records)
+        try:
+            while records:
+                records = await self._store_next(records)
+        finally:
+            # What the source gives later is tried anew.
+            self._sunk.pop(group, None)
 
     async def _store_next(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         if self._record_type.learning:
@@ -264,7 +271,7 @@ class _Flow(Generic[V]):
             alone=lambda: self._record_type.learning,
         )
         at_once = await bisection.store(records)
-        if not at_once and not refused:
+        if not at_once and not refused and records[0].group not in self._sunk:
             self._record_type.refused_together(len(records))
         self._tally.per_request = self._record_type.at_most or self._record_type.per_request
 
@@ -284,11 +291,15 @@ class _Flow(Generic[V]):
         return [r for r in records if r.id not in found.stored and r.id not in found.unknown]
 
     async def _send(self, records: Sequence[Record[V]]) -> None:
+        group = records[0].group
+        if group in self._sunk:
+            await self._refuse_all(records, self._sunk[group])
+            return
         if self._record_type.once or self._record_type.noted:
             await self._context.journal.sent(
                 [Sending(self._prefix + r.id, r.number, r.digest, r.mark) for r in records],
                 at=self._context.clock.time(),
-                to=records[0].group,
+                to=group,
             )
         results: Sequence[str | None]
         self._tally.sent(self._context.clock.monotonic())
@@ -304,8 +315,9 @@ class _Flow(Generic[V]):
             if len(records) == 1 and self._record_type.already_stored(error):
                 results = [None]
             elif self._record_type.sinks_group(error):
-                others = self._window.drop(records[0].group)
-                await self._refuse_all([*records, *others], reason_of(error))
+                self._sunk[group] = reason_of(error)
+                others = self._window.drop(group)
+                await self._refuse_all([*records, *others], self._sunk[group])
                 return
             else:
                 raise

@@ -171,8 +171,8 @@ class ImportRecordType(RecordType[OldMessage]):
             # A lone message, refused under rules that nothing has been stored under yet.
             try:
                 return await self._send(context, records, "older")
-            except BadRequest:
-                raise error from None
+            except BadRequest as older:
+                raise _refused_under_both(error, older) from None
 
     def _stored_under(self, rules: Rules) -> None:
         if not self._proven:
@@ -348,6 +348,12 @@ def _record_of(copied: CopiedMessage, number: int) -> Record[OldMessage]:
         mark=mark_of(message.sender, sent_at),
     )
     return attrs.evolve(record, losses=copied.losses)
+
+
+def _refused_under_both(current: BadRequest, older: BadRequest) -> BadRequest:
+    """Make one refusal of two: which rules are in force is not known, so either may say why."""
+    reasons = tuple(dict.fromkeys((*current.reasons, *older.reasons)))
+    return BadRequest(status=current.status, code=current.code, reasons=reasons)
 
 
 def _check_older(records: Sequence[Record[OldMessage]]) -> None:
