@@ -31,7 +31,9 @@ class Records(Generic[T]):
     No record comes twice, and none that is there throughout is left out, whatever is added, moved
     or deleted meanwhile, by this loop or elsewhere. In a list ordered by last activity, a record
     that moves while you read may come later than its place; and one that moves back past the
-    reader, because its last message was deleted, may not come.
+    reader, because its last message was deleted, may not come. Oldest activity first, in pages of
+    the largest size, the end may be missed where all that was read gets messages within the same
+    millisecond: no request can tell. With a *page_size* of one less, it can.
     """
 
     __slots__ = ("_listing", "_run")

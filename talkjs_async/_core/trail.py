@@ -13,9 +13,10 @@ what comes must lie behind it by the list's own order; then earlier ones are.
 
 *The cursor moves.* It would take the reader along, to either end. So where records move, only
 anchors count. Oldest first, what moves within its own millisecond looks as if it stood: cursor and
-anchors may have gone to the end together. So each request begins behind a record of an earlier
-moment, where that costs nothing. Where it does, an answer that looks odd does not count, or leaves
-a doubt.
+anchors may have gone to the end together. So each request begins two records early, for an anchor
+of an earlier moment, where that costs no requests: behind the first page, and in smaller pages than
+the largest. Elsewhere an answer that looks odd does not count, or leaves a doubt; one that looks
+like the end is taken for it, since a list that ends there would answer the same.
 
 *The list begins anew*, because no cursor helps. What has come is skipped.
 """
@@ -138,8 +139,7 @@ class Trail(Generic[T]):
         simplest = () if doubtful and not imitation else (last,)
         likely = (*simplest, best) if self._overlaps_cost else (best, *simplest)
         earlier = (place for place in (last // 2, 0) if place < last)
-        start_stays = self._listing.starting_after is None or not order.moves
-        return [place for place in dict.fromkeys((*likely, *earlier)) if place >= 0 or start_stays]
+        return dict.fromkeys((*likely, *earlier))
 
     def cursor(self, place: int) -> str | None:
         """Return the cursor at a place in the tail."""
@@ -161,14 +161,20 @@ class Trail(Generic[T]):
         last = len(self.tail) - 1
         if not self._order.moves_ahead:
             return last - 1
-        # One that cannot have moved within the last moment, where pages get no smaller by it.
-        room = max(self._listing.most - self._listing.size, 1)
+        # One that cannot have moved within the last moment, where that costs nothing; besides it, a
+        # record of each page is paid for an anchor, and one of the first page for another. More
+        # would be more requests than a list may cost: its pages and one.
+        free = self._listing.most - self._listing.size
+        room = max(free, self.tail == self.head) + 1
+        if self.earlier - 1 < last - room:
+            # Out of reach: this many anchors are as good.
+            room = max(free, 1)
         return max(self.earlier - 1, last - room, min(-self._is_whole, last - 1))
 
     @property
     def _is_whole(self) -> bool:
-        """Whether the tail is all that has come since the top."""
-        return self._listing.starting_after is None and self.tail == self.head
+        """Whether the tail is all that has come since the start."""
+        return self.tail[:1] == self.head[:1]
 
     @property
     def _overlaps_cost(self) -> bool:
@@ -219,27 +225,23 @@ class Trail(Generic[T]):
         sure = anchors[: max(self.earlier - place, 0)] if self._order.moves_ahead else anchors
         if came_again or set(sure or anchors).isdisjoint(marks):
             return False
-        if not sure and place >= 0:
-            odd = self._looks_odd(marks, place)
+        if not sure and self.cursor(place) is not None:
+            # Elsewhere than at the best place is asked only where something has moved.
+            usual = place == self._best and 0 <= place <= self.earlier and not self.skipping
+            odd = self._looks_odd(marks, anchors, usual=usual)
             if odd and not self.restarts:
                 return False
             others = {at for _, at in marks[len(anchors) :]}
-            self.doubted |= odd or others == {anchors[-1][1]}
+            self.doubted |= odd or not usual or others == {anchors[-1][1]}
         return True
 
-    def _looks_odd(self, marks: list[Mark], place: int) -> bool:
+    def _looks_odd(self, marks: list[Mark], anchors: list[Mark], *, usual: bool) -> bool:
         """Whether the cursor, and all that came behind it, may have moved within a moment."""
-        anchors = self.anchors(place)
         others = marks[len(anchors) :]
         if marks[: len(anchors)] != anchors or any(key in self._known for key, _ in others):
             return True
         # Else each list that ends with a full page would cost a request more.
-        ends_here = (
-            len(anchors) == 1
-            and place == self._best
-            and self.tail[place][1] != anchors[0][1]
-            and not self.skipping
-        )
+        ends_here = usual and len(anchors) == 1
         return not others and not ends_here
 
     def marks(self, answer: Page[T]) -> list[Mark]:
@@ -291,7 +293,8 @@ class Trail(Generic[T]):
             else:
                 # Behind the moment up to which records had come: there is nothing to skip here.
                 self._known, self.skipping = {key}, False
-            self._position = at
+            if not self.skipping:
+                self._position = at
         return tuple(fresh)
 
 

@@ -113,12 +113,15 @@ class Walk(Generic[T]):
             # Two records at least, for the next request to have an anchor.
             size = max(self._listing.size, 2)
         if not trail.tail:
-            start = None if again else self._listing.starting_after
-            return await self._run(self._listing.call(start, size))
-        refused = False
+            start = None if trail.skipping else self._listing.starting_after
+            if not self._again:
+                return await self._run(self._listing.call(start, size))
+            # What the caller gave may be gone by now.
+            return await self._ask(start, size) or Page(items=(), cursor=None)
+        refused = unsure = False
         end: Page[T] | None = None
         for place in trail.places():
-            if end is not None and end.items and place >= trail.earlier:
+            if end and place >= trail.earlier:
                 # It would show no more than the answer before.
                 continue
             wider = min(size + len(trail.anchors(place)), self._listing.most)
@@ -131,15 +134,20 @@ class Walk(Generic[T]):
                 return answer
             if verdict == "ends":
                 end = answer
-        return await self._from_the_beginning(end, refused=refused)
+            else:
+                unsure = True
+        return await self._from_the_beginning(end, refused=refused, unsure=unsure)
 
-    async def _from_the_beginning(self, end: Page[T] | None, *, refused: bool) -> Page[T]:
+    async def _from_the_beginning(
+        self, end: Page[T] | None, *, refused: bool, unsure: bool
+    ) -> Page[T]:
         """
         Ask for the first page, where no cursor shows how the list goes on.
 
         Args:
             end: An answer that says that the list ends.
             refused: Whether there were cursors that the server refused.
+            unsure: Whether there were answers that say nothing.
         """
         start = self._listing.starting_after
         size = max(self._listing.size, 2)
@@ -155,7 +163,7 @@ class Walk(Generic[T]):
                 # Where a cursor that is gone is refused, an empty page is what it says: the end.
                 return end
         top = await self._run(self._listing.call(None, size))
-        if end is not None and end.items and begins_with(self._trail.marks(top), self._trail.head):
+        if end and not unsure and begins_with(self._trail.marks(top), self._trail.head):
             self._trail.doubted = False
             return end
         self._restart()
@@ -213,10 +221,10 @@ class Walk(Generic[T]):
             still = not trail.doubted or (self._again and not self._found)
         else:
             still = self._again and self._recent <= self._since and not self._found
-        # A single page is one moment. What is above a record that the caller gave belongs to
-        # whatever read it before.
-        single = trail.pages <= 1
-        if not order.moves or still or single or self._listing.starting_after is not None:
+            # What is above a record that the caller gave belongs to whatever read it before.
+            still |= self._listing.starting_after is not None
+        # A single page is one moment.
+        if not order.moves or still or trail.pages <= 1:
             self.done = True
             return
         self._again = True

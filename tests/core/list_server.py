@@ -13,14 +13,16 @@ from talkjs_async._core.listing import Listing, Order
 from talkjs_async.errors import BadRequest
 
 GoneCursor = Literal["reject", "empty", "start"]
+Ties = Literal["sequence", "id"]
 
 
 @attrs.define
 class ListServer:
     """
-    Records `[id, at]`, in the order of *ascending*; those of one moment in that of their arrival.
+    Records `[id, at]`, in the order of *ascending*; those of one moment as *ties* says.
 
     Attributes:
+        largest: Records that a request may ask for.
         asked: The queries that came.
         between: Called after each answer, with this server: what happens meanwhile.
         most: Requests after which something must have gone wrong.
@@ -29,6 +31,8 @@ class ListServer:
     records: list[tuple[str, int]]
     ascending: bool = False
     gone_cursor: GoneCursor = "reject"
+    ties: Ties = "sequence"
+    largest: int = 100
     asked: list[dict[str, str]] = attrs.field(factory=list)
     between: Callable[[ListServer], None] = lambda _server: None
     most: int = 1_000
@@ -43,16 +47,22 @@ class ListServer:
     def move(self, key: str, at: int) -> None:
         self.records = [(k, at if k == key else was) for k, was in self.records]
 
+    def move_to_end(self, key: str, at: int) -> None:
+        """Move a record to *at*, behind those that have that moment already."""
+        self.move(key, at)
+        self.records.sort(key=lambda record: record[0] == key)
+
     async def run(self, call: Call[Any], /) -> Any:
         self.asked.append(call.query)
         assert len(self.asked) <= self.most, "it never ends"
+        assert int(call.query["limit"]) <= self.largest
         answer = call.decode({"data": [{"id": key, "at": at} for key, at in self.page(call.query)]})
         self.between(self)
         return answer
 
     def page(self, query: dict[str, str]) -> list[tuple[str, int]]:
         # Stable, so that records of one moment keep their order, whichever way the list is read.
-        rows = sorted(self.records, key=itemgetter(1))
+        rows = sorted(self.records, key=itemgetter(1, 0) if self.ties == "id" else itemgetter(1))
         if not self.ascending:
             rows.reverse()
         after = query.get("startingAfter")

@@ -121,9 +121,7 @@ async def test_a_loop_may_move_all_that_it_gets_within_one_millisecond(
 
     async for record in Records(listing(page_size, ascending=True, moves=True), server.run):
         found.append(record["id"])
-        server.move(record["id"], 99)
-        ids = [key for key, _ in server.records]
-        server.records.append(server.records.pop(ids.index(found[-1])))
+        server.move_to_end(record["id"], 99)
 
     assert {key for key, _ in rows} == set(found)
     assert 26 == len(found)
@@ -150,11 +148,79 @@ async def test_moves_on_a_clock_that_stands_lose_nothing(
             some = chance.sample([key for key, _ in rows], 3)
             orders = {"all in order": ids, "all the other way round": ids[::-1]}
             for key in orders.get(which, some):
-                server.move(key, 99)
-                server.records.sort(key=lambda record, key=key: record[0] == key)  # type: ignore[misc]
+                server.move_to_end(key, 99)
 
         assert {key for key, _ in rows} == set(found)
         assert count == len(found)
+
+
+def move_all_that_was_read(after: int) -> Callable[[ListServer], None]:
+    """After so many answers, to the recent end, in order, on a clock that stands at 99."""
+    read: dict[str, None] = {}
+
+    def move(server: ListServer) -> None:
+        read.update(dict.fromkeys(key for key, _ in server.page(server.asked[-1])))
+        if len(server.asked) == after:
+            for key in read:
+                server.move_to_end(key, 99)
+
+    return move
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 8, 30])
+@pytest.mark.parametrize("begin", [None, 0, 3])
+@pytest.mark.parametrize("largest", [True, False], ids=["the largest page", "one less"])
+async def test_all_that_was_read_may_move_within_the_millisecond_of_the_last_one(
+    size: int, begin: int | None, largest: bool
+) -> None:
+    """By oldest activity: all may look as if the list ended there."""
+    for after in [1] if largest else [1, 2, 3]:
+        for old in range(size - 1, 4 * size):
+            rows = [(f"r{number:03}", number if number < old else 99) for number in range(5 * size)]
+            server = ListServer(rows, ascending=True, between=move_all_that_was_read(after))
+            start = None if begin is None else f"r{begin:03}"
+            most = size if largest else size + 1
+            asked = listing(size, most=most, ascending=True, moves=True, starting_after=start)
+
+            found = ids_of(await Records(asked, server.run).collect())
+
+            assert {key for key, _ in rows[0 if begin is None else begin + 1 :]} <= set(found)
+            assert len(found) == len(set(found))
+
+
+async def test_where_a_list_that_ends_answers_the_same_the_promise_ends() -> None:
+    """
+    By oldest activity, in pages of the largest size, the second page ends with the first record of
+    the running millisecond, and all that was read moves within it.
+
+    What a list then answers behind the last but one is what a list would answer that ends there.
+    Two anchors would tell, as behind the first page. But *k* full pages, each begun *early* records
+    early, hold `k * size - (k - 1) * early` records. If these are all, it takes one more request to
+    know: the pages of such a list and one, only while `(k - 1) * early < size`. Two anchors behind
+    each page would halve the lists of which that is true; asking once more wherever a list seems to
+    end would make it true of no list that ends with a full page.
+    """
+    size = 30
+    ends = [(f"r{number}", number if number < 57 else 99) for number in range(58)]
+    goes_on = [*ends, *((f"more{number}", 99) for number in range(7))]
+    servers = [ListServer(ends, ascending=True), ListServer(goes_on, ascending=True)]
+    servers[1].between = move_all_that_was_read(2)
+    answers: list[list[list[tuple[str, int]]]] = [[], []]
+
+    for server, given in zip(servers, answers, strict=True):
+
+        async def run(call: Call[Any], /, server: ListServer = server, given: Any = given) -> Any:
+            given.append(server.page(call.query))
+            return await server.run(call)
+
+        asked = listing(size, most=size, ascending=True, moves=True)
+        found = await Records(asked, run).collect()
+
+        assert [key for key, _ in ends] == ids_of(found)
+
+    assert servers[0].asked == servers[1].asked
+    assert answers[0] == answers[1]
+    assert -(-58 // size) + 1 == len(servers[0].asked)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
