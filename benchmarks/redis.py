@@ -6,7 +6,7 @@ One budget for several processes through Redis: what we promise of it, and the r
     python -m benchmarks redis --smoke                # short, here and now, for regressions
 
 Starts a redis-server of its own and four worker processes, in real time: nothing is simulated, but
-for the section `failures`. Each
+for the section `failures`. The section `stores` runs the tests of what a real Redis does. Each
 run begins with a full bucket, smaller than TalkJS's so that it is soon empty. What the processes
 were granted is put through one exact token bucket afterwards; "overshoot" is its deepest debt, and
 "unused" counts from the first grant on.
@@ -14,11 +14,15 @@ were granted is put through one exact token bucket afterwards; "overshoot" is it
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from statistics import mean, median, quantiles
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
+from xml.etree import ElementTree as ET
 
 import redis
 
@@ -39,6 +43,23 @@ RATE: Final = 9.0
 NO_LANES: Final = f"{OURS}, one lane"
 FAIL_OPEN: Final = f"{OURS}, fail-open"
 FAIL_CLOSED: Final = f"{OURS}, fail-closed"
+
+STORE_TESTS: Final = ROOT / "tests/redis/test_store_failures.py"
+STORE_FIGURES: Final = {
+    "old dump: 429s": (2, ""),
+    "Sentinel's failover: 429s": (2, ""),
+    "master demoted: 429s": (2, ""),
+    "master demoted: away for s": (2, "s"),
+    "bucket gone, new processes: 429s": (2, ""),
+    "away, short-lived members: unused %": (20, "%"),
+    "away, 8 just started: 429s": (2, ""),
+    "other settings: 429s": (2, ""),
+    "round trip of 0.2 s with TLS: unused %": (5, "%"),
+    "asking event loop stuck: waited s": (1, "s"),
+    "evicted twice a second: unused %": (20, "%"),
+    "slow answers, burst 20: 429s": (0, ""),
+}
+"""What those tests note, the most that it may be, and its unit."""
 
 
 class Size(NamedTuple):
@@ -305,6 +326,28 @@ class Bench:
                 unused.append(100 * (1 - world.used(since=start)))
         return {"429s": max(refused), "unused_%": max(mean(unused), 0.0)}
 
+    def stores(self) -> list[Row]:
+        """What Redis does to its users. The tests do it, and note what came of it."""
+        if not self._size.rivals:
+            return []
+        with TemporaryDirectory() as folder:
+            report = Path(folder) / "report.xml"
+            subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", str(STORE_TESTS), f"--junitxml={report}"],
+                cwd=ROOT,
+                check=True,
+            )
+            noted: dict[str, list[float]] = {}
+            for each in ET.parse(report).iter("property"):
+                noted.setdefault(each.attrib["name"], []).append(float(each.attrib["value"]))
+        # Once on each event loop.
+        figures = {name: max(values) for name, values in noted.items()}
+        self._note({"section": "stores", "contender": OURS, **figures})
+        return [
+            Row(name, most, figures.get(name, float("nan")), None, unit)
+            for name, (most, unit) in STORE_FIGURES.items()
+        ]
+
     def _rivals(self) -> list[str]:
         if not self._size.rivals:
             return []
@@ -342,6 +385,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "hung": Bench.hung,
     "lanes": Bench.lanes,
     "failures": Bench.failures,
+    "stores": Bench.stores,
 }
 
 

@@ -36,13 +36,9 @@ pytestmark = [
 
 RATE, BURST = 30.0, 60
 
-LATE: Final = 10
-"""
-429s at most. It is two, in simulated time; but while Redis is away, requests that a busy machine
-sends late may arrive together.
-"""
-
 Make = Callable[..., RedisLimiter]
+Record = Callable[[str, object], None]
+"""Where a test notes a figure for `python -m benchmarks redis --section stores`."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +90,7 @@ async def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None
 
 class TestLostData:
     async def test_an_old_dump_is_data_that_was_lost(
-        self, own_redis: RedisServer, make: Make
+        self, own_redis: RedisServer, make: Make, record_property: Record
     ) -> None:
         workers = [make(own_redis.url) for _ in range(8)]
         events = events_of(workers[0])
@@ -109,12 +105,13 @@ class TestLostData:
             back = time.monotonic()
             await anyio.sleep(5.0)
 
-        assert len(server.refused) <= LATE
+        record_property("old dump: 429s", len(server.refused))
+        assert len(server.refused) <= server.to_be_refused
         assert server.served(back + 3.0, back + 5.0) >= 0.5
         assert StoreLostData in kinds(events)
 
     async def test_a_bucket_that_is_gone_starts_without_a_burst_for_new_processes(
-        self, own_redis: RedisServer, make: Make
+        self, own_redis: RedisServer, make: Make, record_property: Record
     ) -> None:
         first = make(own_redis.url)
         await first.acquire()
@@ -124,6 +121,7 @@ class TestLostData:
         async with working(server, *(make(own_redis.url) for _ in range(8))):
             await anyio.sleep(2.0)
 
+        record_property("bucket gone, new processes: 429s", len(server.refused))
         assert [] == server.refused
         assert server.moments
 
@@ -142,7 +140,7 @@ class TestLostData:
                 (await night.acquire()).settle()
 
     async def test_a_key_that_is_evicted_every_half_second_leaves_the_budget_in_use(
-        self, own_redis: RedisServer, make: Make
+        self, own_redis: RedisServer, make: Make, record_property: Record
     ) -> None:
         workers = [make(own_redis.url) for _ in range(4)]
         events = events_of(workers[0])
@@ -155,7 +153,8 @@ class TestLostData:
                 own_redis.cli("flushall")
                 await anyio.sleep(0.5)
 
-        assert server.served(start, start + 5.0) >= 0.6
+        record_property("evicted twice a second: unused %", server.unused(start, start + 5.0))
+        assert server.served(start, start + 5.0) >= 0.8
         assert StoreLostData in kinds(events)
 
 
@@ -174,7 +173,7 @@ class TestFailover:
             server.kill()
 
     async def test_a_demoted_master_is_left_for_the_new_one(
-        self, pair: list[RedisServer], make: Make
+        self, pair: list[RedisServer], make: Make, record_property: Record
     ) -> None:
         one, two = pair
         with TCPForwarder(one.port) as address:
@@ -190,11 +189,18 @@ class TestFailover:
                 await until(lambda: StoreBack in kinds(events))
                 took = time.monotonic() - moved
 
-        assert took <= 10.0, "two on a machine that is not busy"
-        assert len(server.refused) <= LATE
+        record_property("master demoted: away for s", took)
+        record_property("master demoted: 429s", len(server.refused))
+        assert took <= 2.0 + 2 * server.stalled()
+        assert len(server.refused) <= server.to_be_refused
 
     async def test_sentinel_names_the_master(
-        self, pair: list[RedisServer], make: Make, tmp_path: Path, anyio_backend: str
+        self,
+        pair: list[RedisServer],
+        make: Make,
+        tmp_path: Path,
+        anyio_backend: str,
+        record_property: Record,
     ) -> None:
         if anyio_backend == "trio":
             pytest.skip("Sentinel's asyncio client")
@@ -231,7 +237,8 @@ class TestFailover:
             asked.close()
             await client.aclose()
 
-        assert len(server.refused) <= LATE
+        record_property("Sentinel's failover: 429s", len(server.refused))
+        assert len(server.refused) <= server.to_be_refused
 
 
 def _answers(client: redis.Redis) -> bool:
@@ -251,7 +258,9 @@ def _knows_a_replica(client: Any) -> bool:
 
 
 class TestShares:
-    async def test_those_who_left_have_no_share(self, own_redis: RedisServer, make: Make) -> None:
+    async def test_those_who_left_have_no_share(
+        self, own_redis: RedisServer, make: Make, record_property: Record
+    ) -> None:
         workers = [make(own_redis.url) for _ in range(4)]
         server = StrictServer(RATE, BURST, tokens=0)
 
@@ -266,11 +275,12 @@ class TestShares:
             start = time.monotonic()
             await anyio.sleep(3.0)
 
-        assert server.served(start, start + 3.0) >= 0.6
-        assert len(server.refused) <= LATE
+        record_property("away, short-lived members: unused %", server.unused(start, start + 3.0))
+        assert server.served(start, start + 3.0) >= 0.8
+        assert len(server.refused) <= server.to_be_refused
 
     async def test_those_who_start_together_count_each_other(
-        self, own_redis: RedisServer, make: Make
+        self, own_redis: RedisServer, make: Make, record_property: Record
     ) -> None:
         workers = [make(own_redis.url) for _ in range(8)]
         server = StrictServer(RATE, BURST, tokens=0)
@@ -280,13 +290,18 @@ class TestShares:
             own_redis.kill()
             await anyio.sleep(3.0)
 
-        assert len(server.refused) <= LATE
-        assert server.served(server.moments[0], server.moments[-1]) >= 0.6
+        record_property("away, 8 just started: 429s", len(server.refused))
+        assert len(server.refused) <= server.to_be_refused
+        assert server.served(server.moments[0], server.moments[-1]) >= 0.8
 
 
 class TestSettings:
     async def test_the_smaller_settings_hold_and_a_warning_names_both(
-        self, own_redis: RedisServer, make: Make, caplog: pytest.LogCaptureFixture
+        self,
+        own_redis: RedisServer,
+        make: Make,
+        caplog: pytest.LogCaptureFixture,
+        record_property: Record,
     ) -> None:
         right = [make(own_redis.url) for _ in range(2)]
         wrong = make(own_redis.url, rate=3 * RATE, burst=10 * BURST)
@@ -300,7 +315,8 @@ class TestSettings:
         assert (3 * RATE, 10 * BURST, BURST) == (told.rate, told.burst, told.burst_in_force)
         assert pytest.approx(RATE) == told.rate_in_force
         assert "Here: 90 requests/s, burst 600; in force, because smaller: 30" in caplog.text
-        assert len(server.refused) <= LATE
+        record_property("other settings: 429s", len(server.refused))
+        assert len(server.refused) <= server.to_be_refused
 
     async def test_budgets_of_a_test_server_are_its_own(self, own_redis: RedisServer) -> None:
         budgets = RedisBudgets(own_redis.url)
@@ -335,7 +351,9 @@ class TestDistance:
             yield (f"rediss://:secret@127.0.0.1:{address.port}?ssl_ca_certs={tmp_path / 'ca.pem'}")
         server.kill()
 
-    async def test_over_an_ocean_with_tls_the_budget_is_used(self, far: str, make: Make) -> None:
+    async def test_over_an_ocean_with_tls_the_budget_is_used(
+        self, far: str, make: Make, record_property: Record
+    ) -> None:
         limiter = make(far)
         server = StrictServer(RATE, BURST, tokens=0)
 
@@ -346,8 +364,8 @@ class TestDistance:
             await anyio.sleep(3.0)
             kept_in = limiter.statistics().kept_in
 
-        # 0.95 and more on a machine that is not busy, and nothing at all without bounds of its own.
-        assert server.served(start, start + 3.0) >= 0.3
+        record_property("round trip of 0.2 s with TLS: unused %", server.unused(start, start + 3.0))
+        assert server.served(start, start + 3.0) >= 0.95
         assert "store" == kept_in
         assert [] == server.refused
 
@@ -484,11 +502,12 @@ class TestCluster:
 
 
 def test_another_event_loop_takes_over_when_the_one_that_asks_is_stuck(
-    own_redis: RedisServer,
+    own_redis: RedisServer, record_property: Record
 ) -> None:
     limiter = RedisLimiter(own_redis.url, "app", rate=RATE, burst=BURST)
     hosted, blocked = threading.Event(), threading.Event()
     waits: list[float] = []
+    server = StrictServer(RATE, BURST)
 
     async def host() -> None:
         (await limiter.acquire()).settle()
@@ -496,10 +515,13 @@ def test_another_event_loop_takes_over_when_the_one_that_asks_is_stuck(
         blocked.wait(20)
 
     async def others() -> None:
-        for _ in range(30):
-            before = time.monotonic()
-            (await limiter.acquire()).settle()
-            waits.append(time.monotonic() - before)
+        async with anyio.create_task_group() as group:
+            group.start_soon(server.watch)
+            for _ in range(30):
+                before = time.monotonic()
+                (await limiter.acquire()).settle()
+                waits.append(time.monotonic() - before)
+            group.cancel_scope.cancel()
 
     stuck = threading.Thread(target=anyio.run, args=(host,), daemon=True)
     stuck.start()
@@ -508,11 +530,12 @@ def test_another_event_loop_takes_over_when_the_one_that_asks_is_stuck(
     blocked.set()
     stuck.join(20)
 
-    assert max(waits) <= 6.0, "one on a machine that is not busy"
+    record_property("asking event loop stuck: waited s", max(waits))
+    assert max(waits) <= 1.0 + 2 * server.stalled()
 
 
 async def test_slow_answers_cause_no_429_in_a_small_bucket(
-    own_redis: RedisServer, make: Make
+    own_redis: RedisServer, make: Make, record_property: Record
 ) -> None:
     workers = [make(own_redis.url, burst=20, tokens=20) for _ in range(4)]
     server = StrictServer(RATE, 20)
@@ -520,5 +543,6 @@ async def test_slow_answers_cause_no_429_in_a_small_bucket(
     async with working(server, *workers, answer=(0.2, 0.6), ahead=0.7):
         await anyio.sleep(4.0)
 
+    record_property("slow answers, burst 20: 429s", len(server.refused))
     assert [] == server.refused
     assert server.moments
