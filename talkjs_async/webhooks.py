@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.credentials import secret_key_of
-from talkjs_async._core.wire import is_id
+from talkjs_async._core.wire import is_id, is_whole
 from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
 from talkjs_async.models._arguments import is_number
 from talkjs_async.models._event_reader import read_event
@@ -66,7 +66,7 @@ class RecentEvents:
     """
 
     def __init__(self, size: int = 10_000) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if not is_whole(size, least=1):
             raise ConfigurationError("size", "must be a whole number, 1 or more.")
         self._size = size
         self._ids: dict[str, None] = {}

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from talkjs_async._core.call import Call
-from talkjs_async._core.wire import id_problem
+from talkjs_async._core.wire import id_problem, is_whole
 from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 T = TypeVar("T")
@@ -166,8 +166,7 @@ def checked_count(argument: str, value: object, *, most: int | None = None) -> N
     """
     if value is None:
         return
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and value >= 1 and (most is None or value <= most):  # type: ignore[operator]  # whole
+    if is_whole(value, least=1) and (most is None or value <= most):
         return
     allowed = "of 1 or more" if most is None else f"from 1 to {most}"
     raise ConfigurationError(

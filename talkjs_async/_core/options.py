@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.retry import RetryPolicy
-from talkjs_async._core.wire import checked_word, is_real
+from talkjs_async._core.wire import checked_word, is_real, is_whole
 from talkjs_async._version import __version__
 from talkjs_async.auth import Auth
 from talkjs_async.errors import ConfigurationError, shown
@@ -72,7 +72,7 @@ def checked_retry(retry: RetryPolicy | int) -> RetryPolicy:
     """Return the policy. A number is that of the attempts."""
     if isinstance(retry, RetryPolicy):
         return retry
-    if isinstance(retry, int) and not isinstance(retry, bool) and retry >= 1:
+    if is_whole(retry, least=1):
         return RetryPolicy(attempts=retry)
     raise ConfigurationError(
         "retry",
@@ -146,7 +146,7 @@ def checked_attempt_timeout(seconds: float | None) -> float:
 
 def checked_answer_bytes(largest: int) -> int:
     """Return *largest*."""
-    if not isinstance(largest, int) or isinstance(largest, bool) or largest < 1:
+    if not is_whole(largest, least=1):
         raise ConfigurationError(
             "max_answer_bytes", f"must be 1 byte or more, not {shown(largest)}."
         )

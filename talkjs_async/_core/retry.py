@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from talkjs_async._core.history import CallHistory
-from talkjs_async._core.wire import is_real
+from talkjs_async._core.wire import is_real, is_whole
 from talkjs_async.errors import (
     APIError,
     ConfigurationError,
@@ -90,7 +90,7 @@ def _positive(_instance: Any, field: attrs.Attribute[float], value: float) -> No
 
 
 def _count(_instance: Any, field: attrs.Attribute[int], value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_whole(value, least=1):
         raise ConfigurationError(
             field.name, f"must be a whole number from 1 up, not {shown(value)}."
         )

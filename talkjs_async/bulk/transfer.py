@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from talkjs_async._core.wire import checked_flag, is_real
+from talkjs_async._core.wire import checked_flag, is_real, is_whole
 from talkjs_async.bulk._copying.present import PresentConversations
 from talkjs_async.bulk._copying.writing import AppWriter
 from talkjs_async.bulk._downloads import Downloads
@@ -89,8 +89,7 @@ def transfer(
         ConfigurationError: *source* and *target* are one app, or an argument breaks its rule. The
             job raises it when *journal* is that of another source.
     """
-    whole = isinstance(max_file_bytes, int) and not isinstance(max_file_bytes, bool)
-    if not whole or max_file_bytes <= 0:
+    if not is_whole(max_file_bytes, least=1):
         raise ConfigurationError("max_file_bytes", f"must be above 0, not {shown(max_file_bytes)}.")
     if not is_real(file_timeout) or file_timeout <= 0:
         raise ConfigurationError("file_timeout", f"must be above 0 s, not {shown(file_timeout)}.")

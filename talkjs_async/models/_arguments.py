@@ -19,6 +19,7 @@ from talkjs_async._core.wire import (
     is_id,
     is_real,
     is_text,
+    is_whole,
     meant,
     milliseconds,
 )
@@ -142,11 +143,7 @@ def is_point_in_time(value: object) -> bool:
     """An aware datetime, or Unix milliseconds that cannot be mistaken for seconds."""
     if isinstance(value, datetime):
         return _is_moment(value)
-    return (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and EARLIEST_MILLISECONDS <= value < _LATEST_MILLISECONDS
-    )
+    return is_whole(value, least=EARLIEST_MILLISECONDS) and value < _LATEST_MILLISECONDS
 
 
 def one_of(words: Collection[Any]) -> Rule:

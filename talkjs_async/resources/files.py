@@ -16,7 +16,7 @@ import attrs
 
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
-from talkjs_async._core.wire import UNSET
+from talkjs_async._core.wire import UNSET, is_whole
 from talkjs_async._http.multipart import multipart
 from talkjs_async._http.upload_sources import AsyncFile, source_of
 from talkjs_async.errors import ConfigurationError, shown
@@ -112,7 +112,7 @@ def _checked_size(file: object, size: int | None) -> int | None:
         return None
     if not isinstance(file, AsyncIterable):
         raise ConfigurationError("size", "is for streams: that of other files is known.")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+    if not is_whole(size, least=0):
         raise ConfigurationError("size", f"must be a whole number of bytes, not {shown(size)}.")
     return size
 

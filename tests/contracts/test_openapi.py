@@ -1,8 +1,7 @@
 """
 `docs/openapi.yaml` and the emulator agree: schemathesis finds no answer that it does not describe.
 
-Needs schemathesis (dependency group "contract"), over real connections. The session "contract" runs
-it; without schemathesis it is skipped.
+Over real connections. The session "contract" has schemathesis; elsewhere these tests are skipped.
 """
 
 from __future__ import annotations

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async._core.wire import UNSET, drop_unset, milliseconds, moment, moment_or_none
+from talkjs_async._core.wire import (
+    UNSET,
+    drop_unset,
+    is_whole,
+    milliseconds,
+    moment,
+    moment_or_none,
+)
 from talkjs_async.errors import DecodeError
 
 
@@ -55,3 +62,11 @@ def test_any_time_zone_gives_the_same_milliseconds() -> None:
     there = datetime(2023, 11, 15, 0, 13, 20, tzinfo=timezone(timedelta(hours=2)))
 
     assert 1_700_000_000_000 == milliseconds(there)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [(1, True), (2**70, True), (0, False), (1.0, False), (True, False), ("1", False)],
+)
+def test_a_whole_number_is_no_float_and_no_flag(value: object, is_one: bool) -> None:
+    assert is_one == is_whole(value, least=1)

@@ -219,12 +219,15 @@ def _log_is_there(log: Path, page: int) -> bool:
     except FileNotFoundError:
         return False
     is_log = int.from_bytes(begin[:4]) in _LOG_MAGIC and int.from_bytes(begin[8:12]) == page
-    # The first page belongs to this log if it has its salts.
-    return (
-        is_log
-        and begin[16:24] == begin[_LOG_HEADER + 8 : _LOG_HEADER + 16]
-        and size >= _LOG_HEADER + _FRAME_HEADER + page
-    )
+    return is_log and _has_a_page(begin) and size >= _LOG_HEADER + _FRAME_HEADER + page
+
+
+def _has_a_page(begin: bytes) -> bool:
+    salts, of_page = begin[16:24], begin[_LOG_HEADER + 8 : _LOG_HEADER + 16]
+    # A log that is in the main file begins anew: its header first, with the next first salt. A run
+    # that was killed just then has left the page of before, which is in the main file.
+    next_salt = (int.from_bytes(of_page[:4]) + 1) % 2**32
+    return salts == of_page or int.from_bytes(salts[:4]) == next_salt
 
 
 def _log_of(path: Path) -> Path:

@@ -24,6 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from talkjs_async._core.wire import is_whole
 from talkjs_async.bulk._engine.owner_thread import OwnerThread
 from talkjs_async.errors import ConfigurationError, shown
 
@@ -204,7 +205,7 @@ class _AsyncReader(Generic[T]):
 
 def total_of(source: object, total: int | None) -> int | None:
     """Return how many records a source has, if the caller or the source says so."""
-    if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total < 0):
+    if total is not None and not is_whole(total, least=0):
         raise ConfigurationError(
             "total", f"must be a whole number of 0 or more, or None, not {shown(total)}."
         )

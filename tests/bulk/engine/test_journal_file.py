@@ -258,6 +258,25 @@ async def test_a_started_journal_with_no_whole_log_is_refused(
     await some.close()
 
 
+async def test_a_run_that_is_killed_while_its_log_begins_anew_goes_on(tmp_path: Path) -> None:
+    journal, copy = tmp_path / "journal", tmp_path / "copy"
+    some = await JobJournal.open(journal, IDENTITY)
+    log = journal.with_name("journal-wal")
+    before, main = log.read_bytes(), journal.read_bytes()
+
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+    # The header is written first, and then page by page.
+    header = log.read_bytes()[:32]
+    assert before[:32] != header
+    copy.write_bytes(main)
+    copy.with_name("copy-wal").write_bytes(header + before[32:])
+    again = await JobJournal.open(copy, IDENTITY)
+
+    assert (2, []) == (again.number_of_pass, list(await again.look(["a"])))
+    await again.close()
+    await some.close()
+
+
 async def test_a_log_without_its_journal_is_not_taken_for_nothing(tmp_path: Path) -> None:
     journal, copy = tmp_path / "journal", tmp_path / "copy"
     some = await JobJournal.open(journal, IDENTITY)
