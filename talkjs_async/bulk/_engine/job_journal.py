@@ -20,14 +20,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from talkjs_async.bulk._engine.journal_file import (
-    FAILURES,
-    JobIdentity,
-    JournalFile,
-    journal_error,
-    open_to_read,
-    typed,
-)
+from talkjs_async.bulk._engine.journal_errors import FAILURES, journal_error, typed
+from talkjs_async.bulk._engine.journal_file import JobIdentity, JournalFile
+from talkjs_async.bulk._engine.journal_on_disk import open_to_read
 from talkjs_async.bulk._engine.journal_schema import (
     JobRow,
     RecordRow,

@@ -1,20 +1,21 @@
 """
-The file of a journal: opened or made, checked whose it is, and what is wrong with it.
+The file of a journal: opened or made, and checked whose it is.
 
 Everything here runs in the thread that owns the journal.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from talkjs_async.bulk._engine.journal_errors import FAILURES, journal_error, typed
+from talkjs_async.bulk._engine.journal_on_disk import check_file, is_there, open_to_read
 from talkjs_async.bulk._engine.journal_schema import (
     APPLICATION,
     SCHEMA,
@@ -25,7 +26,7 @@ from talkjs_async.bulk._engine.journal_schema import (
 )
 from talkjs_async.bulk._engine.private_files import create_private
 from talkjs_async.bulk.errors import StorageError
-from talkjs_async.errors import ConfigurationError, TalkJSError
+from talkjs_async.errors import ConfigurationError
 
 
 @attrs.frozen(kw_only=True)
@@ -79,12 +80,12 @@ class JournalFile:
             _check_path(path)
             if self._original is not None:
                 _check_path(self._original)
-                if _is_there(self._original):
-                    _check_file(self._original)
+                if is_there(self._original):
+                    check_file(self._original)
                     _copy(self._original, path)
-            if not _is_there(path):
+            if not is_there(path):
                 _create(path, self._identity)
-            _check_file(path)
+            check_file(path)
             self._file = _file_at(path)
             # Autocommit. No wait for a lock: the connection that has it keeps it until its job
             # ends. Never made anew here, which would take a deleted one for one of a new job.
@@ -143,129 +144,6 @@ def _check_path(path: Path) -> None:
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
     if not path.parent.is_dir():
         raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
-
-
-def _is_there(path: Path) -> bool:
-    """
-    Tell whether there is a journal.
-
-    Raises:
-        StorageError: Its log is there alone, so a job has begun that a new journal knows not of.
-    """
-    if path.exists():
-        return True
-    if _has_log(path):
-        raise StorageError(
-            path=str(path),
-            reason=f"it is not there, and {_log_of(path).name}, which belongs to it, is: copy, "
-            "move or delete both files together",
-            damaged=True,
-        )
-    return False
-
-
-def _check_file(path: Path) -> None:
-    """Look at a file before SQLite does, which would take an empty or short one for its own."""
-    if not path.is_file():
-        raise ConfigurationError(
-            "journal", f"{path} is a pipe or a device: name a file, or a place for a new one."
-        )
-    with path.open("rb") as file:
-        begin = file.read(_HEADER)
-        size = file.seek(0, os.SEEK_END)
-    if not begin:
-        raise ConfigurationError(
-            "journal",
-            f"{path} is empty, which a journal never is. If no job has used it, delete it.",
-        )
-    if not begin.startswith(_MAGIC):
-        raise ConfigurationError("journal", f"{path} is not a journal.")
-    page = _page_size(begin)
-    if size < page:
-        raise StorageError(path=str(path), reason="it is cut off", damaged=True)
-    if _main_file_in_use(path) and not _log_is_there(_log_of(path), page):
-        raise StorageError(
-            path=str(path),
-            reason=f"a job has written to it and to {_log_of(path).name}, which belongs to it and "
-            "is not there, or not whole: copy or move both files together",
-            damaged=True,
-        )
-
-
-_MAGIC: Final = b"SQLite format 3\0"
-_HEADER: Final = 100
-"""Bytes in which an SQLite file says of itself what it is. Source: sqlite.org/fileformat2.html."""
-_LOG_HEADER: Final = 32
-_FRAME_HEADER: Final = 24
-_LOG_MAGIC: Final = (0x377F0682, 0x377F0683)
-
-
-def _page_size(header: bytes) -> int:
-    size = int.from_bytes(header[16:18])
-    # A power of two from 512 on; 1 stands for the one that two bytes cannot hold.
-    return 65_536 if size == 1 else max(size, 512)
-
-
-def _log_is_there(log: Path, page: int) -> bool:
-    """
-    Whether a log has a first page in it, which that of a run has from the beginning on.
-
-    Where a log ends is not known to SQLite: what was cut off behind that cannot be told.
-    """
-    try:
-        with log.open("rb") as file:
-            begin = file.read(_LOG_HEADER + _FRAME_HEADER)
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
-        return False
-    is_log = int.from_bytes(begin[:4]) in _LOG_MAGIC and int.from_bytes(begin[8:12]) == page
-    return is_log and _has_a_page(begin) and size >= _LOG_HEADER + _FRAME_HEADER + page
-
-
-def _has_a_page(begin: bytes) -> bool:
-    salts, of_page = begin[16:24], begin[_LOG_HEADER + 8 : _LOG_HEADER + 16]
-    # A log that is in the main file begins anew: its header first, with the next first salt. A run
-    # that was killed just then has left the page of before, which is in the main file.
-    next_salt = (int.from_bytes(of_page[:4]) + 1) % 2**32
-    return salts == of_page or int.from_bytes(salts[:4]) == next_salt
-
-
-def _log_of(path: Path) -> Path:
-    """SQLite's write-ahead log, which has what is not yet in the main file."""
-    return path.with_name(f"{path.name}-wal")
-
-
-def _has_log(path: Path) -> bool:
-    """Whether there is a log with something in it."""
-    try:
-        return _log_of(path).stat().st_size > 0
-    except FileNotFoundError:
-        return False
-
-
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """
-    Open a journal for reading, and leave no other file beside it.
-
-    The log of a run that was killed is read, too. Where there is none, no run has it open.
-    """
-    return _opened(path, alone=not _has_log(path))
-
-
-def _opened(path: Path, *, alone: bool) -> sqlite3.Connection:
-    # "immutable" reads the main file alone, and makes no other.
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
-    return sqlite3.connect(uri, uri=True, timeout=0)
-
-
-def _main_file_in_use(path: Path) -> bool:
-    try:
-        with closing(_opened(path, alone=True)) as database:
-            row = database.execute("SELECT in_use FROM job").fetchone()
-    except FAILURES:
-        # Not a journal, or a damaged one: told by what comes next.
-        return False
-    return row is not None and row[0] != 0
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -396,57 +274,3 @@ def _check_identity(path: Path, database: sqlite3.Connection, identity: JobIdent
 _LAST: Final = 1 << 53
 """No job has so many passes."""
 _DAMAGED: Final = "the row of the job is damaged"
-
-FAILURES: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
-"""
-What a journal's file can raise. The last one comes from Python, when SQLite quotes damaged text.
-"""
-
-
-def journal_error(path: Path, error: Exception) -> TalkJSError:
-    """Say what SQLite or the system says in our own words; *error* is one of `FAILURES`."""
-    if isinstance(error, OSError):
-        return StorageError(path=str(path), reason=error.strerror or type(error).__name__)
-    # Extended result codes begin with the name of the plain one.
-    code: str = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return ConfigurationError("journal", f"{path} is in use by another job.")
-    # Our statements are always the same: what else they meet is the fault of the file.
-    return StorageError(
-        path=str(path), reason=_reason(error), damaged=not code.startswith(_OF_THE_SYSTEM)
-    )
-
-
-_OF_THE_SYSTEM: Final = (
-    "SQLITE_FULL",
-    "SQLITE_IOERR",
-    "SQLITE_READONLY",
-    "SQLITE_CANTOPEN",
-    "SQLITE_PERM",
-    "SQLITE_AUTH",
-    "SQLITE_NOMEM",
-    "SQLITE_NOLFS",
-    "SQLITE_TOOBIG",
-    "SQLITE_INTERRUPT",
-    "SQLITE_PROTOCOL",
-)
-"""Result codes of a disk or a system that does not do what SQLite asks for; the file is whole."""
-
-
-def _reason(error: Exception) -> str:
-    # Messages about undecodable text quote it, and text of users must not reach a log.
-    text = str(error)
-    damaged = isinstance(error, UnicodeDecodeError) or text.startswith("Could not decode")
-    return "it holds text that is no UTF-8" if damaged else text
-
-
-def typed(row: tuple[Any, ...], *types: Any) -> tuple[Any, ...]:
-    """
-    Check the columns of a row: SQLite stores anything anywhere.
-
-    Raises:
-        sqlite3.DatabaseError: One of them holds what we have never written.
-    """
-    if not all(isinstance(value, type_) for value, type_ in zip(row, types, strict=True)):
-        raise sqlite3.DatabaseError("a row holds what no job has written")
-    return row

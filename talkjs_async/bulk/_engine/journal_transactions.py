@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from talkjs_async.bulk._engine.journal_file import FAILURES, journal_error
+from talkjs_async.bulk._engine.journal_errors import FAILURES, journal_error
 
 T = TypeVar("T")
 
