@@ -7,6 +7,7 @@ The one place where jobs reach behind the client's public face.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import count
 from typing import Final, TypeVar
 
@@ -20,7 +21,7 @@ from talkjs_async.batch._overflow import Dispatchers, Overflow
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, DecodeError
 from talkjs_async.limits import Lane
-from talkjs_async.telemetry import AttemptEnded
+from talkjs_async.telemetry import AttemptEnded, RetryScheduled
 
 T = TypeVar("T")
 
@@ -53,6 +54,42 @@ class Pace:
         return self.free + self.in_flight + self.rate * seconds
 
 
+class LatestAttempts:
+    """How the latest attempts of a job have gone."""
+
+    def __init__(self) -> None:
+        self._elapsed: deque[float] = deque(maxlen=100)
+        self._in_vain: deque[bool] = deque(maxlen=100)
+        self.pauses: deque[float] = deque(maxlen=100)
+
+    def ended(self, elapsed: float, *, in_vain: bool) -> None:
+        """Note an attempt. Those in vain are made again."""
+        self._elapsed.append(elapsed)
+        self._in_vain.append(in_vain)
+
+    @property
+    def chance_in_vain(self) -> float:
+        """How likely it is that an attempt has to be made again: below 1."""
+        return sum(self._in_vain) / (len(self._in_vain) + 1)
+
+    @property
+    def per_request(self) -> float:
+        """How many a request takes, on average."""
+        return 1.0 / (1.0 - self.chance_in_vain)
+
+    @property
+    def seconds(self) -> float:
+        """How long each takes, with the pause before the next. 0 while that is unknown."""
+        if not self._elapsed:
+            return 0.0
+        pause = sum(self.pauses) / len(self.pauses) if self.pauses else 0.0
+        return sum(self._elapsed) / len(self._elapsed) + self.chance_in_vain * pause
+
+    def together(self, rate: float) -> int:
+        """How many requests are under way together where so many are answered per second."""
+        return round(rate * self.per_request * self.seconds)
+
+
 class JobClient:
     """
     The client of one job.
@@ -62,7 +99,8 @@ class JobClient:
         clock: The client's.
         root: Where the app is: no other has the same.
         retry: The client's, for steps that decide themselves when to repeat.
-        requests: How many were answered, repeated ones and batches included.
+        requests: How many attempts were answered, those of batches included.
+        attempts: The latest of them.
     """
 
     def __init__(self, talkjs: AsyncTalkJS, lane: Lane) -> None:
@@ -89,11 +127,15 @@ class JobClient:
         self.root: str = pipeline.root
         self.retry: RetryPolicy = pipeline.retry
         self.requests: int = 0
+        self.attempts = LatestAttempts()
         self._lane: Lane = lane
 
     def _count(self, event: object) -> None:
-        if isinstance(event, AttemptEnded) and event.status is not None:
-            self.requests += 1
+        if isinstance(event, AttemptEnded) and event.error != "Cancelled":
+            self.requests += event.status is not None
+            self.attempts.ended(event.elapsed, in_vain=event.status is None or event.status >= 500)
+        elif isinstance(event, RetryScheduled):
+            self.attempts.pauses.append(event.delay)
 
     async def write(self, call: Call[T]) -> T:
         """Send a request that stores something, in a batch if the client lets that happen."""

@@ -27,6 +27,8 @@ class StageTally:
         planned_requests: How many a dry run would send.
         requests, stored: The latest answered requests, and how many records they carried.
         begun, last_stored: When the first of these left, when the last one was answered.
+        rolled: Whether there were others before these; *begun* is when the last of those was
+            answered.
     """
 
     per_request: int = 1
@@ -45,6 +47,7 @@ class StageTally:
     stored: int = 0
     begun: float | None = None
     last_stored: float = 0.0
+    rolled: bool = False
     _half: tuple[int, float] = (0, 0.0)
 
     def plan(self, records: int, *, requests: int = 1) -> None:
@@ -67,7 +70,7 @@ class StageTally:
         if self.requests == _LATEST:
             self._half = self.stored, now
         elif self.requests == 2 * _LATEST:
-            self.requests = _LATEST
+            self.requests, self.rolled = _LATEST, True
             self.stored, self.begun = self.stored - self._half[0], self._half[1]
             self._half = self.stored, now
 
