@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,46 @@ def test_what_can_be_no_path_is_refused(talkjs_of_none: AsyncTalkJS, path: Any) 
 def talkjs_of_none() -> AsyncTalkJS:
     """A client that sends nothing."""
     return AsyncTalkJS("app", "sk_test_x")
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+async def test_whole_numbers_are_ids_wherever_an_id_is(
+    talkjs: AsyncTalkJS, tmp_path: Path, format: str
+) -> None:
+    def file(name: str, record: dict[str, Any]) -> Path:
+        if format == "jsonl":
+            return written(tmp_path / f"{name}.jsonl", json.dumps(record))
+        return written(
+            tmp_path / f"{name}.csv", ",".join(record) + "\n" + ",".join(map(str, record.values()))
+        )
+
+    user = file("users", {"id": 7, "name": "Ann"})
+    chat = file("conversations", {"id": 70, "participants": [7]})
+    sent = file("messages", {"conversationId": 70, "sender": 7, "text": "hi"})
+    old = {"conversationId": 70, "sender": 7, "text": "old", "sentAt": 1_600_000_000_000}
+    imported = file("imports", {**old, "readBy": [7]})
+
+    reports = [
+        await upsert_users(talkjs, read_users(user)),
+        await upsert_conversations(talkjs, read_conversations(chat)),
+        await send_messages(talkjs, read_messages(sent)),
+        await import_messages(talkjs, read_old_messages(imported)),
+    ]
+
+    assert [[]] * 4 == [[one.reason for one in report.records("failed")] for report in reports]
+    assert ["7"] == [*(await talkjs.conversations.get("70")).participants]
+    assert {"7"} == {message.sender_id async for message in talkjs.messages.list("70")}
+
+
+@pytest.mark.parametrize(
+    "value", [True, 1.5, None, [7], {"7": 1}, pytest.param(10**5_000, id="long")]
+)
+async def test_what_is_no_whole_number_is_no_id(talkjs: AsyncTalkJS, value: object) -> None:
+    await talkjs.users.upsert("7", name="Ann")
+
+    report = await upsert_conversations(
+        talkjs, [{"id": "a", "participants": [value]}, {"id": "b", "participants": [7]}]
+    )
+
+    assert (1, 1) == (report.done, report.failed)
+    assert "participants" in str(next(iter(report.records("failed"))).reason)

@@ -345,3 +345,61 @@ async def test_an_admin_message_becomes_a_system_message(
     found = [(m.type, m.text, m.sender_id) async for m in talkjs.messages.list("trip")]
     assert report.ok
     assert {("SystemMessage", "Ann came", None), ("UserMessage", "Hi", "ann")} == set(found)
+
+
+async def test_whole_numbers_are_ids_in_sendbird_files_too(
+    talkjs: AsyncTalkJS, tmp_path: Path
+) -> None:
+    files = {
+        "users": {"active_users": [{"user_id": 7, "nickname": "Ann"}]},
+        "channels": {
+            "group_channels": [{"channel_url": 70, "members": [{"user_id": 7}, {"user_id": 8}]}]
+        },
+        "messages": {
+            "messages": [
+                {"channel_url": 70, "type": "MESG", "message_id": number, "message": "Hi",
+                 "created_at": 1_600_000_000_000, "user": {"user_id": number}}
+                for number in (7, 9)
+            ]
+        },
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+
+    report = await migrate_sendbird(talkjs, tmp_path)
+
+    assert [] == [record.reason for record in report.records("failed")]
+    # The one who is no member any more has left.
+    assert {"7", "8"} == {*(await talkjs.conversations.get("70")).participants}
+    assert {"7", "9"} == {message.sender_id async for message in talkjs.messages.list("70")}
+
+
+@pytest.mark.parametrize("depth", [20, 1_000, 20_000, 200_000])
+async def test_a_user_who_is_nested_too_deep_fails_alone(
+    talkjs: AsyncTalkJS, tmp_path: Path, depth: int
+) -> None:
+    # Brackets and quotes in texts mean nothing, wherever the file is cut for reading.
+    text = json.dumps('}] \\" {[' * 9_000)
+    deep = f'{{"user_id": "b", "nickname": "B", "x": {"[" * depth}{text}{"]" * depth}}}'
+    users = ['{"user_id": "a", "nickname": "A"}', deep, '{"user_id": "c", "nickname": "C"}']
+    (tmp_path / "users.json").write_text(f'{{"active_users": [{", ".join(users)}]}}')
+
+    report = await migrate_sendbird(talkjs, tmp_path)
+
+    there = {user.id async for user in talkjs.users.list()}
+    assert {"a", "c"} <= there
+    reasons = [record.reason for record in report.records("failed")]
+    assert ([] if "b" in there else [_TOO_DEEP]) == reasons
+    assert depth < 200_000 or "b" not in there
+
+
+async def test_a_deep_user_that_never_ends_is_a_file_that_is_cut_off(
+    talkjs: AsyncTalkJS, tmp_path: Path
+) -> None:
+    (tmp_path / "users.json").write_text('{"active_users": [' + '{"a":[' * 100_000)
+
+    with pytest.raises(ConfigurationError, match="is cut off"):
+        await migrate_sendbird(talkjs, tmp_path)
+
+
+_TOO_DEEP = "users.json: number 2 of 'active_users' is nested too deep."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import aclosing
 from random import Random
 from typing import Any, get_args, get_type_hints
+from urllib.parse import parse_qsl
 
 import anyio
 import pytest
 
-from talkjs_async import AsyncTalkJS, SystemMessage, UserInput
+from talkjs_async import AsyncTalkJS, ConfigurationError, SystemMessage, UserInput
 from talkjs_async.emulator import Emulator, Switches
+from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
@@ -192,3 +194,36 @@ async def test_a_list_can_be_closed_like_a_generator(talkjs: AsyncTalkJS) -> Non
 
     async with aclosing(talkjs.users.list()) as users:
         assert ["alice"] == [user.id async for user in users]
+
+
+@pytest.mark.parametrize("served", ["reject", "clamp", "up_to_100"])
+async def test_no_more_conversations_are_asked_for_than_every_server_serves(
+    make_talkjs: MakeTalkJS, emulator: Emulator, served: Any
+) -> None:
+    """Older programs get 50 and 100 with one request; a larger page was refused in 2023."""
+    emulator.switches.limit_over_max = served
+    talkjs = make_talkjs()
+    for number in range(65):
+        await talkjs.conversations.upsert(f"c{number}")
+    before = emulator.requests.total
+
+    found = [chat.id async for chat in talkjs.conversations.list(order_by="createdAt")]
+
+    assert sorted(f"c{number}" for number in range(65)) == sorted(found)
+    asked = [dict(parse_qsl(one.query))["limit"] for one in list(emulator.requests)[before:]]
+    assert {"30"} == set(asked)
+    with pytest.raises(ConfigurationError, match="page_size"):
+        talkjs.conversations.list(page_size=31)
+
+
+async def test_a_server_that_serves_a_hundred_conversations_shows_them(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    emulator.switches.limit_over_max = "up_to_100"
+    talkjs = make_talkjs()
+    for number in range(65):
+        await talkjs.conversations.upsert(f"c{number}")
+
+    answer = await talkjs.request("GET", "/conversations", params={"limit": "100"})
+
+    assert 65 == len(answer["data"])

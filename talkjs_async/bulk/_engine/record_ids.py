@@ -23,8 +23,7 @@ def take_id(fields: dict[str, Any], name: str = "id") -> str:
 
 def as_id(value: object, name: str = "id") -> str:
     """Check one ID; see `take_id`."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = _written(name, value)
+    value = written_id(value, name)
     # The one place that knows what may stand in a URL.
     path("", **{name: cast("str", value)})
     return cast("str", value)
@@ -37,16 +36,32 @@ def as_record_id(value: object) -> str:
     Raises:
         ConfigurationError: It is neither text nor a whole number, or empty.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _written("id", value)
+    value = written_id(value)
     if not is_id(value):
         raise ConfigurationError("id", f"must be a text or a whole number, not {shown(value)}.")
     return cast("str", value)
 
 
-def _written(name: str, number: int) -> str:
+def write_ids(fields: dict[str, Any], *names: str) -> None:
+    """
+    Make texts of whole numbers in other fields that hold an ID, or a list of them.
+
+    Whatever else they hold is left to the model, which checks it.
+    """
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, list | tuple | set | frozenset):
+            fields[name] = [written_id(one, name) for one in value]
+        elif isinstance(value, int):
+            fields[name] = written_id(value, name)
+
+
+def written_id(value: object, name: str = "id") -> object:
+    """Make a text of a whole number; return all else as it is."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
     try:
-        return str(number)
+        return str(value)
     except ValueError:
         # Of more digits than Python writes.
         raise ConfigurationError(name, "is a number of too many digits for an ID.") from None

@@ -12,7 +12,7 @@ import attrs
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import is_real, milliseconds, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
+from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id, write_ids
 from talkjs_async.bulk._engine.record_type import Found, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.bulk._record_types.messages import MessageRecordType
@@ -138,6 +138,7 @@ class ImportRecordType(RecordType[OldMessage]):
             if "id" in fields:
                 record_id = as_record_id(fields.pop("id"))
             conversation_id = take_id(fields, "conversation_id")
+            write_ids(fields, "sender", "read_by")
             message = imported_of(fields)
         elif isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], Imported):
             conversation_id, message = as_id(thing[0], "conversation_id"), thing[1]

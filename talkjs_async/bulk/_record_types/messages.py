@@ -12,7 +12,7 @@ import attrs
 from talkjs_async._core.idempotency import KEY_LIFETIME
 from talkjs_async._core.wire import UNSET, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id
+from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id, write_ids
 from talkjs_async.bulk._engine.record_type import Found, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
 from talkjs_async.errors import APIError, BadRequest, ConfigurationError, NotFound
@@ -49,6 +49,7 @@ class MessageRecordType(RecordType[Outgoing]):
             if "id" in fields:
                 record_id = as_record_id(fields.pop("id"))
             conversation_id = take_id(fields, "conversation_id")
+            write_ids(fields, "sender", "referenced_message_id")
             message = message_of(fields)
         elif (
             isinstance(thing, tuple)

@@ -7,6 +7,7 @@ one item in memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -18,6 +19,10 @@ from talkjs_async.errors import ConfigurationError
 _BLOCK: Final = 1 << 16
 _MOST: Final = 1 << 24
 """Characters of one item; what is longer is no record."""
+
+
+class TooDeep:
+    """Stands for a value that is nested too deep to be read."""
 
 
 def items_of(path: Path) -> Iterator[tuple[str, Any]]:
@@ -57,6 +62,10 @@ def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
         text.separate("}")
     text.take("}")
     text.end()
+
+
+_MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
+"""Texts, which may hold brackets that mean nothing and may be cut off, and brackets."""
 
 
 class _Text:
@@ -117,7 +126,10 @@ class _Text:
                 value, end = self._decode(self._text, self._place)
             except AmbiguousJSON as error:
                 raise self._wrong(str(error)) from error
-            except (ValueError, RecursionError) as error:
+            except RecursionError:
+                self._skip()
+                return TooDeep()
+            except ValueError as error:
                 problem = error
             # A number at the end of what was read may go on behind it.
             if end < len(self._text):
@@ -125,6 +137,23 @@ class _Text:
                 return value
             if len(self._text) - self._place > _MOST or not self._read():
                 raise self._wrong("is cut off, or no JSON") from problem
+
+    def _skip(self) -> None:
+        """Go behind an array or an object without reading it."""
+        depth, place = 0, self._place
+        while True:
+            for mark in _MARKS.finditer(self._text, place):
+                if mark[1] == "":
+                    place = mark.start()
+                    break
+                place = mark.end()
+                depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark[0], 0)
+                if depth == 0:
+                    self._place = place
+                    return
+            place -= self._place
+            if len(self._text) - self._place > _MOST or not self._read():
+                raise self._wrong("is cut off, or no JSON")
 
     def _read(self) -> bool:
         """Read on, and forget what has been used. Returns False at the end of the file."""

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from talkjs_async._core.wire import is_id
+from talkjs_async.bulk._engine.record_ids import written_id
 from talkjs_async.bulk.errors import StorageError
-from talkjs_async.bulk.formats._json_arrays import items_of
+from talkjs_async.bulk.formats._json_arrays import TooDeep, items_of
 from talkjs_async.bulk.formats._packed import PACKED
 from talkjs_async.errors import ConfigurationError
 
@@ -39,6 +40,7 @@ CREATE TABLE message (
 CREATE TABLE removed (id TEXT PRIMARY KEY);
 CREATE TABLE problem (kind TEXT, reason TEXT);
 """
+_TOO_DEEP: Final = "is nested too deep"
 _LAST: Final = 1 << 53
 """No time is later, and no number of Sendbird's is larger: JavaScript has none."""
 
@@ -139,7 +141,11 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
             continue
         found += 1
         places[key] = places.get(key, 0) + 1
-        problem = _add(database, kind, item)
+        try:
+            problem = _add(database, kind, item)
+        except RecursionError:
+            # It could just be read, and cannot be written.
+            problem = _TOO_DEEP
         if problem is not None:
             reason = f"{path.name}: number {places[key]} of {key!r} {problem}."
             _note_problem(database, kind, reason)
@@ -154,11 +160,14 @@ def _kind(key: str) -> str | None:
 
 def _add(database: sqlite3.Connection, kind: str, item: object) -> str | None:
     """Add a record. Returns what is wrong with it, if it cannot be."""
+    if isinstance(item, TooDeep):
+        return _TOO_DEEP
     if not isinstance(item, dict):
         return "is no object"
     needed = {"user": ("user_id",), "channel": ("channel_url",), "message": ("channel_url",)}
     for name in needed[kind]:
-        if not is_id(item.get(name)):
+        item[name] = written_id(item.get(name))
+        if not is_id(item[name]):
             return f"has no {name}" if item.get(name) is None else f"has a {name} that is no ID"
     if kind == "user":
         _add_user(database, item, rank=2)
@@ -192,7 +201,9 @@ def _add_channel(database: sqlite3.Connection, channel: Mapping[str, Any]) -> st
     if not isinstance(members, Sequence) or isinstance(members, str):
         return "has members that are no list"
     for member in members:
-        if not isinstance(member, dict) or not is_id(member.get("user_id")):
+        if isinstance(member, dict):
+            member["user_id"] = written_id(member.get("user_id"))
+        if not isinstance(member, dict) or not is_id(member["user_id"]):
             problem = "lists a member without a user_id"
             continue
         _add_user(database, member, rank=1)
@@ -201,9 +212,7 @@ def _add_channel(database: sqlite3.Connection, channel: Mapping[str, Any]) -> st
 
 
 def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> str | None:
-    id_ = message.get("message_id")
-    if isinstance(id_, int) and not isinstance(id_, bool):
-        id_ = str(id_)
+    id_ = written_id(message.get("message_id"))
     if not is_id(id_):
         return "has no message_id" if id_ is None else "has a message_id that is no ID"
     removed = message.get("is_removed")
@@ -221,7 +230,9 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
         # An edit changes neither: one of the two would be lost in silence.
         return f"has the message_id of another message, {id_}"
     user = message.get("user")
-    sender = user.get("user_id") if isinstance(user, dict) and is_text(message) else None
+    if isinstance(user, dict):
+        user["user_id"] = written_id(user.get("user_id"))
+    sender = user["user_id"] if isinstance(user, dict) and is_text(message) else None
     database.execute(
         "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
         "channel_id = excluded.channel_id, sender = excluded.sender, sent_at = excluded.sent_at, "
