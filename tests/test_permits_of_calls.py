@@ -125,6 +125,24 @@ async def test_a_hook_that_ends_the_program_costs_no_permit(
     assert 0 == limiter.statistics().in_flight
 
 
+@pytest.mark.parametrize("count", [1, 10, 11, 250])
+async def test_what_a_hook_ends_a_call_with_comes_out_of_a_batch_of_any_size(
+    make_talkjs: MakeTalkJS, emulator: Emulator, count: int
+) -> None:
+    class Leave(BaseException): ...
+
+    def leave(_: TelemetryEvent) -> None:
+        raise Leave
+
+    batch = TokenBucket(1.0, 500, clock=emulator.clock)
+    talkjs = make_talkjs(batch_limiter=batch, hooks=[leave])
+
+    with pytest.raises(Leave):
+        await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * count)
+
+    assert 0 == batch.statistics().in_flight
+
+
 async def test_hooks_that_would_have_to_be_awaited_are_refused(make_talkjs: MakeTalkJS) -> None:
     async def hook(_: TelemetryEvent) -> None: ...
 

@@ -177,9 +177,13 @@ class Batch:
         if len(portions) <= 1:
             await self._work(waiting, began)
         else:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(min(AT_ONCE, len(portions))):
-                    tasks.start_soon(self._work, waiting, began)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(min(AT_ONCE, len(portions))):
+                        tasks.start_soon(self._work, waiting, began)
+            except BaseExceptionGroup as several:
+                # A hook that exits, say: it comes out as it does of a single call.
+                raise several.exceptions[0] from None
         results = tuple(operation.result() for operation in operations)
         if not return_exceptions:
             for result in results:

@@ -75,6 +75,23 @@ class TestSettlement:
         assert pytest.approx(0.0, abs=1e-9) == bucket(tokens=0.0).free(1000.0)
         assert pytest.approx(-5.0) == bucket(tokens=-5.0).free(1000.0)
 
+    @pytest.mark.parametrize("tokens", [-2.0, 0.0, 0.5])
+    def test_a_token_is_due_when_it_has_refilled(self, tokens: float) -> None:
+        made = bucket(tokens=tokens)
+        there = 1000.0 + (1 - tokens) * made.interval
+
+        assert pytest.approx(there) == made.due("interactive", 1000.0, owed=False)
+        assert pytest.approx(there) == made.due("interactive", there - 0.001, owed=False)
+        assert made.due("interactive", there + 1e-6, owed=False) <= there + 1e-6
+
+    def test_a_token_behind_those_in_flight_is_due_when_it_has_refilled(self) -> None:
+        made = bucket(burst=10, reserve=0)
+        grant(made, 10)
+        for number in range(1, 5):
+            made.settle(number, 1010.0)
+
+        assert pytest.approx(1010.0 + made.interval) == made.due("interactive", 1010.0, owed=False)
+
     def test_a_million_grants_do_not_drift(self) -> None:
         tokens = bucket()
         interval = Fraction(tokens.interval)
@@ -161,6 +178,7 @@ class TestAfterA429:
         tokens.recover(1030.0)
 
         assert 1061.0 == tokens.due("interactive", 1030.0, owed=False)
+        assert 31.0 == tokens.estimate(1030.0, ahead=0, faster=0, lane="interactive")
 
     def test_the_margin_is_learned_up_to_a_twentieth_of_the_burst(self) -> None:
         tokens = bucket()
@@ -198,6 +216,8 @@ class TestAfterA429:
         tokens.drain(1060.0, 0.0)
 
         assert pytest.approx(0.85 * FULL_RATE) == tokens.rate
+        assert (2, 1061.0) == (tokens.generation, tokens.recover_at)
+        assert pytest.approx(1.0) == tokens.rate * tokens.interval
 
     def test_the_rate_comes_back_little_by_little(self) -> None:
         tokens = bucket()
