@@ -17,6 +17,10 @@ from tests.core.list_server import ListServer, listing
 from tests.core.test_walk_machine import (
     test_whatever_happens_what_is_there_throughout_comes_exactly_once as machine,
 )
+from tests.resources.test_lists_machine import SWITCHES
+from tests.resources.test_lists_machine import (
+    test_each_list_gives_what_is_there_throughout_once as machine_of_client,
+)
 from tests.test_arguments import (
     CASES,
     VALUES,
@@ -56,6 +60,12 @@ def main() -> int:
     lost = count("lists", machine)
     examples = 4 * settings().max_examples
     print(f"lists machine: {examples:,} examples, {lost} with a record lost or doubled")
+    lost = count("lists of the client", machine_of_client)
+    answers = ", ".join(f"{len(choices)} {name}" for name, choices in SWITCHES.items())
+    print(
+        f"lists of the client: {settings().max_examples:,} examples under {answers}, "
+        f"{lost} with a record lost or doubled"
+    )
     for order, (ascending, moves) in ORDERS.items():
         over = anyio.run(most_over, 30, ascending, moves)
         print(f"requests per list, {order}: pages + {over} at most (up to 813 in pages of 30)")

@@ -55,7 +55,8 @@ def checked_url(url: object) -> str:
         if sign in text:
             _refuse(f"must have no {name}: end it before the {sign!r}.")
     if "://" not in text:
-        meant = "https://" + re.sub(r"^(?:https?:)?/*", "", text)
+        host = re.sub(r"^(?:https?:)?/*", "", text)
+        meant = f"https://{host}" if host else DEFAULT_BASE_URL
         _refuse(f"must begin with 'https://': did you mean {shown(meant)}?")
     try:
         parts = urlsplit(text)

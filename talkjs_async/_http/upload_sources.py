@@ -103,6 +103,8 @@ def _source_of_path(file: str | os.PathLike[Any]) -> Source:
         raise ConfigurationError("file", f"cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError):
         raise ConfigurationError("file", "is a path that no file can have.") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise ConfigurationError("file", "cannot be read: it is a directory.")
     if not stat.S_ISREG(found.st_mode):
         raise ConfigurationError(
             "file",

@@ -122,8 +122,9 @@ _MARK: Final = re.compile(
     # Left alone: addresses, which TalkJS takes whole, and marks with space on both sides.
     r"https?://[A-Za-z0-9](?:[^\s<>*~`]*[^\s<>*~`.,;:!?)'\"])?"
     r"|(?<=[ \t])[*_~](?=[ \t])"
-    # A sign that begins a list, at the beginning of any line that Python or JavaScript knows.
-    r"|(?P<wrap>(?:^|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))[ \t]*[-+*](?=\s)"
+    # A sign that begins a list, at the beginning of any line that Python or JavaScript knows; at
+    # the end, too, since a blank may come behind the words.
+    r"|(?P<wrap>(?:^|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))[ \t]*[-+*](?=\s|\Z)"
     # Marks that are not inside of a word.
     r"|(?<![^\W_])[*_~]|[*_~](?![^\W_])|`)"
 )

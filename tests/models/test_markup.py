@@ -194,10 +194,13 @@ def kinds_of(nodes: list[Any]) -> list[str]:
             ("<https://example.com|", ">", ["link"]),
             ("<actionbutton:go?a=b|", ">", ["actionButton"]),
             ("- ", "", ["bulletList", "bulletPoint"]),
+            ("", " - wrote the user.", []),
+            ("Hello,\n", "\n\nBye", []),
         ]
     ),
     words=LINES.map("".join).map(str.strip),
 )
+@example(around=("", " - wrote the user.", []), words="Eggs\n-")
 def test_the_emulator_shows_escaped_words_in_the_midst_of_markup(
     around: tuple[str, str, list[str]], words: str
 ) -> None:

@@ -177,6 +177,12 @@ async def test_a_pipe_is_refused_at_once(talkjs: AsyncTalkJS, tmp_path: Path) ->
         await talkjs.files.upload(tmp_path / "pipe")
 
 
+@pytest.mark.parametrize("path", ["", "."])
+async def test_a_directory_is_refused_as_one(talkjs: AsyncTalkJS, path: str) -> None:
+    with pytest.raises(ConfigurationError, match="file: cannot be read: it is a directory"):
+        await talkjs.files.upload(path)
+
+
 async def test_a_closed_or_a_text_file_is_refused(talkjs: AsyncTalkJS, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("text")
