@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-GREETING, FASTAPI, BULK, WORKER = blocks("python")
+GREETING, FASTAPI, BULK, WORKER, IN_A_TEST = blocks("python")
 
 
 def run_block(code: str) -> dict[str, Any]:
@@ -158,3 +158,9 @@ def test_every_extra_is_named() -> None:
     named = README.partition("Extras:")[2].partition("\n\n")[0]
 
     assert set(extras["optional-dependencies"]) == set(re.findall(r"`\[(\w+)\]`", named))
+
+
+async def test_the_test_of_the_readme_passes() -> None:
+    names = run_block(WORKER + IN_A_TEST)
+
+    await names["test_a_reminder_of_nothing"]()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from importlib import import_module
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import attrs
 
@@ -19,6 +19,7 @@ from talkjs_async._core.call import Call, Run
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.listing import Listing, Page
 from talkjs_async._core.pages import Records
+from talkjs_async._core.wrong_calls import explained, missing_method
 from talkjs_async.errors import ConfigurationError, shown
 
 T = TypeVar("T")
@@ -46,6 +47,12 @@ class Resource:
         self._run = run
         self._api_version = api_version
         self._clock = clock
+
+    # Type checkers would take it for permission to call anything.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing_method(type(self).__name__, name), name=name, obj=self)
 
 
 class ResourceOf(Generic[A]):
@@ -92,7 +99,7 @@ def endpoint(
 
     @wraps(build)
     async def call_endpoint(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._run(build(self, *args, **kwargs))
+        return await self._run(explained(build, self, *args, **kwargs))
 
     call_endpoint.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
     return call_endpoint
@@ -106,7 +113,7 @@ def listing(
 
     @wraps(build)
     def pages(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Records[T]:
-        return Records(build(self, *args, **kwargs), self._run)
+        return Records(explained(build, self, *args, **kwargs), self._run)
 
     pages.__build__ = build  # type: ignore[attr-defined]  # read back by call_of
     return pages
@@ -144,7 +151,7 @@ def call_of(method: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> C
         raise ConfigurationError(
             "method", f"{shown(method)} is not an endpoint: pass a method such as talkjs.users.get."
         )
-    built = build(resource, *args, **kwargs)
+    built = explained(build, resource, *args, **kwargs)
     call: Call[Any] = built.first_call() if isinstance(built, Listing) else built
     version = resource._api_version  # noqa: SLF001 - of the class above
     return call if version is None else attrs.evolve(call, api_version=version)

@@ -86,10 +86,13 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
                 if isinstance(each, Coroutine):
                     # None of them will run: this spares a warning for each.
                     each.close()
+            way_out = (
+                "give calls one by one, as in batch(*calls)."
+                if isinstance(call, list | tuple)
+                else 'write call_of(talkjs.users.get, "alice") for talkjs.users.get("alice").'
+            )
             raise ConfigurationError(
-                f"calls[{index}]",
-                f"must be a Call, not {type(call).__name__}: write "
-                'call_of(talkjs.users.get, "alice") for talkjs.users.get("alice").',
+                f"calls[{index}]", f"must be a Call, not {type(call).__name__}: {way_out}"
             )
         if not call.batchable or (call.query and call.method != "GET"):
             raise ConfigurationError(

@@ -76,7 +76,10 @@ class Job:
         self._failure: Exception | None = None
 
     def __repr__(self) -> str:
-        return f"<Job {self._step.kind}: {self._tally.sum('through')} records through>"
+        # Also what `asyncio.create_task(job)` quotes when it refuses a job.
+        through = f"{self._tally.sum('through')} records through"
+        state = through if self._started else "to be awaited, or a task of job.run()"
+        return f"<Job {self._step.kind}: {state}>"
 
     def __await__(self) -> Generator[Any, Any, BulkReport]:
         return self.run().__await__()

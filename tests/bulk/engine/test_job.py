@@ -216,7 +216,7 @@ async def test_a_job_that_has_not_begun_has_no_progress_to_wait_for(talkjs: Asyn
     with pytest.raises(ConfigurationError, match="no report"):
         _ = job.report
     assert Progress(eta=None) == job.progress
-    assert "<Job upsert_users: 0 records through>" == repr(job)
+    assert "<Job upsert_users: to be awaited, or a task of job.run()>" == repr(job)
 
 
 async def test_an_empty_job_id_and_an_unknown_outcome_are_refused(talkjs: AsyncTalkJS) -> None:

@@ -1,0 +1,96 @@
+"""
+What to write instead: errors for calls that do not fit an endpoint's signature.
+
+Other SDKs have other names for the same things, and they are guessed first. What ours calls
+otherwise is said where Python raises an error anyway. Knows the words, and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from talkjs_async._core.wire import meant
+
+_IN_ALL: Final = "talkjs.with_options(total_timeout=2.0) bounds a call, waits and retries included"
+_UPLOADED: Final = "attachment_token=file.token, of the file that talkjs.files.upload returns"
+_ARGUMENTS: Final = {
+    "deadline": _IN_ALL,
+    "file": _UPLOADED,
+    "files": _UPLOADED,
+    "timeout": _IN_ALL,
+}
+_METHODS: Final = {
+    "add_reaction": "talkjs.reactions.add",
+    "create": "upsert, which makes what is not there; send for messages",
+    "ensure": "upsert, which makes what is not there and keeps the rest",
+    "find": "get",
+    "get_many": "talkjs.batch(call_of(method, id), ...), ten to a request",
+    "get_or_create": "upsert, which makes what is not there and keeps the rest; then get",
+    "react": "talkjs.reactions.add",
+}
+
+
+def missing_method(resource: str, name: str) -> str:
+    """Say that a resource has no such method, and which one is meant."""
+    hint = _METHODS.get(name)
+    return f"{resource} has no {name!r}{'' if hint is None else f': it is {hint}'}."
+
+
+def wrong_call(
+    build: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> TypeError | None:
+    """
+    Explain why arguments do not fit.
+
+    Args:
+        build: The function that was called.
+        args: Its arguments by position, without the resource.
+        kwargs: The others.
+
+    Returns:
+        None: They fit, or what Python says of them says enough.
+    """
+    from inspect import Parameter, signature  # noqa: PLC0415 - for wrong calls only
+
+    parameters = list(signature(build).parameters.values())[1:]
+    if any(each.kind is Parameter.VAR_POSITIONAL for each in parameters):
+        return None
+    by_name = [each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
+    by_position = [each.name for each in parameters if each.kind is not Parameter.KEYWORD_ONLY]
+    name = build.__qualname__
+    if len(args) > len(by_position):
+        missing = [each for each in by_name if each not in kwargs]
+        given = ", ".join(f"{each}=..." for each in missing[: len(args) - len(by_position)])
+        return TypeError(
+            f"{name} takes {' and '.join(by_position) or 'nothing'} by position, and all else by "
+            f"name: {given or 'leave out the rest'}."
+        )
+    for each in kwargs:
+        if each not in by_name and each not in by_position:
+            hint = _ARGUMENTS.get(each)
+            way_out = f"it is {hint}." if hint else _did_you_mean(each, by_position + by_name)
+            return TypeError(f"{name} has no argument {each!r}: {way_out}")
+    return None
+
+
+def _did_you_mean(name: str, names: list[str]) -> str:
+    longer = [each for each in names if name in each.split("_")]
+    guess = longer[0] if len(longer) == 1 else meant(name, names)
+    return f"it has {', '.join(names)}." if guess is None else f"did you mean {guess!r}?"
+
+
+def explained(build: Callable[..., Any], resource: object, /, *args: Any, **kwargs: Any) -> Any:
+    """
+    Call *build*.
+
+    Raises:
+        TypeError: The arguments do not fit; it says what to write.
+    """
+    try:
+        return build(resource, *args, **kwargs)
+    except TypeError as error:
+        wrong = wrong_call(build, args, kwargs)
+        if wrong is None:
+            raise
+        raise wrong from error
