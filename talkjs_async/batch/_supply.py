@@ -51,7 +51,7 @@ def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:
 
     def is_served(seconds: float) -> bool:
         carried = MOST_OPERATIONS * batches(seconds)
-        return carried > 0 and carried + min(others(seconds), ahead) > ahead
+        return carried + min(others(seconds), ahead) > ahead
 
     if is_served(0.0):
         return 0.0

@@ -186,6 +186,25 @@ async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
     assert "operations to the ordinary budget" in caplog.text
 
 
+async def test_a_429_stops_it_only_after_a_batch_was_sent(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    talkjs = make_talkjs(limiter=TokenBucket(clock=emulator.clock), overflow_to_batch=True)
+    emulator.faults.add("return-429", on="GET /users/bob", first=1)
+    await talkjs.users.get("bob")
+    # Pauses, and waits for tokens after the pause.
+    await at_once(30, lambda number: talkjs.users.get("alice"))
+    before = len(batches(emulator))
+    emulator.faults.add("return-429", on="GET /users/bob", first=1)
+    await emulator.clock.sleep(100.0)
+    await talkjs.users.get("bob")
+
+    await at_once(30, lambda number: talkjs.users.get("alice"))
+
+    assert before >= 1
+    assert before == len(batches(emulator))
+
+
 async def test_closing_the_limiter_releases_all_who_wait(
     overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:

@@ -68,7 +68,10 @@ def test_a_call_must_wait_when_its_own_lane_does() -> None:
     [
         # The first batch comes after a second, with the first ten.
         (0, {}, {}, 1.0),
+        (0, {}, {"tokens": 0.75}, 0.25),
         (9, {}, {}, 1.0),
+        # Ten of eleven are not enough.
+        (10, {"tokens": -50.0}, {"tokens": 1.0}, 1.0),
         (10, {}, {}, 1.0),
         # Nine more have left alone by then, and the 26th call is in the second batch.
         (18, {}, {}, 1.0),
