@@ -50,10 +50,36 @@ async def test_a_file_that_cannot_be_had_fails_with_its_messages_alone(
         if record.reason in failures(report)
     }
     reason = "its file cannot be read: its host answers 404"
-    assert {("file", reason), ("message", reason), ("reaction", "its message was not stored.")} == (
-        failed
-    )
+    lost = {("file", reason), ("message", reason)}
+    if other.switches.reactions_shape != "absent":
+        lost.add(("reaction", "its message was not stored."))
+    assert lost == failed
     assert 4 - without_form(other) == len([one async for one in target.messages.list("c1")])
+
+
+@pytest.mark.parametrize("body", [b"", b"123456", b"12345678", b"<html>Sign in</html>"])
+async def test_what_is_not_the_size_of_the_file_is_not_stored_for_it(
+    talkjs: AsyncTalkJS,
+    target: AsyncTalkJS,
+    transfer: Transfer,
+    other: Emulator,
+    journal: Path,
+    tmp_path: Path,
+    body: bytes,
+) -> None:
+    await fill(talkjs)
+    wrong = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+
+    reasons = set(failures(await transfer(journal=journal, files=wrong)))
+    none = len(other.commits.of("file.uploaded"))
+    again = await transfer(journal=journal)
+
+    reason = f"its file cannot be read: its host gives {len(body)} bytes, and TalkJS says 7"
+    assert reason in reasons
+    assert reasons <= {reason, "its message was not stored."}
+    assert (0, []) == (none, failures(again))
+    wanted = await contents(talkjs, tmp_path / "a", target=other)
+    assert wanted == await contents(target, tmp_path / "b")
 
 
 async def test_a_file_is_copied_once_for_each_url(

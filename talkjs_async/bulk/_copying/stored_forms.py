@@ -109,6 +109,7 @@ def copied_file(url: str, block: Mapping[str, Any]) -> CopiedFile:
         name=file_name(url),
         url=url,
         filename=_filename(url, block),
+        size=_of(int, block.get("size")),
         subtype=_of(str, block.get("subtype")),
         width=_of(int | float, block.get("width")),
         height=_of(int | float, block.get("height")),

@@ -28,12 +28,13 @@ class CopiedFile:
     Attributes:
         name: What a report calls it.
         url: Where it is.
-        filename, subtype, width, height, duration: As in a `FileBlock`.
+        filename, size, subtype, width, height, duration: As in a `FileBlock`.
     """
 
     name: str
     url: str = attrs.field(repr=False)
     filename: str
+    size: int | None = None
     subtype: str | None = None
     width: float | None = None
     height: float | None = None
@@ -72,6 +73,7 @@ class FileRecordType(RecordType[CopiedFile]):
             path = self._scratch.path / str(self._count)
             try:
                 media_type = await self._downloads.download(file.url, path)
+                _check_size(file, path.stat().st_size)
                 uploaded = await context.talkjs.files.upload(
                     path, filename=file.filename, content_type=media_type, **_details(file)
                 )
@@ -82,6 +84,12 @@ class FileRecordType(RecordType[CopiedFile]):
             finally:
                 path.unlink(missing_ok=True)
         return [uploaded.token]
+
+
+def _check_size(file: CopiedFile, size: int) -> None:
+    """Refuse what is not the whole file, or is a page in its place: it would be stored for it."""
+    if file.size is not None and size != file.size:
+        raise DownloadRefused(f"its host gives {size:,} bytes, and TalkJS says {file.size:,}")
 
 
 def _details(file: CopiedFile) -> dict[str, Any]:
