@@ -18,10 +18,11 @@ TITLE = """\
 
 Written by `python docs/faults.py` from the code of the emulator; a test compares it with that.
 
-In Python a fault is planned with `emulator.faults.add("return-503", on="GET /users/*", first=2)`,
-in pytest with the marker `talkjs_fault`, on the command line with `--fault return-503@0.05` (one
-request in twenty), on the page `/_emulator/` with a button, and for other languages with
-`POST /_emulator/v1/faults`. A single request asks for its own with the header `X-Emulator-Fault`.
+To inject a fault, plan it: in Python with
+`emulator.faults.add("return-503", on="GET /users/*", first=2)`, in pytest with the marker
+`talkjs_fault`, on the command line with `--fault return-503@0.05` (one request in twenty), on the
+page `/_emulator/` with a button, and for other languages with `POST /_emulator/v1/faults`. A single
+request asks for its own with the header `X-Emulator-Fault`.
 
 Which requests it hits: *on* is a method, a path or both, relative to the app, where `*` is one
 segment and `**` any number; then *first* so many of these, only the *nth*, each with the

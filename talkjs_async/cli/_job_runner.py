@@ -155,6 +155,8 @@ class _Running:
                 command = shlex.join([PROGRAM, *sys.argv[1:]])
                 say("To go on where it was, run the same command again:")
                 say(f"  {command}")
+            elif report.failed and self.has_journal and not self.options.json:
+                say("Mend what failed and run the same command again: it sends only that.")
         if report is None and isinstance(self.failure, StorageError) and not self.failure.damaged:
             # It never came to open its files: that is a wrong argument, and nothing to go on with.
             raise ConfigurationError(

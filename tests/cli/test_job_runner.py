@@ -56,6 +56,17 @@ def test_failed_records_are_named_and_exit_code_1(command: Command) -> None:
     assert "  failed: u7 (record 8): line 9: refused with 400: name: is required.\n" in outcome.out
 
 
+def test_what_failed_is_mended_and_sent_by_the_same_command(command: Command) -> None:
+    users(250, 7)
+    told = command("users", "upsert", "users.csv").err
+    users(250)
+
+    again = command("users", "upsert", "users.csv")
+
+    assert "Mend what failed and run the same command again: it sends only that.\n" == told
+    assert again.out.startswith("users upsert users.csv: 1 done, 249 unchanged; 1 request in ")
+
+
 def test_only_some_of_many_failures_are_shown(command: Command) -> None:
     users(100, *range(50))
 
