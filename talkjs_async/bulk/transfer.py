@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -67,8 +69,10 @@ def transfer(
     messages and new times to users, conversations and participations; participants whom it does not
     list (access "None") and marks as unread cannot be read.
 
-    Run it again with the same *journal* to go on after an interruption, and after its end to bring
-    what is new since. While it runs, what was read lies beside the journal, in `<journal>-copy`.
+    Run one at a time for a source and a target: two that begin together would both store everything
+    (two of one process are refused). Run it again with the same *journal* to go on after an
+    interruption, and after its end to bring what is new since. While it runs, what was read lies
+    beside the journal, in `<journal>-copy`.
 
     Args:
         source, target: A client of each app.
@@ -133,7 +137,8 @@ class TransferStep(Step):
     async def run(self, context: JobContext) -> None:
         """Copy everything, or what is left."""
         try:
-            await self._run(context)
+            with _alone(self._source.root, context):
+                await self._run(context)
         finally:
             await self._source.aclose()
 
@@ -193,6 +198,34 @@ class TransferStep(Step):
             files=FileRecordType(self._downloads),
             there=there.has,
         )
+
+
+@contextmanager
+def _alone(source: str, context: JobContext) -> Generator[None]:
+    """
+    Refuse a second transfer of an app into the same one while the first runs.
+
+    Either would find the target empty, and store everything.
+    """
+    apps = source, context.client.root
+    if context.dry_run:
+        yield
+        return
+    with _lock:
+        if apps in _running:
+            raise ConfigurationError(
+                "target", "is where another transfer of the same source runs now: wait for its end."
+            )
+        _running.add(apps)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running.discard(apps)
+
+
+_running: Final[set[tuple[str, str]]] = set()
+_lock: Final = threading.Lock()
 
 
 def _has(folder: Path, place: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, LocationBlock
@@ -222,6 +223,32 @@ async def test_nothing_is_stored_in_a_conversation_that_was_there(
 async def test_one_app_is_not_copied_into_itself(talkjs: AsyncTalkJS) -> None:
     with pytest.raises(ConfigurationError, match="target"):
         public_transfer(talkjs, talkjs.with_options(lane="background"))
+
+
+async def test_two_transfers_at_once_double_nothing(
+    talkjs: AsyncTalkJS, target: AsyncTalkJS, transfer: Transfer, other: Emulator, tmp_path: Path
+) -> None:
+    await fill(talkjs)
+    refused: list[str] = []
+
+    async def run(journal: Path) -> None:
+        try:
+            await transfer(journal=journal)
+        except ConfigurationError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(run, tmp_path / f"journal-{number}")
+
+    assert ["target: is where another transfer of the same source runs now: wait for its end."] == (
+        refused
+    )
+    wanted = await contents(talkjs, tmp_path / "a", target=other)
+    assert wanted == await contents(target, tmp_path / "b")
+    # Neither an end nor an error keeps the next one out.
+    assert (await transfer(dry_run=True)).complete
+    assert (await transfer()).complete
 
 
 async def test_a_journal_belongs_to_one_source(
