@@ -9,13 +9,15 @@ import pytest
 
 from talkjs_async import (
     AsyncTalkJS,
+    Forbidden,
+    Lane,
     Permit,
     RateLimitWaitTimeout,
     TokenBucket,
     User,
     call_of,
 )
-from talkjs_async.batch._charges import both, charges_of, pay_for_each
+from talkjs_async.batch._charges import Charges, both, charges_of, pay_for_each
 from talkjs_async.emulator import Emulator
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.request_log import Exchange
@@ -113,6 +115,27 @@ async def test_batches_cost_nothing_of_the_ordinary_budget_where_they_need_not(
     assert before == talkjs.budget.granted
 
 
+async def test_what_is_learned_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    charges = Charges()
+    ordinary = TokenBucket(clock=VirtualClock())
+
+    for _ in range(2):
+        charges.warn_of_refusal(Forbidden(status=403, method="POST", path="/batch"))
+        await charges.refused(ordinary)
+
+    refusal, each = (record.getMessage() for record in caplog.records)
+    assert (
+        "A batch was refused as such, so its calls are sent alone, and no more calls overflow: "
+        "POST /batch: 403"
+    ) == refusal
+    assert (
+        "An operation of a batch got a 429, so TalkJS charges operations to the ordinary budget. "
+        "From now on each of them waits for it, and no more calls overflow."
+    ) == each
+    assert (True, True) == (charges.each, charges.warned)
+    assert (1, 0) == (ordinary.statistics().throttled, ordinary.statistics().in_flight)
+
+
 class TestPayingForEach:
     async def test_it_holds_one_slot_in_flight_however_much_it_pays(self) -> None:
         clock = VirtualClock()
@@ -152,6 +175,7 @@ class TestPayingForEach:
         batch_tokens: float,
         ordinary_tokens: float,
         throttled: tuple[int, int],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         clock = VirtualClock()
         ordinary, batch = TokenBucket(9.0, 600, clock=clock), TokenBucket(1.0, 500, clock=clock)
@@ -164,6 +188,26 @@ class TestPayingForEach:
         assert (batch_tokens, ordinary_tokens) == pytest.approx(
             tuple(budget.tokens for budget in budgets), abs=0.01
         )
+        # Not because one of them was lost.
+        assert "" == caplog.text
+
+    async def test_each_token_may_take_what_is_left_of_the_wait(self) -> None:
+        asked: list[tuple[Lane, float | None]] = []
+
+        class Asked(TokenBucket):
+            async def acquire(
+                self, *, lane: Lane = "interactive", max_wait: float | None = None
+            ) -> Permit:
+                asked.append((lane, max_wait))
+                return await super().acquire(lane=lane, max_wait=max_wait)
+
+        left = iter((3.0, 2.0, 1.0))
+        permit = await pay_for_each(
+            Asked(clock=VirtualClock()), 3, lane="background", left=lambda: next(left)
+        )
+        permit.settle()
+
+        assert [("background", 3.0), ("background", 2.0), ("background", 1.0)] == asked
 
     async def test_a_batch_that_cannot_pay_gives_its_own_token_back(
         self, make_talkjs: MakeTalkJS, emulator: Emulator

@@ -103,6 +103,12 @@ def test_a_new_background_call_waits_for_its_share_or_for_all_others(
     assert pytest.approx(wait) == made.estimate("background", 0.0)
 
 
+def test_nothing_waits_in_front_of_a_new_queue() -> None:
+    made = Queue(Turns(), Watch())
+
+    assert (0, False, math.inf, None) == (made.waiting, made.closed, made.due, made.last)
+
+
 def test_a_clock_that_goes_back_stands_still_and_then_goes_on() -> None:
     watch = Watch(100.0)
     made = Queue(Turns(), watch)

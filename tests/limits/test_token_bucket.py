@@ -113,6 +113,41 @@ async def test_a_call_that_waited_in_vain_is_told_its_whole_wait() -> None:
     assert pytest.approx(1.5 + 0.5, abs=0.01) == error.retry_after
 
 
+async def test_whoever_waits_is_counted_until_it_is_served_or_gone() -> None:
+    clock = VirtualClock()
+    limiter = TokenBucket(RATE, 1, tokens=0, clock=clock)
+
+    async with Callers(limiter, clock) as callers:
+        await callers.ask("a", "b", "c")
+        counts = [limiter._queue.waiting]
+        await callers.cancel("b")
+        counts.append(limiter._queue.waiting)
+        while len(callers.granted) < 2:
+            await clock.sleep(INTERVAL)
+            while callers.permits:
+                callers.permits.pop().settle()
+        counts.append(limiter._queue.waiting)
+
+    assert [3, 2, 0] == counts
+
+
+async def test_a_later_429_of_a_burst_makes_the_pause_longer_and_says_so() -> None:
+    clock = VirtualClock()
+    limiter = TokenBucket(RATE, 4, clock=clock)
+    permits = [await limiter.acquire() for _ in range(3)]
+    heard: list[LimiterEvent] = []
+    limiter.listen(heard.append)
+
+    for permit, retry_after in zip(permits, (5.0, 30.0, 7.0), strict=True):
+        permit.throttled(retry_after)
+
+    assert [Drained, Paused, Paused] == [type(event) for event in heard]
+    assert [Paused(seconds=5.0, retry_after=5.0), Paused(seconds=30.0, retry_after=30.0)] == (
+        heard[1:]
+    )
+    assert pytest.approx(30.0, abs=0.01) == limiter.statistics().paused_for
+
+
 async def test_a_call_that_waits_is_told_that_the_limiter_was_closed() -> None:
     clock = VirtualClock()
     limiter = TokenBucket(RATE, 1, tokens=0, clock=clock)
