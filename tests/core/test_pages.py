@@ -178,6 +178,34 @@ async def test_a_page_that_a_limit_cuts_says_where_it_was_cut() -> None:
     assert "r3" == pages[-1].cursor
 
 
+@pytest.mark.parametrize("limit", [4, 5])
+async def test_a_limit_holds_where_a_list_has_to_begin_anew(limit: int) -> None:
+    """Its first page is a whole one, although fewer records are left to give."""
+
+    def delete(server: ListServer) -> None:
+        if len(server.asked) == 1:
+            server.delete("r0", "r1", "r2")
+
+    server = ListServer(SEVEN, between=delete)
+
+    pages = [page async for page in Records(listing(3, limit=limit), server.run).pages()]
+
+    assert [["r0", "r1", "r2"], ["r3", "r4"][: limit - 3]] == [ids_of(list(page)) for page in pages]
+    assert ["r2", f"r{limit - 1}"] == [page.cursor for page in pages]
+
+
+async def test_a_last_page_that_a_limit_just_allows_is_still_the_last() -> None:
+    def delete(server: ListServer) -> None:
+        if len(server.asked) == 1:
+            server.delete("r0", "r1", "r2")
+
+    server = ListServer(SEVEN[:5], between=delete)
+
+    pages = [page async for page in Records(listing(3, limit=5), server.run).pages()]
+
+    assert ["r2", None] == [page.cursor for page in pages]
+
+
 class Slow:
     """Lets other tasks go on while it answers."""
 
