@@ -7,6 +7,7 @@ from pathlib import Path
 
 from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.wire import checked_flag
+from talkjs_async.bulk._copying.alone import alone
 from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -84,9 +85,14 @@ class _Restore(Step):
     def _read(self) -> SortedExport:
         export = SortedExport.of(self._target, self._scratch.path / "export")
         self._totals = totals_of(export)
+        self._place = os.path.realpath(self._target)
         return export
 
     async def run(self, context: JobContext) -> None:
+        with alone(self._place, context):
+            await self._run(context)
+
+    async def _run(self, context: JobContext) -> None:
         # Once: what a later pass finds there is what the first one has sent.
         if context.journal.place is None:
             if not self._into_existing:

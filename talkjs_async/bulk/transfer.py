@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async._core.wire import checked_flag, is_real, is_whole
+from talkjs_async.bulk._copying.alone import alone
 from talkjs_async.bulk._copying.present import PresentConversations
 from talkjs_async.bulk._copying.writing import AppWriter
 from talkjs_async.bulk._downloads import Downloads
@@ -137,7 +136,7 @@ class TransferStep(Step):
     async def run(self, context: JobContext) -> None:
         """Copy everything, or what is left."""
         try:
-            with _alone(self._source.root, context):
+            with alone(self._source.root, context):
                 await self._run(context)
         finally:
             await self._source.aclose()
@@ -198,34 +197,6 @@ class TransferStep(Step):
             files=FileRecordType(self._downloads),
             there=there.has,
         )
-
-
-@contextmanager
-def _alone(source: str, context: JobContext) -> Generator[None]:
-    """
-    Refuse a second transfer of an app into the same one while the first runs.
-
-    Either would find the target empty, and store everything.
-    """
-    apps = source, context.client.root
-    if context.dry_run:
-        yield
-        return
-    with _lock:
-        if apps in _running:
-            raise ConfigurationError(
-                "target", "is where another transfer of the same source runs now: wait for its end."
-            )
-        _running.add(apps)
-    try:
-        yield
-    finally:
-        with _lock:
-            _running.discard(apps)
-
-
-_running: Final[set[tuple[str, str]]] = set()
-_lock: Final = threading.Lock()
 
 
 def _has(folder: Path, place: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, OutcomeUnknown, RetryPolicy
@@ -147,6 +148,37 @@ async def test_what_import_does_not_take_is_reported(
     assert ["it carries a file, and files are not in an export."] == [
         record.reason for record in report.records("failed")
     ]
+
+
+async def test_two_restores_at_once_double_nothing(
+    make_talkjs: MakeTalkJS, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.limits = Limits.off()
+    export_of(
+        tmp_path / "backup",
+        users=[{"id": "ann", "name": "Ann"}],
+        conversations=[{"id": "c1"}],
+        participants=[{"conversationId": "c1", "userId": "ann"}],
+        messages=[message("m1", "c1", "ann")],
+        reactions=[],
+    )
+    talkjs = make_talkjs()
+    refused: list[str] = []
+
+    async def run(journal: Path) -> None:
+        try:
+            await restore(talkjs, tmp_path / "backup", journal=journal)
+        except ConfigurationError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(run, tmp_path / f"journal-{number}")
+
+    assert ["target: is where another job copies the same source to now: wait for its end."] == (
+        refused
+    )
+    assert 1 == len(emulator.commits.of("message.imported"))
 
 
 async def test_an_interrupted_restore_goes_on(

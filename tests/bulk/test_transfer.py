@@ -241,7 +241,7 @@ async def test_two_transfers_at_once_double_nothing(
         for number in range(2):
             tasks.start_soon(run, tmp_path / f"journal-{number}")
 
-    assert ["target: is where another transfer of the same source runs now: wait for its end."] == (
+    assert ["target: is where another job copies the same source to now: wait for its end."] == (
         refused
     )
     wanted = await contents(talkjs, tmp_path / "a", target=other)
