@@ -113,10 +113,12 @@ class OwnBudgets:
         return self.ordinary, self.batch
 
     async def aclose(self) -> None:
-        """Close both."""
-        await self.ordinary.aclose()
-        if self.batch is not None:
-            await self.batch.aclose()
+        """Close both, also when closing one of them fails."""
+        try:
+            await self.ordinary.aclose()
+        finally:
+            if self.batch is not None:
+                await self.batch.aclose()
 
 
 def budget_key(base_url: str, app_id: str) -> tuple[str, int | None, str]:

@@ -11,7 +11,7 @@ import pytest
 from talkjs_async import AsyncTalkJS, ConfigurationError
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async.emulator.clock import VirtualClock
-from talkjs_async.limits import SHARED_BUDGETS, ProcessBudgets, TokenBucket
+from talkjs_async.limits import SHARED_BUDGETS, OwnBudgets, ProcessBudgets, TokenBucket
 
 URL = "https://api.example.com"
 
@@ -165,3 +165,20 @@ def test_threads_that_ask_together_get_the_same_bucket() -> None:
         buckets = set(threads.map(ask, range(200)))
 
     assert 1 == len(buckets)
+
+
+async def test_both_limiters_of_an_app_are_closed_even_if_closing_one_fails() -> None:
+    closed: list[str] = []
+
+    class Stubborn(TokenBucket):
+        async def aclose(self) -> None:
+            raise OSError("no")
+
+    class Willing(TokenBucket):
+        async def aclose(self) -> None:
+            closed.append("batch")
+
+    with pytest.raises(OSError, match="no"):
+        await OwnBudgets(Stubborn(1, 1), Willing(1, 1)).aclose()
+
+    assert ["batch"] == closed
