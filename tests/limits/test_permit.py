@@ -15,12 +15,19 @@ import pytest
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.limits import Budget, Lane, Limiter, LimiterEvent, Outcome, Permit, TokenBucket
-from talkjs_async.limits._permit import LOST_AFTER
+from talkjs_async.limits._permit import LOST_AFTER, tell_of_lost
 
 pytestmark = pytest.mark.anyio
 
 NEVER = 1e-6
 """A rate at which no token comes back while a test runs."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_untold() -> None:
+    """What other tests of this process have lost is told before."""
+    gc.collect()
+    tell_of_lost()
 
 
 class Counter:
