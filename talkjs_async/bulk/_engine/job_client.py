@@ -127,7 +127,7 @@ class JobClient:
         self.root: str = pipeline.root
         self.retry: RetryPolicy = pipeline.retry
         self.requests: int = 0
-        self.attempts = LatestAttempts()
+        self.attempts: LatestAttempts = LatestAttempts()
         self._lane: Lane = lane
 
     def _count(self, event: object) -> None:
