@@ -130,10 +130,10 @@ def _charge(world: World, context: RequestContext, app: StoredApp, now: float) -
         return None
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if limits.retry_after is not None:
-        seconds = math.ceil(bucket.time_until_token(monotonic))
-        value = str(seconds)
+        seconds = bucket.time_until_token(monotonic)
+        value = str(math.ceil(seconds))
         if limits.retry_after == "date":
-            value = formatdate(math.ceil(now) + seconds, usegmt=True)
+            value = formatdate(math.ceil(now + seconds), usegmt=True)
         headers = ((b"retry-after", value.encode()),)
     return too_many_requests(world.switches, headers)
 
