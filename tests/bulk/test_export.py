@@ -328,14 +328,22 @@ async def test_an_export_does_not_go_on_with_files_that_have_changed(
             if progress.done > 200:
                 job.stop()
     before = (target / name).read_bytes()
-    put(target / name, CHANGES[change](before, random.Random(name)))
+    changed = CHANGES[change](before, random.Random(name))
+    put(target / name, changed)
 
-    if before == (target / name).read_bytes():
+    refused = ""
+    try:
         assert (await export(talkjs, target)).complete
+    except ConfigurationError as error:
+        refused = str(error)
+
+    if change == "a byte" and not refused:
+        # It lies behind what the journal has noted, which is read again.
         assert content(tmp_path / "whole") == content(target)
+    elif before == changed:
+        assert ("", content(tmp_path / "whole")) == (refused, content(target))
     else:
-        with pytest.raises(ConfigurationError, match="was changed since it was written"):
-            await export(talkjs, target)
+        assert "was changed since it was written" in refused
 
 
 @pytest.mark.parametrize("name", FILES)
