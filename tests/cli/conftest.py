@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +77,19 @@ def start(base_url: str) -> Iterator[Start]:
         command: Sequence[str] = [sys.executable, "-m", "talkjs_async", *arguments]
         # A terminal of this size, wherever the tests run.
         environment = {**os.environ, "COLUMNS": "100", "LINES": "30", "TERM": "xterm"}
+        environment["PYTHONFAULTHANDLER"] = "1"
         process = subprocess.Popen(command, env=environment, **how)
         started.append(process)
         return process
 
     yield start_it
     for process in started:
+        if process.poll() is None and process.stderr is not None:
+            # What hangs says where it stands.
+            process.send_signal(signal.SIGABRT)
+            with suppress(subprocess.TimeoutExpired, ValueError):
+                process.wait(timeout=10)
+                sys.stdout.write(process.stderr.read().decode())
         process.kill()
         with process:
             """Wait for it, and close its pipes."""
