@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,25 @@ async def test_what_import_does_not_take_is_reported(
     ]
 
 
+async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], directory: Path) -> None:
+    """Begin the same copy twice, each with a journal of its own."""
+    refused: list[str] = []
+
+    async def run(journal: Path) -> None:
+        try:
+            await copy(journal)
+        except ConfigurationError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(run, directory / f"journal-{number}")
+
+    assert ["target: is where another job copies the same source to now: wait for its end."] == (
+        refused
+    )
+
+
 async def test_two_restores_at_once_double_nothing(
     make_talkjs: MakeTalkJS, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -163,21 +182,11 @@ async def test_two_restores_at_once_double_nothing(
         reactions=[],
     )
     talkjs = make_talkjs()
-    refused: list[str] = []
 
-    async def run(journal: Path) -> None:
-        try:
-            await restore(talkjs, tmp_path / "backup", journal=journal)
-        except ConfigurationError as error:
-            refused.append(str(error))
-
-    async with anyio.create_task_group() as tasks:
-        for number in range(2):
-            tasks.start_soon(run, tmp_path / f"journal-{number}")
-
-    assert ["target: is where another job copies the same source to now: wait for its end."] == (
-        refused
+    await one_of_two_is_refused(
+        lambda journal: restore(talkjs, tmp_path / "backup", journal=journal), tmp_path
     )
+
     assert 1 == len(emulator.commits.of("message.imported"))
 
 

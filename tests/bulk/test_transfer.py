@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, LocationBlock
@@ -16,7 +15,7 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk.transfer import TransferStep
 from talkjs_async.emulator import Emulator, Limits
-from tests.bulk.test_restore import lines, old
+from tests.bulk.test_restore import lines, old, one_of_two_is_refused
 
 pytestmark = pytest.mark.anyio
 
@@ -229,21 +228,9 @@ async def test_two_transfers_at_once_double_nothing(
     talkjs: AsyncTalkJS, target: AsyncTalkJS, transfer: Transfer, other: Emulator, tmp_path: Path
 ) -> None:
     await fill(talkjs)
-    refused: list[str] = []
 
-    async def run(journal: Path) -> None:
-        try:
-            await transfer(journal=journal)
-        except ConfigurationError as error:
-            refused.append(str(error))
+    await one_of_two_is_refused(lambda journal: transfer(journal=journal), tmp_path)
 
-    async with anyio.create_task_group() as tasks:
-        for number in range(2):
-            tasks.start_soon(run, tmp_path / f"journal-{number}")
-
-    assert ["target: is where another job copies the same source to now: wait for its end."] == (
-        refused
-    )
     wanted = await contents(talkjs, tmp_path / "a", target=other)
     assert wanted == await contents(target, tmp_path / "b")
     # Neither an end nor an error keeps the next one out.
