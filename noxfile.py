@@ -52,8 +52,22 @@ MEASURED = HERE[len(HERE) // 2]
 Coverage is measured on the one in the middle: it runs half of the tests, and a tracer doubles their
 time.
 """
-OLDER = ("not asyncio and (httpx2 or not httpx)", "not trio and not httpx2")
-"""What the older ones run, in turn, as `pytest -k`."""
+PAIRS = (("trio", "httpx2"), ("asyncio", "httpx and not httpx2"))
+"""Of event loop and library: what the older ones run, in turn."""
+
+
+def part_of(python: str) -> str:
+    """
+    What runs on one of several Pythons, as `pytest -k`.
+
+    Each of the four pairs of event loop and library on one, and what knows no library on all.
+    """
+    older = {each: PAIRS[PYTHONS.index(each) % 2] for each in HERE if each != NEWEST}
+    if python == NEWEST:
+        return " and ".join(f"not ({loop} and {library})" for loop, library in older.values())
+    loop, library = older[python]
+    other = "asyncio" if loop == "trio" else "trio"
+    return f"({loop} and {library}) or not (httpx or {other})"
 
 
 def groups(*names: str) -> list[str]:
@@ -105,19 +119,13 @@ def bare(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """
-    The suite on the wheel with everything.
-
-    Where there are several Pythons, what runs with each event loop and each library is shared out:
-    every event loop meets every library and an older Python, but not all three meet.
-    """
+    """The suite on the wheel with everything; on several Pythons, shared out among them."""
     newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
     # Side by side on all cores: one after the other, three Pythons would take most of an hour.
     common = ["pytest", "--dist", "worksteal", *session.posargs]
-    older = OLDER[PYTHONS.index(str(session.python)) % 2]
-    part = ["-k", "not (trio and httpx2)" if newest else older] if len(HERE) > 1 else []
+    part = ["-k", part_of(str(session.python))] if len(HERE) > 1 else []
     measured = ["--cov", "--cov-report=term"] if session.python == MEASURED else []
     session.run(*common, "-n", "auto", "-m", "not benchmark and not harness", *part, *measured)
     if newest:

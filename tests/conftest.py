@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +21,10 @@ from tests.fixtures import MakeTalkJS
 from tests.pairwise import kept
 from tests.postgres_server import PostgresServer, directory_of_programs
 from tests.redis_server import RedisServer
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # So it is behind `&` of a script, and Ctrl-C would not reach the programs that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time: machines are busy with other things.
 settings.register_profile("default", deadline=None)

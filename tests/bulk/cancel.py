@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -306,6 +307,11 @@ class Loop:
         except* KeyboardInterrupt:
             # Trio raises it in a task of its choice, so it comes out of the task groups of the job.
             pass
+        except* RuntimeError as cut:
+            # Between any two instructions, so in half of the step that enters a scope, too.
+            if self.name != "trio" or "async context" not in str(cut.exceptions[0]):
+                raise
+            sys.stderr.write("".join(traceback.format_exception(cut)))
         # A signal that came late belongs to this trial, too.
         with suppress(KeyboardInterrupt):
             over.set()
@@ -365,7 +371,7 @@ def cancelled(kind: str, loop: str, way: str, *, jobs: int, seed: int = 0) -> st
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0 and done.stdout == "." * jobs:
         return None
-    last = "\n".join(done.stderr.strip().splitlines()[-25:])
+    last = "\n".join(done.stderr.strip().splitlines()[-60:])
     return f"exit code {done.returncode} after {len(done.stdout)} of {jobs} jobs:\n{last}"
 
 

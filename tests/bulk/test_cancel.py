@@ -16,4 +16,6 @@ pytestmark = [
 def test_a_cancelled_job_ends_and_runs_again_at_once(kind: str, loop: str, way: str) -> None:
     failure = cancelled(kind, loop, way, jobs=4)
 
-    assert failure is None
+    # Whole: an assertion would show the ends of a long text.
+    if failure is not None:
+        pytest.fail(failure, pytrace=False)

@@ -307,6 +307,7 @@ CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 }
 
 
+@pytest.mark.parametrize("engine", ["httpx"])
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("change", CHANGES)
 async def test_an_export_does_not_go_on_with_files_that_have_changed(

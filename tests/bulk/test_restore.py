@@ -450,6 +450,8 @@ FIELDS = {
 }  # fmt: skip
 
 
+@pytest.mark.harness
+@pytest.mark.parametrize("engine", ["httpx"])
 @pytest.mark.parametrize(
     # Without IDs the messages of reactions are read back.
     ("name", "answer"),
