@@ -114,16 +114,12 @@ def pages() -> dict[str, Page]:
                 *_BUDGET_NAMES,
                 *(
                     f"talkjs_async.limits.{name}"
-                    for name in (
-                        "Outcome",
-                        "LimiterEvent",
-                        "Listener",
-                        "SettingsDiffer",
-                        "StoreLostData",
-                        "anonymous_limiter",
-                    )
+                    for name in ("Outcome", "anonymous_limiter", "SHARED_BUDGETS")
                 ),
-                "talkjs_async.limits.SHARED_BUDGETS",
+                *(
+                    f"talkjs_async.telemetry.{name}"
+                    for name in ("LimiterEvent", "Listener", "SettingsDiffer", "StoreLostData")
+                ),
             ],
         ),
         "telemetry.md": Page(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from talkjs_async._version import __version__
 
 if TYPE_CHECKING:
-    from talkjs_async._core.call import Call
+    from talkjs_async._core.call import Call, Lane
     from talkjs_async._core.clock import Clock
     from talkjs_async._core.endpoint import call_of
     from talkjs_async._core.idempotency import new_idempotency_key
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from talkjs_async.limits import (
         Budget,
         Budgets,
-        Lane,
         Limiter,
         OwnBudgets,
         Permit,
@@ -229,7 +228,7 @@ def _from_to(first: str, last: str) -> list[str]:
 
 
 _MODULES = {
-    "_core.call": ["Call"],
+    "_core.call": ["Call", "Lane"],
     "_core.clock": ["Clock"],
     "_core.endpoint": ["call_of"],
     "_core.idempotency": ["new_idempotency_key"],
@@ -244,7 +243,6 @@ _MODULES = {
     "limits": [
         "Budget",
         "Budgets",
-        "Lane",
         "Limiter",
         "OwnBudgets",
         "Permit",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import anyio.to_thread
 import attrs
 
-from talkjs_async._core.call import path
+from talkjs_async._core.call import Lane, path
 from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.wire import checked_flag, is_real
 from talkjs_async.bulk._engine.flow import store
@@ -23,7 +23,6 @@ from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_rec
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, NotFound, shown
-from talkjs_async.limits import Lane
 
 __all__ = ["anonymise_user", "anonymise_vanished"]
 

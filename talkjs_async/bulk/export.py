@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.walk import Walk
 from talkjs_async._core.wire import checked_flag
 from talkjs_async.bulk._engine.job import Job
@@ -29,7 +30,6 @@ from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, REACTIONS
 from talkjs_async.bulk.formats.json_lines import EMPTY, Lines, LinesFile
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Lane
 
 __all__ = ["export"]
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from talkjs_async._core.call import Lane
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.source_blocks import Source
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_records import StoreRecords
 from talkjs_async.bulk._record_types.messages import MessageRecordType, Outgoing
 from talkjs_async.client import AsyncTalkJS
-from talkjs_async.limits import Lane
 
 __all__ = ["MessageRecord", "send_messages"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.endpoint import call_of
 from talkjs_async._core.wire import checked_flag
 from talkjs_async.bulk._copying.alone import alone
@@ -19,7 +20,6 @@ from talkjs_async.bulk._record_types.imports import SETTLE, checked_settle
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Lane
 
 __all__ = ["restore"]
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from talkjs_async._core.call import Lane
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
@@ -27,7 +28,6 @@ from talkjs_async.bulk.formats._rows import read_rows
 from talkjs_async.bulk.formats.sendbird_export import is_text, sort_export
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Lane
 from talkjs_async.models._given_times import as_moment
 
 __all__ = ["migrate_sendbird"]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.wire import checked_flag, is_real, is_whole
 from talkjs_async.bulk._copying.alone import alone
 from talkjs_async.bulk._copying.present import PresentConversations
@@ -35,7 +36,6 @@ from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error, i
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, shown
-from talkjs_async.limits import Lane
 
 __all__ = ["transfer"]
 

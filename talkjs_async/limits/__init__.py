@@ -6,7 +6,6 @@ of TalkJS (read 2026-11-22): a burst of 600 requests and 9 per second for each a
 `POST /batch` 500 and 1 per second.
 """
 
-from talkjs_async._core.call import Lane
 from talkjs_async.limits._budget import Budget
 from talkjs_async.limits._budgets import (
     SHARED_BUDGETS,
@@ -18,37 +17,16 @@ from talkjs_async.limits._budgets import (
 from talkjs_async.limits._limiter import Limiter
 from talkjs_async.limits._permit import Outcome, Permit
 from talkjs_async.limits._token_bucket import TokenBucket
-from talkjs_async.telemetry import (
-    Drained,
-    LimiterEvent,
-    Listener,
-    Paused,
-    SettingsDiffer,
-    StoreAway,
-    StoreBack,
-    StoreLostData,
-    Waited,
-)
 
 __all__ = [
     "SHARED_BUDGETS",
     "Budget",
     "Budgets",
-    "Drained",
-    "Lane",
     "Limiter",
-    "LimiterEvent",
-    "Listener",
     "Outcome",
     "OwnBudgets",
-    "Paused",
     "Permit",
     "ProcessBudgets",
-    "SettingsDiffer",
-    "StoreAway",
-    "StoreBack",
-    "StoreLostData",
     "TokenBucket",
-    "Waited",
     "anonymous_limiter",
 ]

@@ -20,7 +20,6 @@ import anyio
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
 from talkjs_async._core.tasks import in_trio, spawn
-from talkjs_async.limits import LimiterEvent, StoreAway
 from talkjs_async.limits._queue import SLACK, Queue
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
@@ -30,7 +29,15 @@ from talkjs_async.redis._messages import read
 from talkjs_async.redis._outage import Outage
 from talkjs_async.redis._script import ASK
 from talkjs_async.redis._store import ClientStore, Store, StoreLost, StoreOpener, StoreRefused
-from talkjs_async.telemetry import SettingsDiffer, StoreBack, StoreLostData, log, logger
+from talkjs_async.telemetry import (
+    LimiterEvent,
+    SettingsDiffer,
+    StoreAway,
+    StoreBack,
+    StoreLostData,
+    log,
+    logger,
+)
 
 _IDLE: Final = 30.0
 """Seconds without work after which a task ends and its connection is closed."""

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async import AsyncTalkJS, OwnBudgets, RateLimitWaitTimeout, TokenBucket
+from talkjs_async import AsyncTalkJS, Lane, OwnBudgets, RateLimitWaitTimeout, TokenBucket
 from talkjs_async.emulator import Emulator
-from talkjs_async.limits import Lane
 
 pytestmark = pytest.mark.harness
 

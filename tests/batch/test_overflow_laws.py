@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from talkjs_async import (
     AsyncTalkJS,
+    Lane,
     NotFound,
     OwnBudgets,
     SendReceipt,
@@ -29,7 +30,6 @@ from talkjs_async import (
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.emulator import Emulator, Limits
 from talkjs_async.emulator.request_log import Exchange
-from talkjs_async.limits import Lane
 
 pytestmark = pytest.mark.harness
 

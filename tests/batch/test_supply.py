@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 import pytest
 
+from talkjs_async import Lane
 from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
-from talkjs_async.limits import Budget, Lane
+from talkjs_async.limits import Budget
 
 
 def budget(**values: Any) -> Budget:

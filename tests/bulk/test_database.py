@@ -164,6 +164,7 @@ async def test_a_source_that_breaks_at_row_500_anonymises_no_user(
 
 
 @pytest.mark.harness
+@pytest.mark.parametrize("engine", ["httpx"])
 async def test_rows_are_read_no_faster_than_they_are_sent(
     program: dict[str, Any], talkjs: AsyncTalkJS, emulator: Emulator, database: AsyncEngine
 ) -> None:

@@ -16,9 +16,10 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable, RateLimitWaitTimeout
-from talkjs_async.limits import Lane, Limiter, Permit
+from talkjs_async.limits import Limiter, Permit
 
 RATE = 8.0
 """Tokens per second in these tests."""

@@ -17,10 +17,11 @@ import anyio
 import attrs
 from hypothesis import strategies as st
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.limits import Bucket
 from talkjs_async.errors import RateLimitWaitTimeout
-from talkjs_async.limits import Budget, Lane, Limiter
+from talkjs_async.limits import Budget, Limiter
 
 PATIENCE = 50_000.0
 """Virtual seconds after which whoever still waits was forgotten."""

@@ -20,9 +20,10 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import LimiterUnavailable, RateLimitWaitTimeout
-from talkjs_async.limits import Lane, Limiter, Permit
+from talkjs_async.limits import Limiter, Permit
 from tests.limits.laws import ShakyClock
 
 RATE, BURST, RESERVE, CAP = 8.0, 24, 10, 12

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import RateLimitWaitTimeout
-from talkjs_async.limits import Lane, TokenBucket
+from talkjs_async.limits import TokenBucket
 
 pytestmark = pytest.mark.harness
 

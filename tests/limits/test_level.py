@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async.limits import Lane
+from talkjs_async import Lane
 from talkjs_async.limits._level import DRIFT, Level
 from talkjs_async.limits._permit import LOST_AFTER
 from talkjs_async.limits._throttling import pause_of, recovery_speed

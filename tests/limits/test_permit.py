@@ -12,10 +12,12 @@ from collections.abc import Callable
 import anyio
 import pytest
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Budget, Lane, Limiter, LimiterEvent, Outcome, Permit, TokenBucket
+from talkjs_async.limits import Budget, Limiter, Outcome, Permit, TokenBucket
 from talkjs_async.limits._permit import LOST_AFTER, tell_of_lost
+from talkjs_async.telemetry import LimiterEvent
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from talkjs_async.limits import Lane
+from talkjs_async import Lane
 from talkjs_async.limits._queue import Queue
 
 AT_REST = -18

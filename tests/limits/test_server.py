@@ -11,9 +11,10 @@ import anyio
 import attrs
 import pytest
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.emulator.limits import Bucket
-from talkjs_async.limits import Lane, TokenBucket
+from talkjs_async.limits import TokenBucket
 
 pytestmark = pytest.mark.anyio
 

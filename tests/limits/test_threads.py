@@ -15,9 +15,10 @@ import anyio
 import anyio.from_thread
 import pytest
 
+from talkjs_async import Lane
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import LimiterUnavailable
-from talkjs_async.limits import Lane, Permit, TokenBucket
+from talkjs_async.limits import Permit, TokenBucket
 
 BOTH = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 PAIRS = pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from talkjs_async._core.clock import Clock
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
-from talkjs_async.limits import Drained, LimiterEvent, Paused, Permit, TokenBucket, Waited
+from talkjs_async.limits import Permit, TokenBucket
+from talkjs_async.telemetry import Drained, LimiterEvent, Paused, Waited
 from tests.limits.contract import (
     INSTANT,
     INTERVAL,

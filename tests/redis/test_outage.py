@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from talkjs_async.errors import LimiterUnavailable
-from talkjs_async.limits import LimiterEvent, StoreAway, StoreBack
 from talkjs_async.redis import RedisLimiter
+from talkjs_async.telemetry import LimiterEvent, StoreAway, StoreBack
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio

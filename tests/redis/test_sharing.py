@@ -20,10 +20,11 @@ import redis
 
 from talkjs_async.emulator.clock import VirtualClock
 from talkjs_async.errors import ConfigurationError, RateLimitWaitTimeout
-from talkjs_async.limits import LimiterEvent, Permit, StoreAway
+from talkjs_async.limits import Permit
 from talkjs_async.redis import RedisLimiter, Script
 from talkjs_async.redis._script import ASK
 from talkjs_async.redis._store import ClientStore, StoreLost, StoreOpener
+from talkjs_async.telemetry import LimiterEvent, StoreAway
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio

@@ -22,8 +22,8 @@ import trustme
 
 from talkjs_async._core.clock import SYSTEM_CLOCK
 from talkjs_async.errors import LimiterUnavailable
-from talkjs_async.limits import LimiterEvent, SettingsDiffer, StoreAway, StoreBack, StoreLostData
 from talkjs_async.redis import RedisBudgets, RedisLimiter
+from talkjs_async.telemetry import LimiterEvent, SettingsDiffer, StoreAway, StoreBack, StoreLostData
 from tests.redis.forwarder import TCPForwarder
 from tests.redis.strict_server import StrictServer, working
 from tests.redis_server import RedisServer

@@ -15,6 +15,7 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.wire import checked_flag, is_text
 from talkjs_async.bulk._engine.eta import seconds_for, seconds_planned, time_left
@@ -29,7 +30,6 @@ from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
-from talkjs_async.limits import Lane
 
 
 class Job:

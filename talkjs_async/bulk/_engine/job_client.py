@@ -13,14 +13,13 @@ from typing import Final, TypeVar
 
 import attrs
 
-from talkjs_async._core.call import Bucket, Call
+from talkjs_async._core.call import Bucket, Call, Lane
 from talkjs_async._core.clock import Clock
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.batch import MOST_OPERATIONS
 from talkjs_async.batch._overflow import Dispatchers, Overflow
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, DecodeError
-from talkjs_async.limits import Lane
 from talkjs_async.telemetry import AttemptEnded, RetryScheduled
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from typing import Any, TypedDict
 import attrs
 import pytest
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket
+from talkjs_async import AsyncTalkJS, Lane, RetryPolicy, TokenBucket
 from talkjs_async.bulk import Job, Progress, import_messages, upsert_conversations, upsert_users
 from talkjs_async.emulator import Emulator, Limits
-from talkjs_async.limits import Budget, Lane
+from talkjs_async.limits import Budget
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
