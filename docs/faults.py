@@ -26,7 +26,8 @@ request asks for its own with the header `X-Emulator-Fault`.
 
 Which requests it hits: *on* is a method, a path or both, relative to the app, where `*` is one
 segment and `**` any number; then *first* so many of these, only the *nth*, each with the
-probability *p*, or all within so many *seconds*.
+probability *p*, or all within so many *seconds*. A fault that no route of the emulator
+could ever meet is refused, with the nearest ones.
 
 | fault | what happens |
 |---|---|

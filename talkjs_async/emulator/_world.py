@@ -95,7 +95,11 @@ class World:
     def _start(self) -> None:
         self.ids.restart()
         self.__dict__.pop("random", None)
-        self.faults: Faults = Faults(seed=self.seed, monotonic=self.clock.monotonic)
+        self.faults: Faults = Faults(
+            seed=self.seed,
+            monotonic=self.clock.monotonic,
+            routes=[(route.method, route.path) for route in self.router.routes],
+        )
         self.anonymous_accounts: dict[str, StoredApp] = {}
         self.anonymous_created_at: dict[str, float] = {}
         self._last_number = 0

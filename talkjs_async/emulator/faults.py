@@ -15,12 +15,13 @@ the request is here, so there `refuse` resets it.
 import math
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from email.utils import formatdate
 
 import attrs
 
-from talkjs_async.emulator._patterns import request_pattern
+from talkjs_async.emulator._patterns import can_meet, request_pattern
 from talkjs_async.emulator._responses import Cut, Response, json_response
 
 __all__ = ["FAULT_TYPES", "Fault", "FaultType", "Faults", "Plan"]
@@ -76,6 +77,7 @@ _CUTS: dict[str, Cut] = {
     "truncate": "truncate",
     "garbage": "garbage",
 }
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 _NEED_A_PHASE = ("drop", "reset", "stall")
 _BEFORE_BY_DEFAULT = ("return", "refuse", "latency")
 
@@ -218,7 +220,22 @@ class Faults:
     in front of the server, come before all others.
     """
 
-    def __init__(self, *, seed: int | str, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int | str,
+        monotonic: Callable[[], float],
+        routes: Iterable[tuple[str, str]],
+    ) -> None:
+        """
+        Begin without plans.
+
+        Args:
+            seed: What chances come from.
+            monotonic: The emulator's clock.
+            routes: Method and path, such as `"/users/{user}"`, of each.
+        """
+        self._routes = tuple(routes)
         self._seed = seed
         self._monotonic = monotonic
         self._plans: list[Plan] = []
@@ -246,20 +263,35 @@ class Faults:
         Args:
             fault: Its id; see the module's table.
             on: `"GET"`, `"/users/*"` or `"POST /conversations/*/messages"`: which requests.
-                The path is relative to the app; `*` is one segment, `**` any number.
+                The path is relative to the app; `*` is one segment, `**` any number. IDs are
+                percent-encoded.
             p: Probability for each of these requests, seeded. Zero never fires.
             first: Only the first so many of these requests.
             nth: Only this one (or these) of them, counted from 1.
             seconds: Only for so many seconds of the emulator's clock, from now on: a storm.
+
+        Raises:
+            ValueError: There is no such fault, or it could never fire: no route of the emulator
+                meets *on*, or *nth* or *seconds* name no request.
         """
+        parsed = Fault.parse(fault)
         if not 0 <= p <= 1:
             raise ValueError(f"p must be between 0 and 1, not {p!r}.")
         if first is not None and nth is not None:
             raise ValueError("first and nth exclude each other.")
+        if first is not None and not _is_count(first, least=0):
+            raise ValueError(f"first must be a number of requests, not {first!r}.")
+        numbers = nth if isinstance(nth, tuple) else (nth,)
+        if nth is not None and not (numbers and all(_is_count(one, least=1) for one in numbers)):
+            raise ValueError(f"nth counts requests from 1, so {nth!r} would never fire.")
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"seconds must be above 0, not {seconds!r}.")
+        if on:
+            self._check_reach(on)
         self._made += 1
         plan = Plan(
             number=self._made,
-            fault=Fault.parse(fault),
+            fault=parsed,
             on=on,
             p=p,
             first=first,
@@ -272,6 +304,18 @@ class Faults:
         )
         self._plans.append(plan)
         return plan
+
+    def _check_reach(self, on: str) -> None:
+        """Refuse what no request can meet, with what is nearest to it."""
+        if any(can_meet(on, method, path) for method, path in self._routes):
+            return
+        there_are = [f"{method} {_PLACEHOLDER.sub('*', path)}" for method, path in self._routes]
+        nearest = get_close_matches(" ".join(on.split()), there_are, cutoff=0)
+        raise ValueError(
+            f"No request can be {on!r}: the emulator has no route like it. The nearest are "
+            f"{', '.join(nearest)}. A path is relative to the app, percent-encoded and without a "
+            "query; * is one segment, ** any number."
+        )
 
     def remove(self, plan: Plan) -> None:
         """Forget one plan."""
@@ -311,3 +355,7 @@ class Faults:
             if plan.on and plan.fault.what == "return" and plan.fires(method, path, now):
                 return plan.fault
         return None
+
+
+def _is_count(number: object, *, least: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least

@@ -1,15 +1,18 @@
 """Fault plans: which requests they hit, and on which side of the commit."""
 
+import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async.emulator import Emulator, Fault
 from talkjs_async.emulator._patterns import request_pattern
 from talkjs_async.emulator.faults import Faults
+from talkjs_async.emulator.routes import ROUTES
 
 pytestmark = pytest.mark.anyio
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -18,7 +21,11 @@ MESSAGE = [{"type": "UserMessage", "sender": "alice", "text": "hi"}]
 
 
 def faults(seed: int = 0) -> Faults:
-    return Faults(seed=seed, monotonic=lambda: 0.0)
+    return Faults(
+        seed=seed,
+        monotonic=lambda: 0.0,
+        routes=[(route.method, route.path) for route in ROUTES],
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,72 @@ def test_a_probability_is_between_zero_and_one(p: float) -> None:
 def test_first_and_nth_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="exclude"):
         faults().add("return-503", first=1, nth=1)
+
+
+@pytest.mark.parametrize(
+    "never",
+    [
+        {"first": -1},
+        {"first": True},
+        {"first": 2.5},
+        {"nth": 0},
+        {"nth": ()},
+        {"nth": ("a",)},
+        {"nth": ([1],)},
+        {"nth": (None,)},
+        {"seconds": 0},
+        {"seconds": float("nan")},
+    ],
+    ids=repr,
+)
+def test_a_condition_that_no_request_meets_is_refused(never: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(never))):
+        faults().add("return-503", **never)
+
+
+@pytest.mark.parametrize(
+    ("on", "nearest"),
+    [
+        ("GET /user/*", "GET /users/*"),
+        ("GETT", "GET /"),
+        ("users", "PUT /users"),
+        ("GET users", "GET /users"),
+        ("/v1/emulator/users", "PUT /users"),
+        ("GET /users?limit=5", "GET /users"),
+        ("/users/zoë", "PUT /users/*"),
+        ("/users/a b", "PUT /users/*"),
+        ("DELETE /users/*", "GET /users/*"),
+        ("HEAD", "GET /"),
+        ("POST /conversations/c1/message", "POST /conversations/*/messages"),
+        ("https://api.talkjs.com/v1/x/users", "PUT /users"),
+        ("/users//", "PUT /users/*"),
+        ("**", "PUT /users/*"),
+        ("/users/*/x", "PUT /users/*"),
+    ],
+)
+def test_a_fault_on_a_path_that_no_route_has_is_refused_with_what_is_near(
+    on: str, nearest: str
+) -> None:
+    planned = faults()
+
+    with pytest.raises(ValueError, match="the emulator has no route like it") as caught:
+        planned.add("return-503", on=on)
+
+    assert nearest in re.split(r"nearest are |, |\. A path", str(caught.value))
+    assert 0 == len(planned)
+
+
+@settings(max_examples=25)
+@given(
+    on=st.text(alphabet="*/{ab", max_size=8), ids=st.lists(st.text("ab", min_size=1), min_size=3)
+)
+def test_what_a_request_to_a_route_can_match_is_taken(on: str, ids: list[str]) -> None:
+    for route in ROUTES:
+        left = iter(ids)
+        path = re.sub(r"\{\w+\}", lambda _: next(left, "a"), route.path)  # noqa: B023
+        for wanted in (on, f"/users/{on}", f"{path}{on}", f"{path[:5]}**{on}"):
+            if request_pattern(wanted).fullmatch(f"{route.method} {path}"):
+                faults().add("return-503", on=wanted)
 
 
 def hits(planned: Faults, *, requests: int = 10) -> list[int]:
@@ -126,9 +199,9 @@ def test_unfired_names_the_plans_that_still_have_to_fire() -> None:
     planned = faults()
     twice, always, ninth, maybe = (
         planned.add("return-503", first=2, on="/users/*"),
-        planned.add("return-500", on="/nowhere"),
-        planned.add("return-500", nth=9, on="/nowhere"),
-        planned.add("return-500", p=0.5, on="/nowhere"),
+        planned.add("return-500", on="/batch"),
+        planned.add("return-500", nth=9, on="/batch"),
+        planned.add("return-500", p=0.5, on="/batch"),
     )
 
     hits(planned, requests=1)

@@ -21,7 +21,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "GET /clock": ("/clock", None),
     "POST /clock": ("/clock", {"advance": 1}),
     "GET /faults": ("/faults", None),
-    "POST /faults": ("/faults", {"id": "return-503", "first": 9, "on": "GET /nothing"}),
+    "POST /faults": ("/faults", {"id": "return-503", "first": 9, "on": "GET /themes"}),
     "DELETE /faults": ("/faults", None),
     "DELETE /faults/{number}": ("/faults/1", None),
     "GET /fault-types": ("/fault-types", None),
@@ -63,7 +63,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 async def test_every_answer_is_of_the_type_that_is_described() -> None:
     emulator = Emulator(inbox_limit=10, body_limit=100)
     emulator.webhooks.to(Inbox())
-    emulator.faults.add("return-503", on="GET /else", first=1)
+    emulator.faults.add("return-503", on="POST /files", first=1)
     transport = httpx.ASGITransport(app=emulator.asgi)
     base = "http://localhost/_emulator/v1"
     async with httpx.AsyncClient(transport=transport, base_url=base, headers=CHANGE) as http:
