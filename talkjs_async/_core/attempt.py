@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 import attrs
@@ -188,6 +188,9 @@ class Attempts:
         if self.total_timeout is not None:
             timeout = {step: retry_state.left(seconds) for step, seconds in timeout.items()}
             terms = terms._replace(seconds=retry_state.left(terms.seconds) or 0.0)
+            terms = terms._replace(in_all=retry_state.left(None) or 0.0)
+            if not isinstance(body, bytes):
+                body = _Timely(body, retry_state)
         extensions = {"timeout": timeout, "terms": terms}
         request = engine.Request(
             call.method, url, headers=headers, content=body, extensions=extensions
@@ -239,6 +242,28 @@ class _InTime:
         traceback: TracebackType | None,
     ) -> bool | None:
         return await self.loan.__aexit__(kind, error, traceback)
+
+
+@attrs.frozen
+class _Timely:
+    """The pieces of an upload, which come no later than its call may take in all."""
+
+    pieces: Chunks
+    retry_state: RetryState
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        state = self.retry_state
+        try:
+            return await within(state.clock, state.left(None), self.pieces.__anext__)
+        except OutOfTime:
+            # What goes before the first piece has left.
+            raise state.out_of_time(sent=True) from None
+
+    async def aclose(self) -> None:
+        await self.pieces.aclose()
 
 
 def _checked(permit: Permit) -> Permit:

@@ -57,7 +57,16 @@ class HttpExchange:
             watches the deadline, and a cancel scope does.
     """
 
-    __slots__ = ("_client", "_deadline", "_engine", "_foreign", "_request", "_scope", "_terms")
+    __slots__ = (
+        "_client",
+        "_deadline",
+        "_ends_at",
+        "_engine",
+        "_foreign",
+        "_request",
+        "_scope",
+        "_terms",
+    )
 
     def __init__(
         self, engine: Engine, client: httpx.AsyncClient, request: httpx.Request, *, foreign: bool
@@ -68,7 +77,9 @@ class HttpExchange:
         self._terms: Terms = request.extensions["terms"]
         self._foreign = foreign
         self._scope: anyio.CancelScope | None = None
-        self._deadline = math.inf
+        self._deadline = self._ends_at = math.inf
+        if foreign:
+            self._ends_at = anyio.current_time() + self._terms.in_all
         if foreign and self._terms.restarts:
             request.stream = engine.stream_of(_Paced(_pieces_of(request), self.run_clock))
         elif foreign:
@@ -76,7 +87,8 @@ class HttpExchange:
 
     def run_clock(self, runs: bool, /) -> None:
         """Begin the time for the rest of the exchange anew, or stop its clock."""
-        self._deadline = anyio.current_time() + self._terms.seconds if runs else math.inf
+        seconds = self._terms.seconds
+        self._deadline = min(anyio.current_time() + seconds, self._ends_at) if runs else math.inf
         if self._scope is not None:
             self._scope.deadline = self._deadline
 

@@ -35,11 +35,13 @@ class Terms(NamedTuple):
         seconds: From the first byte of the request to the last byte of the answer.
         largest: Bytes of the body, as they travel and again when they are decoded.
         restarts: Whether the clock runs from the last byte of the request, as for an upload.
+        in_all: Seconds from the first byte of the request, also where the clock restarts.
     """
 
     seconds: float = math.inf
     largest: float = math.inf
     restarts: bool = False
+    in_all: float = math.inf
 
 
 class Watch:
@@ -50,12 +52,12 @@ class Watch:
         begun: Whether a byte of the request may have left.
     """
 
-    __slots__ = ("_bytes", "_connected", "_deadline", "_host", "_terms", "begun")
+    __slots__ = ("_bytes", "_connected", "_deadline", "_ends_at", "_host", "_terms", "begun")
 
     def __init__(self) -> None:
         self._terms = Terms()
         self._host = ""
-        self._deadline = math.inf
+        self._deadline = self._ends_at = math.inf
         self._bytes = 0
         self._connected = self.begun = False
 
@@ -91,8 +93,11 @@ class Watch:
         """
         begins = self._connected and not self.begun
         if begins or (self.begun and self._terms.restarts):
-            self.begun = True
-            self._deadline = time.monotonic() + self._terms.seconds
+            now = time.monotonic()
+            if begins:
+                self.begun = True
+                self._ends_at = now + self._terms.in_all
+            self._deadline = min(now + self._terms.seconds, self._ends_at)
         return begins
 
     def count(self, size: int) -> None:

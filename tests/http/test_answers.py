@@ -214,6 +214,32 @@ class TestDeadline:
 
         assert 1 == len(server.seen)
 
+    @pytest.mark.parametrize("pieces", [8, 40], ids=["the answer is slow", "the source is slow"])
+    @pytest.mark.parametrize("whose", ["ours", "the user's"])
+    async def test_an_upload_takes_no_longer_than_its_call_may_in_all(
+        self, serve: Serve, engine: str, client: Client, whose: str, pieces: int
+    ) -> None:
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(pieces):
+                await anyio.sleep(0.1)
+                yield b"piece"
+
+        async def script(exchange: Exchange) -> None:
+            while True:
+                await exchange.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                await anyio.sleep(0.02)
+
+        server = serve(script)
+        async with import_module(engine).AsyncClient() as mine:
+            own = {} if whose == "ours" else {"http_client": mine}
+            talkjs = client(server, total_timeout=1.0, **own)
+            began = anyio.current_time()
+            with anyio.fail_after(20), pytest.raises(OutcomeUnknown):
+                await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+            took = anyio.current_time() - began
+
+        assert took < 1.6
+
     async def test_a_client_of_the_users_is_bounded_too(
         self, serve: Serve, engine: str, client: Client
     ) -> None:
