@@ -75,7 +75,7 @@ def decode_cut(raw: bytes, levels: int) -> Any:
 
 def _cut(raw: bytes, levels: int) -> Any:
     try:
-        return json.loads(raw)
+        return _read(raw)
     except ValueError:
         # It is no JSON at all, as `decode` has said of it.
         return TOO_DEEP
@@ -124,12 +124,24 @@ _loads = _fastest_loads()
 
 def _decode_by_the_standard_library(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return _read(raw)
     except RecursionError:
         got = "JSON that is nested too deep"
     except ValueError:
         got = _describe(raw)
     raise DecodeError(json_path="$", expected="JSON", got=got)
+
+
+def _read(raw: bytes) -> Any:
+    return json.loads(raw, parse_int=_whole_number)
+
+
+def _whole_number(digits: str) -> float:
+    try:
+        return int(digits)
+    except ValueError:
+        # More digits than Python reads: JSON all the same, and no reason to lose the rest.
+        return float(digits)
 
 
 def _describe(raw: bytes) -> str:
