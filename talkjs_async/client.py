@@ -293,8 +293,9 @@ class AsyncTalkJS:
         """
         Send any request, for what is not modelled here yet.
 
-        It takes the same road as all others: budget, token, retries, errors. A POST is not repeated
-        when its outcome is unknown.
+        It takes the same road as all others: budget (that of batches for a POST to "/batch"),
+        token, retries, errors. A POST is not repeated when its outcome is unknown. It never goes
+        with a batch, and waits for no batch that is on its way.
 
         Args:
             method: "GET", "PUT", "POST", "PATCH" or "DELETE".
@@ -309,7 +310,10 @@ class AsyncTalkJS:
         Raises:
             ConfigurationError: An argument breaks its rule.
         """
-        return await self._pipeline.run(free_call(method, path, params, json))
+        call = free_call(method, path, params, json)
+        if call.bucket not in self._pipeline.limiters:
+            raise _no_batches()
+        return await self._pipeline.run(call)
 
     @property
     def tokens(self) -> Tokens:

@@ -88,6 +88,8 @@ SECRET = "sk_test_canary_8d2f6a_never_to_be_seen"
         ({"timeout": 0.0}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
         ({"api_version": "2024\n01"}, "api_version"),
+        ({"api_version": "2024-01-01 "}, "api_version"),
+        ({"api_version": " "}, "api_version"),
     ],
 )
 def test_a_wrong_argument_is_named_before_anything_is_sent(
@@ -268,6 +270,18 @@ async def test_the_escape_hatch_takes_the_same_road(
     assert "a/b" == user["id"]
     assert [user] == listed["data"]
     assert 4 == talkjs.budget.granted
+
+
+async def test_a_batch_through_the_escape_hatch_is_paid_as_one(
+    talkjs: AsyncTalkJS, make_talkjs: MakeTalkJS
+) -> None:
+    await talkjs.request("POST", "/batch", json=[[1, "PUT", "/users/a", {"name": "A"}]])
+    await talkjs.request("GET", "/users/a")
+    alone = make_talkjs(budgets=OwnBudgets(TokenBucket()))
+    with pytest.raises(ConfigurationError, match=r"^budgets: has no limiter for batches"):
+        await alone.request("POST", "/batch", json=[])
+
+    assert (1, 1) == (talkjs.budget.granted, talkjs.batch_budget.granted)
 
 
 @pytest.mark.parametrize(

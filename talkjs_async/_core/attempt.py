@@ -19,6 +19,7 @@ from talkjs_async._core import codec
 from talkjs_async._core.call import Call, Chunks, Upload, nothing
 from talkjs_async._core.classify import NO_CONTENT, classify, shown_headers
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.credentials import checked_bearer
 from talkjs_async._core.retry import RetryState, parse_retry_after
 from talkjs_async._core.tasks import OutOfTime, within
 from talkjs_async._http.answer import HttpExchange, Unreadable
@@ -170,11 +171,7 @@ class Attempts:
         engine = self.connections.engine
         headers = list(self.headers)
         if self.auth is not None:
-            bearer = self.auth.bearer(self.clock.time())
-            if not isinstance(bearer, str):
-                raise ConfigurationError(
-                    "auth", f"must return text (str) from bearer(now), not {type(bearer).__name__}."
-                )
+            bearer = checked_bearer(self.auth.bearer(self.clock.time()))
             headers.append((b"Authorization", b"Bearer " + bearer.encode()))
         version = call.api_version or self.api_version
         if version is not None:

@@ -11,7 +11,7 @@ import os
 import re
 from typing import Final, NoReturn
 
-from talkjs_async._core.wire import id_problem
+from talkjs_async._core.wire import id_problem, is_text
 from talkjs_async.errors import ConfigurationError
 
 _NEVER_INSIDE: Final = re.compile(
@@ -47,6 +47,27 @@ def checked_key(secret_key: object) -> str:
     finally:
         del secret_key
     return key or _refuse("secret_key", "must be a non-empty text (str).")
+
+
+def checked_bearer(token: object) -> str:
+    """Return what an *auth* says follows `Authorization: Bearer`, without what stands around it."""
+    kind = type(token).__name__
+    value = token.strip() if isinstance(token, str) else None
+    del token
+    if value is None:
+        _refuse("auth", f"must return text (str) from bearer(now), not {kind}.")
+    # What nearly all of them are; called once per attempt.
+    if value and value.isascii() and value.isprintable() and " " not in value:
+        return value
+    value = value.strip("\ufeff").strip()
+    if not value or _NEVER_INSIDE.search(value) or not is_text(value):
+        del value
+        _refuse(
+            "auth",
+            "must return a token from bearer(now) that a header can hold: not empty, and without "
+            "blanks, line breaks, invisible characters and halves of surrogate pairs in it.",
+        )
+    return value
 
 
 def _of(argument: str, given: object, variable: str) -> str:

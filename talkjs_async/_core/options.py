@@ -212,8 +212,11 @@ def checked_version(api_version: str | None) -> str | None:
     if api_version is None or (
         isinstance(api_version, str)
         and api_version != ""
+        and api_version == api_version.strip()
         and api_version.isascii()
         and api_version.isprintable()
     ):
         return api_version
-    raise ConfigurationError("api_version", "must be a date such as '2024-01-01'.")
+    raise ConfigurationError(
+        "api_version", "must be a date such as '2024-01-01', without blanks around it."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from importlib import import_module
 from typing import Any, cast
 
@@ -524,10 +525,35 @@ async def test_a_signer_that_returns_no_text_is_named(
 
     talkjs = make_talkjs(auth=Signer())
 
-    with pytest.raises(ConfigurationError, match=r"^auth: must return text \(str\)"):
+    with pytest.raises(ConfigurationError, match=r"^auth: must return text \(str\)") as caught:
         await talkjs.users.get("alice")
 
     assert (0, 600.0) == (talkjs.budget.in_flight, talkjs.budget.tokens)
+    assert caught.tb is not None
+    error = caught.value.with_traceback(caught.tb.tb_next)
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert "b'token'" not in "".join(shown.format())
+
+
+@pytest.mark.parametrize("bearer", ["", " ", "to ken", "to\nken", "to\r\nX-A: ken", "ken\ud800"])
+async def test_a_signer_that_returns_what_no_header_can_hold_is_named(
+    make_talkjs: MakeTalkJS, emulator: Emulator, bearer: str
+) -> None:
+    class Signer:
+        def bearer(self, now: float) -> str:
+            return bearer
+
+    talkjs = make_talkjs(auth=Signer())
+
+    with pytest.raises(ConfigurationError, match=r"^auth: must return a token") as caught:
+        await talkjs.messages.send("c1", sender="alice", text="hi")
+
+    assert (0, 600.0) == (talkjs.budget.in_flight, talkjs.budget.tokens)
+    assert caught.tb is not None
+    error = caught.value.with_traceback(caught.tb.tb_next)
+    assert error.__context__ is None
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert "ken'" not in "".join(shown.format())
 
 
 async def test_a_limiter_that_returns_no_permit_is_named(

@@ -77,6 +77,24 @@ class TestSecrets:
         shown = traceback.TracebackException.from_exception(error, capture_locals=True)
         assert tokens[0] not in "".join(shown.format())
 
+    @pytest.mark.parametrize("around", ["{}\n", " {}", "\ufeff{}\r\n"], ids=ascii)
+    async def test_what_stands_around_a_token_is_not_sent(
+        self, serve: Serve, client: Client, around: str
+    ) -> None:
+        class FromAFile:
+            def bearer(self, now: float) -> str:
+                return around.format("token")
+
+        heads: list[bytes] = []
+
+        async def script(exchange: Exchange) -> None:
+            heads.append(exchange.head)
+            await right(exchange)
+
+        await client(serve(script), auth=FromAFile()).users.get("alice")
+
+        assert b"authorization: bearer token\r\n" in heads[0].lower()
+
     async def test_a_failed_connection_names_where_to_and_how_long(self, client: Client) -> None:
         with RawServer(right) as server:
             pass
