@@ -72,7 +72,7 @@ class Attempts:
         chunks: Chunks | None = None
         begun = succeeded = False
         asked = granted = self.clock.monotonic()
-        permit = _checked(await acquire())
+        permit = checked_permit(await acquire())
         # Nothing runs between the grant and this `try`, which owns the permit. Until the request
         # has left, the token goes back unused.
         end_permit: Callable[[], None] = permit.refund
@@ -263,7 +263,8 @@ class _Timely:
         await self.pieces.aclose()
 
 
-def _checked(permit: Permit) -> Permit:
+def checked_permit(permit: Permit) -> Permit:
+    """Return *permit*, which a limiter of a user's may have made."""
     if not isinstance(permit, Permit):
         raise ConfigurationError(
             "budgets", f"has a limiter that returns {shown(permit)} where a Permit is due."

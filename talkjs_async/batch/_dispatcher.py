@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
 import attrs
 
+from talkjs_async._core.attempt import checked_permit
 from talkjs_async._core.call import Call, Lane
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.tasks import OutOfTime, spawn, within
@@ -24,7 +26,12 @@ from talkjs_async.batch._charges import charges_of
 from talkjs_async.batch._encoding import MOST_OPERATIONS
 from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
 from talkjs_async.batch._ticket import Ticket
-from talkjs_async.errors import OutcomeUnknown, RateLimited, TalkJSError
+from talkjs_async.errors import (
+    LimiterUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    RateLimitWaitTimeout,
+)
 from talkjs_async.limits import Budget, Permit
 from talkjs_async.telemetry import log
 
@@ -218,8 +225,8 @@ class Dispatcher:
                     # Fewer are those that have waited long enough.
                     least = min(self._least, len(self._first_ten()))
                     try:
-                        permit = await self._batch.acquire(lane=lane)
-                    except TalkJSError:
+                        permit = checked_permit(await self._batch.acquire(lane=lane))
+                    except (RateLimitWaitTimeout, LimiterUnavailable):
                         # Closed, or its store is away: the calls wait for ordinary tokens.
                         await self._pipeline.clock.sleep(_LOOK_AGAIN)
                         continue
@@ -323,7 +330,11 @@ class Dispatcher:
             return permit
 
         self._sent_any = True
-        pipeline, calls = self._pipeline, [ticket.call for ticket in tickets]
+        pipeline, calls = _as_patient(self._pipeline, tickets), [each.call for each in tickets]
+        for ticket in tickets:
+            own = ticket.pipeline.terms.seconds
+            if own < pipeline.terms.seconds:
+                ticket.attempt_timeout = own
         try:
             outcomes = await carry(pipeline, calls, pipeline.begin(BATCH), prepaid)
             if outcomes is None or any(isinstance(each, RateLimited) for each in outcomes):
@@ -336,6 +347,27 @@ class Dispatcher:
                     self._turns[ticket.subject].release()
                     self._end_turns(ticket.subject)
             self._changed.set()
+
+
+def _as_patient(pipeline: Pipeline, tickets: Sequence[Ticket]) -> Pipeline:
+    """Have a batch take as long, and bring as much, as any call in it may."""
+    options = [ticket.pipeline for ticket in tickets]
+    terms = [each.terms for each in options]
+    return attrs.evolve(
+        pipeline,
+        terms=pipeline.terms._replace(
+            seconds=max(each.seconds for each in terms), largest=max(each.largest for each in terms)
+        ),
+        timeout={
+            step: _longest([each.timeout[step] for each in options]) for step in pipeline.timeout
+        },
+        total_timeout=_longest([each.total_timeout for each in options]),
+    )
+
+
+def _longest(seconds: Sequence[float | None]) -> float | None:
+    bounds = [each for each in seconds if each is not None]
+    return max(bounds) if len(bounds) == len(seconds) else None
 
 
 def _unknown(call: Call[Any]) -> OutcomeUnknown:

@@ -17,7 +17,7 @@ from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryState
 from talkjs_async._core.tasks import OutOfTime, within
 from talkjs_async.batch._carrier import Outcome
-from talkjs_async.errors import RateLimitWaitTimeout
+from talkjs_async.errors import OutcomeUnknown, RateLimitWaitTimeout
 from talkjs_async.limits import Permit
 
 
@@ -56,6 +56,8 @@ class Ticket:
         only_batch: Whether its own token is too far away, so that it waits for a batch alone.
         alone: Whether it leaves with its own permit, or has left.
         taken: Whether a batch took it.
+        pipeline: The options of its client.
+        attempt_timeout: Seconds that the batch has for it, if that is less than the batch takes.
     """
 
     __slots__ = (
@@ -63,14 +65,15 @@ class Ticket:
         "_asked",
         "_gives_up_at",
         "_outcome",
-        "_pipeline",
         "_retry_state",
         "_scope",
         "_tickets",
         "alone",
+        "attempt_timeout",
         "call",
         "lane",
         "only_batch",
+        "pipeline",
         "subject",
     )
 
@@ -85,8 +88,9 @@ class Ticket:
         self.subject: str | None = None if free else subject_of(call)
         self.only_batch: bool = False
         self.alone: bool = False
+        self.attempt_timeout: float = math.inf
         self._tickets = tickets
-        self._pipeline = pipeline
+        self.pipeline: Pipeline = pipeline
         self._retry_state = retry_state
         self._asked = pipeline.clock.monotonic()
         longest = math.inf if pipeline.max_wait is None else pipeline.max_wait
@@ -130,11 +134,11 @@ class Ticket:
         """Seconds that the wait may still take. None for as long as it takes."""
         if self._gives_up_at == math.inf:
             return self._retry_state.left(None)
-        now = self._pipeline.clock.monotonic()
+        now = self.pipeline.clock.monotonic()
         return self._retry_state.left(max(self._gives_up_at - now, 0.0))
 
     async def _wait(self) -> Permit:
-        limiter = self._pipeline.limiters["ordinary"]
+        limiter = self.pipeline.limiters["ordinary"]
         try:
             return await limiter.acquire(lane=self.lane, max_wait=self._left())
         except RateLimitWaitTimeout as error:
@@ -145,7 +149,7 @@ class Ticket:
                 raise RateLimitWaitTimeout(retry_after=wait, max_wait=error.max_wait) from None
             # Its own token is too far away, but a batch will come in time.
             self.only_batch = True
-            await self._pipeline.clock.sleep(seconds)
+            await self.pipeline.clock.sleep(seconds)
             raise
 
     async def _turn(self) -> None:
@@ -153,7 +157,7 @@ class Ticket:
         turn = self._tickets.go_alone(self)
         if turn is None:
             return
-        clock = self._pipeline.clock
+        clock = self.pipeline.clock
         try:
             await within(clock, self._left(), turn.acquire)
             # One after the other: trio wakes tasks of the same moment in any order.
@@ -172,7 +176,7 @@ class Ticket:
         self._answered = anyio.Event()
         self._scope.cancel()
         state = self._retry_state
-        now = self._pipeline.clock.monotonic()
+        now = self.pipeline.clock.monotonic()
         if state.history.has_expired(now):
             state.over = True
             self.put(state.history.expiry())
@@ -193,13 +197,21 @@ class Ticket:
             self._answered.set()
 
     async def outcome(self) -> Outcome | None:
-        """Wait for the batch that took the call along, for as long as the call may take in all."""
+        """Wait for the batch that took the call along, for as long as the call may take."""
         assert self._answered is not None  # noqa: S101 - taken before
-        state = self._retry_state
+        state, call = self._retry_state, self.call
+        own = self.attempt_timeout
+        seconds = state.left(None if own == math.inf else own)
         try:
-            await within(state.clock, state.left(None), self._answered.wait)
+            await within(state.clock, seconds, self._answered.wait)
         except OutOfTime:
-            return state.out_of_time(sent=True)
+            if seconds != own:
+                return state.out_of_time(sent=True)
+            return OutcomeUnknown(
+                f"no answer came in the {own:.1f} s of attempt_timeout.",
+                method=call.method,
+                path=call.path,
+            )
         return self._outcome
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import attrs
@@ -20,6 +20,8 @@ from talkjs_async import (
     LimiterUnavailable,
     NotFound,
     OutcomeUnknown,
+    OwnBudgets,
+    Permit,
     RateLimitWaitTimeout,
     RetryPolicy,
     SendReceipt,
@@ -579,3 +581,68 @@ async def test_imports_into_several_conversations_share_a_batch(
     await at_once(10, lambda number: overflowing.messages.import_many(f"old{number}", old))
 
     assert [10] == [len(batch.operations) for batch in batches(emulator)]
+
+
+class TestOptionsOfDerivedClients:
+    """A batch carries calls of clients with different options."""
+
+    async def test_a_call_waits_for_its_batch_no_longer_than_for_an_answer_of_its_own(
+        self, make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+    ) -> None:
+        limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+        talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True, retry=1)
+        emulator.faults.add("latency-20", on="POST /batch")
+        hasty = talkjs.with_options(attempt_timeout=2.0)
+        took: list[float] = []
+
+        async def send(number: int) -> Any:
+            try:
+                return await (hasty if number else talkjs).users.upsert(f"u{number}", name="U")
+            finally:
+                took.append(emulator.clock.monotonic() - began)
+
+        began = emulator.clock.monotonic()
+        results = await at_once(2, send)
+
+        assert [type(None), OutcomeUnknown] == [type(result) for result in results]
+        assert "2.0 s of attempt_timeout" in str(results[1])
+        assert results[1].maybe_done
+        assert 1 == len(batches(emulator))
+        assert [pytest.approx(2.0, abs=0.5), pytest.approx(20.0, abs=0.5)] == took
+
+    @pytest.mark.parametrize(
+        "option", [{"timeout": 2.0}, {"total_timeout": 2.0}, {"max_answer_bytes": 10}], ids=str
+    )
+    async def test_a_batch_is_as_patient_as_the_most_patient_call_in_it(
+        self,
+        make_talkjs: MakeTalkJS,
+        emulator: Emulator,
+        overflowing: AsyncTalkJS,
+        option: dict[str, Any],
+    ) -> None:
+        limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+        talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True, retry=1, **option)
+        emulator.faults.add("latency-20", on="POST /batch")
+        patient = talkjs.with_options(
+            timeout=None, attempt_timeout=None, total_timeout=None, max_answer_bytes=10**6
+        )
+
+        await patient.users.upsert("alice", name="Alice")
+
+        assert 1 == len(batches(emulator))
+
+
+async def test_a_limiter_of_batches_that_returns_no_permit_is_named_and_costs_no_call_its_result(
+    make_talkjs: MakeTalkJS, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(TokenBucket):
+        async def acquire(self, **_options: Any) -> Permit:
+            return cast("Permit", None)
+
+    limiters = (TokenBucket(1.0, 600, tokens=0, clock=emulator.clock), Broken())
+    talkjs = make_talkjs(budgets=OwnBudgets(*limiters), overflow_to_batch=True, retry=1)
+
+    await talkjs.users.upsert("alice", name="Alice")
+
+    assert ["PUT"] == [each.method for each in emulator.requests]
+    assert "budgets: has a limiter that returns None where a Permit is due" in caplog.text
