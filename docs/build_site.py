@@ -31,6 +31,9 @@ SITE: Final = ROOT / "site"
 PROJECT_FILES: Final = {
     name: f"project/{name.lower()}" for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 }
+_NAMED: Final = ("reference/api/", "reference/cli", "project/changelog")
+"""What is found by its names, not by its words."""
+
 _DIRECTIVE: Final = re.compile(r"^::: (\S+)$", re.MULTILINE)
 _LOADED: Final = re.compile(r'<(?:script|img|link rel="stylesheet")[^>]+"(https?:[^"]+)')
 _LINK: Final = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
@@ -155,6 +158,23 @@ if (location.protocol === "file:") {{
         file.write_text(text.replace("https://unpkg.com/iframe-worker/shim", own), "utf-8")
 
 
+def let_guides_come_first() -> None:
+    """
+    Let the search know the names in the reference, and of what is said about each one paragraph.
+
+    Its pages repeat the words of everything that the guides explain, and would come before them.
+    """
+    index, script = SITE / "search.json", SITE / "search.js"
+    whole = index.read_text("utf-8")
+    content = json.loads(whole)
+    for section in content["items"]:
+        if section["location"].startswith(_NAMED):
+            section["text"] = section["text"].partition("</p>")[0]
+    short = json.dumps(content, ensure_ascii=False)
+    index.write_text(short, "utf-8")
+    script.write_text(script.read_text("utf-8").replace(whole, short), "utf-8")
+
+
 def write_twins() -> None:
     """Put a Markdown twin beside each page, and `llms.txt`, which lists them."""
     texts = pages()
@@ -245,6 +265,7 @@ def main() -> int:
     problems = make_html()
     if not problems:
         let_search_work_from_a_folder()
+        let_guides_come_first()
         write_twins()
         problems = broken()
     for problem in problems:

@@ -47,6 +47,17 @@ QUESTIONS = {
     "postgresql": "tutorial/nightly-sync.html",
     "sendbird": "tutorial/from-sendbird.html",
     "shell completion": "reference/cli.html",
+    "rate limit": "explanation/budget.html",
+    "send message": "how-to/messages.html",
+    "create conversation": "how-to/records.html",
+    "verify webhook signature": "how-to/webhooks.html",
+    "simulate failure": "how-to/testing.html",
+    "access token": "how-to/user-token.html",
+    "csv import": "how-to/bulk.html",
+    "restore backup": "how-to/bulk.html",
+    "incremental export": "how-to/bulk.html",
+    "transfer app": "how-to/bulk.html",
+    "multiple processes": "how-to/redis.html",
 }
 
 # The search is a component with a tree of its own.

@@ -29,6 +29,8 @@ LONG: Final = os.environ.get("TALKJS_HARNESSES") == "long"
 NORMAL_AGAIN: Final = 12.0
 """Seconds after the last trouble until all is as it was: a process that died counts for ten."""
 
+RATE_AGAIN: Final = 60.0
+"""Seconds after a 429 until the rate is used again: another client may be the cause of it."""
 
 LOST_QUESTION: Final = 1.0
 """Seconds that one of the few questions that get lost costs, when they hit a lone process."""
@@ -204,6 +206,8 @@ class ProtocolMachine(RuleBasedStateMachine):
             each.wants = 5
         # Queues that have grown while Redis was away are served first.
         world.run(NORMAL_AGAIN + 10.0)
+        if world.refused:
+            world.run(world.refused[-1] + RATE_AGAIN - world.now)
         normal = world.now
         world.run(10.0)
         assert world.used(since=normal) >= 0.9
