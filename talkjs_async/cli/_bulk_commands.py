@@ -211,9 +211,8 @@ def transfer(
     from talkjs_async.cli._global_options import GlobalOptions
 
     source = context.obj
-    target = GlobalOptions(
-        to_app_id, to_base_url or source.base_url, to_secret_file, source.json, is_target=True
-    )
+    target_url = source.base_url if to_base_url is None else to_base_url
+    target = GlobalOptions(to_app_id, target_url, to_secret_file, source.json, is_target=True)
     _bulk_actions.transfer(
         source,
         target,

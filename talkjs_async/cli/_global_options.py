@@ -58,6 +58,9 @@ class GlobalOptions(NamedTuple):
     def checked_app_id(self) -> str:
         """Return the ID of the app."""
         option, variable = self.option("app-id"), self.variable("APP_ID")
+        if self.app_id == "":
+            # Of a script's variable that is not set: the other one may be another app.
+            raise ConfigurationError(option, f"is empty: give one, or only set {variable}.")
         app_id = self.app_id or os.environ.get(variable)
         if not app_id:
             raise ConfigurationError(option, f"is missing: give it, or set {variable}.")
@@ -78,7 +81,7 @@ class GlobalOptions(NamedTuple):
         option, variable = self.option("secret-file"), self.variable("SECRET_KEY")
         if self.secret_file is not None:
             try:
-                key = self.secret_file.read_text("utf-8").strip()
+                key = self.secret_file.read_text("utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(
                     option, f"cannot be read: {self.secret_file}: {reason_of(error)}."

@@ -115,7 +115,7 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[F], F]:
         def with_options(*arguments: Any, **named: Any) -> Any:
             given = {name: named.pop(name) for name in GLOBAL_OPTIONS}
             context: typer.Context = named["context"]
-            changes = {name: value for name, value in given.items() if value}
+            changes = {name: value for name, value in given.items() if value not in (None, False)}
             context.obj = context.obj._replace(**changes)
             return function(*arguments, **named)
 

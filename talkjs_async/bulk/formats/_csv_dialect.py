@@ -51,7 +51,7 @@ def columns_of(
             f"{path} has wrong columns: {', '.join(wrong)}. The columns are "
             f"{', '.join(fields.names)} and custom.<key>.",
         )
-    return Columns(columns)
+    return Columns(columns, fields, required)
 
 
 @attrs.frozen
@@ -117,12 +117,16 @@ class Column:
 class Columns:
     """The columns of a file, None for each without a title."""
 
-    def __init__(self, columns: Sequence[Column | None]) -> None:
+    def __init__(
+        self, columns: Sequence[Column | None], fields: FieldNames, required: tuple[str, ...]
+    ) -> None:
         self._columns = columns
+        self._fields = fields
+        self._required = required
         self.count = len(columns)
-        fields = [column.field if column and column.key is None else "" for column in columns]
-        self._ids = [n for n, field in enumerate(fields) if field in _IDS]
-        self._times = [n for n, field in enumerate(fields) if field == "sent_at"]
+        named = [column.field if column and column.key is None else "" for column in columns]
+        self._ids = [n for n, field in enumerate(named) if field in _IDS]
+        self._times = [n for n, field in enumerate(named) if field == "sent_at"]
 
     def row_of(self, line: int, cells: list[str]) -> FileRow | BadRecord:
         """Read the cells of a record. A bad cell, or a wrong number, makes a `BadRecord`."""
@@ -144,6 +148,17 @@ class Columns:
         if problem is not None:
             return BadRecord(reason=f"line {line} {problem}.", id=row.get("id"))
         return row
+
+    def is_header(self, cells: list[str]) -> bool:
+        """Tell whether a record names columns, as the first line of another file does."""
+        names = []
+        for cell in cells:
+            if title := cell.strip():
+                column = Column.of(title, self._fields)
+                if not column.field:
+                    return False
+                names.append(column.name)
+        return bool(names) and all(name in names for name in self._required)
 
     def swallowed(self, lines: Sequence[str], delimiter: str) -> int | None:
         """

@@ -154,13 +154,15 @@ class RecordFile:
             titles = cells_of(self.path, header, delimiter)
             columns = columns_of(self.path, titles, self._fields, self._required)
             for text in texts:
-                if text.text == header.text or text.text.startswith(_MARK):
+                if text.text.startswith(_MARK):
                     raise _two_files(self.path, text.line)
                 if text.text.strip(_BLANK):
                     yield self._row(text, columns, delimiter)
 
     def _row(self, text: CsvText, columns: Columns, delimiter: str) -> FileRow | BadRecord:
         cells = cells_of(self.path, text, delimiter)
+        if columns.is_header(cells):
+            raise _two_files(self.path, text.line)
         if len(cells) < columns.count and not text.is_ended:
             raise _cut_off(self.path, text.line)
         if "\0" in text.text:
@@ -242,9 +244,12 @@ def _newline_of(path: Path) -> str:
     return "\r" if b"\r" in block and b"\n" not in block else "\n"
 
 
+_ARRAY_OF_OBJECTS: Final = re.compile(r"\s*\[\s*\{")
+
+
 def _is_array(line: str) -> bool:
     """Whether the first line begins an array of objects; `[1]` alone is a bad record."""
-    return line.lstrip().startswith(("[{", "[ {"))
+    return _ARRAY_OF_OBJECTS.match(line) is not None
 
 
 def _not_lines(path: Path, line: str) -> ConfigurationError:
