@@ -185,6 +185,8 @@ def _records(document: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
     if not isinstance(records, dict):
         raise WrongSeed(f"{name} must be an object of ID to {name[:-1]}.")
     for id_, record in records.items():
+        if not id_:
+            raise WrongSeed(f"{name} has a {name[:-1]} without an ID.")
         if not isinstance(record, dict):
             raise WrongSeed(f"{name}.{id_} must be an object.")
     return list(records.items())

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 from talkjs_async.emulator._auth import authorize
 from talkjs_async.emulator._idempotency import keys_in_body
-from talkjs_async.emulator._problems import Problem, no_such_call
+from talkjs_async.emulator._problems import Problem, bad_request, no_such_call
 from talkjs_async.emulator._request_context import RequestContext
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._responses import (
@@ -143,8 +143,8 @@ def _fault(world: World, context: RequestContext, *, before_admission: bool) -> 
     if wanted is not None:
         try:
             fault = Fault.parse(wanted.decode("latin-1"))
-        except ValueError:
-            return None
+        except ValueError as error:
+            raise bad_request([str(error)]) from error
         return fault if fault.before_admission is before_admission else None
     exchange = context.exchange
     return world.faults.pick(exchange.method, exchange.path, before_admission=before_admission)

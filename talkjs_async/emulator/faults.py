@@ -36,7 +36,7 @@ class FaultType:
 
 
 FAULT_TYPES = (
-    FaultType("return-503", "The answer is this error (any status); nothing was done."),
+    FaultType("return-503", "The answer is this error (200 to 599); nothing was done."),
     FaultType("return-503-after-commit", "The work was done, the answer is an error all the same."),
     FaultType("return-429-retry-after-2", "The same with `Retry-After`, in seconds."),
     FaultType("return-429-retry-after-2-date", "The same with `Retry-After` as an HTTP date."),
@@ -63,10 +63,10 @@ _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>
 _ID = re.compile(
     r"(?P<what>return|refuse|drop|reset|stall|truncate|truncated-json|empty-200|bad-gzip|garbage"
     r"|latency)"
-    r"(?:(?<=return)-(?P<status>[1-5]\d\d)(?:-retry-after-(?P<retry>\d+(?:\.\d+)?)"
+    r"(?:(?<=return)-(?P<status>[2-5]\d\d)(?:-retry-after-(?P<retry>\d{1,9}(?:\.\d{1,9})?)"
     r"(?P<date>-date)?)?"
     r"(?P<html>-html)?)?"
-    r"(?:(?<=latency)-(?P<seconds>\d+(?:\.\d+)?))?"
+    r"(?:(?<=latency)-(?P<seconds>\d{1,9}(?:\.\d{1,9})?))?"
     r"(?:-(?P<phase>before|after)-commit)?"
 )
 _CUTS: dict[str, Cut] = {
@@ -286,7 +286,7 @@ class Faults:
             raise ValueError(f"nth counts requests from 1, so {nth!r} would never fire.")
         if seconds is not None and not seconds > 0:
             raise ValueError(f"seconds must be above 0, not {seconds!r}.")
-        if on:
+        if on is not None:
             self._check_reach(on)
         self._made += 1
         plan = Plan(
@@ -307,7 +307,7 @@ class Faults:
 
     def _check_reach(self, on: str) -> None:
         """Refuse what no request can meet, with what is nearest to it."""
-        if any(can_meet(on, method, path) for method, path in self._routes):
+        if on.strip() and any(can_meet(on, method, path) for method, path in self._routes):
             return
         there_are = [f"{method} {_PLACEHOLDER.sub('*', path)}" for method, path in self._routes]
         nearest = get_close_matches(" ".join(on.split()), there_are, cutoff=0)

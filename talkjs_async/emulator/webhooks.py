@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import attrs
@@ -105,7 +106,12 @@ class WebhookSender:
             events: Only these types. None: all of them.
             clock: What the receiver compares timestamps with. None: the machine's for a URL, the
                 emulator's own for an application.
+
+        Raises:
+            ValueError: There are no such events, or nothing can listen at the URL.
         """
+        if isinstance(target, str) and not _is_url(target):
+            raise ValueError(f"A receiver is at an http:// or https:// URL, not at {target!r}.")
         unknown = sorted(set(events or ()) - set(EVENT_TYPES))
         if unknown:
             raise ValueError(f"There are no events {unknown}; there are: {', '.join(EVENT_TYPES)}.")
@@ -300,3 +306,14 @@ class WebhookSender:
         if isinstance(target, str):
             return await call_url(target, headers, body, limit=limit)
         return await call_asgi(target, receiver.path, headers, body, limit=limit, clock=self._clock)
+
+
+def _is_url(target: str) -> bool:
+    """Whether something can listen there."""
+    if any(letter <= " " or letter == "\x7f" for letter in target):
+        return False
+    try:
+        parts = urlsplit(target)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

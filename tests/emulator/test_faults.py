@@ -34,6 +34,10 @@ def faults(seed: int = 0) -> Faults:
         "return",
         "return-503-before",
         "return-999",
+        "return-100",
+        "return-429-retry-after-" + "9" * 400,
+        "return-429-retry-after-" + "9" * 10 + "-date",
+        "latency-" + "9" * 400,
         "latency",
         "drop",
         "stall",
@@ -113,6 +117,12 @@ def test_a_fault_on_a_path_that_no_route_has_is_refused_with_what_is_near(
     assert 0 == len(planned)
 
 
+@pytest.mark.parametrize("on", ["", " "])
+def test_a_fault_on_nothing_is_not_one_on_everything(on: str) -> None:
+    with pytest.raises(ValueError, match="the emulator has no route like it"):
+        faults().add("return-503", on=on)
+
+
 @settings(max_examples=25)
 @given(
     on=st.text(alphabet="*/{ab", max_size=8), ids=st.lists(st.text("ab", min_size=1), min_size=3)
@@ -122,7 +132,7 @@ def test_what_a_request_to_a_route_can_match_is_taken(on: str, ids: list[str]) -
         left = iter(ids)
         path = re.sub(r"\{\w+\}", lambda _: next(left, "a"), route.path)  # noqa: B023
         for wanted in (on, f"/users/{on}", f"{path}{on}", f"{path[:5]}**{on}"):
-            if request_pattern(wanted).fullmatch(f"{route.method} {path}"):
+            if wanted and request_pattern(wanted).fullmatch(f"{route.method} {path}"):
                 faults().add("return-503", on=wanted)
 
 
@@ -360,8 +370,16 @@ async def test_a_request_may_ask_for_its_own_fault(emulator: Emulator, send: Sen
     answer = await send("GET", "/users", headers={"X-Emulator-Fault": "return-503"})
 
     assert answer.status_code == 503
-    nonsense = await send("GET", "/users", headers={"X-Emulator-Fault": "nonsense"})
-    assert nonsense.status_code == 200
+
+
+async def test_a_request_that_asks_for_a_fault_that_there_is_not_is_refused(
+    emulator: Emulator, send: Send
+) -> None:
+    answer = await send("PUT", "/users/a", {"name": "A"}, headers={"X-Emulator-Fault": "retrun"})
+
+    assert 400 == answer.status_code
+    assert answer.json()["reasons"][0].startswith("There is no fault 'retrun'. There are: return-")
+    assert 0 == emulator.commits.total
 
 
 def test_a_fault_is_read_from_its_id() -> None:

@@ -162,6 +162,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
         ({"people": {}}, "A seed has users and conversations, not ['people']."),
         ({"users": ["alice"]}, "users must be an object of ID to user."),
         ({"users": {"alice": "Alice"}}, "users.alice must be an object."),
+        ({"users": {"": {"u": {"name": "A"}}}}, "users has a user without an ID."),
+        ({"conversations": {"": {}}}, "conversations has a conversation without an ID."),
         ({"users": {"alice": {"name": 5}}}, "users.alice: "),
         ({"users": {"alice": {"name": "A", "at": "soon"}}}, "users.alice.at must be like '-2h'"),
         ({"users": {"alice": {"name": "A", "at": True}}}, "users.alice.at must be like '-2h'"),

@@ -185,6 +185,28 @@ async def test_an_unknown_event_cannot_be_wished_for(emulator: Emulator) -> None
         emulator.webhooks.to("http://nowhere", events=["message.exploded"])
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nowhere",
+        "ftp://x",
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://x:99999",
+        "http://x:0",
+        "http://x y",
+        "http://x\t",
+    ],
+)
+async def test_a_receiver_is_where_something_can_listen(emulator: Emulator, url: str) -> None:
+    with pytest.raises(ValueError, match="A receiver is at an http:// or https:// URL, not"):
+        emulator.webhooks.to(url)
+
+    assert () == emulator.webhooks.receivers
+
+
 async def test_a_reset_forgets_events_but_not_where_they_go(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
     emulator.webhooks.to(inbox, events=["user.created"])

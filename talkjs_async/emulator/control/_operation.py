@@ -34,6 +34,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+_LARGEST = 1 << 53
+"""Whole numbers beyond it are not exact in most languages, and too large for clocks."""
+
+
 @attrs.frozen
 class Argument:
     """One key of the body, or one query parameter."""
@@ -140,6 +144,8 @@ def _wrong(value: Any, schema: Schema) -> str | None:
     allowed = tuple(kind for name in kinds for kind in _TYPES[name])
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         return f"must be {' or '.join(kinds)}"
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return f"must be from -{_LARGEST} to {_LARGEST}"
     if "enum" in schema and value not in schema["enum"]:
         return f"must be one of {schema['enum']}"
     if "minimum" in schema and value is not None and value < schema["minimum"]:
