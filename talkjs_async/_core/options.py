@@ -148,7 +148,7 @@ def checked_answer_bytes(largest: int) -> int:
     """Return *largest*."""
     if not is_whole(largest, least=1):
         raise ConfigurationError(
-            "max_answer_bytes", f"must be 1 byte or more, not {shown(largest)}."
+            "max_answer_bytes", f"must be a whole number of bytes from 1 up, not {shown(largest)}."
         )
     return largest
 

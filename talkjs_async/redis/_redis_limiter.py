@@ -10,10 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from talkjs_async._core.base_url import DEFAULT_BASE_URL
+from talkjs_async._core.base_url import DEFAULT_BASE_URL, checked_url
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
-from talkjs_async._core.wire import checked_word
+from talkjs_async._core.credentials import checked_app_id
+from talkjs_async._core.wire import checked_word, is_text, is_whole
 from talkjs_async.errors import ConfigurationError, LimiterUnavailable, shown
 from talkjs_async.limits._budgets import budget_key
 from talkjs_async.limits._forks import call_after_fork
@@ -92,9 +93,12 @@ class RedisLimiter(QueuedLimiter):
         checked_word("endpoint_class", endpoint_class, DOCUMENTED)
         documented = DOCUMENTED[endpoint_class]
         checked_word("on_outage", on_outage, ("share", "closed", "open"))
-        if not app_id:
-            raise ConfigurationError("app_id", "the ID of the app whose budget it is")
-        if not isinstance(processes, int) or processes < 1:
+        # As a client writes them: what it strips or spells otherwise would be another budget.
+        app_id = checked_app_id(app_id)
+        base_url = checked_url(base_url)
+        if not is_text(namespace):
+            raise ConfigurationError("namespace", f"must be text (str): {shown(namespace)}")
+        if not is_whole(processes, least=1):
             raise ConfigurationError("processes", f"a whole number, at least 1: {shown(processes)}")
         rate = documented[0] if rate is None else rate
         burst = documented[1] if burst is None else burst

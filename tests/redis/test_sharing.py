@@ -430,9 +430,18 @@ def fork_and_count(limiter: RedisLimiter) -> int:
         ("url_or_client", {"url": "http://localhost"}),
         ("url_or_client", {"url": 6379}),
         ("app_id", {"app_id": ""}),
+        ("app_id", {"app_id": 7}),
+        ("app_id", {"app_id": "a b"}),
+        ("base_url", {"base_url": "http://[::1"}),
+        ("base_url", {"base_url": "http://localhost:abc"}),
+        ("base_url", {"base_url": "localhost"}),
+        ("base_url", {"base_url": None}),
+        ("namespace", {"namespace": None}),
+        ("namespace", {"namespace": "\ud800"}),
         ("endpoint_class", {"endpoint_class": "bulk"}),
         ("on_outage", {"on_outage": "panic"}),
         ("processes", {"processes": 0}),
+        ("processes", {"processes": True}),
         ("rate", {"rate": 0.0}),
         ("rate", {"rate": float("nan")}),
         ("burst", {"burst": 0}),
@@ -448,6 +457,19 @@ async def test_a_setting_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"^{argument_name}: "):
         make_limiter(**options)
+
+
+@pytest.mark.parametrize("app_id", ["my-app\n", " my-app", "\ufeffmy-app\r\n"], ids=ascii)
+async def test_an_app_has_one_budget_whatever_stands_around_its_id(
+    make_limiter: MakeRedisLimiter, app_id: str
+) -> None:
+    as_written, as_sent = make_limiter(app_id="my-app", tokens=3), make_limiter(app_id=app_id)
+
+    first = await as_written.acquire()
+    await as_sent.acquire(max_wait=1.0)
+    first.settle()
+
+    assert repr(as_written).partition(" at ")[0] == repr(as_sent).partition(" at ")[0]
 
 
 async def test_a_password_in_a_url_is_never_shown(make_limiter: MakeRedisLimiter) -> None:
