@@ -43,15 +43,9 @@ def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:
     budget.
     """
 
-    def batches(seconds: float) -> int:
-        return max(int(_supply(batch, seconds)), 0)
-
-    def others(seconds: float) -> float:
-        return max(_supply(ordinary, seconds), 0.0)
-
     def is_served(seconds: float) -> bool:
-        carried = MOST_OPERATIONS * batches(seconds)
-        return carried + min(others(seconds), ahead) > ahead
+        carried = MOST_OPERATIONS * _supply(batch, seconds)
+        return carried + min(_supply(ordinary, seconds), ahead) > ahead
 
     if is_served(0.0):
         return 0.0
@@ -66,12 +60,12 @@ def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:
     return high
 
 
-def _supply(budget: Budget, seconds: float) -> float:
+def _supply(budget: Budget, seconds: float) -> int:
     """Permits that *budget* grants within *seconds*, for whichever calls."""
     if seconds < budget.paused_for:
-        return 0.0
-    tokens = budget.tokens + budget.effective_rate * seconds + 1e-9
-    if budget.max_in_flight is None or not budget.answer_time:
-        return tokens
-    rounds = seconds / budget.answer_time
-    return min(tokens, budget.max_in_flight * (1 + rounds) - budget.in_flight)
+        return 0
+    permits = budget.tokens + budget.effective_rate * seconds + 1e-9
+    if budget.max_in_flight is not None and budget.answer_time:
+        rounds = seconds / budget.answer_time
+        permits = min(permits, budget.max_in_flight * (1 + rounds) - budget.in_flight)
+    return max(int(permits), 0)

@@ -142,15 +142,14 @@ class Ticket:
         try:
             return await limiter.acquire(lane=self.lane, max_wait=self._left())
         except RateLimitWaitTimeout as error:
-            seconds = self._left()
-            batch = self._tickets.seconds_to_batch(self)
-            if seconds is None or batch > seconds:
-                wait = min(error.retry_after, batch)
-                raise RateLimitWaitTimeout(retry_after=wait, max_wait=error.max_wait) from None
-            # Its own token is too far away, but a batch will come in time.
-            self.only_batch = True
-            await self.pipeline.clock.sleep(seconds)
-            raise
+            seconds, own = self._left(), error.retry_after
+            if seconds is not None and self._tickets.seconds_to_batch(self) <= seconds:
+                # Its own token is too far away, but a batch will come in time.
+                self.only_batch = True
+                await self.pipeline.clock.sleep(seconds)
+                own -= seconds
+            wait = min(own, self._tickets.seconds_to_batch(self))
+            raise RateLimitWaitTimeout(retry_after=wait, max_wait=error.max_wait) from None
 
     async def _turn(self) -> None:
         """Wait for the answer to a batch with an earlier write to the same thing, in order."""

@@ -453,6 +453,63 @@ class Failing(TokenBucket):
         return super().statistics()
 
 
+@pytest.mark.parametrize(("ordinary", "batch"), [(0.1, 0.05), (0.05, 0.1)])
+async def test_a_refused_call_is_told_of_its_token_or_its_batch_whichever_comes_first(
+    make_talkjs: MakeTalkJS, emulator: Emulator, ordinary: float, batch: float
+) -> None:
+    buckets = [TokenBucket(rate=rate, burst=1, clock=emulator.clock) for rate in (ordinary, batch)]
+    async with make_talkjs(overflow_to_batch=True, budgets=OwnBudgets(*buckets)) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await talkjs.batch(call_of(talkjs.users.get, "alice"))
+
+        with pytest.raises(RateLimitWaitTimeout) as refused:
+            await talkjs.with_options(max_wait=1.0).users.get("alice")
+
+    assert pytest.approx(10.0, rel=0.05) == refused.value.retry_after
+
+
+async def test_ten_calls_find_room_in_the_next_batch_and_the_eleventh_is_refused(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    buckets = [TokenBucket(rate=rate, burst=1, clock=emulator.clock) for rate in (0.001, 0.1)]
+    async with make_talkjs(overflow_to_batch=True, budgets=OwnBudgets(*buckets)) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await talkjs.batch(call_of(talkjs.users.get, "alice"))
+        hurried = talkjs.with_options(max_wait=15.0)
+
+        results = await at_once(11, lambda number: hurried.users.get("alice"))
+
+    (refused,) = [each for each in results if isinstance(each, RateLimitWaitTimeout)]
+    assert 10 == sum(isinstance(each, User) for each in results)
+    assert pytest.approx(20.0, rel=0.05) == refused.retry_after
+
+
+class OneByOne(TokenBucket):
+    """A bucket that counts who waits at the same time."""
+
+    waiting = most = 0
+
+    async def acquire(self, **options: Any) -> Permit:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            return await super().acquire(**options)
+        finally:
+            self.waiting -= 1
+
+
+async def test_one_task_waits_for_the_next_batch_however_many_calls_do(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    ordinary = TokenBucket(rate=1.0, burst=1, clock=emulator.clock)
+    batch = OneByOne(rate=1.0, burst=1, clock=emulator.clock)
+    async with make_talkjs(overflow_to_batch=True, budgets=OwnBudgets(ordinary, batch)) as talkjs:
+        await talkjs.users.upsert("alice", name="Alice")
+        await at_once(60, lambda number: talkjs.users.get("alice"))
+
+    assert 1 == batch.most
+
+
 async def test_statistics_that_fail_cost_no_other_call_anything(
     make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
 ) -> None:

@@ -74,9 +74,11 @@ def test_a_call_must_wait_when_its_own_lane_does() -> None:
         # Ten of eleven are not enough.
         (10, {"tokens": -50.0}, {"tokens": 1.0}, 1.0),
         (10, {}, {}, 1.0),
-        # Nine more have left alone by then, and the 26th call is in the second batch.
+        # Nine more have left alone by then; the 26th call leaves alone, with the 16th token.
         (18, {}, {}, 1.0),
-        (25, {}, {}, 15 / 9),
+        (25, {}, {}, 16 / 9),
+        # A part of a token lets no call go.
+        (10, {"effective_rate": 0.01}, {}, 2.0),
         # Batches that are there take all that wait.
         (99, {}, {"tokens": 10.0}, 0.0),
         (99, {"tokens": -50.0}, {"tokens": 9.0}, 1.0),
