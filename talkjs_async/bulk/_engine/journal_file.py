@@ -76,6 +76,7 @@ class JournalFile:
     def open(self) -> JobRow:
         """Open the file, or make a new one; see `JobJournal.open`."""
         path = self.path
+        named = path if self._original is None else self._original
         try:
             _check_path(path)
             if self._original is not None:
@@ -92,7 +93,7 @@ class JournalFile:
             self._database = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0
             )
-            job = _begin_pass(path, self._database, self._identity)
+            job = _begin_pass(named, self._database, self._identity)
             try:
                 # So that the main file on its own says that it is in use.
                 _empty_log(self._database)
@@ -106,7 +107,9 @@ class JournalFile:
                 self._database.close()
                 self._database = None
             if isinstance(error, FAILURES):
-                raise journal_error(path, error) from error
+                failure = journal_error(path, error)
+                is_of_the_original = isinstance(failure, StorageError) and failure.damaged
+                raise (journal_error(named, error) if is_of_the_original else failure) from error
             raise
 
     def check_present(self) -> None:
@@ -142,6 +145,10 @@ class JournalFile:
 def _check_path(path: Path) -> None:
     if path.is_dir():
         raise ConfigurationError("journal", f"{path} is a directory: name a file in it.")
+    if path.is_symlink() and not path.exists():
+        raise ConfigurationError(
+            "journal", f"{path} is a link that leads nowhere: name the file itself."
+        )
     if not path.parent.is_dir():
         raise ConfigurationError("journal", f"the directory {path.parent} does not exist.")
 
@@ -176,7 +183,7 @@ def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity)
     database.execute("BEGIN IMMEDIATE")
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise sqlite3.DatabaseError(str(verdict))
+        raise sqlite3.DatabaseError("its pages do not fit together")
     _check_identity(path, database, identity)
     # The run after a complete one begins with this pass; an interrupted one goes on.
     database.execute(

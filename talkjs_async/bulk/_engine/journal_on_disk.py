@@ -54,7 +54,8 @@ def check_file(path: Path) -> None:
     if not begin.startswith(_MAGIC):
         raise ConfigurationError("journal", f"{path} is not a journal.")
     page = _page_size(begin)
-    if size < page:
+    # What a log has may not be in the main file yet.
+    if size < (page if _has_log(path) else _whole_size(begin, page)):
         raise StorageError(path=str(path), reason="it is cut off", damaged=True)
     if _main_file_in_use(path) and not _log_is_there(_log_of(path), page):
         raise StorageError(
@@ -77,6 +78,13 @@ def _page_size(header: bytes) -> int:
     size = int.from_bytes(header[16:18])
     # A power of two from 512 on; 1 stands for the one that two bytes cannot hold.
     return 65_536 if size == 1 else max(size, 512)
+
+
+def _whole_size(header: bytes, page: int) -> int:
+    """How long an SQLite file says that it is: SQLite reads zeros where the last page was cut."""
+    pages = int.from_bytes(header[28:32])
+    is_told = header[24:28] == header[92:96]
+    return page * max(1, pages if is_told else 1)
 
 
 def _log_is_there(log: Path, page: int) -> bool:

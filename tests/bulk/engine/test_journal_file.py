@@ -387,3 +387,53 @@ async def test_without_a_place_for_temporary_files_it_says_which_variable_names_
 
     with pytest.raises(StorageError, match="TMPDIR"):
         await JobJournal.open(None, IDENTITY)
+
+
+async def test_a_journal_that_lost_the_end_of_its_last_page_is_damaged(journal: Path) -> None:
+    """SQLite reads zeros there, so that a record would be another one and be sent again."""
+    some = await JobJournal.open(journal, IDENTITY)
+    records = [Ending(f"user-{n}", n, RecordState.DONE, b"x") for n in range(1_500)]
+    await some.note(records)
+    await some.close()
+    whole = journal.read_bytes()
+
+    for cut in (1, 2, 100, 1_000, 4_095, 4_096, 10_000):
+        journal.write_bytes(whole[:-cut])
+        with pytest.raises(StorageError, match="it is cut off") as caught:
+            await JobJournal.open(journal, IDENTITY)
+        assert caught.value.damaged
+
+    journal.write_bytes(whole)
+    some = await JobJournal.open(journal, IDENTITY)
+    assert [one.id for one in records] == list(await some.look([one.id for one in records]))
+    await some.close()
+
+
+async def test_pages_that_do_not_fit_are_told_on_one_line(journal: Path) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending(f"user-{n}", n, RecordState.DONE, b"x") for n in range(1_500)])
+    await some.close()
+    whole = bytearray(journal.read_bytes())
+    whole[-1_000:] = bytes(1_000)
+    journal.write_bytes(whole)
+
+    with pytest.raises(StorageError, match=r"its pages do not fit together\. ") as caught:
+        await JobJournal.open(journal, IDENTITY)
+    assert "\n" not in str(caught.value)
+
+
+async def test_an_error_about_a_copy_names_the_journal_that_was_copied(journal: Path) -> None:
+    await (await JobJournal.open(journal, IDENTITY)).close()
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+
+    with pytest.raises(ConfigurationError) as caught:
+        await JobJournal.open(journal, IDENTITY, copy=True)
+    assert f"journal: {journal} was written by a newer" in str(caught.value)
+
+
+async def test_a_link_that_leads_nowhere_is_no_place_for_a_journal(journal: Path) -> None:
+    journal.symlink_to(journal.parent / "nowhere" / "x.journal")
+
+    with pytest.raises(ConfigurationError, match="is a link that leads nowhere: name the file"):
+        await JobJournal.open(journal, IDENTITY)
