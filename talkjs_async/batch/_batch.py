@@ -247,7 +247,13 @@ class Batch:
             if self._charges.each:
                 ordinary = pipeline.limiters["ordinary"]
                 paid = pay_for_each(ordinary, len(operations), lane=pipeline.lane, left=left)
-                permit = both(permit, await paid)
+                if ordinary is pipeline.limiters["batch"]:
+                    # One limiter for both: several batches that hold a slot each, and wait for
+                    # another, would wait for each other for ever.
+                    permit.settle()
+                    permit = await paid
+                else:
+                    permit = both(permit, await paid)
             _begin(operations, pipeline.clock.monotonic())
         except BaseException:
             permit.refund()

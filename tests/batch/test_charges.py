@@ -11,6 +11,7 @@ from talkjs_async import (
     AsyncTalkJS,
     Forbidden,
     Lane,
+    OwnBudgets,
     Permit,
     RateLimitWaitTimeout,
     TokenBucket,
@@ -102,6 +103,20 @@ async def test_clients_that_share_a_bucket_share_what_was_learned(
 
     assert 0 == refused(list(greedy.requests))
     assert 10 == len(greedy.requests.find("POST /batch"))
+
+
+async def test_batches_that_share_a_limiter_with_their_operations_do_not_wait_for_each_other(
+    make_talkjs: MakeTalkJS, greedy: Emulator
+) -> None:
+    one_for_all = TokenBucket(100.0, 50, max_in_flight=5, clock=greedy.clock)
+    talkjs = make_talkjs(budgets=OwnBudgets(one_for_all, one_for_all))
+    charges_of(one_for_all).each = True
+    began = greedy.clock.monotonic()
+
+    await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * 120)
+
+    assert greedy.clock.monotonic() - began < 10.0
+    assert (0, 12 * 11) == (talkjs.budget.in_flight, talkjs.budget.granted)
 
 
 async def test_batches_cost_nothing_of_the_ordinary_budget_where_they_need_not(

@@ -466,7 +466,7 @@ async def test_an_app_has_one_budget_whatever_stands_around_its_id(
     as_written, as_sent = make_limiter(app_id="my-app", tokens=3), make_limiter(app_id=app_id)
 
     first = await as_written.acquire()
-    await as_sent.acquire(max_wait=1.0)
+    (await as_sent.acquire(max_wait=1.0)).settle()
     first.settle()
 
     assert repr(as_written).partition(" at ")[0] == repr(as_sent).partition(" at ")[0]
