@@ -198,7 +198,13 @@ class RetryState:
         """
         self.over = True
         if not sent:
-            return RateLimitWaitTimeout(retry_after=self.total_timeout, max_wait=self.total_timeout)
+            total = self.total_timeout
+            late = RateLimitWaitTimeout(retry_after=total, max_wait=total)
+            # It need not have been the budget: the wait for a connection counts as well.
+            late.args = (
+                f"The call could not leave in {total:.2f} s: try later, or raise total_timeout.",
+            )
+            return late
         call = self.history.call
         return OutcomeUnknown(
             f"no answer came in the {self.total_timeout:.1f} s that the call had in all.",

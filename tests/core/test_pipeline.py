@@ -321,7 +321,7 @@ class TestTotalTimeout:
                 tasks.start_soon(talkjs.users.get, "alice")
             await emulator.clock.sleep(1.0)
             began = emulator.clock.monotonic()
-            with pytest.raises(RateLimitWaitTimeout):
+            with pytest.raises(RateLimitWaitTimeout, match=r"could not leave in 2\.00 s"):
                 await hasty.users.upsert("bob", name="Bob")
             took = emulator.clock.monotonic() - began
 
