@@ -403,3 +403,16 @@ async def test_a_deep_user_that_never_ends_is_a_file_that_is_cut_off(
 
 
 _TOO_DEEP = "users.json: number 2 of 'active_users' is nested too deep."
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("key", ["messages", "group_channels", "active_users"])
+async def test_records_in_an_object_are_not_passed_over(
+    talkjs: AsyncTalkJS, directory: Path, emulator: Emulator, key: str
+) -> None:
+    (directory / "odd.json").write_text(json.dumps({key: {"1": message(1, "c1", "ann")}}))
+
+    with pytest.raises(ConfigurationError, match=f"odd.json has an object as its '{key}', and not"):
+        await migrate_sendbird(talkjs, directory)
+
+    assert 0 == emulator.commits.total

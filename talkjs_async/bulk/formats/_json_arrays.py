@@ -8,7 +8,7 @@ one item in memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -25,9 +25,14 @@ class TooDeep:
     """Stands for a value that is nested too deep to be read."""
 
 
-def items_of(path: Path) -> Iterator[tuple[str, Any]]:
+def items_of(
+    path: Path, *, is_wanted: Callable[[str], bool] = lambda _: False
+) -> Iterator[tuple[str, Any]]:
     """
     Go through the arrays of the object in a file.
+
+    Args:
+        is_wanted: Whether a key has an array; an object in its place is refused.
 
     Yields:
         The array's key and an item of it.
@@ -38,7 +43,7 @@ def items_of(path: Path) -> Iterator[tuple[str, Any]]:
     check_file("source", path)
     try:
         with path.open(encoding="utf-8-sig") as file:
-            yield from _arrays(_Text(path, file))
+            yield from _arrays(_Text(path, file), is_wanted)
     except UnicodeDecodeError as error:
         raise ConfigurationError("source", f"{path} is not UTF-8.") from error
     except OSError as error:
@@ -46,7 +51,7 @@ def items_of(path: Path) -> Iterator[tuple[str, Any]]:
         raise ConfigurationError("source", f"{path} cannot be read: {reason}.") from error
 
 
-def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
+def _arrays(text: _Text, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, Any]]:
     text.take("{")
     while text.peek() != "}":
         key = text.key()
@@ -57,6 +62,8 @@ def _arrays(text: _Text) -> Iterator[tuple[str, Any]]:
                 yield key, text.value()
                 text.separate("]")
             text.take("]")
+        elif text.peek() == "{" and is_wanted(key):
+            raise text.wrong(f"has an object as its {key!r}, and not a list")
         else:
             text.value()
         text.separate("}")
@@ -88,12 +95,12 @@ class _Text:
             if rest:
                 self._place += 1
             elif not self._read():
-                raise self._wrong("is cut off")
+                raise self.wrong("is cut off")
 
     def take(self, character: str) -> None:
         """Go behind a character that must come next."""
         if self.peek() != character:
-            raise self._wrong(f"has {self.peek()!r} where {character!r} should be")
+            raise self.wrong(f"has {self.peek()!r} where {character!r} should be")
         self._place += 1
 
     def separate(self, end: str) -> None:
@@ -104,7 +111,7 @@ class _Text:
     def key(self) -> str:
         """Read what an object calls a value."""
         if self.peek() != '"':
-            raise self._wrong(f"has {self.peek()!r} where a key should be")
+            raise self.wrong(f"has {self.peek()!r} where a key should be")
         return str(self.value())
 
     def end(self) -> None:
@@ -113,7 +120,7 @@ class _Text:
             self._place = len(self._text)
             if not self._read():
                 return
-        raise self._wrong(f"has {self.peek()!r} behind its end")
+        raise self.wrong(f"has {self.peek()!r} behind its end")
 
     def value(self) -> Any:
         """Read a value."""
@@ -125,7 +132,7 @@ class _Text:
             try:
                 value, end = self._decode(self._text, self._place)
             except AmbiguousJSON as error:
-                raise self._wrong(str(error)) from error
+                raise self.wrong(str(error)) from error
             except RecursionError:
                 self._skip()
                 return TooDeep()
@@ -136,7 +143,7 @@ class _Text:
                 self._place = end
                 return value
             if len(self._text) - self._place > _MOST or not self._read():
-                raise self._wrong("is cut off, or no JSON") from problem
+                raise self.wrong("is cut off, or no JSON") from problem
 
     def _skip(self) -> None:
         """Go behind an array or an object without reading it."""
@@ -153,7 +160,7 @@ class _Text:
                     return
             place -= self._place
             if len(self._text) - self._place > _MOST or not self._read():
-                raise self._wrong("is cut off, or no JSON")
+                raise self.wrong("is cut off, or no JSON")
 
     def _read(self) -> bool:
         """Read on, and forget what has been used. Returns False at the end of the file."""
@@ -163,6 +170,7 @@ class _Text:
         self._place = 0
         return block != ""
 
-    def _wrong(self, what: str) -> ConfigurationError:
+    def wrong(self, what: str) -> ConfigurationError:
+        """Make the error of what is at the present place."""
         line = self._line + self._text.count("\n", 0, self._place)
         return ConfigurationError("source", f"{self._path} {what}: see line {line}.")

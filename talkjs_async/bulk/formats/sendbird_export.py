@@ -135,7 +135,7 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
     """Read one file. Returns how many records it has."""
     found = 0
     places: dict[str, int] = {}
-    for key, item in items_of(path):
+    for key, item in items_of(path, is_wanted=lambda key: _kind(key) is not None):
         kind = _kind(key)
         if kind is None:
             continue
