@@ -278,5 +278,5 @@ def _body(data: str | None) -> Any:
         raise ConfigurationError("--data", f"{name} cannot be read: {reason_of(error)}.") from None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError("--data", f"is no JSON: {error}.") from None

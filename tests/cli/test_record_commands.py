@@ -173,9 +173,10 @@ def test_any_request_can_be_sent(command: Command, emulator: Emulator) -> None:
         (("FETCH", "/users"), "method: must be"),
         (("GET", "users"), "path: must begin with '/'"),
         (("PUT", "/users/bob", "--data", "{name"), "--data: is no JSON: "),
+        (("PUT", "/users/bob", "--data", "[" * 100_000), "--data: is no JSON: "),
         (("PUT", "/users/bob", "--data", "@none"), "--data: none cannot be read: "),
     ],
-    ids=["method", "path", "data", "file"],
+    ids=["method", "path", "data", "deep", "file"],
 )
 def test_a_wrong_request_is_one_sentence_and_nothing_is_sent(
     command: Command, emulator: Emulator, arguments: tuple[str, ...], sentence: str
