@@ -412,7 +412,45 @@ async def test_records_in_an_object_are_not_passed_over(
 ) -> None:
     (directory / "odd.json").write_text(json.dumps({key: {"1": message(1, "c1", "ann")}}))
 
-    with pytest.raises(ConfigurationError, match=f"odd.json has an object as its '{key}', and not"):
+    with pytest.raises(ConfigurationError, match=f"has something else than a list as its '{key}'"):
         await migrate_sendbird(talkjs, directory)
 
     assert 0 == emulator.commits.total
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("m.json", '{"data": {"messages": []}}', "m.json has none of the lists of a Sendbird exp"),
+        ("m.json", "{}", "m.json has none of the lists of a Sendbird export"),
+        ("m.json", '{"messages": "none"}', "m.json has something else than a list"),
+        ("m.json", "[]", "m.json has '\\[' where '{' should be"),
+        ("m.jsonl", "{}", "m.jsonl is no JSON: have Sendbird export JSON"),
+        ("more/M.CSV", "", "M.CSV is no JSON: have Sendbird export JSON"),
+    ],
+)
+async def test_a_file_of_another_form_is_not_passed_over(
+    talkjs: AsyncTalkJS,
+    directory: Path,
+    emulator: Emulator,
+    name: str,
+    content: str,
+    sentence: str,
+) -> None:
+    (directory / name).parent.mkdir(exist_ok=True)
+    (directory / name).write_text(content)
+
+    with pytest.raises(ConfigurationError, match=sentence):
+        await migrate_sendbird(talkjs, directory)
+
+    assert 0 == emulator.commits.total
+
+
+@pytest.mark.anyio
+async def test_a_list_may_be_empty_or_null(talkjs: AsyncTalkJS, tmp_path: Path) -> None:
+    export = export_of(
+        tmp_path, channels=ROOM, none={"messages": None}, empty={"group_channels": []}
+    )
+
+    assert (await migrate_sendbird(talkjs, export)).ok

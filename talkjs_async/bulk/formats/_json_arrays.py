@@ -32,7 +32,8 @@ def items_of(
     Go through the arrays of the object in a file.
 
     Args:
-        is_wanted: Whether a key has an array; an object in its place is refused.
+        is_wanted: Whether a key, each of which it is asked about, has an array. Anything else in
+            its place but null is refused.
 
     Yields:
         The array's key and an item of it.
@@ -56,14 +57,15 @@ def _arrays(text: _Text, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str
     while text.peek() != "}":
         key = text.key()
         text.take(":")
+        wanted = is_wanted(key)
         if text.peek() == "[":
             text.take("[")
             while text.peek() != "]":
                 yield key, text.value()
                 text.separate("]")
             text.take("]")
-        elif text.peek() == "{" and is_wanted(key):
-            raise text.wrong(f"has an object as its {key!r}, and not a list")
+        elif wanted and text.peek() != "n":
+            raise text.wrong(f"has something else than a list as its {key!r}")
         else:
             text.value()
         text.separate("}")

@@ -41,6 +41,9 @@ CREATE TABLE removed (id TEXT PRIMARY KEY);
 CREATE TABLE problem (kind TEXT, reason TEXT);
 """
 _TOO_DEEP: Final = "is nested too deep"
+_OTHER_FORMS: Final = {".csv", ".jsonl", ".ndjson"}
+"""What records come in elsewhere."""
+_LISTS: Final = '"active_users", "group_channels" or "messages"'
 _LAST: Final = 1 << 53
 """No time is later, and no number of Sendbird's is larger: JavaScript has none."""
 
@@ -62,8 +65,7 @@ def sort_export(directory: Path, target: Path) -> dict[str, int]:
             if not found:
                 raise ConfigurationError(
                     "directory",
-                    f"{directory} has no JSON files of a Sendbird export: files with "
-                    '"active_users", "group_channels" or "messages".',
+                    f"{directory} has no JSON files of a Sendbird export: files with {_LISTS}.",
                 )
             _settle(database)
             return {
@@ -101,6 +103,11 @@ def _files(directory: Path) -> list[Path]:
         for path in files:
             if path.suffix.lower() in PACKED:
                 raise ConfigurationError("directory", f"{path} is packed: unpack it first.")
+            if path.suffix.lower() in _OTHER_FORMS:
+                raise ConfigurationError(
+                    "directory",
+                    f"{path} is no JSON: have Sendbird export JSON, or take the file elsewhere.",
+                )
         paths += [path for path in files if path.suffix.lower() == ".json"]
     return sorted(paths)
 
@@ -135,7 +142,14 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
     """Read one file. Returns how many records it has."""
     found = 0
     places: dict[str, int] = {}
-    for key, item in items_of(path, is_wanted=lambda key: _kind(key) is not None):
+    lists: list[str] = []
+
+    def is_wanted(key: str) -> bool:
+        if _kind(key) is not None:
+            lists.append(key)
+        return key in lists
+
+    for key, item in items_of(path, is_wanted=is_wanted):
         kind = _kind(key)
         if kind is None:
             continue
@@ -149,6 +163,11 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
         if problem is not None:
             reason = f"{path.name}: number {places[key]} of {key!r} {problem}."
             _note_problem(database, kind, reason)
+    if not lists:
+        raise ConfigurationError(
+            "directory",
+            f"{path} has none of the lists of a Sendbird export, {_LISTS}: take it elsewhere.",
+        )
     return found
 
 
