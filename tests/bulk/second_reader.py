@@ -107,6 +107,21 @@ def _has_id(message: object) -> bool:
     return is_number or (isinstance(id_, str) and id_.isascii() and id_ != "")
 
 
+def _lists_records(file: dict[str, Any]) -> bool:
+    """Whether there are lists of records, and nothing else in their places."""
+    lists = [
+        value
+        for key, value in file.items()
+        if key in {"group_channels", "messages"} or key.endswith("users")
+    ]
+    return bool(lists) and all(isinstance(each, list | None) for each in lists)
+
+
+def _written(value: object) -> object:
+    """A whole number is an ID, too."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def held_by_sendbird(texts: dict[str, str]) -> Held:
     """Read the files as wholes."""
     found, removed = set(), set()
@@ -114,7 +129,7 @@ def held_by_sendbird(texts: dict[str, str]) -> Held:
         parsed = [json.loads(text, object_pairs_hook=_once) for text in texts.values()]
     except (ValueError, RecursionError):
         return Held(in_doubt=True)
-    if not all(isinstance(each, dict) for each in parsed):
+    if not all(isinstance(each, dict) and _lists_records(each) for each in parsed):
         return Held(in_doubt=True)
     for file in parsed:
         items = file.get("messages")
@@ -124,9 +139,9 @@ def held_by_sendbird(texts: dict[str, str]) -> Held:
             if message.get("is_removed") is True:
                 removed.add(str(message["message_id"]))
             user = message.get("user")
-            sender = user.get("user_id") if isinstance(user, dict) else None
+            sender = _written(user.get("user_id")) if isinstance(user, dict) else None
             text, sent_at = message.get("message"), message.get("created_at")
-            held = (message.get("channel_url"), sender, text, sent_at)
+            held = (_written(message.get("channel_url")), sender, text, sent_at)
             if message.get("type") == "MESG" and not any(isinstance(x, list | dict) for x in held):
                 found.add((str(message["message_id"]), held))
     return Held(frozenset(held for id_, held in found if id_ not in removed))  # type: ignore[misc]
