@@ -80,7 +80,8 @@ def held_by_json_lines(text: str) -> Held:
         if message is not None and set(message) == set(FIELDS):
             found.add(tuple(message[name] for name in FIELDS))
     broken_end = bool(lines) and not text.endswith("\n") and _object(lines[-1]) is None
-    opens = (bool(lines) and lines[0].strip().startswith("[")) or lines[:1] == ["{"]
+    # An array of objects, or one object, over several lines; `[]` is a bad record.
+    opens = "".join(lines[:1]).replace(" ", "").startswith("[{") or lines[:1] in (["["], ["{"])
     return Held(frozenset(found), broken_end or opens)
 
 

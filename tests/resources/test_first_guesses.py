@@ -39,7 +39,7 @@ async def test_a_system_message_needs_no_list(talkjs: AsyncTalkJS) -> None:
 async def test_a_system_message_is_stored_once_like_any_other(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    emulator.faults.add("reset-after-commit", on="POST /conversations/*", first=2)
+    emulator.faults.add("reset-after-commit", on="POST /conversations/*/messages", first=2)
 
     await talkjs.messages.send_system("chat", text="once", idempotency_key="k")
     await talkjs.messages.send_system("chat", text="once", idempotency_key="k")
