@@ -77,7 +77,7 @@ def held_by_json_lines(text: str) -> Held:
     lines = [line for line in text.split("\n") if line.strip()]
     for line in lines:
         message = _object(line)
-        if message is not None and set(message) == set(FIELDS):
+        if message is not None and set(FIELDS) <= set(message) <= {*FIELDS, "id", "custom"}:
             found.add(tuple(message[name] for name in FIELDS))
     broken_end = bool(lines) and not text.endswith("\n") and _object(lines[-1]) is None
     # An array of objects, or one object, over several lines; `[]` is a bad record.
@@ -91,7 +91,7 @@ def _object(line: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     hashable = isinstance(value, dict) and not any(
-        isinstance(each, list | dict) for each in value.values()
+        isinstance(value.get(name), list | dict) for name in FIELDS
     )
     return value if hashable else None
 
