@@ -92,7 +92,8 @@ def _files(directory: Path) -> list[Path]:
         reason = error.strerror or type(error).__name__
         raise ConfigurationError("directory", f"{error.filename} cannot be read: {reason}.")
 
-    paths = []
+    paths: list[Path] = []
+    others: list[Path] = []
     been: set[str] = set()
     for folder, below, names in os.walk(directory, onerror=unreadable, followlinks=True):
         real = os.path.realpath(folder)
@@ -103,12 +104,13 @@ def _files(directory: Path) -> list[Path]:
         for path in files:
             if path.suffix.lower() in PACKED:
                 raise ConfigurationError("directory", f"{path} is packed: unpack it first.")
-            if path.suffix.lower() in _OTHER_FORMS:
-                raise ConfigurationError(
-                    "directory",
-                    f"{path} is no JSON: have Sendbird export JSON, or take the file elsewhere.",
-                )
         paths += [path for path in files if path.suffix.lower() == ".json"]
+        others += [path for path in files if path.suffix.lower() in _OTHER_FORMS]
+    if paths and others:
+        raise ConfigurationError(
+            "directory",
+            f"{min(others)} is no JSON: have Sendbird export JSON, or take the file elsewhere.",
+        )
     return sorted(paths)
 
 
