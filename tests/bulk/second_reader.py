@@ -53,7 +53,8 @@ def held_by_csv(text: str, delimiter: str = ",") -> Held:  # noqa: PLR0912 - one
             state = "closed?" if state == "closed?" else "plain"
     if state == "quoted":
         return Held(in_doubt=True)
-    rows = [row for row in rows if any(each.strip() for each in row)]
+    # A row of separators is empty, whichever of them the columns of the file have.
+    rows = [row for row in rows if any(each.strip(" ,;\t\r") for each in row)]
     if not rows or tuple(title.strip() for title in rows[0]) != FIELDS:
         return Held(in_doubt=True)
     if rows[0] in rows[1:]:
@@ -64,7 +65,8 @@ def held_by_csv(text: str, delimiter: str = ",") -> Held:  # noqa: PLR0912 - one
 
 
 def _is_message(row: list[str]) -> bool:
-    return len(row) >= len(FIELDS) and not any(row[len(FIELDS) :]) and row[3].strip("\r").isdigit()
+    more = "".join(row[len(FIELDS) :]).strip("\r")
+    return len(row) >= len(FIELDS) and not more and row[3].strip("\r").isdigit()
 
 
 def _sent(row: list[str]) -> Sent:
