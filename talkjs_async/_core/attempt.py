@@ -184,8 +184,10 @@ class Attempts:
         timeout = self.timeout
         if self.total_timeout is not None:
             timeout = {step: retry_state.left(seconds) for step, seconds in timeout.items()}
-            terms = terms._replace(seconds=retry_state.left(terms.seconds) or 0.0)
-            terms = terms._replace(in_all=retry_state.left(None) or 0.0)
+            terms = terms._replace(
+                seconds=retry_state.left(terms.seconds) or 0.0,
+                in_all=retry_state.left(None) or 0.0,
+            )
             if not isinstance(body, bytes):
                 body = _Timely(body, retry_state)
         extensions = {"timeout": timeout, "terms": terms}

@@ -29,6 +29,11 @@ def can_meet(on: str, method: str, path: str) -> bool:
     return _share_a_path(tokens, route) or _share_a_path(tokens, f"{route}/")
 
 
+def pattern_of(method: str, path: str) -> str:
+    """Say a route as a plan does: `"GET /users/*"`."""
+    return f"{method} {_PLACEHOLDER.sub('*', path)}"
+
+
 def _split(on: str) -> tuple[str, str]:
     method, _, path = on.strip().rpartition(" ")
     if not method and not path.startswith("/"):

@@ -98,7 +98,7 @@ class World:
         self.faults: Faults = Faults(
             seed=self.seed,
             monotonic=self.clock.monotonic,
-            routes=[(route.method, route.path) for route in self.router.routes],
+            routes=((route.method, route.path) for route in self.router.routes),
         )
         self.anonymous_accounts: dict[str, StoredApp] = {}
         self.anonymous_created_at: dict[str, float] = {}

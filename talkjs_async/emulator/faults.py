@@ -21,7 +21,7 @@ from email.utils import formatdate
 
 import attrs
 
-from talkjs_async.emulator._patterns import can_meet, request_pattern
+from talkjs_async.emulator._patterns import can_meet, pattern_of, request_pattern
 from talkjs_async.emulator._responses import Cut, Response, json_response
 
 __all__ = ["FAULT_TYPES", "Fault", "FaultType", "Faults", "Plan"]
@@ -77,7 +77,6 @@ _CUTS: dict[str, Cut] = {
     "truncate": "truncate",
     "garbage": "garbage",
 }
-_PLACEHOLDER = re.compile(r"\{\w+\}")
 _NEED_A_PHASE = ("drop", "reset", "stall")
 _BEFORE_BY_DEFAULT = ("return", "refuse", "latency")
 
@@ -309,7 +308,7 @@ class Faults:
         """Refuse what no request can meet, with what is nearest to it."""
         if on.strip() and any(can_meet(on, method, path) for method, path in self._routes):
             return
-        there_are = [f"{method} {_PLACEHOLDER.sub('*', path)}" for method, path in self._routes]
+        there_are = [pattern_of(method, path) for method, path in self._routes]
         nearest = get_close_matches(" ".join(on.split()), there_are, cutoff=0)
         raise ValueError(
             f"No request can be {on!r}: the emulator has no route like it. The nearest are "

@@ -154,6 +154,20 @@ class TestAnotherCallsAnswer:
         assert 1 == server.accepted
 
 
+async def slowly(pieces: int) -> AsyncIterator[bytes]:
+    """What is uploaded, a piece each tenth of a second."""
+    for _ in range(pieces):
+        await anyio.sleep(0.1)
+        yield b"piece"
+
+
+async def hints_without_end(exchange: Exchange) -> None:
+    """A server that always has something to say, and never answers."""
+    while True:
+        await exchange.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await anyio.sleep(0.02)
+
+
 class TestDeadline:
     @pytest.mark.parametrize("piece", [b"x", b"HTTP/1.1 103 Early Hints\r\n\r\n", b""], ids=repr)
     async def test_an_answer_that_never_ends_ends_with_the_attempt(
@@ -180,15 +194,10 @@ class TestDeadline:
     async def test_the_clock_of_an_upload_starts_when_it_has_left(
         self, serve: Serve, client: Client
     ) -> None:
-        async def slowly() -> AsyncIterator[bytes]:
-            for _ in range(8):
-                await anyio.sleep(0.1)
-                yield b"piece"
-
         talkjs = client(serve(always(answer(b'{"attachmentToken":"t"}'))), attempt_timeout=0.5)
 
         token = (
-            await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+            await talkjs.files.upload(slowly(8), filename="a.txt", content_type="text/plain")
         ).token
 
         assert "t" == token
@@ -196,21 +205,11 @@ class TestDeadline:
     async def test_an_upload_through_a_client_of_the_users_is_bounded_once_it_has_left(
         self, serve: Serve, engine: str, client: Client
     ) -> None:
-        async def slowly() -> AsyncIterator[bytes]:
-            for _ in range(8):
-                await anyio.sleep(0.1)
-                yield b"piece"
-
-        async def script(exchange: Exchange) -> None:
-            while True:
-                await exchange.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-                await anyio.sleep(0.02)
-
-        server = serve(script)
+        server = serve(hints_without_end)
         async with import_module(engine).AsyncClient() as mine:
             talkjs = client(server, http_client=mine, attempt_timeout=0.5)
             with anyio.fail_after(20), pytest.raises(OutcomeUnknown):
-                await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+                await talkjs.files.upload(slowly(8), filename="a.txt", content_type="text/plain")
 
         assert 1 == len(server.seen)
 
@@ -219,23 +218,15 @@ class TestDeadline:
     async def test_an_upload_takes_no_longer_than_its_call_may_in_all(
         self, serve: Serve, engine: str, client: Client, whose: str, pieces: int
     ) -> None:
-        async def slowly() -> AsyncIterator[bytes]:
-            for _ in range(pieces):
-                await anyio.sleep(0.1)
-                yield b"piece"
-
-        async def script(exchange: Exchange) -> None:
-            while True:
-                await exchange.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-                await anyio.sleep(0.02)
-
-        server = serve(script)
+        server = serve(hints_without_end)
         async with import_module(engine).AsyncClient() as mine:
             own = {} if whose == "ours" else {"http_client": mine}
             talkjs = client(server, total_timeout=1.0, **own)
             began = anyio.current_time()
             with anyio.fail_after(20), pytest.raises(OutcomeUnknown):
-                await talkjs.files.upload(slowly(), filename="a.txt", content_type="text/plain")
+                await talkjs.files.upload(
+                    slowly(pieces), filename="a.txt", content_type="text/plain"
+                )
             took = anyio.current_time() - began
 
         assert took < 1.6
