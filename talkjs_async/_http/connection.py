@@ -92,6 +92,7 @@ class OneConnection:
         "_connection",
         "_context",
         "_engine",
+        "_handshakes",
         "_proxy_name",
         "_route",
         "_stream",
@@ -108,6 +109,8 @@ class OneConnection:
         self._stream: SocketStream | None = None
         # What named the proxy that is used.
         self._proxy_name: str | None = None
+        # Of TLS, until a new connection carries a request.
+        self._handshakes = 0
         self._watch = Watch()
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -118,7 +121,7 @@ class OneConnection:
         if live is None or not reused:
             await self.aclose()
             live = self._connection = self._connect_later(request)
-        self._watch.renew(request, connected=reused)
+        self._watch.renew(request, handshakes=0 if reused else self._handshakes)
         content: Any = request.stream
         if isinstance(content, self._engine.module.ByteStream):
             request.stream = _Body(b"".join(content))
@@ -154,6 +157,8 @@ class OneConnection:
         scheme, host = url.scheme.decode(), url.host.decode()
         given = self._route.proxy
         proxy = given or proxy_for(scheme, host, url.origin.port)
+        # Without TLS to the host itself, all that httpcore writes is the request.
+        self._handshakes = 1 if scheme == "https" else 0
         if proxy is None:
             self._proxy_name = None
             pool = core.AsyncConnectionPool(**options)
@@ -174,6 +179,8 @@ class OneConnection:
             if read.url.scheme.startswith("socks"):
                 return core.AsyncSOCKSProxy(url, proxy_auth=read.raw_auth, **options)
             own_tls = self._context if read.url.scheme == "https" else None
+            if own_tls is not None and self._handshakes:
+                self._handshakes += 1
             return core.AsyncHTTPProxy(
                 url, proxy_auth=read.raw_auth, proxy_ssl_context=own_tls, **options
             )

@@ -93,7 +93,7 @@ class SocketStream:
         except ValueError as error:
             raise self.core.ConnectError(f"no name for TLS: {error}") from error
         await over.handshake(timeout)
-        self.watch.tls_with(server_hostname)
+        self.watch.shook_hands()
         return over
 
     def get_extra_info(self, info: str) -> Any:

@@ -52,16 +52,15 @@ class Watch:
         begun: Whether a byte of the request may have left.
     """
 
-    __slots__ = ("_bytes", "_connected", "_deadline", "_ends_at", "_host", "_terms", "begun")
+    __slots__ = ("_bytes", "_deadline", "_ends_at", "_handshakes", "_terms", "begun")
 
     def __init__(self) -> None:
         self._terms = Terms()
-        self._host = ""
         self._deadline = self._ends_at = math.inf
-        self._bytes = 0
-        self._connected = self.begun = False
+        self._bytes = self._handshakes = 0
+        self.begun = False
 
-    def renew(self, request: httpcore.Request, *, connected: bool) -> None:
+    def renew(self, request: httpcore.Request, *, handshakes: int) -> None:
         """
         Begin an attempt.
 
@@ -69,20 +68,19 @@ class Watch:
 
         Args:
             request: Has its `Terms` in `extensions["terms"]`.
-            connected: Whether a connection is there.
+            handshakes: Of TLS, that come before the request: what httpcore writes after them, and
+                only that, is the request.
         """
         self._terms = request.extensions.get("terms", self._terms)
-        self._host = request.url.host.decode()
         self._bytes = 0
         self.begun = False
-        # Without TLS to the host itself, all that httpcore writes is the request.
-        self._connected = connected or request.url.scheme == b"http"
+        self._handshakes = handshakes
         seconds = request.extensions.get("timeout", {}).get("connect")
         self._deadline = math.inf if seconds is None else time.monotonic() + seconds
 
-    def tls_with(self, host: str | None) -> None:
-        """Note a TLS handshake; the one with the host itself ends the connecting."""
-        self._connected = self._connected or host == self._host
+    def shook_hands(self) -> None:
+        """Note a TLS handshake; the one with the host itself, the last, ends the connecting."""
+        self._handshakes -= 1
 
     def writing(self) -> bool:
         """
@@ -91,7 +89,7 @@ class Watch:
         Returns:
             Whether that begins now.
         """
-        begins = self._connected and not self.begun
+        begins = self._handshakes <= 0 and not self.begun
         if begins or (self.begun and self._terms.restarts):
             now = time.monotonic()
             if begins:

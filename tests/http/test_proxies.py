@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from typing import Any
 
 import pytest
+import trustme
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async._http.proxies import is_exempt
 from talkjs_async.errors import ConnectFailed
-from tests.hostile.raw_server import RawServer, right
+from tests.hostile.raw_server import RawServer, answer, right, user
+from tests.http.conftest import Client, Serve
 
 
 @pytest.mark.parametrize(
@@ -93,3 +97,42 @@ async def test_a_proxy_that_cannot_be_reached_is_named(
             await talkjs.users.get("alice")
 
     assert "hush" not in str(no.value)
+
+
+ENDS_OF_A_TUNNEL: dict[str, tuple[bytes, ...]] = {
+    "a hang-up": (),
+    "half an answer": (b"HTTP/1.1 200",),
+    "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n",),
+    "another protocol": (b"HTTP/1.1 101 Switching\r\n\r\n",),
+    "a tunnel that ends": (b"HTTP/1.1 200 Go on\r\n\r\n",),
+    "an answer of the proxy's": (b"HTTP/1.1 200 Go on\r\n\r\n", answer(user("/mallory"))),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("end", ENDS_OF_A_TUNNEL)
+async def test_nothing_has_left_when_a_proxy_of_the_same_host_opens_no_tunnel(
+    authority: trustme.CA, serve: Serve, client: Client, over: str, end: str
+) -> None:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in ENDS_OF_A_TUNNEL[end]:
+            writer.write(piece)
+        writer.close()
+
+    with RawServer(right, converse=converse, tls=_tls(authority, over)) as proxy:
+        talkjs = client(serve(right, tls=True), proxy=proxy.url)
+
+        with pytest.raises(ConnectFailed) as error:
+            await talkjs.notifications.send("c1", channels=["email"])
+
+    assert 3 == error.value.attempts
+    assert not error.value.maybe_done
+
+
+def _tls(authority: trustme.CA, over: str) -> ssl.SSLContext | None:
+    if over == "plain":
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
