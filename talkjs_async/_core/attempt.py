@@ -327,7 +327,7 @@ def _success_without_result(
         return trouble
     if trouble is not None:
         why = f"its body cannot be read ({trouble})"
-    elif call.record_id is not None and call.is_of_another(codec.lenient(content)):
+    elif call.names is not None and call.names(codec.lenient(content)) is False:
         why = "it is about another record"
     else:
         return None

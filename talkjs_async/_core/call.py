@@ -8,6 +8,7 @@ nothing of connections, tokens or time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -78,7 +79,8 @@ class Call(Generic[T]):
         repeatable_for: Seconds for which that holds, counted from the first attempt.
         bucket: The budget that pays for it.
         idempotency_keys: Of the messages that it sends, in their order.
-        record_id: The ID that the answer must have, if it names one. Another is not its answer.
+        names: Tells whether parsed JSON names the record that was asked for; None: it names none.
+            An answer about another record is not its answer. Not given where no answer tells.
         missing_ok: Whether a 404 to it is a success: what it deletes need not be there.
         batchable: Whether `POST /batch` can carry it.
         api_version: TalkJS-REST-Version of this call. None: that of the client which sends it.
@@ -96,15 +98,10 @@ class Call(Generic[T]):
     repeatable_for: float = float("inf")
     idempotency_keys: tuple[str, ...] = ()
     bucket: Bucket = "ordinary"
-    record_id: str | None = None
+    names: Callable[[Any], bool | None] | None = attrs.field(default=None, eq=False)
     missing_ok: bool = False
     batchable: bool = True
     api_version: str | None = None
-
-    def is_of_another(self, data: Any) -> bool:
-        """Tell whether parsed JSON names another record than the one that was asked for."""
-        named = data.get("id") if isinstance(data, dict) else None
-        return self.record_id is not None and isinstance(named, str) and named != self.record_id
 
     def result(self, data: Any) -> T:
         """
@@ -114,20 +111,11 @@ class Call(Generic[T]):
             DecodeError: It is not what the API promises of this call.
         """
         try:
-            result = self._decoded(data)
+            return self._decoded(data)
         except DecodeError as error:
             error.method, error.path = self.method, self.path
             error.maybe_done = self.method != "GET"
             raise
-        if self.is_of_another(data):
-            raise DecodeError(
-                json_path="$.id",
-                expected="the ID that was asked for",
-                got="another",
-                method=self.method,
-                path=self.path,
-            )
-        return result
 
     def _decoded(self, data: Any) -> T:
         if data is not TOO_DEEP or self.decode is nothing:
@@ -175,6 +163,17 @@ def nothing(_data: object) -> None:
 
     TalkJS tells success by the status alone, so a body that says something else is not an error.
     """
+
+
+def record(record_id: str) -> Callable[[Any], bool | None]:
+    """Make the `Call.names` of a call that asks for one record."""
+
+    return partial(_names, record_id)
+
+
+def _names(record_id: str, data: Any) -> bool | None:
+    named = data.get("id") if isinstance(data, dict) else None
+    return named == record_id if isinstance(named, str) else None
 
 
 def as_is(data: Any) -> Any:

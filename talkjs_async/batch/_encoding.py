@@ -126,6 +126,7 @@ def encode(
         path="/batch",
         body=[_operation(index, call, api_version) for index, call in enumerate(calls)],
         decode=partial(_read_replies, len(calls)),
+        names=partial(_names, calls) if any(call.names for call in calls) else None,
         # The array of answers, and each of them.
         cut=2,
         bucket="batch",
@@ -162,6 +163,21 @@ def _read_replies(count: int, data: Any) -> tuple[OperationAnswer | None, ...]:
     return tuple(replies.get(number) for number in range(count))
 
 
+def _names(calls: Sequence[Call[Any]], data: Any) -> bool | None:
+    """
+    Tell whether any of *calls* finds the record that it asked for: the others show a server that
+    is odd. If none does, it is the answer to another batch, and says nothing of any call.
+    """
+    if not isinstance(data, list):
+        return None
+    named = [
+        call.names(reply.data)
+        for call, reply in zip(calls, _read_replies(len(calls), data), strict=True)
+        if call.names is not None and reply is not None and 200 <= reply.status < 300
+    ]
+    return True if True in named else False if False in named else None
+
+
 def outcome_of(call: Call[Any], reply: OperationAnswer | None) -> OperationAnswer | TalkJSError:
     """
     Say what became of one call of a batch.
@@ -178,6 +194,13 @@ def outcome_of(call: Call[Any], reply: OperationAnswer | None) -> OperationAnswe
             "the answer to the batch does not tell of it.", method=call.method, path=call.path
         )
     if 200 <= reply.status < 300:
+        if call.names is not None and call.names(reply.data) is False:
+            return OutcomeUnknown(
+                f"TalkJS answered {reply.status}, but it is about another record",
+                method=call.method,
+                path=call.path,
+                status=reply.status,
+            )
         return reply
     return classify(
         status=reply.status,

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Literal
 
-from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.call import Call, nothing, path, record
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing
 from talkjs_async._core.wire import (
@@ -94,7 +94,7 @@ class Conversations(Resource):
         """
         url = path("conversations", conversation_id=conversation_id)
         return Call(
-            method="GET", path=url, decode=Conversation.from_wire, record_id=conversation_id
+            method="GET", path=url, decode=Conversation.from_wire, names=record(conversation_id)
         )
 
     @listing

@@ -11,7 +11,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.call import Call, nothing, path, record
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.idempotency import KEY_LIFETIME, new_idempotency_key
 from talkjs_async._core.listing import Listing, Order
@@ -204,7 +204,7 @@ class Messages(Resource):
             NotFound: There is no such message (status inferred).
         """
         url = _path(conversation_id) + path("messages", message_id=message_id)
-        return Call(method="GET", path=url, decode=Message.from_wire, record_id=message_id)
+        return Call(method="GET", path=url, decode=Message.from_wire, names=record(message_id))
 
     @listing
     def list(

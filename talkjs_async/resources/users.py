@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
-from talkjs_async._core.call import Call, nothing, path
+from talkjs_async._core.call import Call, nothing, path, record
 from talkjs_async._core.endpoint import Resource, endpoint, listing
 from talkjs_async._core.listing import Listing, Order
 from talkjs_async._core.wire import UNSET, Unset
@@ -128,7 +128,7 @@ class Users(Resource):
             NotFound: There is no such user.
         """
         url = path("users", user_id=user_id)
-        return Call(method="GET", path=url, decode=User.from_wire, record_id=user_id)
+        return Call(method="GET", path=url, decode=User.from_wire, names=record(user_id))
 
     @listing
     def list(

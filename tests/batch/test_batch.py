@@ -426,7 +426,10 @@ BOB = {"id": "bob", "name": "Bob", "createdAt": 1}
         ([[1, 200, BOB], [0, 200, USER]], [User, User]),
         ([[1.0, 200, BOB], [0, 404, {}]], [NotFound, User]),
         ([[0, 200, USER], [1, 200, ["odd"]]], [User, DecodeError]),
-        ([[0, 200, USER], [1, 200, USER]], [User, DecodeError]),
+        ([[0, 200, USER], [1, 200, USER]], [User, OutcomeUnknown]),
+        ([[0, 200, BOB], [1, 200, USER]], [OutcomeUnknown, OutcomeUnknown]),
+        ([[0, 200, BOB], [1, 404, {"id": "bob"}]], [OutcomeUnknown, OutcomeUnknown]),
+        ([[0, 404, {"id": "bob"}], [1, 200, BOB]], [NotFound, User]),
         ([[0, 200, USER]], [User, OutcomeUnknown]),
         ([[0, 200, USER], None, [1], ["1", 200, USER], [7, 200, USER]], [User, OutcomeUnknown]),
         # Of two answers that differ, either may be the wrong one.
@@ -456,6 +459,68 @@ async def test_whatever_talkjs_answers_each_call_ends_in_a_value_or_our_error(
     )
 
     assert kinds == [type(result) for result in results]
+
+
+async def test_an_operation_whose_answer_is_about_another_record_is_asked_for_again(
+    make_talkjs: MakeTalkJS, engine: str
+) -> None:
+    library = import_module(engine)
+    asked: list[list[str]] = []
+
+    def answer(request: Any) -> Any:
+        paths = [operation[2] for operation in json.loads(request.content)]
+        asked.append(paths)
+        odd = len(asked) < 3
+        return library.Response(
+            200,
+            json=[
+                [number, 200, BOB if odd and path == "/users/carol" else record_at(path)]
+                for number, path in enumerate(paths)
+            ],
+        )
+
+    talkjs = make_talkjs(transport=library.MockTransport(answer), retry=3)
+
+    results = await talkjs.batch(
+        *(call_of(talkjs.users.get, name) for name in ("alice", "bob", "carol"))
+    )
+
+    assert ["alice", "bob", "carol"] == [user.id for user in results]
+    assert [["/users/alice", "/users/bob", "/users/carol"], *[["/users/carol"]] * 2] == asked
+
+
+async def test_the_answer_to_another_batch_says_nothing_of_any_call_of_this_one(
+    make_talkjs: MakeTalkJS, engine: str
+) -> None:
+    library = import_module(engine)
+    transport = library.MockTransport(
+        lambda request: library.Response(200, json=[[0, 200, BOB], [1, 200, {}], [2, 200, {}]])
+    )
+    talkjs = make_talkjs(transport=transport, retry=2)
+
+    read, written, notified = await talkjs.batch(
+        call_of(talkjs.users.get, "alice"),
+        call_of(talkjs.users.upsert, "carol", name="Carol"),
+        call_of(talkjs.notifications.send, "c1", channels=["email"]),
+        return_exceptions=True,
+    )
+
+    told = [
+        (type(each), each.attempts, each.status, each.maybe_done)
+        for each in (read, written, notified)
+        if isinstance(each, OutcomeUnknown)
+    ]
+    assert told == [
+        (OutcomeUnknown, 2, 200, False),
+        (OutcomeUnknown, 2, 200, True),
+        (OutcomeUnknown, 1, 200, True),
+    ]
+
+
+def record_at(path: str) -> dict[str, Any]:
+    """The user that *path* asks for."""
+    name = path.rpartition("/")[2]
+    return {"id": name, "name": name, "createdAt": 1}
 
 
 @pytest.mark.parametrize("answer", [[0, 204], [0, 205], [0, 204, None], [0, 200, [{"id": ""}]]])

@@ -17,6 +17,7 @@ from talkjs_async import (
     RetryPolicy,
     TalkJSError,
     TokenBucket,
+    call_of,
 )
 from tests.hostile.raw_server import Exchange, always, answer, right, user
 from tests.hostile.surplus import BODYLESS, FORMS
@@ -114,6 +115,25 @@ class TestAnotherCallsAnswer:
         talkjs = client(server)
 
         assert "bob" == (await talkjs.users.get("bob")).id
+        assert 2 == server.accepted
+
+    async def test_an_answer_to_another_batch_is_none_and_costs_the_connection(
+        self, serve: Serve, client: Client, over: str
+    ) -> None:
+        async def script(exchange: Exchange) -> None:
+            name = b"mallory" if server.accepted == 1 else b"bob"
+            await exchange.write(
+                answer(b'[[0,200,{"id":"%s","name":"B","createdAt":1}],[1,200,{}]]' % name)
+            )
+
+        server = serve(script, tls=over == "TLS")
+        talkjs = client(server)
+
+        bob, _ = await talkjs.batch(
+            call_of(talkjs.users.get, "bob"), call_of(talkjs.users.upsert, "carol", name="C")
+        )
+
+        assert "bob" == bob.id
         assert 2 == server.accepted
 
     async def test_an_answer_that_is_always_about_another_record_is_our_error(
