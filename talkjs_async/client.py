@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import attrs
 
-from talkjs_async._core.assembly import pipeline_of
+from talkjs_async._core.assembly import budgets_of, pipeline_of
 from talkjs_async._core.base_url import base_url_of
 from talkjs_async._core.call import Bucket, Lane, Method
 from talkjs_async._core.clock import Clock, checked_clock
@@ -26,7 +26,6 @@ from talkjs_async._core.options import (
     checked_answer_bytes,
     checked_attempt_timeout,
     checked_auth,
-    checked_budgets,
     checked_hooks,
     checked_lane,
     checked_retry,
@@ -41,7 +40,7 @@ from talkjs_async._core.wire import UNSET, Unset, checked_flag
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
-from talkjs_async.limits import SHARED_BUDGETS, Budget, Budgets, Limiter, ProcessBudgets
+from talkjs_async.limits import Budget, Budgets, Limiter
 from talkjs_async.resources.conversations import Conversations
 from talkjs_async.resources.messages import Messages
 from talkjs_async.resources.participants import Participants
@@ -110,7 +109,8 @@ class AsyncTalkJS:
         hooks: Called with every event of `talkjs_async.telemetry`. Those of the budget tell of all
             who share it, in whichever thread they run.
 
-    A client with a *transport* of its own and without *budgets* shares no budget with others.
+    Clients without *budgets* that have the same *transport* share a budget. A transport of httpx's
+    that opens connections itself has none of its own: such a client shares that of the process.
 
     Raises:
         ConfigurationError: A credential is missing, or an argument breaks a rule.
@@ -173,13 +173,7 @@ class AsyncTalkJS:
             root=f"{base_url}/v1/{quote(app_id, safe='')}",
             auth=auth,
             api_version=api_version,
-            limiters=_limiters(
-                checked_budgets(budgets)
-                or (SHARED_BUDGETS if transport is None else ProcessBudgets()),
-                base_url,
-                app_id,
-                clock,
-            ),
+            limiters=_limiters(budgets_of(budgets, transport), base_url, app_id, clock),
             clock=clock,
             engine=engine,
             retry=retry,

@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-GREETING, FASTAPI, BULK, WORKER, IN_A_TEST = blocks("python")
+GREETING, CALLS, FASTAPI, BULK, WORKER, IN_A_TEST = blocks("python")
 
 
 def run_block(code: str) -> dict[str, Any]:
@@ -71,6 +71,16 @@ async def test_the_first_snippet_sends_a_message(served: Emulator) -> None:
     sent = await run_block(GREETING)["greet"]()
 
     assert [sent] == [commit.message_id for commit in served.commits.of("message.sent")]
+
+
+async def test_the_snippet_of_calls_reads_and_writes(
+    served: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with AsyncTalkJS() as talkjs:
+        await run_block(CALLS)["ship"](talkjs, b"\x89PNG")
+
+    assert 2 == len(served.commits.of("message.sent"))
+    assert "Bob has not read what Alice wrote in order-7\n" == capsys.readouterr().out
 
 
 async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:

@@ -7,7 +7,8 @@ The one place where such an option is checked and used: what one client takes, t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from talkjs_async._core.call import Bucket, Lane
 from talkjs_async._core.clock import Clock
@@ -16,6 +17,7 @@ from talkjs_async._core.options import (
     SLOTS,
     checked_answer_bytes,
     checked_attempt_timeout,
+    checked_budgets,
     checked_hooks,
     checked_lane,
     checked_proxy,
@@ -29,9 +31,10 @@ from talkjs_async._core.options import (
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._http.connections import connections_for
+from talkjs_async._http.engine import replaces_network
 from talkjs_async._http.watch import Terms
 from talkjs_async.auth import Auth
-from talkjs_async.limits import Limiter
+from talkjs_async.limits import SHARED_BUDGETS, Budgets, Limiter, ProcessBudgets
 from talkjs_async.telemetry import Hook
 
 if TYPE_CHECKING:
@@ -39,6 +42,30 @@ if TYPE_CHECKING:
 
     import httpx
     import httpx2
+
+
+_BEHIND: Final[WeakKeyDictionary[object, ProcessBudgets]] = WeakKeyDictionary()
+"""The budgets of what answers in the place of the network, and so has its own."""
+
+
+def budgets_of(given: Budgets | None, transport: object | None) -> Budgets:
+    """
+    Choose where the budgets of a client are kept.
+
+    Args:
+        given: The option *budgets*.
+        transport: The option *transport*. If it opens no connections, it has budgets of its own.
+    """
+    chosen = checked_budgets(given)
+    if chosen is not None:
+        return chosen
+    if not replaces_network(transport):
+        return SHARED_BUDGETS
+    try:
+        return _BEHIND.setdefault(transport, ProcessBudgets())
+    except Exception:  # noqa: BLE001 - its hash is code of the user's
+        # Without a hash or a weak reference it cannot be found again.
+        return ProcessBudgets()
 
 
 def pipeline_of(

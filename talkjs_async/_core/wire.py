@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeGuard
 
+import attrs
+
 from talkjs_async.errors import ConfigurationError, DecodeError, shown
 
 
@@ -123,10 +125,17 @@ def is_id(value: object) -> bool:
     return id_problem(value) is None
 
 
+def id_inside(value: object) -> str:
+    """Say which attribute of *value* is the ID that is meant, as a sentence. Empty: none is."""
+    kind = type(value)
+    names = {each.name for each in attrs.fields(kind)} if attrs.has(kind) else set()
+    return next((f" Give its {each}." for each in ("id", "token") if each in names), "")
+
+
 def id_problem(value: object) -> str | None:
     """Say what keeps *value* from being an ID, as the end of a sentence. None: nothing does."""
     if not isinstance(value, str):
-        return f"must be a non-empty text (str), not {type(value).__name__}."
+        return f"must be a non-empty text (str), not {type(value).__name__}.{id_inside(value)}"
     if value == "":
         return "must be a non-empty text (str)."
     try:

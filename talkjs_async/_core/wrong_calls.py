@@ -15,6 +15,7 @@ from talkjs_async._core.wire import meant
 _IN_ALL: Final = "talkjs.with_options(total_timeout=2.0) bounds a call, waits and retries included"
 _UPLOADED: Final = "attachment_token=file.token, of the file that talkjs.files.upload returns"
 _ARGUMENTS: Final = {
+    "attachment": _UPLOADED,
     "deadline": _IN_ALL,
     "file": _UPLOADED,
     "files": _UPLOADED,
@@ -34,7 +35,8 @@ _METHODS: Final = {
 def missing_method(resource: str, name: str) -> str:
     """Say that a resource has no such method, and which one is meant."""
     hint = _METHODS.get(name)
-    return f"{resource} has no {name!r}{'' if hint is None else f': it is {hint}'}."
+    # No full stop: Python may go on with ". Did you mean".
+    return f"{resource} has no {name!r}{'' if hint is None else f': it is {hint}'}"
 
 
 def wrong_call(

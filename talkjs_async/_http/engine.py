@@ -264,5 +264,13 @@ def engine_of(given: object, *, argument: str, base: str) -> Engine:
     raise ConfigurationError(argument, f"must be an {base} of httpx or httpx2, not a {kind}")
 
 
+def replaces_network(transport: object | None) -> bool:
+    """Whether *transport* answers by itself, or by means that only it knows."""
+    return transport is not None and not any(
+        each.__name__ == "AsyncHTTPTransport" and each.__module__.partition(".")[0] in _CORE
+        for each in type(transport).__mro__
+    )
+
+
 TLS_CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}
 """The TLS context of this process, by library."""

@@ -18,13 +18,13 @@ from talkjs_async.models.conversations import Conversation, ConversationInput
 __all__ = ["ConversationRecord", "upsert_conversations"]
 
 ConversationRecord: TypeAlias = (
-    Mapping[str, Any] | tuple[str, ConversationInput] | Conversation | BadRecord
+    Mapping[str, Any] | tuple[str, ConversationInput | Mapping[str, Any]] | Conversation | BadRecord
 )
 
 
 def upsert_conversations(
     talkjs: AsyncTalkJS,
-    source: Source[ConversationRecord] | Mapping[str, ConversationInput],
+    source: Source[ConversationRecord] | Mapping[str, ConversationInput | Mapping[str, Any]],
     *,
     journal: str | os.PathLike[str] | None = None,
     job_id: str | None = None,
@@ -38,8 +38,9 @@ def upsert_conversations(
     Args:
         talkjs: The client.
         source: Conversations, each as a mapping with "id" and the fields of `ConversationInput` (in
-            Python's or TalkJS's spelling), as a pair of ID and `ConversationInput`, or as a
-            `Conversation`. Participants are added, none is removed. They must be known to TalkJS.
+            Python's or TalkJS's spelling), as a pair of ID and `ConversationInput` or mapping, or
+            as a `Conversation`; or one mapping of IDs to either. Participants are added, none is
+            removed. They must be known to TalkJS.
         journal, job_id, lane, total, dry_run: As in `upsert_users`.
 
     Returns:

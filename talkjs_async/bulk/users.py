@@ -17,12 +17,14 @@ from talkjs_async.models.users import User, UserInput
 
 __all__ = ["UserRecord", "upsert_users"]
 
-UserRecord: TypeAlias = Mapping[str, Any] | tuple[str, UserInput] | User | BadRecord
+UserRecord: TypeAlias = (
+    Mapping[str, Any] | tuple[str, UserInput | Mapping[str, Any]] | User | BadRecord
+)
 
 
 def upsert_users(
     talkjs: AsyncTalkJS,
-    source: Source[UserRecord] | Mapping[str, UserInput],
+    source: Source[UserRecord] | Mapping[str, UserInput | Mapping[str, Any]],
     *,
     journal: str | os.PathLike[str] | None = None,
     job_id: str | None = None,
@@ -36,8 +38,8 @@ def upsert_users(
     Args:
         talkjs: The client.
         source: Users, each as a mapping with "id" and the fields of `UserInput` (in Python's or
-            TalkJS's spelling), as a pair of ID and `UserInput`, or as a `User`. Fields that are not
-            given stay as they are at TalkJS.
+            TalkJS's spelling), as a pair of ID and `UserInput` or mapping, or as a `User`; or one
+            mapping of IDs to either. Fields that are not given stay as they are at TalkJS.
         journal: A file to note in what was done. With it, a job that was interrupted in any way
             goes on where it was, and the next run over a newer source sends only what has changed.
             None: a temporary one.

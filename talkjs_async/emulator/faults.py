@@ -99,7 +99,7 @@ class Fault:
     @classmethod
     def parse(cls, id_: str) -> "Fault":
         """Read a fault's id; `ValueError` when there is no such fault."""
-        match = _ID.fullmatch(id_)
+        match = _ID.fullmatch(str(id_))
         if match is None:
             there_are = ", ".join(fault.id for fault in FAULT_TYPES)
             raise ValueError(f"There is no fault {id_!r}. There are: {there_are}.")

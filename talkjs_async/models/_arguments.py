@@ -16,6 +16,7 @@ import attrs
 from talkjs_async._core.wire import (
     MOST_ID_BYTES,
     UNSET,
+    id_inside,
     is_id,
     is_real,
     is_text,
@@ -56,6 +57,8 @@ class Rule:
     def _way_out(self, attribute: attrs.Attribute[Any], value: Any) -> str:
         if value is None and not self.null and attribute.default is UNSET:
             return " None is not allowed: leave the argument out."
+        if self.allows is is_id:
+            return id_inside(value)
         guess = meant(value, self.words)
         return "" if guess is None else f" Did you mean {guess!r}?"
 

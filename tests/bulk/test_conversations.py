@@ -34,7 +34,10 @@ async def test_conversations_may_be_mappings_or_pairs(people: AsyncTalkJS) -> No
 
 
 async def test_a_mapping_of_ids_is_a_source(people: AsyncTalkJS) -> None:
-    source = {"c1": ConversationInput(subject="One"), "c2": ConversationInput(subject="Two")}
+    source: dict[str, Any] = {
+        "c1": ConversationInput(subject="One"),
+        "c2": {"subject": "Two"},
+    }
 
     report = await upsert_conversations(people, source)
 

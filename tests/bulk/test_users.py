@@ -34,6 +34,7 @@ async def test_users_may_be_mappings_pairs_or_models(talkjs: AsyncTalkJS) -> Non
         [
             {"id": 7, "name": "Seven", "photoUrl": "p", "welcome_message": "w"},
             ("pair", UserInput(name="Pair")),
+            ("8", {"name": "Eight"}),
             model,
         ],
     )
@@ -41,6 +42,7 @@ async def test_users_may_be_mappings_pairs_or_models(talkjs: AsyncTalkJS) -> Non
     seven = await talkjs.users.get("7")
     assert ("Seven", "p", "w") == (seven.name, seven.photo_url, seven.welcome_message)
     assert "Pair" == (await talkjs.users.get("pair")).name
+    assert "Eight" == (await talkjs.users.get("8")).name
     assert ("old@example.com",) == (await talkjs.users.get("old")).email
 
 
@@ -52,10 +54,18 @@ async def test_a_mapping_and_an_async_source_will_do(
             yield user
 
     await upsert_users(talkjs, {"a": UserInput(name="A")})
+    await upsert_users(talkjs, {"b": {"name": "B"}})
     report = await upsert_users(talkjs, source())
 
     assert (250, 3) == (report.done, report.requests)
-    assert 251 == len(emulator.commits.of("user.created"))
+    assert 252 == len(emulator.commits.of("user.created"))
+
+
+async def test_a_pair_with_two_ids_is_no_user(talkjs: AsyncTalkJS) -> None:
+    report = await upsert_users(talkjs, {"a": {"id": "b", "name": "B"}})
+
+    (record,) = report.records("failed")
+    assert "id: is given twice: with the fields, and among them." == record.reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from talkjs_async import AsyncTalkJS, ConfigurationError, call_of
+from talkjs_async import (
+    AsyncTalkJS,
+    ConfigurationError,
+    RetryPolicy,
+    SendReceipt,
+    UploadedFile,
+    call_of,
+)
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
 
@@ -24,7 +31,7 @@ def talkjs() -> Any:
 CALLS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "another name of an argument": (
         lambda talkjs: talkjs.messages.send("chat", attachment="token"),
-        "Messages.send has no argument 'attachment': did you mean 'attachment_token'",
+        "Messages.send has no argument 'attachment': it is attachment_token=file.token",
     ),
     "a misspelling": (
         lambda talkjs: talkjs.users.list_conversations("bob", unread=True),
@@ -75,7 +82,7 @@ def test_lists_and_calls_as_values_say_the_same(talkjs: Any) -> None:
         (lambda talkjs: talkjs.users.get_many, r"Users has no 'get_many': it is talkjs.batch"),
         (lambda talkjs: talkjs.messages.react, "Messages has no 'react': it is talkjs.reactions"),
         (lambda talkjs: talkjs.conversations.get_or_create, "it is upsert, which makes what"),
-        (lambda talkjs: talkjs.users.zzz, "Users has no 'zzz'[.]$"),
+        (lambda talkjs: talkjs.users.zzz, "Users has no 'zzz'$"),
     ],
 )
 def test_a_method_by_another_name_is_told_ours(
@@ -104,3 +111,35 @@ async def test_an_error_of_the_function_itself_stays_what_it_is() -> None:
 async def test_a_list_of_calls_is_told_to_be_calls(talkjs: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"not list: give calls one by one, as in batch"):
         await talkjs.batch([call_of(talkjs.users.get, "alice")])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda talkjs: talkjs.messages.send(
+                "chat",
+                sender="bob",
+                attachment_token=UploadedFile(token="t", filename="f", content_type="a/b", size=1),
+            ),
+            "^attachment_token: .* Give its token[.]$",
+        ),
+        (
+            lambda talkjs: talkjs.messages.send("chat", sender=SendReceipt(id="msg_1"), text="Hi"),
+            "^sender: .* Give its id[.]$",
+        ),
+        (
+            lambda talkjs: talkjs.messages.get("chat", message_id=SendReceipt(id="msg_1")),
+            "^message_id: .* Give its id[.]$",
+        ),
+        (
+            lambda talkjs: talkjs.users.get(RetryPolicy()),
+            r"^user_id: .*\(str\), not RetryPolicy[.]$",
+        ),
+    ],
+)
+async def test_an_object_in_the_place_of_its_id_is_told_what_is_meant(
+    talkjs: Any, make: Callable[[Any], Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        await make(talkjs)

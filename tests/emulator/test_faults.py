@@ -46,9 +46,11 @@ def faults(seed: int = 0) -> Faults:
         "latency-1-before-commit",
         "explode",
         "",
+        503,
+        None,
     ],
 )
-def test_an_unknown_fault_is_refused_when_it_is_planned(id_: str) -> None:
+def test_an_unknown_fault_is_refused_when_it_is_planned(id_: Any) -> None:
     with pytest.raises(ValueError, match="fault"):
         faults().add(id_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from talkjs_async._core.call import path
@@ -27,6 +28,23 @@ def as_id(value: object, name: str = "id") -> str:
     # The one place that knows what may stand in a URL.
     path("", **{name: cast("str", value)})
     return cast("str", value)
+
+
+def in_one_mapping(thing: object) -> object:
+    """
+    Put the ID of a pair, whose second half is a mapping of fields, into the mapping.
+
+    Anything else is returned as it is.
+
+    Raises:
+        ConfigurationError: An ID is among the fields, too.
+    """
+    if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], Mapping):
+        record_id, fields = thing
+        if "id" in fields:
+            raise ConfigurationError("id", "is given twice: with the fields, and among them.")
+        return {**fields, "id": record_id}
+    return thing
 
 
 def as_record_id(value: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.record_ids import as_id, take_id, write_ids
+from talkjs_async.bulk._engine.record_ids import as_id, in_one_mapping, take_id, write_ids
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import ConfigurationError
@@ -25,6 +25,7 @@ class ConversationRecordType(RecordType[dict[str, Any]]):
 
     def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a conversation."""
+        thing = in_one_mapping(thing)
         if isinstance(thing, Mapping):
             fields = CONVERSATION_FIELDS.of(thing)
             conversation_id = take_id(fields)

@@ -7,7 +7,7 @@ from typing import Any
 
 from talkjs_async._core.wire import UNSET
 from talkjs_async.bulk._engine.job_context import JobContext
-from talkjs_async.bulk._engine.record_ids import as_id, take_id
+from talkjs_async.bulk._engine.record_ids import as_id, in_one_mapping, take_id
 from talkjs_async.bulk._engine.record_type import RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, make_record
 from talkjs_async.errors import ConfigurationError
@@ -28,6 +28,7 @@ class UserRecordType(RecordType[dict[str, Any]]):
 
     def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a user."""
+        thing = in_one_mapping(thing)
         if isinstance(thing, Mapping):
             fields = USER_FIELDS.of(thing)
             user_id, user = take_id(fields), UserInput(**fields)
