@@ -9,6 +9,7 @@ them and sends them as one batch. Nothing is ever delayed to fill a batch, unles
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
@@ -140,7 +141,7 @@ class Dispatcher:
         if ticket.taken:
             self._leaving -= 1
         else:
-            self._queued[ticket.lane].pop(ticket, None)
+            del self._queued[ticket.lane][ticket]
         self._changed.set()
 
     def seconds_to_batch(self, ticket: Ticket) -> float:
@@ -177,8 +178,6 @@ class Dispatcher:
 
     def with_batches(self, budget: Budget) -> Budget:
         """Count the batches in the waits that *budget*, the ordinary one, tells."""
-        if not self.active:
-            return budget
         wait, background = (self._seconds_to_batch(lane, 0) for lane in _LANES)
         return attrs.evolve(
             budget,
@@ -187,7 +186,13 @@ class Dispatcher:
         )
 
     def _seconds_to_batch(self, lane: Lane, ahead: int) -> float:
-        """Seconds until a batch takes along a call behind the queue and *ahead* more."""
+        """
+        Seconds until a batch takes along a call behind the queue and *ahead* more.
+
+        Infinity when none will.
+        """
+        if not self.active:
+            return math.inf
         ahead += len(self._queued["interactive"])
         if lane == "background":
             ahead += len(self._queued["background"])

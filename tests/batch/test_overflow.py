@@ -32,16 +32,21 @@ from talkjs_async import (
     User,
     call_of,
 )
-from talkjs_async.emulator import Emulator
+from talkjs_async.emulator import Emulator, Limits
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
 
 
+def small(emulator: Emulator) -> TokenBucket:
+    """An ordinary budget with a tenth of the real burst, so that few calls use it up."""
+    return TokenBucket(burst=60, background_reserve=30, clock=emulator.clock)
+
+
 @pytest.fixture
-async def overflowing(make_talkjs: MakeTalkJS) -> AsyncIterator[AsyncTalkJS]:
-    """A client whose calls may overflow, with two people and a conversation."""
-    async with make_talkjs(overflow_to_batch=True) as talkjs:
+async def overflowing(make_talkjs: MakeTalkJS, emulator: Emulator) -> AsyncIterator[AsyncTalkJS]:
+    """A client whose calls may overflow, with two people and a conversation: 57 tokens are left."""
+    async with make_talkjs(limiter=small(emulator), overflow_to_batch=True) as talkjs:
         await talkjs.users.upsert("alice", name="Alice")
         await talkjs.users.upsert("bob", name="Bob")
         await talkjs.conversations.upsert("c1", participants=["alice", "bob"])
@@ -71,11 +76,13 @@ async def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
 @pytest.mark.harness
 @pytest.mark.parametrize("engine", ["httpx"])
 async def test_ten_thousand_calls_use_both_budgets_to_the_full(
-    overflowing: AsyncTalkJS, emulator: Emulator
+    make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
+    talkjs = make_talkjs(overflow_to_batch=True)
+    await talkjs.users.upsert("alice", name="Alice")
     began = emulator.clock.monotonic()
 
-    users = await at_once(10_000, lambda number: overflowing.users.get("alice"))
+    users = await at_once(10_000, lambda number: talkjs.users.get("alice"))
 
     took = emulator.clock.monotonic() - began
     assert {User} == {type(user) for user in users}
@@ -86,7 +93,7 @@ async def test_ten_thousand_calls_use_both_budgets_to_the_full(
 async def test_no_batch_is_sent_while_tokens_are_left(
     overflowing: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    await at_once(500, lambda number: overflowing.users.get("alice"))
+    await at_once(50, lambda number: overflowing.users.get("alice"))
 
     assert [] == batches(emulator)
 
@@ -94,7 +101,7 @@ async def test_no_batch_is_sent_while_tokens_are_left(
 async def test_a_batch_takes_no_more_than_what_waits_for_tokens(
     overflowing: AsyncTalkJS, emulator: Emulator
 ) -> None:
-    await at_once(697, lambda number: overflowing.users.get("alice"))
+    await at_once(157, lambda number: overflowing.users.get("alice"))
 
     assert 10 == len(batches(emulator))
 
@@ -102,7 +109,7 @@ async def test_a_batch_takes_no_more_than_what_waits_for_tokens(
 async def test_each_call_keeps_its_own_result_and_error(overflowing: AsyncTalkJS) -> None:
     people = ["alice", "bob", "nobody"]
 
-    results = await at_once(900, lambda number: overflowing.users.get(people[number % 3]))
+    results = await at_once(90, lambda number: overflowing.users.get(people[number % 3]))
 
     for number, result in enumerate(results):
         if people[number % 3] == "nobody":
@@ -116,11 +123,11 @@ async def test_no_batch_writes_twice_to_one_conversation(
     overflowing: AsyncTalkJS, emulator: Emulator
 ) -> None:
     sent = await at_once(
-        650, lambda number: overflowing.messages.send("c1", sender="alice", text=str(number))
+        90, lambda number: overflowing.messages.send("c1", sender="alice", text=str(number))
     )
 
     assert {SendReceipt} == {type(result) for result in sent}
-    assert 650 == len(emulator.commits.of("message.sent"))
+    assert 90 == len(emulator.commits.of("message.sent"))
     assert batches(emulator)
     for batch in batches(emulator):
         assert 1 == len(batch.operations)
@@ -134,7 +141,7 @@ async def test_a_lost_answer_to_a_batch_loses_and_doubles_nothing(
     emulator.faults.add("drop-after-commit", on="POST /batch", first=3)
 
     sent = await at_once(
-        800,
+        120,
         lambda number: overflowing.messages.send(
             f"r{number % 20}", sender="alice", text=str(number)
         ),
@@ -142,7 +149,7 @@ async def test_a_lost_answer_to_a_batch_loses_and_doubles_nothing(
 
     stored = [commit.text for commit in emulator.commits.of("message.sent")]
     assert {SendReceipt} == {type(result) for result in sent}
-    assert sorted(map(str, range(800))) == sorted(map(str, stored))
+    assert sorted(map(str, range(120))) == sorted(map(str, stored))
 
 
 async def test_a_cancelled_call_does_not_disturb_the_others_of_its_batch(
@@ -155,7 +162,7 @@ async def test_a_cancelled_call_does_not_disturb_the_others_of_its_batch(
             await overflowing.users.get("alice")
         return scope
 
-    results = await at_once(900, one)
+    results = await at_once(130, one)
 
     assert not [result for result in results if isinstance(result, Exception)]
     assert 0 == overflowing.budget.in_flight
@@ -165,7 +172,7 @@ async def test_a_cancelled_call_does_not_disturb_the_others_of_its_batch(
 async def test_background_calls_overflow_too(overflowing: AsyncTalkJS, emulator: Emulator) -> None:
     background = overflowing.with_options(lane="background")
 
-    await at_once(800, lambda number: background.users.get("alice"))
+    await at_once(90, lambda number: background.users.get("alice"))
 
     assert batches(emulator)
     # What background leaves alone is still there.
@@ -174,14 +181,17 @@ async def test_background_calls_overflow_too(overflowing: AsyncTalkJS, emulator:
 
 @pytest.mark.parametrize("engine", ["httpx"])
 async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
-    overflowing: AsyncTalkJS, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    make_talkjs: MakeTalkJS, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     emulator.switches.batch_charges = "each"
+    emulator.limits = Limits(burst=60)
     caplog.set_level(logging.WARNING)
+    talkjs = make_talkjs(limiter=small(emulator), overflow_to_batch=True)
+    await talkjs.users.upsert("alice", name="Alice")
 
-    users = await at_once(1_500, lambda number: overflowing.users.get("alice"))
+    users = await at_once(150, lambda number: talkjs.users.get("alice"))
     before = len(batches(emulator))
-    await at_once(100, lambda number: overflowing.users.get("alice"))
+    await at_once(100, lambda number: talkjs.users.get("alice"))
 
     assert {User} == {type(user) for user in users}
     assert before == len(batches(emulator))
@@ -189,7 +199,10 @@ async def test_it_stops_where_operations_are_charged_to_the_ordinary_budget(
 
 
 async def test_a_429_stops_it_only_after_a_batch_was_sent(
-    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+    overflowing: AsyncTalkJS,
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     talkjs = make_talkjs(limiter=TokenBucket(clock=emulator.clock), overflow_to_batch=True)
     emulator.faults.add("return-429", on="GET /users/bob", first=1)
@@ -197,12 +210,17 @@ async def test_a_429_stops_it_only_after_a_batch_was_sent(
     # Pauses, and waits for tokens after the pause.
     await at_once(30, lambda number: talkjs.users.get("alice"))
     before = len(batches(emulator))
+    assert not caplog.records
     emulator.faults.add("return-429", on="GET /users/bob", first=1)
     await emulator.clock.sleep(100.0)
     await talkjs.users.get("bob")
 
     await at_once(30, lambda number: talkjs.users.get("alice"))
 
+    (warning,) = caplog.records
+    assert "WARNING" == warning.levelname
+    assert warning.getMessage().startswith("A 429 came while calls overflowed into batches, ")
+    assert warning.getMessage().endswith(" No more calls are taken into batches.")
     assert before >= 1
     assert before == len(batches(emulator))
 
@@ -269,10 +287,10 @@ async def test_calls_wait_for_a_limiter_that_grants_nothing_for_now(
 
 
 async def test_it_works_without_async_with(make_talkjs: MakeTalkJS, emulator: Emulator) -> None:
-    talkjs = make_talkjs(overflow_to_batch=True)
+    talkjs = make_talkjs(limiter=small(emulator), overflow_to_batch=True)
     await talkjs.users.upsert("alice", name="Alice")
 
-    users = await at_once(800, lambda number: talkjs.users.get("alice"))
+    users = await at_once(90, lambda number: talkjs.users.get("alice"))
 
     assert {User} == {type(user) for user in users}
     assert batches(emulator)
@@ -281,12 +299,12 @@ async def test_it_works_without_async_with(make_talkjs: MakeTalkJS, emulator: Em
 async def test_a_client_may_be_entered_in_one_task_and_left_in_another(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
-    talkjs = make_talkjs(overflow_to_batch=True)
+    talkjs = make_talkjs(limiter=small(emulator), overflow_to_batch=True)
     result: list[Any] = []
 
     async def use() -> None:
         await talkjs.users.upsert("alice", name="Alice")
-        result.extend(await at_once(800, lambda number: talkjs.users.get("alice")))
+        result.extend(await at_once(90, lambda number: talkjs.users.get("alice")))
 
     for step in (talkjs.__aenter__, use, partial(talkjs.__aexit__, None, None, None)):
         async with anyio.create_task_group() as tasks:
@@ -304,9 +322,9 @@ async def test_a_batch_that_is_refused_as_such_says_nothing_of_its_calls(
     emulator.faults.add(f"return-{status}", on="POST /batch")
     people = ["alice", "nobody"]
 
-    results = await at_once(900, lambda number: overflowing.users.get(people[number % 2]))
+    results = await at_once(90, lambda number: overflowing.users.get(people[number % 2]))
 
-    assert [User, NotFound] * 450 == [type(result) for result in results]
+    assert [User, NotFound] * 45 == [type(result) for result in results]
     assert 1 == caplog.text.count("A batch was refused as such")
 
 
@@ -329,7 +347,7 @@ async def test_a_batch_with_a_wrong_key_fails_its_calls(
 ) -> None:
     emulator.faults.add("return-401", on="POST /batch")
 
-    results = await at_once(700, lambda number: overflowing.users.get("alice"))
+    results = await at_once(90, lambda number: overflowing.users.get("alice"))
 
     assert {User, Unauthorized} == {type(result) for result in results}
 
@@ -419,6 +437,7 @@ async def test_no_time_is_spent_on_an_earlier_write_beyond_what_a_call_has(
     assert [SendReceipt, RateLimitWaitTimeout] == [type(result) for result in results]
     assert {} == turns(talkjs)
     assert pytest.approx(2.0, abs=1e-3) == took
+    assert pytest.approx(2.0, abs=1e-3) == results[1].retry_after == results[1].max_wait
     assert ["0"] == [commit.text for commit in emulator.commits.of("message.sent")]
     assert 0 == talkjs.budget.in_flight
 
@@ -482,6 +501,7 @@ async def test_ten_calls_find_room_in_the_next_batch_and_the_eleventh_is_refused
     (refused,) = [each for each in results if isinstance(each, RateLimitWaitTimeout)]
     assert 10 == sum(isinstance(each, User) for each in results)
     assert pytest.approx(20.0, rel=0.05) == refused.retry_after
+    assert 15.0 == refused.max_wait
 
 
 class OneByOne(TokenBucket):
@@ -511,7 +531,10 @@ async def test_one_task_waits_for_the_next_batch_however_many_calls_do(
 
 
 async def test_statistics_that_fail_cost_no_other_call_anything(
-    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    overflowing: AsyncTalkJS,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     limiter = Failing(clock=emulator.clock, tokens=0)
     talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
@@ -527,6 +550,9 @@ async def test_statistics_that_fail_cost_no_other_call_anything(
     assert 2 == results.count(None)
     assert 28 == sum(isinstance(result, User) for result in results)
     assert 0 == limiter.statistics().in_flight
+    (failed,) = caplog.records
+    assert ("ERROR", "A task of the overflow failed") == (failed.levelname, failed.getMessage())
+    assert "no statistics" in caplog.text
 
 
 async def test_writes_about_one_thing_keep_their_order(
@@ -618,7 +644,7 @@ async def test_the_api_version_of_a_call_travels_with_its_operation(
 ) -> None:
     old = overflowing.with_options(api_version="2021-02-09")
 
-    await at_once(700, lambda number: old.users.get("alice"))
+    await at_once(90, lambda number: old.users.get("alice"))
 
     versions = {
         operation.api_version for batch in batches(emulator) for operation in batch.operations
@@ -633,7 +659,7 @@ async def test_imports_into_several_conversations_share_a_batch(
         await overflowing.conversations.upsert(f"old{number}", participants=["alice"])
     old = [ImportedMessage(sender="alice", text="hi", sent_at=datetime(2020, 1, 1, tzinfo=UTC))]
     # Uses up what is left of the ordinary budget.
-    await at_once(587, lambda number: overflowing.users.get("alice"))
+    await at_once(47, lambda number: overflowing.users.get("alice"))
 
     await at_once(10, lambda number: overflowing.messages.import_many(f"old{number}", old))
 
@@ -662,7 +688,8 @@ class TestOptionsOfDerivedClients:
         results = await at_once(2, send)
 
         assert [type(None), OutcomeUnknown] == [type(result) for result in results]
-        assert "2.0 s of attempt_timeout" in str(results[1])
+        assert "PUT /users/u1: no answer came in the 2.0 s of attempt_timeout." in str(results[1])
+        assert ("PUT", "/users/u1") == (results[1].method, results[1].path)
         assert results[1].maybe_done
         assert 1 == len(batches(emulator))
         assert [pytest.approx(2.0, abs=0.5), pytest.approx(20.0, abs=0.5)] == took
