@@ -3,12 +3,12 @@ Jobs over many records: sync, send, import, export, anonymise.
 
     report = await bulk.upsert_users(talkjs, bulk.read_users("users.csv"), journal="users.journal")
 
-Each function returns a `Job`: await it, or watch it with `async with`. Jobs use every request of
-the budget, say what became of every record, and go on where they were after any interruption.
+Each function returns a `Job`: await it, or watch it with `async with`. Jobs use the whole budget,
+say what became of every record, and go on where they were after any interruption.
 
-A file per job, and `file_sources` for what they read. `_record_types` says what is special about
-storing users, conversations or messages; `_engine` stores any of them and keeps the journal;
-`formats` reads and writes files.
+There is one module per job; `file_sources` reads their files. `_record_types` holds what differs
+between users, conversations and messages; `_engine` stores any of them and keeps the journal;
+`formats` reads and writes file formats.
 """
 
 from talkjs_async.bulk._engine.job import Job

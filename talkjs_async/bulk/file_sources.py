@@ -1,4 +1,4 @@
-"""Sources that are files, CSV and JSON Lines: one function per record type."""
+"""Reads sources from CSV and JSON Lines files: one function per record type."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def read_users(path: str | os.PathLike[str], *, format: RecordFormat | None = No
     """
     Read users from a file, for `upsert_users`.
 
-    CSV has a header with "id" and names of the fields of `UserInput`, in Python's or TalkJS's
+    The header of CSV holds "id" and names of fields of `UserInput`, in Python's or TalkJS's
     spelling; "custom.plan" is the key "plan" of the custom data. Several addresses in a cell are
     separated by ";" or written as a JSON list. An empty cell leaves the field as it is. Commas,
-    semicolons or tabs separate the columns. JSON Lines has an object with the same names per line.
+    semicolons or tabs separate the columns. JSON Lines holds one object per line, with those names.
 
     Args:
         path: The file, in UTF-8.
@@ -45,7 +45,7 @@ def read_messages(
     """
     Read messages from a file, for `send_messages`; see `read_users`.
 
-    "conversation_id", "sender" and "text" are the least that it has.
+    It must have "conversation_id" and "text", and "sender" except for system messages.
     """
     return RecordFile(path, format, MESSAGE_FIELDS, required=("conversation_id", "text"))
 
@@ -56,7 +56,7 @@ def read_old_messages(
     """
     Read old messages from a file, for `import_messages`; see `read_users`.
 
-    "conversation_id", "sender", "text" and "sent_at" are the least that it has.
+    It must have "conversation_id", "sender", "text" and "sent_at".
     """
     required = ("conversation_id", "sender", "text", "sent_at")
     return RecordFile(path, format, IMPORT_FIELDS, required=required)

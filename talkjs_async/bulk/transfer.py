@@ -70,7 +70,7 @@ def transfer(
 
     Run one at a time for a source and a target: two that begin together would both store everything
     (two of one process are refused). Run it again with the same *journal* to go on after an
-    interruption, and after its end to bring what is new since. While it runs, what was read lies
+    interruption, and after its end to copy what is new since. While it runs, what was read lies
     beside the journal, in `<journal>-copy`.
 
     Args:

@@ -1,5 +1,5 @@
 """
-Taking a refused request apart, so that one bad record does not sink the others.
+Bisection of a refused request, so that one bad record does not sink the others.
 
 TalkJS stores all records of a request or none. Knows nothing of what a record is.
 """
@@ -39,9 +39,9 @@ class Bisection(Generic[R]):
     Attributes:
         send: Sends records with one request and notes that they are stored.
         refuse: Notes that one record is refused, and by which answer.
-        is_refusal: Whether an answer is the fault of some record, and not of the app or the moment.
-        named: Which of the records an answer names, with what it says of them.
-        most: How many records TalkJS takes together, as far as that was learned meanwhile.
+        is_refusal: Whether some record is the cause of an answer, not the app or the moment.
+        named: The indexes of the records that an answer names, with what it says of each.
+        most: How many records TalkJS takes together, once a job has learned that. None until then.
         alone: Whether to try one record alone after a refusal, before any half.
     """
 
@@ -57,8 +57,8 @@ class Bisection(Generic[R]):
         Send all of them, with as few requests as can be.
 
         When the answer names the bad ones, the others are sent at once. When it does not, halves
-        are tried: a half whose sister was stored must hold a bad one, and is not sent whole. When
-        it is learned on the way that there were only too many, what is left goes in whole requests.
+        are tried: if the first half was stored, the second must hold a bad one and is not sent
+        whole. When *most* changes on the way, the rest goes in requests of that size.
 
         Returns:
             Whether one request was enough.
@@ -77,7 +77,7 @@ class Bisection(Generic[R]):
                 refusal = await self._try(part.records)
                 part = _Part(part.records, refusal, holds_bad=refusal is not None)
             if part.holds_bad:
-                left += await self._apart(part.records, part.refusal)
+                left += await self._split(part.records, part.refusal)
             most = self.most()
             if most is not None and most != known:
                 known = most
@@ -86,8 +86,8 @@ class Bisection(Generic[R]):
                 left = [_Part(rest[at : at + most]) for at in reversed(starts)]
         return False
 
-    async def _apart(self, records: Sequence[R], refusal: APIError | None) -> list[_Part[R]]:
-        """Take a step with records that hold a bad one; return what is left, the first last."""
+    async def _split(self, records: Sequence[R], refusal: APIError | None) -> list[_Part[R]]:
+        """Refuse or halve records that hold a bad one; return what is left, in reverse order."""
         if refusal is not None:
             named = self.named(refusal, records)
             if len(records) == 1:

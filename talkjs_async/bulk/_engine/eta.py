@@ -1,4 +1,4 @@
-"""How long the rest of a job takes: by the budgets, and by what was seen so far."""
+"""How long the rest of a job takes: by the budgets, and by its pace so far."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from talkjs_async.bulk._engine.job_client import JobClient, LatestAttempts
 from talkjs_async.bulk._engine.tally import StageTally, Tally
 
 _FEW: Final = 10
-"""Answers that are no pace: the first ones tell how long the budget let them wait, not more."""
+"""Fewer answers than this show no pace, only how long the budget made them wait."""
 _NEWS: Final = 1.1
-"""Answers come in waves, so that a pace that differs by less says nothing."""
+"""Answers come in waves: a pace that is slower by a smaller factor says nothing."""
 
 
 def time_left(client: JobClient, tally: Tally) -> float | None:
     """
     Return the seconds that are left. None while the total or the rate is unknown.
 
-    The budgets say how long it takes at least, with as many attempts for a request as there were
-    lately. Slow answers, repeats and a slow source show in the pace of what was stored lately, so
-    the longer of the two is right: while a burst is used up, the pace promises too much, and later
-    the budgets do. The pace promises too much at the end as well, where nothing is left to follow
-    what is under way, and all wait for the request that is repeated most often.
+    The budgets give the least time, at the recent number of attempts per request. Slow answers,
+    repeats and a slow source show in the recent pace only, and a burst makes that pace too fast:
+    the longer of the two times counts. Time for the last requests is added to the pace, because
+    no others follow them and the job waits for the one that is repeated most often.
     """
     if tally.total is None:
         return None
@@ -40,7 +39,7 @@ def time_left(client: JobClient, tally: Tally) -> float | None:
         if stage.begun is None or not (stage.left and stage.requests):
             continue
         lasted = stage.last_stored - stage.begun
-        # A pause between attempts is not seen in what is in flight.
+        # A request that pauses between attempts is not in flight.
         usual = attempts.together(stage.requests / lasted) if lasted else 0
         side_by_side = max(1, client.pace(batchable=stage.batchable).in_flight, usual)
         pace = _by_pace(stage, now, side_by_side, attempts)
@@ -56,12 +55,12 @@ def time_left(client: JobClient, tally: Tally) -> float | None:
 
 
 def seconds_planned(client: JobClient, tally: Tally) -> float:
-    """Return how long the budgets would make what a dry run has planned take."""
+    """Return how long the requests that a dry run has planned would take, by the budgets."""
     return _by_budget(client, [(stage, stage.planned_requests) for stage in tally.stages.values()])
 
 
 def _by_budget(client: JobClient, requests: Iterable[tuple[StageTally, int]]) -> float:
-    """Return how long the budgets make requests take: some fit the ordinary one only."""
+    """Return how long requests take by the budgets: some can use the ordinary one only."""
     everything = alone = 0
     for stage, count in requests:
         everything += count
@@ -77,11 +76,11 @@ def _by_pace(stage: StageTally, now: float, side_by_side: int, attempts: LatestA
     """Return how long the rest of a stage takes at the pace of what was stored lately."""
     lasted = stage.last_stored - (stage.begun or 0.0)
     if stage.rolled:
-        # Until the last answer, since answers may come in waves, with nothing between them.
+        # Measured to the last answer: answers may come in waves, with nothing between them.
         since = now - stage.last_stored
         return max(0.0, stage.left * lasted / stage.stored - since)
-    # So long, the time of the first answer would count much. As many requests end in the time of
-    # one as are under way together, unless the source is slower.
+    # Until then, the wait for the first answer would count too much. In the time of one request,
+    # as many end as are under way together, unless the source is slower.
     by_attempts = stage.requests_left * attempts.per_request * attempts.seconds / side_by_side
     if stage.requests < _FEW:
         return by_attempts
@@ -93,7 +92,7 @@ def _last(stage: StageTally, by_pace: float, side_by_side: int, attempts: Latest
     left = math.ceil(stage.requests_left)
     in_vain = attempts.chance_in_vain
     # Attempts end in the order in which they began, unless some of the requests were repeated:
-    # then the ages of those that are left are anything.
+    # then those that are left may have any age.
     repeated = 1.0 - (1.0 - in_vain) ** side_by_side
     this_attempt = (1.0 - repeated) * by_pace + repeated * attempts.seconds * left / (left + 1)
     return this_attempt + attempts.seconds * (_most_attempts(in_vain, left) - 1.0)
@@ -101,7 +100,7 @@ def _last(stage: StageTally, by_pace: float, side_by_side: int, attempts: Latest
 
 def _most_attempts(in_vain: float, requests: int) -> float:
     """Return how many attempts the unluckiest of some requests takes, on average."""
-    # The sum of how likely it is that one of them takes more than so many.
+    # The sum over n of the probability that one of them takes more than n.
     most, number, more = 0.0, 0, 1.0
     while more > 0.01:
         most += more
@@ -111,7 +110,7 @@ def _most_attempts(in_vain: float, requests: int) -> float:
 
 
 def seconds_for(requests: float, rate: float) -> float:
-    """How long so many requests take. The rate is 0 while a limiter lets nothing go."""
+    """Return how long requests take. The rate is 0 while a limiter lets nothing go."""
     if requests <= 0:
         return 0.0
     return requests / rate if rate else math.inf

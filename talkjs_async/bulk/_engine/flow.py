@@ -2,7 +2,7 @@
 Stores the records of a source: users, conversations, messages, imports.
 
 Reads the source no faster than the budget lets records go, keeps the order inside a group, sends
-groups side by side, notes every answer. What is special about a record type is in its `RecordType`.
+groups side by side, and notes every answer. A `RecordType` holds what differs between the types.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ V = TypeVar("V")
 
 _SIDE_BY_SIDE: Final = 500
 """
-Requests of a job that are sent or wait for the budget at a time, at most.
+The most requests of a job that are sent or wait for the budget at a time.
 
-More than the budgets ever have in flight: 20 requests, and 20 batches of ten when the client lets
-batches take along what waits.
+More than the budgets ever have in flight: 20 requests, and 20 batches of ten when waiting calls
+overflow into batches.
 """
 _MOST_AT_A_TIME: Final = 5_000
-"""Records in these requests."""
+"""The most records in these requests."""
 _SOON: Final = 3.0
-"""Seconds. What cannot leave by then does not yet queue for the budget: a job ends that soon."""
+"""Seconds. A request that cannot leave by then does not queue yet, so that a job stops soon."""
 _GRACE: Final = 5.0
-"""Seconds for what was begun when a job is stopped, since a 429 or an outage may hold it up."""
+"""Seconds that requests under way have left when a job stops: a 429 may hold them up."""
 
 
 def stage_tally(context: JobContext, record_type: RecordType[Any], prefix: str) -> StageTally:
-    """Return what is counted of the records that `store` stores with this prefix."""
+    """Return the counts of the records that `store` stores with this prefix."""
     return context.tally.stage(
         prefix, per_request=record_type.per_request, batchable=record_type.batchable
     )
@@ -63,7 +63,7 @@ async def store(
     Store the records of a source, or note what would be stored in a dry run.
 
     Args:
-        prefix: In front of every ID in the journal, for jobs that store several record types.
+        prefix: Put before every ID in the journal, for jobs that store several record types.
     """
     await _Flow(context, record_type, blocks, prefix=prefix).run()
 
@@ -89,14 +89,14 @@ class _Flow(Generic[V]):
         )
         self._selection = Selection(context, record_type, self._window, self._tally, prefix=prefix)
         self._sending = 0
-        # Requests among them that TalkJS has answered, and the journal has yet to note.
+        # Those of the requests that TalkJS has answered and the journal has not noted yet.
         self._answered = 0
         self._side_by_side = min(_SIDE_BY_SIDE, _MOST_AT_A_TIME // record_type.per_request)
         self._space = anyio.Event()
         self._source_pace = SourcePace(record_type.per_request)
         self._learner = anyio.Lock()
         self._timer_runs = False
-        # Groups of which a request has said that none of their records can be stored, and why.
+        # Groups none of whose records can be stored, by the answer to a request, with the reason.
         self._sunk: dict[str, str] = {}
         self._tasks: TaskGroup | None = None
         self._timers: TaskGroup | None = None
@@ -183,11 +183,10 @@ class _Flow(Generic[V]):
 
     def _partial_request(self) -> list[Record[V]] | None:
         """
-        Take less than a whole request, where a slow source leaves tokens unused.
+        Take less than a full request, where a slow source leaves tokens unused.
 
-        It takes a token that no other group waits for, or one of the upper half of the burst: the
-        rest is kept for the whole requests that a source may still make, since the budget counts
-        requests.
+        It may use a token that no other group waits for, or one of the upper half of the burst. The
+        other tokens are kept for full requests, since the budget counts requests, not records.
         """
         groups = self._window.waiting_groups
         pace = self._pace
@@ -202,13 +201,13 @@ class _Flow(Generic[V]):
         if seconds <= 0:
             return self._window.take(partial=True)
         if not self._timer_runs and self._timers is not None:
-            # Neither an answer nor the source may come before that.
+            # An answer or a block of the source may not come before that.
             self._timer_runs = True
             self._timers.start_soon(self._look_again, seconds)
         return None
 
     async def _look_again(self, seconds: float) -> None:
-        # A little later, since an estimate may fall short by less than a float can tell.
+        # A little later, since rounding may make the estimate too short.
         await self._context.clock.sleep(seconds + 0.001)
         self._timer_runs = False
         self._start_requests()
@@ -242,7 +241,7 @@ class _Flow(Generic[V]):
 
     async def _store_next(self, records: Sequence[Record[V]]) -> Sequence[Record[V]]:
         if self._record_type.learning:
-            # What one request finds out, the others need not.
+            # One request finds it out for all.
             async with self._learner:
                 if self._record_type.learning:
                     return await self._store_some(records)
@@ -308,7 +307,7 @@ class _Flow(Generic[V]):
         except (RecordRefused, ConfigurationError) as error:
             if len(records) > 1:
                 raise
-            # A rule that shows only where the request is made.
+            # A rule that is checked only where the request is made.
             await self._refuse_all(records, str(error))
             return
         except APIError as error:

@@ -98,7 +98,7 @@ class Job:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._run_watched)
-        # An iteration in the block has something to wait for.
+        # An iteration in the block may wait from now on.
         self._started = True
         return self
 
@@ -113,7 +113,7 @@ class Job:
             return
         if exc is not None:
             tasks.cancel_scope.cancel()
-        # Told nothing of the error, so that it leaves the block as it is and in no group.
+        # The task group is not told of the error, which so leaves the block as it is.
         await tasks.__aexit__(None, None, None)
         if exc is None and self._failure is not None:
             raise self._failure
@@ -162,7 +162,7 @@ class Job:
         What the job has done.
 
         Raises:
-            ConfigurationError: The job has not ended, or never got its journal open.
+            ConfigurationError: The job has not ended, or could not open its journal.
         """
         if self._report is None:
             raise ConfigurationError("job", "has no report before it has ended.")
@@ -208,7 +208,7 @@ class Job:
         try:
             await journal.close()
         finally:
-            # Also when the closing was cancelled, which puts that off.
+            # Also when `close` was cancelled: the journal is closed before it raises.
             if journal.unanswered is not None:
                 self._report = self._reported(
                     journal, unknown=journal.unanswered, complete=complete
@@ -216,7 +216,7 @@ class Job:
 
     def _reported(self, journal: JobJournal, *, unknown: int, complete: bool) -> BulkReport:
         tally = self._tally
-        # From now on it lives as long as the report, even if the journal is still referred to.
+        # The files live as long as the report, even if the journal is still referred to.
         scratch, journal.scratch = journal.scratch, None
         caveat = self._step.caveat if complete else None
         return BulkReport(
@@ -242,7 +242,7 @@ class Job:
 
 
 class ProgressIterator:
-    """Yields the latest progress whenever something has happened since the one before."""
+    """Yields the latest progress whenever something has happened since the last one."""
 
     def __init__(self, job: Job) -> None:
         self._job = job

@@ -1,7 +1,7 @@
 """
 The client as a job uses it: with the job's lane, its own dispatcher, and a count of its requests.
 
-The one place where jobs reach behind the client's public face.
+The one place where jobs use private attributes of the client.
 """
 # ruff: noqa: SLF001 - see above
 
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 _ODD_ANSWERS: Final = 4
-"""How often in a row an answer to the same GET may read oddly before the job gives up."""
+"""Unreadable answers in a row to one GET at which a job gives up."""
 _PAUSE: Final = 0.5
-"""Seconds before it is asked for again, and as many more each time."""
+"""Seconds before the GET is sent again, and as many more each time."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +38,7 @@ class Pace:
 
     Attributes:
         free: How many could leave at once.
-        burst: The most that ever could.
+        burst: The most that could ever leave at once.
         in_flight: How many have left and are not answered.
         rate: How many more per second.
     """
@@ -73,7 +73,7 @@ class LatestAttempts:
 
     @property
     def per_request(self) -> float:
-        """How many a request takes, on average."""
+        """How many attempts a request takes, on average."""
         return 1.0 / (1.0 - self.chance_in_vain)
 
     @property
@@ -85,7 +85,7 @@ class LatestAttempts:
         return sum(self._elapsed) / len(self._elapsed) + self.chance_in_vain * pause
 
     def together(self, rate: float) -> int:
-        """How many requests are under way together where so many are answered per second."""
+        """How many requests are under way together if *rate* are answered per second."""
         return round(rate * self.per_request * self.seconds)
 
 
@@ -96,7 +96,7 @@ class JobClient:
     Attributes:
         talkjs: A client with the job's lane.
         clock: The client's.
-        root: Where the app is: no other has the same.
+        root: The URL of the app, which no other app has.
         retry: The client's, for steps that decide themselves when to repeat.
         requests: How many attempts were answered, those of batches included.
         attempts: The latest of them.
@@ -109,8 +109,8 @@ class JobClient:
             )
         derived = talkjs.with_options(lane=lane)
         pipeline = attrs.evolve(derived._pipeline, hooks=(*derived._pipeline.hooks, self._count))
-        # Its own, so that the batches are the job's alone and can be counted. It reads through both
-        # budgets if the app has two, and writes through both if the client does.
+        # Its own dispatchers, so that batches carry calls of this job only and can be counted. It
+        # reads through both budgets if the app has two, and writes through both if the client does.
         self._dispatchers: Dispatchers | None = None
         self._run = self._alone = pipeline.run
         if "batch" in pipeline.limiters:
@@ -145,7 +145,7 @@ class JobClient:
         """
         Send a GET, alone or in a batch.
 
-        One odd answer does not end a job: it is asked for again.
+        An answer that cannot be read does not end a job: the GET is sent again.
         """
         for attempt in count(1):
             try:
@@ -157,7 +157,7 @@ class JobClient:
         raise AssertionError("not reached")
 
     def more_will_come(self, expected: bool) -> None:
-        """Say whether more calls will come soon, for which a batch that is not full should wait."""
+        """Say whether more calls will come soon, so that a partial batch should wait for them."""
         if self._dispatchers is not None:
             self._dispatchers.here().fill_batches(expected)
 
@@ -182,7 +182,7 @@ class JobClient:
 
     @property
     def reading_pace(self) -> Pace:
-        """How fast the budgets let go what the job reads."""
+        """How fast the budgets let the job's reads go."""
         return self._pace(overflows=True)
 
     def _pace(self, *, overflows: bool) -> Pace:

@@ -69,5 +69,5 @@ class JobContext:
     def all(
         self, method: Callable[P, Records[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Records[T]:
-        """Return what a list method returns, read as `read` does."""
+        """Return the records of a list method, fetched with `read`."""
         return Records(listing_of(method, *args, **kwargs), self.read)

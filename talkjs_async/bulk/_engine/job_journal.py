@@ -44,8 +44,8 @@ class Sending:
     A record that is about to be sent.
 
     Attributes:
-        mark: By what it can be found again among the messages of its conversation. None when
-            repeating it is harmless.
+        mark: Identifies it among the messages of its conversation. None when repeating it is
+            harmless.
     """
 
     id: str
@@ -76,12 +76,12 @@ class JobJournal:
     Attributes:
         path: Where it is.
         scratch: Keeps a temporary journal alive. None for one that stays.
-        job_id: Of the job that it belongs to.
-        number_of_pass: Of this opening; the first is 1.
+        job_id: The ID of the job that it belongs to.
+        number_of_pass: The pass that began with this opening; the first is 1.
         first_pass: The first pass of the present run.
-        place: What the job left there to find its place again; anything JSON can hold.
-        unanswered: How many records of this run were sent and never answered. None while it is
-            open.
+        place: Where the job goes on after an interruption; anything JSON can hold.
+        unanswered: How many records of this run were sent and never answered. None while the
+            journal is open.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class JobJournal:
         self.unanswered: int | None = None
         self._file = file
         self._owner = owner
-        # Guards the next two: changes are collected here and taken by the thread.
+        # Guards the next two: changes are collected in them and taken by the thread.
         self._lock = Lock()
         self._next = Transaction()
         self._next_work: Work[None] | None = None
-        # A journal that was dropped, with the coroutine of its job, gives the file free, too.
+        # A journal that is dropped with the coroutine of its job releases its file, too.
         weakref.finalize(self, owner.finish, file.close)
 
     @classmethod
@@ -110,8 +110,7 @@ class JobJournal:
         """
         Open a journal, or make a new one.
 
-        A job that has ended in this process, and whose thread still has work for the same file, is
-        waited for.
+        Waits for jobs of this process that have ended and whose threads still work on the file.
 
         Args:
             path: The file. None: a temporary one.
@@ -156,7 +155,7 @@ class JobJournal:
         return await self._change(work)
 
     async def rows(self, ids: Sequence[str]) -> dict[str, RecordRow]:
-        """Return what is known of records, without a word of whether the source has them."""
+        """Return what is known of records, and do not note that the source has them."""
 
         def work(database: sqlite3.Connection) -> dict[str, RecordRow]:
             there = filter(is_storable, ids)
@@ -172,7 +171,8 @@ class JobJournal:
         Note that records are about to be sent.
 
         Args:
-            at: Unix time in seconds. If a record was sent before and never answered, its own stays.
+            at: Unix time in seconds. A record that was sent before and never answered keeps its
+                earlier time.
             to: The conversation.
         """
         here = self.number_of_pass
@@ -246,14 +246,14 @@ class JobJournal:
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """
-        Run something else in the journal's thread: before its file is free for another run.
+        Run *function* in the journal's thread, before another run can open the file.
 
-        Cancelling gives up the wait, and not the function.
+        Cancelling ends the wait, not the function.
         """
         return await self._owner.run(function)
 
     async def close(self) -> None:
-        """Give the file free; what was noted stays. A cancellation is put off until it is done."""
+        """Release the file. A cancellation is delayed until that is done."""
         closing_work = self._owner.submit(self._count_and_close)
         self._owner.finish()
         await closing_work.completed()
@@ -274,11 +274,11 @@ class JobJournal:
 
         Args:
             flush: Whether it must survive a power cut, and not only the end of the process. An
-                answer need not: if it is forgotten, the record is asked about or sent again.
+                answer need not: if it is lost, the record is looked up or sent again.
         """
         change: Change[T] = Change(work)
-        # Nothing is awaited before the thread has it: what the server has acknowledged must not be
-        # forgotten because the job is being cancelled.
+        # Nothing is awaited before the thread has the change: what the server has acknowledged
+        # must not be lost because the job is being cancelled.
         with self._lock:
             transaction = self._next
             transaction.changes.append(change)
@@ -291,7 +291,7 @@ class JobJournal:
 
     def _carry_out(self) -> None:
         with self._lock:
-            # Changes from now on are too late for this one.
+            # Later changes go into the next transaction.
             transaction, self._next, self._next_work = self._next, Transaction(), None
         transaction.run(self.path, self._file.database)
 
@@ -349,7 +349,7 @@ def is_latest_run(path: Path, first_pass: int) -> bool:
 
 
 def forget_record(path: Path, id_: str) -> None:
-    """Take a record out of a journal that no job has open: if it comes again, it is a new one."""
+    """Delete a record from a journal that no job has open: if it comes again, it is new."""
     try:
         uri = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as database, database:
@@ -380,7 +380,7 @@ ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen,
 
 def _writing(statement: str, rows: list[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], None]:
     def work(database: sqlite3.Connection) -> None:
-        # Nothing of it leaves the thread: a cursor belongs to the connection.
+        # The cursor must not leave the thread: it belongs to the connection.
         database.executemany(statement, rows)
 
     return work

@@ -1,4 +1,4 @@
-"""What SQLite, the system and the rows of a journal's file say is wrong, in our own words."""
+"""Errors of SQLite, of the system and of damaged rows, as errors of this library."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ What a journal's file can raise. The last one comes from Python, when SQLite quo
 
 
 def journal_error(path: Path, error: Exception) -> TalkJSError:
-    """Say what SQLite or the system says in our own words; *error* is one of `FAILURES`."""
+    """Return the error of this library for *error*, which is one of `FAILURES`."""
     if isinstance(error, OSError):
         return StorageError(path=str(path), reason=error.strerror or type(error).__name__)
     # Extended result codes begin with the name of the plain one.
     code: str = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return ConfigurationError("journal", f"{path} is in use by another job.")
-    # Our statements are always the same: what else they meet is the fault of the file.
+    # Our statements never change: any other error comes from the file.
     return StorageError(
         path=str(path), reason=_reason(error), damaged=not code.startswith(_OF_THE_SYSTEM)
     )
@@ -42,7 +42,7 @@ _OF_THE_SYSTEM: Final = (
     "SQLITE_INTERRUPT",
     "SQLITE_PROTOCOL",
 )
-"""Result codes of a disk or a system that does not do what SQLite asks for; the file is whole."""
+"""Result codes of errors of the disk or the system; the file itself is whole."""
 
 
 def _reason(error: Exception) -> str:
@@ -57,7 +57,7 @@ def typed(row: tuple[Any, ...], *types: Any) -> tuple[Any, ...]:
     Check the columns of a row: SQLite stores anything anywhere.
 
     Raises:
-        sqlite3.DatabaseError: One of them holds what we have never written.
+        sqlite3.DatabaseError: A column has a type that no job writes.
     """
     if not all(isinstance(value, type_) for value, type_ in zip(row, types, strict=True)):
         raise sqlite3.DatabaseError("a row holds what no job has written")

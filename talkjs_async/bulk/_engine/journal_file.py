@@ -1,5 +1,5 @@
 """
-The file of a journal: opened or made, and checked whose it is.
+Opens or creates the file of a journal, and checks which job it belongs to.
 
 Everything here runs in the thread that owns the journal.
 """
@@ -32,12 +32,12 @@ from talkjs_async.errors import ConfigurationError
 @attrs.frozen(kw_only=True)
 class JobIdentity:
     """
-    Whose journal it is.
+    The job that a journal belongs to.
 
     Attributes:
         kind: Name of the job, such as "upsert_users".
         app_id: The TalkJS app.
-        job_id: None: whatever the journal says, or a random one when it is new.
+        job_id: None: that of the journal, or a random one when it is new.
     """
 
     kind: str
@@ -58,13 +58,13 @@ class JournalFile:
         Name the file.
 
         Args:
-            original: What to copy there first, if it exists.
+            original: A journal to copy to *path* first, if it exists.
         """
         self.path = path
         self._original = original
         self._identity = identity
         self._database: sqlite3.Connection | None = None
-        # Device and inode, by which a file that took its place is told from it.
+        # Device and inode: they show whether another file has taken its place.
         self._file: tuple[int, int] | None = None
 
     @property
@@ -89,13 +89,13 @@ class JournalFile:
             check_file(path)
             self._file = _file_at(path)
             # Autocommit. No wait for a lock: the connection that has it keeps it until its job
-            # ends. Never made anew here, which would take a deleted one for one of a new job.
+            # ends. Never created here: a deleted journal would look like that of a new job.
             self._database = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0
             )
             job = _begin_pass(named, self._database, self._identity)
             try:
-                # So that the main file on its own says that it is in use.
+                # So that `in_use` is in the main file, not only in the log.
                 _empty_log(self._database)
             except BaseException:
                 self.close()
@@ -117,7 +117,7 @@ class JournalFile:
         Check that the file is still there.
 
         Raises:
-            StorageError: It was deleted or replaced, so the next run would know of nothing.
+            StorageError: It was deleted or replaced: the next run would know of nothing.
         """
         if self._file != _file_at(self.path):
             raise StorageError(
@@ -127,14 +127,14 @@ class JournalFile:
             )
 
     def close(self) -> None:
-        """Give the file free. What was noted stays."""
+        """Release the file."""
         database, self._database = self._database, None
         if database is None:
             return
         try:
             with suppress(sqlite3.Error):
-                # On a full disk, an emptied log has room for the mark. If the main file cannot
-                # grow, the log stays beside it, and so does the mark that asks for it.
+                # An emptied log has space for the update even on a full disk. If the main file
+                # cannot grow, the log stays beside it, and `in_use` stays 1, which asks for it.
                 _empty_log(database)
                 database.execute("UPDATE job SET in_use = 0")
         finally:
@@ -162,7 +162,7 @@ def _file_at(path: Path) -> tuple[int, int] | None:
 
 
 def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity) -> JobRow:
-    # Looked at before anything is written: it may be the database of another program.
+    # Checked before anything is written: it may be the database of another program.
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (schema,) = database.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION:
@@ -176,7 +176,7 @@ def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity)
             f"{path} was written by {age} talkjs-async (journal schema {schema}, this version "
             f"knows {SCHEMA}): {way_out}.",
         )
-    # Held until it is closed or the process is gone, so that two processes never share a job.
+    # Locked until it is closed or the process ends, so that two processes never share a job.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
@@ -196,7 +196,7 @@ def _begin_pass(path: Path, database: sqlite3.Connection, identity: JobIdentity)
 
 
 def _empty_log(database: sqlite3.Connection) -> None:
-    """Write all of it into the main file; its own file keeps its size, to be written over."""
+    """Copy the log into the main file. The log keeps its size and is overwritten later."""
     database.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
@@ -208,7 +208,7 @@ def _job_row(job_id: str, pass_: int, first: int, place: object) -> JobRow:
 
 
 def _create(path: Path, identity: JobIdentity) -> None:
-    """Make a journal: under its name, it is a whole one from its first moment on."""
+    """Create a journal. A file with its name exists only when it is complete."""
     new = path.with_name(f"{path.name}-{secrets.token_hex(4)}.new")
     create_private(new)
     try:
@@ -246,10 +246,10 @@ def _copy(original: Path, path: Path) -> None:
     source = open_to_read(original)
     try:
         with closing(source), closing(sqlite3.connect(path)) as target:
-            # A backup waits for a lock for ever; this fails at once.
+            # A backup waits for a lock forever; this fails at once.
             source.execute("SELECT job_id FROM job").fetchone()
             source.backup(target)
-            # It is whole: the original's log is in it.
+            # The copy is complete: it includes the original's log.
             target.execute("UPDATE job SET in_use = 0")
             target.commit()
     except sqlite3.Error as error:

@@ -1,13 +1,13 @@
 """
 The tables of a journal, an SQLite file: their columns, and the rows as Python sees them.
 
-A change of them needs a new number of `SCHEMA`.
+A change of the tables needs a new `SCHEMA` number.
 
-`job.in_use` is 1 in the main file for as long as a run writes to the journal: what it writes is in
-the file `-wal` beside it at first. A main file with a 1 and no such file is half a journal.
+`job.in_use` is 1 in the main file as long as a run writes to the journal: what it writes goes to
+the file `-wal` beside it first. A main file with a 1 and no such file is half a journal.
 
-`job.place` is JSON behind a digest of it: a place that is another one than was noted, and not
-merely gone, would have a job pass over what it has not done.
+`job.place` is JSON behind a digest of it: with a damaged place, a job could skip records that it
+has not stored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CREATE INDEX record_mark ON record (mark, sent_to) WHERE mark IS NOT NULL;
 """
 
 NAMELESS: Final = "\0#"
-"""In front of the number of a record that has no ID of its own, which no other record has."""
+"""Prefix of the name of a record that has no ID of its own; its number follows."""
 
 
 def written_place(place: Any) -> str:
@@ -70,7 +70,7 @@ def storable(text: str | None) -> str | None:
 
 
 def is_storable(id_: str) -> bool:
-    """Whether a record may have such a name: half of a surrogate pair is in none."""
+    """Whether a record may have this ID: it holds no half of a surrogate pair."""
     return storable(id_) == id_
 
 
@@ -94,7 +94,7 @@ class RecordState(IntEnum):
     PLANNED = 3
     """A dry run found that it would be changed."""
     CHANGED = 4
-    """It was stored, and the source has another content for it by now."""
+    """It was stored, and the source has other content for it now."""
 
 
 @attrs.frozen
@@ -105,7 +105,7 @@ class RecordRow:
     Attributes:
         number: Its place in the source, from 1.
         seen: The pass in which the source last had it.
-        made_in: The pass in which it came to its state.
+        made_in: The pass in which it reached its state.
         digest: Of the content that was sent.
         sent_at: Unix time in seconds of the first request that carried it.
         result: What TalkJS made of it: the ID of a message.

@@ -1,7 +1,7 @@
 """
-Changes of a journal that wait for each other and reach the disk together.
+Changes of a journal that are committed together.
 
-Run in the thread that owns the journal.
+Runs in the thread that owns the journal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Places on the disk as callers name them."""
+"""Checks of the paths that callers pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from talkjs_async.errors import ConfigurationError
 
 _MOST_IN_A_NAME: Final = 255
 _MOST_IN_A_PATH: Final = 4_095
-"""Bytes. What Linux takes; others take less, and say so themselves."""
+"""Bytes that Linux allows. Other systems allow less, and raise errors of their own."""
 
 
 def check_file(argument: str, path: Path) -> None:
@@ -18,7 +18,7 @@ def check_file(argument: str, path: Path) -> None:
     Check that a path names a file whose bytes can be read twice.
 
     Raises:
-        ConfigurationError: There is none, or something else; or it cannot be told.
+        ConfigurationError: It does not exist, is not a file, or cannot be checked.
     """
     try:
         if path.is_file():
@@ -26,7 +26,7 @@ def check_file(argument: str, path: Path) -> None:
         if path.is_dir():
             what = "is a directory: name a file in it."
         elif path.exists():
-            what = "is a pipe or a device, and is read twice: save it as a file first."
+            what = "is a pipe or a device, but must be read twice: save it as a file first."
         else:
             what = "does not exist."
     except OSError as error:
@@ -37,10 +37,10 @@ def check_file(argument: str, path: Path) -> None:
 
 def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
     """
-    Check what a caller gave for a path.
+    Check a path that a caller passed.
 
     Raises:
-        ConfigurationError: It can be none.
+        ConfigurationError: It cannot be a path.
     """
     try:
         path = Path(value)
@@ -49,11 +49,13 @@ def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
             argument, f"must be a path (str, os.PathLike), not {type(value).__name__}."
         ) from None
     if "\0" in str(path):
-        raise ConfigurationError(argument, "must be a path, which holds no NUL.")
+        raise ConfigurationError(argument, "must be a path without a NUL.")
     try:
         longest = max(map(len, map(os.fsencode, path.parts)), default=0)
     except UnicodeEncodeError:
-        raise ConfigurationError(argument, "must be a path: it holds half a surrogate.") from None
+        raise ConfigurationError(
+            argument, "must be a path without half of a surrogate pair."
+        ) from None
     if longest > _MOST_IN_A_NAME or len(os.fsencode(path)) > _MOST_IN_A_PATH:
         raise ConfigurationError(
             argument,

@@ -1,9 +1,9 @@
 """
-A thread that owns something: all that touches the thing runs there, one after another, to its end.
+A thread that owns a resource: all functions that use the resource run there, one after another.
 
-Cancellation never reaches it. A task that waits for a piece of work may be cancelled at any moment,
-also natively, which no shield of anyio stops; the work itself goes on, and what was submitted later
-still comes after it. Knows nothing of what is owned.
+Cancellation never reaches it. A task that waits for its work may be cancelled at any moment, also
+by asyncio itself, which no shield of anyio stops. The work still runs to its end, and later work
+still follows it. Knows nothing of the resource.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Work(Generic[T]):
         return cast("T", self._result)
 
     async def completed(self) -> T:
-        """Wait for it and put a cancellation off until then: for short work that others need."""
+        """Wait for the end of short work that others need, and delay a cancellation until then."""
         cancelled: BaseException | None = None
         with self._busy, anyio.CancelScope(shield=True):
             while not self._ended.is_set():
@@ -88,7 +88,7 @@ class OwnerThread:
 
         Args:
             name: What debuggers show.
-            must_end: Whether the end of the process waits until all that was submitted is done.
+            must_end: Whether the end of the process waits until all submitted work is done.
         """
         self._queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         # A daemon, since one that is never told to finish must not hold up the end of the process.
@@ -101,7 +101,7 @@ class OwnerThread:
 
     @property
     def finishing(self) -> bool:
-        """Whether it takes no more work, and ends when it has done all it has."""
+        """Whether it takes no more work, and ends after what it has."""
         return self._finishing
 
     @property
@@ -129,7 +129,7 @@ class OwnerThread:
         Take no more work. May be called anywhere, and more than once.
 
         Args:
-            last: What is still to be done, after everything else.
+            last: A function to run after everything else.
         """
         with self._lock:
             if self._finishing:
@@ -152,7 +152,7 @@ async def run_in_thread(function: Callable[[], T], *, to_the_end: bool = False) 
     Unlike a worker thread of anyio, it holds up neither a cancelled task nor the process's end.
 
     Args:
-        to_the_end: Put a cancellation off until it is done, since what comes next relies on it.
+        to_the_end: Delay a cancellation until it is done, since what comes next relies on it.
     """
     thread = OwnerThread("talkjs worker")
     try:
@@ -166,7 +166,7 @@ class _BusyThread:
     """
     Counts an owner thread among the worker threads of anyio while tasks wait for it.
 
-    A clock that moves by itself looks at these to see whether a program is at rest.
+    A virtual clock counts those to see whether a program is idle.
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class _BusyThread:
         self._waiting += 1
         if self._limiter is None:
             limiter = anyio.to_thread.current_default_thread_limiter()
-            # Another one each time: a borrower that stays looks like a thread that is stuck.
+            # A new one each time: a borrower that stays looks like a thread that is stuck.
             self._borrower = object()
             try:
                 limiter.acquire_on_behalf_of_nowait(self._borrower)
@@ -194,16 +194,16 @@ class _BusyThread:
 
 
 def _run(queue: SimpleQueue[Callable[[], object] | None]) -> None:
-    # Knows the queue only, so that an owner that was dropped can be collected.
+    # Refers to the queue only, so that an owner that was dropped can be collected.
     while (work := queue.get()) is not None:
         work()
-        # Not kept while there is nothing to do: it refers to what the work was about.
+        # Not kept while the thread is idle: it refers to what the function uses.
         del work
 
 
 def _scheduler() -> Callable[[Callable[[], object]], object]:
-    """Return what calls a function in the event loop that is running here, from any thread."""
-    # Another thread may be importing trio this very moment: half a module runs nothing.
+    """Return a function that runs another one in the current event loop, from any thread."""
+    # Another thread may be importing trio: its module may be there, but not its attributes.
     lowlevel: Any = getattr(sys.modules.get("trio"), "lowlevel", None)
     if getattr(lowlevel, "in_trio_task", bool)():
         schedule: Callable[[Callable[[], object]], object] = (

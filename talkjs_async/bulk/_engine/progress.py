@@ -19,7 +19,7 @@ class Progress:
         budget_wait: Seconds until the app's budget lets another request go; 0 when it has some
             left, infinite while that is unknown.
         elapsed: Seconds since the job began.
-        eta: Seconds that are left, by the budget and by what was seen so far. None when *total* is,
+        eta: Seconds that are left, by the budget and by the pace so far. None when *total* is None,
             or while the rate is unknown.
         finished: Whether this is the last one.
     """

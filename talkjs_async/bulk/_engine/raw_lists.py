@@ -1,7 +1,7 @@
 """
 Lists whose records come as TalkJS wrote them, so that a field this library does not know is kept.
 
-They are walked through by the rule of all lists: every record that is there throughout comes once.
+As in all lists, every record that exists during the whole walk comes once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def raw_walk(
     Begin to read a list, or go on.
 
     Args:
-        place: The place of an earlier walk. None: at the beginning.
+        place: Where an earlier walk stopped. None: at the beginning.
         method: A list method of the client, such as `talkjs.users.list`.
         ids, arguments: Its arguments.
     """

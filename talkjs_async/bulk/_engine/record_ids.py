@@ -25,7 +25,7 @@ def take_id(fields: dict[str, Any], name: str = "id") -> str:
 def as_id(value: object, name: str = "id") -> str:
     """Check one ID; see `take_id`."""
     value = written_id(value, name)
-    # The one place that knows what may stand in a URL.
+    # The one function that knows what a URL may hold.
     path("", **{name: cast("str", value)})
     return cast("str", value)
 
@@ -62,9 +62,9 @@ def as_record_id(value: object) -> str:
 
 def write_ids(fields: dict[str, Any], *names: str) -> None:
     """
-    Make texts of whole numbers in other fields that hold an ID, or a list of them.
+    Convert whole numbers to text in other fields that hold an ID or a list of IDs.
 
-    Whatever else they hold is left to the model, which checks it.
+    Other values are left as they are: the model checks them.
     """
     for name in names:
         value = fields.get(name)
@@ -75,11 +75,11 @@ def write_ids(fields: dict[str, Any], *names: str) -> None:
 
 
 def written_id(value: object, name: str = "id") -> object:
-    """Make a text of a whole number; return all else as it is."""
+    """Convert a whole number to text; return any other value as it is."""
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     try:
         return str(value)
     except ValueError:
-        # Of more digits than Python writes.
+        # It has more digits than Python converts.
         raise ConfigurationError(name, "is a number of too many digits for an ID.") from None

@@ -1,4 +1,4 @@
-"""What a job has to be told of users, conversations, messages, ... to store them in bulk."""
+"""What a job has to know of a record type (users, conversations, ...) to store it in bulk."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ V = TypeVar("V")
 @attrs.frozen
 class Found:
     """
-    What was found out of records that an earlier pass has sent. The others are sent again.
+    Which records that an earlier pass has sent are stored. Records in neither map are sent again.
 
     Attributes:
         stored: The IDs of those that are stored, with what TalkJS made of each.
-        unknown: The IDs of those that may be stored or not, with the reason.
+        unknown: The IDs of those that may or may not be stored, with the reason.
     """
 
     stored: Mapping[str, str | None] = attrs.field(factory=dict)
@@ -31,7 +31,7 @@ class Found:
 
 class RecordRefused(Exception):
     """
-    A record cannot be stored, and that is no answer of TalkJS's.
+    A record cannot be stored, for a reason that is not an answer of TalkJS.
 
     Attributes:
         reason: As a sentence.
@@ -49,12 +49,12 @@ class RecordType(ABC, Generic[V]):
     Attributes:
         kind: Name of the job.
         per_request: The most records in one request.
-        at_most: The same, as far as a job has learned that TalkJS takes fewer. None: it has not.
+        at_most: The same, once a job has learned that TalkJS takes fewer. None until then.
         batchable: Whether batches may take a request along.
         window: Records to read ahead, so that requests can be filled.
         once: Whether storing a record a second time would make a second one. If so, records keep
             their order, sending is noted before it happens, and a changed record is not sent again.
-        noted: Whether sending is noted before it happens all the same.
+        noted: Whether sending is noted before it happens even if *once* is False.
         unique_marks: Whether no two records may have the same mark.
     """
 
@@ -69,7 +69,7 @@ class RecordType(ABC, Generic[V]):
 
     @property
     def learning(self) -> bool:
-        """Whether one request goes at a time, until it is known what TalkJS takes."""
+        """Whether requests go one at a time, until it is known what TalkJS takes."""
         return False
 
     @abstractmethod
@@ -86,15 +86,15 @@ class RecordType(ABC, Generic[V]):
         """
 
     def is_refusal(self, error: APIError) -> bool:
-        """Whether an answer is the fault of some record."""
+        """Whether some record is the cause of an answer."""
         return isinstance(error, BadRequest | NotFound)
 
     def refused_together(self, count: int) -> None:  # noqa: ARG002
-        """Learn that so many records were refused together, and each of them was stored."""
+        """Learn that *count* records were refused together, and stored in smaller requests."""
         return
 
     def sinks_group(self, error: APIError) -> bool:  # noqa: ARG002
-        """Whether a refusal holds for every other record of the group, too."""
+        """Whether a refusal holds for all records of the group."""
         return False
 
     def already_stored(self, error: APIError) -> bool:  # noqa: ARG002
@@ -102,7 +102,7 @@ class RecordType(ABC, Generic[V]):
         return False
 
     def shared_mark(self, other: str) -> str:
-        """Say that a record has the mark of another one, which must be unique."""
+        """Return the reason to refuse a record that has the mark of record *other*."""
         raise NotImplementedError
 
     async def find(

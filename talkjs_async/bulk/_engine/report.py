@@ -59,8 +59,8 @@ class BulkReport:
         job_id: What idempotency keys were derived from.
         complete: Whether the whole source was worked through. If not, and *caveat* is None, run the
             job again with the same journal.
-        caveat: What this job, which came to its end, cannot know of, as a sentence. Such a job is
-            never complete. None: nothing, or the job has not come to its end.
+        caveat: What a job that came to its end cannot know, as a sentence. Such a job is never
+            complete. None: nothing, or the job has not come to its end.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
         with_losses: How many of *done* TalkJS could not take wholly; their `reason` says what is
             lost.
@@ -98,7 +98,7 @@ class BulkReport:
 
     @property
     def came_to_its_end(self) -> bool:
-        """Whether nothing is left to do: it is complete, but for its caveat."""
+        """Whether nothing is left to do: it is complete, apart from its caveat."""
         return self.complete or self.caveat is not None
 
     def raise_for_failed(self) -> Self:
@@ -124,8 +124,8 @@ class BulkReport:
         """
         Go through the records in the order of the source, read from the journal.
 
-        The journal tells of its latest run: read it before the next. An export has only counts; its
-        records are what it has written.
+        The journal describes its latest run only: read it before the next. An export has counts
+        only; its records are in the files that it wrote.
 
         Args:
             outcome: Only these. None: all.
@@ -154,8 +154,8 @@ class BulkReport:
         Go through the IDs of records that earlier runs have sent and the source no longer has.
 
         Raises:
-            ConfigurationError: That cannot be told: the source did not come to its end, the journal
-                was a temporary one or has run again since, or has records without an ID.
+            ConfigurationError: It is not known: the source was not read to its end, or the journal
+                was temporary, has been used again since, or has records without an ID.
             StorageError: The journal cannot be read.
         """
         if not self.complete or self.journal is None:

@@ -18,7 +18,7 @@ class Scratch:
         Make one.
 
         Raises:
-            StorageError: There is no place for it.
+            StorageError: It cannot be made.
         """
         try:
             self.path: Path = Path(tempfile.mkdtemp(prefix="talkjs-job-"))

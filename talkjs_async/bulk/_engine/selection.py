@@ -1,5 +1,5 @@
 """
-Which records of a source have to be sent: what the journal knows of them decides.
+Decides which records of a source have to be sent, by what the journal knows of them.
 
 Knows nothing of requests. The flow of a job calls it, a block of the source at a time.
 """
@@ -52,19 +52,19 @@ class Selection(Generic[V]):
         Begin at the first record of a source.
 
         Args:
-            prefix: In front of every ID in the journal.
+            prefix: Put before every ID in the journal.
         """
         self._context = context
         self._record_type = record_type
         self._window = window
         self._prefix = prefix
         self._tally = tally
-        # The records of one type may come in several goes.
+        # The records of one type may come from several sources.
         self._number = tally.read
         # ID in the journal -> place in the source, of records that are read and not through.
         self._pending: dict[str, int] = {}
         # Mark -> ID in the journal, of records that are read and not through, where no two records
-        # may share one; and the other way round.
+        # may share a mark; and the other way round.
         self._marks: dict[bytes, str] = {}
         self._mark_of: dict[str, bytes] = {}
 
@@ -74,7 +74,7 @@ class Selection(Generic[V]):
         return len(self._pending)
 
     def forget(self, name: str) -> None:
-        """Let go of a record that is through: from now on the journal knows it."""
+        """Drop a record that is through: from now on the journal knows it."""
         self._pending.pop(name, None)
         mark = self._mark_of.pop(name, None)
         if mark is not None:
@@ -137,12 +137,12 @@ class Selection(Generic[V]):
         if isinstance(record, BadRecord):
             return record
         if not is_storable(record.id):
-            # As another app may have given it; what comes from a source was checked before.
+            # Records of another app may have such IDs; those of a source were checked before.
             return BadRecord(reason=at_line(line, "its ID holds half of a surrogate pair."))
         return attrs.evolve(record, line=line)
 
     def _earlier(self, name: str, row: RecordRow | None) -> int | None:
-        """Return where this pass through the source has had the ID before."""
+        """Return the number of an earlier record of this pass with the same ID."""
         if row is not None and row.seen == self._context.journal.number_of_pass:
             return row.number
         return self._pending.get(name)
@@ -189,7 +189,7 @@ class Selection(Generic[V]):
         return None
 
     def _changed(self, name: str, row: RecordRow, number: int) -> Ending:
-        """Note that a record has another content than what was sent and cannot be sent twice."""
+        """Note that a record has changed since it was sent, and cannot be sent twice."""
         if row.state is RecordState.SENT:
             return Ending(name, number, RecordState.SENT, reason=_CHANGED_IN_DOUBT)
         self._tally.failed += 1
@@ -210,7 +210,7 @@ class Selection(Generic[V]):
 
 
 def _id_in(thing: object) -> str | None:
-    """Return the ID of a record that is otherwise not fit to be sent, if it can be read."""
+    """Return the ID of an invalid record, if it can be read."""
     if isinstance(thing, Mapping):
         with suppress(ConfigurationError):
             return as_record_id(thing.get("id"))

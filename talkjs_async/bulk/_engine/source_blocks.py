@@ -1,8 +1,8 @@
 """
-Sources of records: any iterable, asynchronous or not, a block at a time.
+Reads sources of records, any iterable, asynchronous or not, a block at a time.
 
-A slow source holds up neither the event loop nor what it has already given: a block ends after some
-milliseconds, however few records are in it.
+A slow source holds up neither the event loop nor the records it has given: a block ends after 20 ms
+(one second for files, which a thread reads), however few records it holds.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ T = TypeVar("T")
 Source: TypeAlias = Iterable[T] | AsyncIterable[T]
 
 _BLOCK: Final = 200
-"""Things taken from a source at a time: one look into the journal for all of them."""
+"""The most records in a block: the journal is asked once for all of them."""
 
 _SLICE: Final = 0.02
 """
-Seconds after which a block ends or the event loop has a turn. Real time: this is how long the
-source's own code stands in the way of everything else.
+Seconds after which a block ends or the event loop has a turn. In real time, since the source's own
+code blocks all other tasks that long.
 """
 
 _CLOSING_TAKES_AT_MOST: Final = 5.0
-"""Seconds that an asynchronous generator has for letting go when its job ends early."""
+"""Seconds that an asynchronous generator has to clean up when its job ends early."""
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A source that can tell beforehand whether it is whole."""
+    """A source that can be checked as a whole before it is read."""
 
     def check(self) -> int:
         """Return how many records there are. ConfigurationError: something is wrong."""
@@ -55,7 +55,7 @@ class Checkable(Protocol):
 
 
 class SourceBlocks(Generic[T]):
-    """Takes a source in blocks, whichever kind of iterable it is."""
+    """Reads a source in blocks, whichever kind of iterable it is."""
 
     def __init__(self, source: Source[T], *, in_thread: bool = False) -> None:
         """
@@ -81,11 +81,11 @@ class SourceBlocks(Generic[T]):
         self._reader.start(tasks)
 
     async def next(self) -> list[T]:
-        """Return the next few things. An empty list: there are no more."""
+        """Return the next records. An empty list: there are no more."""
         return await self._reader.next()
 
     def close(self) -> None:
-        """Let a generator clean up, which may take place a little later."""
+        """Let a generator clean up, which may happen a little later."""
         self._reader.close()
 
 
@@ -96,7 +96,7 @@ class _Reader(Protocol[T]):
 
 
 def _take(things: Iterator[T], *, slice_: float) -> list[T]:
-    """Take a block, or what the source gives in its time."""
+    """Take a block, or what the source gives in *slice_* seconds."""
     block: list[T] = []
     end = time.perf_counter() + slice_
     for thing in things:
@@ -139,7 +139,7 @@ class _ThreadReader(Generic[T]):
 
     def close(self) -> None:
         things = self._things
-        # In its thread, which may be in the middle of it.
+        # Closed in its thread, which may be reading it.
         self._owner.finish(things.close if isinstance(things, Generator) else None)
 
 
@@ -147,7 +147,7 @@ class _AsyncReader(Generic[T]):
     """
     Reads an asynchronous iterator in a task of its own, a block ahead.
 
-    That task alone touches the iterator, to its end: a generator may hold what belongs to a task.
+    Only that task uses the iterator: a generator may hold objects that belong to a task.
     """
 
     def __init__(self, things: AsyncIterator[T]) -> None:
@@ -185,7 +185,7 @@ class _AsyncReader(Generic[T]):
                 await self._space.wait()
                 end = time.perf_counter() + _SLICE
             elif time.perf_counter() >= end:
-                # The iterator may never wait for anything.
+                # The iterator itself may never yield to other tasks.
                 await anyio.lowlevel.checkpoint()
                 end = time.perf_counter() + _SLICE
 

@@ -1,7 +1,7 @@
 """
 Whether a source keeps up with the budgets.
 
-Pure numbers; the flow tells it what the source gives, and when.
+Numbers only; the flow passes in what the source gives, and when.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from typing import Final
 
 _SLOW: Final = 0.5
 """
-Requests that the budgets could have let go and the source has not filled, from which on it is slow.
+A source is slow when the budgets could have let this many more requests go than it has filled.
 
-Half of one: a request that would be fuller than that is worth the wait, and a source that was slow
-is not for long when it catches up.
+Half a request: a fuller one is worth the wait, and a source that catches up is soon not slow.
 """
 _MOST: Final = 1.0
 """More than that is forgotten: what the budgets could have done in a long pause is past."""
@@ -21,10 +20,10 @@ _MOST: Final = 1.0
 
 class SourcePace:
     """
-    Compares the time that a source takes with what the budgets do meanwhile.
+    Compares how fast a source gives records with how fast the budgets let them go.
 
-    While they let go more records than the source gives, waiting for whole requests wins nothing:
-    the tokens would be left over. While they do not, each token is worth a whole request.
+    While the budgets are faster, waiting for full requests gains nothing: the tokens would go
+    unused. While the source is faster, each token should carry a full request.
     """
 
     def __init__(self, per_request: int) -> None:
@@ -38,7 +37,7 @@ class SourcePace:
         self._asked_at = now
 
     def gave(self, records: int, now: float, rate: float) -> None:
-        """Note that the source gave so many records, while the budgets let *rate* requests go."""
+        """Note that the source gave records, while the budgets let *rate* requests go a second."""
         behind = self._behind_at(now, rate)
         self._behind, self._asked_at = max(0.0, behind - records / self._per_request), None
 

@@ -55,10 +55,10 @@ class Record(Generic[V]):
         value: What to send.
         digest: Of what is to be sent.
         size: About how much memory it takes, in bytes.
-        mark: By what an import can be found again; what no two messages may share.
-        sent_at: Unix time in seconds when it was sent by an earlier pass that never learned what
-            became of it. None: it was not.
-        line: Of the file that it comes from. None: it comes from no file.
+        mark: Identifies an import among stored messages; for a message, its own idempotency key.
+        sent_at: Unix time in seconds when an earlier pass sent it and got no answer. None: no pass
+            did.
+        line: The line of its file. None: it comes from no file.
         losses: What of it TalkJS cannot take, in words. None: nothing.
     """
 
@@ -77,7 +77,7 @@ class Record(Generic[V]):
 def make_record(
     id_: str, number: int, value: V, wire: Any, *, group: str = "", mark: bytes | None = None
 ) -> Record[V]:
-    """Build a record; *wire* is what of it goes to TalkJS."""
+    """Build a record; *wire* is the JSON value that goes to TalkJS."""
     encoded = utf8(_encode(wire))
     # A thousand bytes for the Python objects around the text.
     size = 1000 + 2 * len(encoded)
@@ -85,7 +85,7 @@ def make_record(
 
 
 def at_line(line: int | None, reason: str) -> str:
-    """Say in which line of its file a record begins, in front of what is wrong with it."""
+    """Put the line in which a record begins before what is wrong with it."""
     return reason if line is None else f"line {line}: {reason}"
 
 
@@ -93,5 +93,5 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 
 
 def digest_of(data: bytes) -> bytes:
-    """16 bytes that stand for *data*."""
+    """Return a digest of *data*, 16 bytes."""
     return blake2b(data, digest_size=16).digest()

@@ -13,8 +13,8 @@ class Step(ABC):
 
     Attributes:
         kind: Name of the job, kept in its journal.
-        has_records: Whether the journal has a row for each record, to be read from the report.
-        caveat: What a run that came to its end cannot know of, as a sentence. None: nothing.
+        has_records: Whether the journal has a row for each record, which the report reads.
+        caveat: What a run that came to its end cannot know, as a sentence. None: nothing.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Step(ABC):
 
     @property
     def requests_elsewhere(self) -> int:
-        """How many requests another app than the job's has answered."""
+        """How many requests were answered by another app than the job's."""
         return 0
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
@@ -31,7 +31,7 @@ class Step(ABC):
 
     @abstractmethod
     async def run(self, context: JobContext) -> None:
-        """Do it all, or return early when `context.stopping`. Errors raised here stop the job."""
+        """Do the work, or return early when `context.stopping`. An error stops the job."""
 
     async def conclude(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what comes after the journal of a complete run is closed."""

@@ -22,7 +22,7 @@ class StoreRecords(Step):
         Say what to store.
 
         Args:
-            total: How many things the source has. None: unknown, unless the source knows.
+            total: How many records the source has. None: unknown, unless the source knows.
         """
         self.kind: str = record_type.kind
         self._record_type = record_type
@@ -33,7 +33,7 @@ class StoreRecords(Step):
         self._total = total_of(source, total)
 
     async def prepare(self) -> None:
-        """Look a file through before anything of it is sent."""
+        """Check a whole file before any record of it is sent."""
         if isinstance(self._source, Checkable):
             self._total = await run_in_thread(self._source.check)
 

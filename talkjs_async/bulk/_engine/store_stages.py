@@ -20,8 +20,8 @@ class Stage:
     One record type of a job.
 
     Attributes:
-        name: In front of the IDs in the journal.
-        source: Opens the source anew. It is read in worker threads.
+        name: Put before the IDs in the journal.
+        source: Opens the source, which is read in a thread.
         total: How many records it has. None: unknown.
     """
 
@@ -39,7 +39,7 @@ class StoreStages(Step):
         raise NotImplementedError
 
     async def run(self, context: JobContext) -> None:
-        """JobContext through the stages."""
+        """Store the stages, one after another."""
         stages = self.stages()
         for stage in stages:
             stage_tally(context, stage.record_type, f"{stage.name}:").total = stage.total

@@ -8,7 +8,7 @@ import anyio
 import attrs
 
 _LATEST: Final = 100
-"""Answered requests that the pace is told from, and up to twice as many."""
+"""The pace is measured over this many answered requests, or up to twice as many."""
 
 
 @attrs.define
@@ -21,13 +21,13 @@ class StageTally:
         batchable: Whether batches may take its requests along.
         total: How many records there are. None: unknown.
         done, unchanged, failed, planned: See `Outcome`.
-        with_losses: Those of *done* of which TalkJS could not take something.
+        with_losses: Those of *done* that TalkJS could not take wholly.
         read, waiting: How many the source has given, and how many of these are not through.
-        answered: Records that TalkJS has answered for and that are not noted yet.
-        planned_requests: How many a dry run would send.
+        answered: Records that TalkJS has stored and the journal has not noted yet.
+        planned_requests: How many requests a dry run would send.
         requests, stored: The latest answered requests, and how many records they carried.
         begun, last_stored: When the first of these left, when the last one was answered.
-        rolled: Whether there were others before these; *begun* is when the last of those was
+        rolled: Whether earlier requests were dropped; *begun* is then when the last of them was
             answered.
     """
 
@@ -61,12 +61,12 @@ class StageTally:
             self.begun = now
 
     def was_answered(self, records: int, now: float) -> None:
-        """Note that TalkJS has stored so many records with one request."""
+        """Note that TalkJS has stored *records* records with one request."""
         self.requests += 1
         self.stored += records
         self.last_stored = now
-        # What was long ago tells little of what is left: the server may have let a job learn that
-        # it takes fewer records, or may have been slow.
+        # Old answers say little about the rest: since then, the job may have learned that TalkJS
+        # takes fewer records, or the server may have become faster.
         if self.requests == _LATEST:
             self._half = self.stored, now
         elif self.requests == 2 * _LATEST:
@@ -105,7 +105,7 @@ class Tally:
     _news: anyio.Event | None = None
 
     def stage(self, name: str, *, per_request: int = 1, batchable: bool = True) -> StageTally:
-        """Return what is counted under a name, from zero on when it is new."""
+        """Return the counts of a stage, which begin at zero when it is new."""
         return self.stages.setdefault(name, StageTally(per_request, batchable))
 
     def changed(self) -> None:
@@ -127,6 +127,6 @@ class Tally:
 
     @property
     def total(self) -> int | None:
-        """Records of all stages. None while that of one is unknown."""
+        """Records of all stages. None while one stage's total is unknown."""
         totals = [stage.total for stage in self.stages.values() if stage.total is not None]
         return sum(totals) if totals and len(totals) == len(self.stages) else None

@@ -1,5 +1,5 @@
 """
-Records that have been read and not been sent: which of them go next, and together.
+Holds records that were read and not sent yet, and chooses those of the next request.
 
 Knows counts and groups, nothing of time or I/O.
 """
@@ -14,15 +14,15 @@ from talkjs_async.bulk._engine.source_records import Record
 V = TypeVar("V")
 
 MOST_BYTES: Final = 24_000_000
-"""A window of long texts is closed before it holds as many records as one of short texts."""
+"""The window is full with this many bytes, even if it could hold more records."""
 
 
 class Window(Generic[V]):
     """
     Fills requests as well as it can, since the budget counts requests.
 
-    A group that has enough records for a whole request goes at once. When the window is full, the
-    source is used up, or less is asked for, less will do: then the fullest group goes.
+    A group that has enough records for a full request goes at once. When the window is full, the
+    source has ended, or a partial request is asked for, the fullest group goes.
     """
 
     def __init__(self, *, per_request: int, most: int, in_order: bool) -> None:
@@ -39,7 +39,7 @@ class Window(Generic[V]):
         self._in_order = in_order
         self._groups: dict[str, deque[Record[V]]] = {}
         self._busy: set[str] = set()
-        # Groups that wait and have that many records, the last place for a whole request or more.
+        # Waiting groups by their number of records; the last entry: enough for a full request.
         self._by_count: list[dict[str, None]] = [{} for _ in range(per_request + 1)]
         self._bytes = 0
         self._count = 0
@@ -56,7 +56,7 @@ class Window(Generic[V]):
 
     @property
     def ready(self) -> int:
-        """How many requests `take` has in store."""
+        """How many requests `take` can return now."""
         if self._in_order:
             lowest = 1 if self._partial_will_do else self._per_request
             return sum(map(len, self._by_count[lowest:]))
@@ -89,7 +89,7 @@ class Window(Generic[V]):
         Return the records of the next request. None: there are none to send now.
 
         Args:
-            partial: Whether less than a whole request will do in any case.
+            partial: Whether to return less than a full request in any case.
         """
         group = self._next(partial=partial)
         if group is None:

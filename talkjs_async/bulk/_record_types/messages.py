@@ -93,7 +93,7 @@ class MessageRecordType(RecordType[Outgoing]):
         return error.status == 409
 
     def shared_mark(self, other: str) -> str:
-        """Say whose idempotency key it is."""
+        """Say which record has the same idempotency key."""
         return f"its idempotency_key is that of {other!r}: one of the two would be lost."
 
     async def find(self, context: JobContext, records: Sequence[Record[Outgoing]]) -> Found:

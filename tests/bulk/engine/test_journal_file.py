@@ -154,9 +154,9 @@ async def test_a_started_journal_without_its_log_is_refused(tmp_path: Path) -> N
     await some.note([Ending("a", 1, RecordState.DONE, b"x")])
 
     shutil.copy(journal, copy)
-    with pytest.raises(StorageError, match="copy-wal, which belongs to it and is not there"):
+    with pytest.raises(StorageError, match="its log copy-wal, which is missing or incomplete"):
         await JobJournal.open(copy, IDENTITY)
-    with pytest.raises(StorageError, match="is not there"):
+    with pytest.raises(StorageError, match="is missing or incomplete"):
         await JobJournal.open(copy, IDENTITY)
     shutil.copy(journal, copy)
     shutil.copy(f"{journal}-wal", f"{copy}-wal")
@@ -253,7 +253,7 @@ async def test_a_started_journal_with_no_whole_log_is_refused(
     shutil.copy(journal, copy)
     copy.with_name("copy-wal").write_bytes(damage(journal.with_name("journal-wal").read_bytes()))
 
-    with pytest.raises(StorageError, match="is not there, or not whole: copy or move both"):
+    with pytest.raises(StorageError, match="is missing or incomplete: copy or move both"):
         await JobJournal.open(copy, IDENTITY)
     await some.close()
 
@@ -283,7 +283,7 @@ async def test_a_log_without_its_journal_is_not_taken_for_nothing(tmp_path: Path
     shutil.copy(f"{journal}-wal", f"{copy}-wal")
 
     for is_copy in (False, True):
-        with pytest.raises(StorageError, match="it is not there, and copy-wal, which belongs to"):
+        with pytest.raises(StorageError, match="it is missing, but its log copy-wal is there"):
             await JobJournal.open(copy, IDENTITY, copy=is_copy)
     assert not copy.exists()
     # An empty one says nothing of a job.

@@ -410,7 +410,7 @@ async def test_a_file_that_changes_while_it_is_read_is_never_said_to_be_done(
 def test_what_can_be_read_once_only_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "users.csv")
 
-    with pytest.raises(ConfigurationError, match="is a pipe or a device, and is read twice"):
+    with pytest.raises(ConfigurationError, match="is a pipe or a device, but must be read twice"):
         read_users(tmp_path / "users.csv")
     with pytest.raises(ConfigurationError, match="is a pipe or a device"):
         list(items_of(tmp_path / "users.csv"))
