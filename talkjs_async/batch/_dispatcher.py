@@ -3,7 +3,7 @@ Takes calls that wait for the ordinary budget into batches.
 
 TalkJS has a second budget, for `POST /batch`: 500 requests at once, then one per second, of up to
 ten operations each. While calls queue for an ordinary token, the dispatcher takes the first ten of
-them and sends them as one batch. Nothing is ever delayed to fill a batch, unless that is asked for.
+them and sends them as one batch. No call is delayed to fill a batch, unless *fill* asks for it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from talkjs_async.limits import Budget, Permit
 from talkjs_async.telemetry import log
 
 _LOOK_AGAIN: Final = 1.0
-"""Seconds until a limiter of batches that refused to work is asked again."""
+"""Seconds until a batch limiter that refused is asked again."""
 
 _LANES: Final[tuple[Lane, ...]] = ("interactive", "background")
 
@@ -46,16 +46,16 @@ class Dispatcher:
     """
     Takes queued calls of one event loop into batches.
 
-    There is a task while calls wait, and no longer: it waits for the token of one batch, starts its
-    successor, and sends the batch.
+    A task exists only while calls wait: it waits for the token of one batch, starts its successor,
+    and sends the batch.
 
-    Writes to one user or conversation leave in the order in which they were made: a batch takes
-    none while an earlier one is on its way, and one that gets its own token while a batch carries
-    an earlier one waits for the answer of that batch.
+    Writes to one user or conversation leave in the order in which they were made. No batch takes a
+    write while an earlier one is under way. A write that gets its own token while a batch carries
+    an earlier one waits for the answer to that batch.
 
     Attributes:
         active: Whether it takes calls. It stops for good when a 429 shows that TalkJS charges the
-            operations of a batch to the ordinary budget, since nothing is won then; when TalkJS
+            operations of a batch to the ordinary budget, so that batches gain nothing; when TalkJS
             refuses batches; and when the client is closed.
     """
 
@@ -64,12 +64,12 @@ class Dispatcher:
         Begin without a call.
 
         Args:
-            fill: Whether fewer calls than fill a batch wait for more, for about as long as they
-                would take to leave one by one: all calls come from one job, whose budget is the
-                limit. `fill_batches` changes it.
+            fill: Whether a partial batch waits for more calls, for about as long as ten calls would
+                take to leave one by one. For jobs, which the budget limits. `fill_batches` changes
+                it.
             ordered: Whether writes to one user or conversation keep their order, one batch after
-                another. Not where the caller sees to it: a job sends what depends on an answer when
-                it has it, and the reactions to a conversation's messages depend on none.
+                another. False for a job: it sends a write that depends on another one only after
+                the answer to that one.
         """
         self.ordered: bool = ordered
         self._pipeline = pipeline
@@ -104,12 +104,12 @@ class Dispatcher:
                 await self._task_ended.wait()
 
     def fill_batches(self, wanted: bool) -> None:
-        """Say whether fewer calls than fill a batch wait for more from now on."""
+        """Say whether a partial batch waits for more calls from now on."""
         self._fill = wanted
         self._changed.set()
 
     def serves(self, call: Call[Any]) -> bool:
-        """Tell whether *call* may be taken along."""
+        """Tell whether a batch may take *call*."""
         if self._charges.each or self._charges.warned:
             self.active = False
         # A write to a collection (`PUT /users`) may touch any of its members.
@@ -137,7 +137,7 @@ class Dispatcher:
             self._collect()
 
     def leave(self, ticket: Ticket) -> None:
-        """Take a call out of the queue, or note that a taken one has left the limiter's."""
+        """Take a call out of the queue, or note that a taken one has left the limiter's queue."""
         if ticket.taken:
             self._leaving -= 1
         else:
@@ -145,7 +145,7 @@ class Dispatcher:
         self._changed.set()
 
     def seconds_to_batch(self, ticket: Ticket) -> float:
-        """Seconds until a batch takes *ticket*, the last of its lane, along."""
+        """Seconds until a batch takes *ticket*, the last of its lane."""
         return self._seconds_to_batch(ticket.lane, -1)
 
     def go_alone(self, ticket: Ticket) -> anyio.Semaphore | None:
@@ -153,8 +153,8 @@ class Dispatcher:
         Note that a call leaves with its own permit; `ended` must follow.
 
         Returns:
-            What it has to acquire and release first: its turn after the batch with an earlier
-            write, and after the others that wait for that.
+            A semaphore to acquire and release before the call leaves: it opens when the batch with
+            an earlier write is answered. None: no such batch is under way.
         """
         ticket.alone = True
         if ticket.subject is None:
@@ -163,7 +163,7 @@ class Dispatcher:
         return self._turns.get(ticket.subject)
 
     def ended(self, ticket: Ticket) -> None:
-        """Note that a call that left alone, if it did, is over."""
+        """Note that a call has ended; one that left alone no longer holds up later writes."""
         if ticket.alone and ticket.subject is not None:
             self._alone[ticket.subject] -= 1
             self._alone += Counter()
@@ -171,13 +171,13 @@ class Dispatcher:
             self._changed.set()
 
     def _end_turns(self, subject: str) -> None:
-        """Forget whose turn it is when neither a batch nor a call alone writes to *subject*."""
+        """Drop the semaphore of *subject* when neither a batch nor a lone call writes to it."""
         turn = self._turns.get(subject)
         if turn is not None and turn.value and subject not in self._alone:
             del self._turns[subject]
 
     def with_batches(self, budget: Budget) -> Budget:
-        """Count the batches in the waits that *budget*, the ordinary one, tells."""
+        """Return *budget*, the ordinary one, with waits that allow for batches."""
         wait, background = (self._seconds_to_batch(lane, 0) for lane in _LANES)
         return attrs.evolve(
             budget,
@@ -187,9 +187,9 @@ class Dispatcher:
 
     def _seconds_to_batch(self, lane: Lane, ahead: int) -> float:
         """
-        Seconds until a batch takes along a call behind the queue and *ahead* more.
+        Seconds until a batch takes a call behind the queue and *ahead* more calls.
 
-        Infinity when none will.
+        Infinity when no batch will.
         """
         if not self.active:
             return math.inf
@@ -216,7 +216,7 @@ class Dispatcher:
             ended.set()
 
     async def _send_one(self) -> None:
-        """Wait until calls wait for tokens, and carry the first ten of them."""
+        """Wait until calls lack tokens, and send the first ten of them as a batch."""
         permit: Permit | None = None
         tickets: list[Ticket] = []
         try:
@@ -227,17 +227,17 @@ class Dispatcher:
                     lane = await self._lane()
                     if lane is None:
                         return
-                    # Fewer are those that have waited long enough.
+                    # A partial batch has waited long enough by now.
                     least = min(self._least, len(self._first_ten()))
                     try:
                         permit = checked_permit(await self._batch.acquire(lane=lane))
                     except (RateLimitWaitTimeout, LimiterUnavailable):
-                        # Closed, or its store is away: the calls wait for ordinary tokens.
+                        # The batch limiter is closed or without its store: calls wait for tokens.
                         await self._pipeline.clock.sleep(_LOOK_AGAIN)
                         continue
                     if self._overflowing() and self.active:
                         first = self._first_ten()
-                        # Fewer: others have got tokens of their own meanwhile.
+                        # If fewer are left, the others got tokens of their own meanwhile.
                         tickets = self._take(first) if len(first) >= least else []
             finally:
                 self._collecting = False
@@ -246,7 +246,7 @@ class Dispatcher:
             assert permit is not None  # noqa: S101 - there are tickets
             await self._carry(tickets, permit)
         finally:
-            # Cancelled, or a bug: no call may be left waiting.
+            # After a cancellation or a bug, no call may be left waiting.
             for ticket in tickets:
                 ticket.put(_unknown(ticket.call))
             if permit is not None:
@@ -256,7 +256,7 @@ class Dispatcher:
         """Wait until a batch could take calls, and return the lane. None when no call waits."""
         while True:
             while self._leaving:
-                # Those that were taken still stand in the limiter's queue, and in its estimate.
+                # Calls that were taken are still in the limiter's queue, and in its estimate.
                 self._changed = anyio.Event()
                 await self._changed.wait()
             if not self.active or not any(self._queued.values()):
@@ -273,7 +273,7 @@ class Dispatcher:
                     await within(self._pipeline.clock, self._one_by_one, self._changed.wait)
                 except OutOfTime:
                     return lane
-            # A call that gets an ordinary token at once has left again by then.
+            # A call that gets an ordinary token at once leaves the queue meanwhile.
             await anyio.lowlevel.checkpoint()
 
     @property
@@ -282,7 +282,7 @@ class Dispatcher:
 
     @property
     def _one_by_one(self) -> float:
-        """Seconds in which a batch of calls would leave with ordinary tokens."""
+        """Seconds in which the calls of a batch would leave with ordinary tokens."""
         return MOST_OPERATIONS / self._ordinary.statistics().effective_rate
 
     def _overflowing(self) -> Lane | None:
@@ -335,7 +335,8 @@ class Dispatcher:
             return permit
 
         self._sent_any = True
-        pipeline, calls = _as_patient(self._pipeline, tickets), [each.call for each in tickets]
+        pipeline = _with_widest_limits(self._pipeline, tickets)
+        calls = [each.call for each in tickets]
         for ticket in tickets:
             own = ticket.pipeline.terms.seconds
             if own < pipeline.terms.seconds:
@@ -354,8 +355,8 @@ class Dispatcher:
             self._changed.set()
 
 
-def _as_patient(pipeline: Pipeline, tickets: Sequence[Ticket]) -> Pipeline:
-    """Have a batch take as long, and bring as much, as any call in it may."""
+def _with_widest_limits(pipeline: Pipeline, tickets: Sequence[Ticket]) -> Pipeline:
+    """Give a batch the longest timeouts and the largest answer that its calls allow."""
     options = [ticket.pipeline for ticket in tickets]
     terms = [each.terms for each in options]
     return attrs.evolve(

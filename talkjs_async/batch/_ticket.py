@@ -1,5 +1,5 @@
 """
-One call that waits for the ordinary budget, and that a batch may take along meanwhile.
+One call that waits for the ordinary budget, and that a batch may take meanwhile.
 
 Knows the call and how it waits; the dispatcher knows the others.
 """
@@ -53,11 +53,11 @@ class Ticket:
         lane: Where it queues.
         subject: The user or conversation that it writes to. None when it reads, or when writes
             need no order.
-        only_batch: Whether its own token is too far away, so that it waits for a batch alone.
+        only_batch: Whether it waits for a batch only, since its own token would come too late.
         alone: Whether it leaves with its own permit, or has left.
         taken: Whether a batch took it.
         pipeline: The options of its client.
-        attempt_timeout: Seconds that the batch has for it, if that is less than the batch takes.
+        attempt_timeout: Seconds that it waits for the batch's answer, if the batch may take longer.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Ticket:
     def __init__(
         self, tickets: Tickets, pipeline: Pipeline, call: Call[Any], retry_state: RetryState
     ) -> None:
-        # An operation says its version itself.
+        # Each operation of a batch carries its own API version.
         version = call.api_version or pipeline.api_version
         self.call: Call[Any] = attrs.evolve(call, api_version=version)
         self.lane: Lane = pipeline.lane
@@ -131,7 +131,7 @@ class Ticket:
         return permit
 
     def _left(self) -> float | None:
-        """Seconds that the wait may still take. None for as long as it takes."""
+        """Seconds that the wait may still take. None: no limit."""
         if self._gives_up_at == math.inf:
             return self._retry_state.left(None)
         now = self.pipeline.clock.monotonic()
@@ -144,7 +144,7 @@ class Ticket:
         except RateLimitWaitTimeout as error:
             seconds, own = self._left(), error.retry_after
             if seconds is not None and self._tickets.seconds_to_batch(self) <= seconds:
-                # Its own token is too far away, but a batch will come in time.
+                # Its own token would come too late, but a batch comes in time.
                 self.only_batch = True
                 await self.pipeline.clock.sleep(seconds)
                 own -= seconds
@@ -159,7 +159,7 @@ class Ticket:
         clock = self.pipeline.clock
         try:
             await within(clock, self._left(), turn.acquire)
-            # One after the other: trio wakes tasks of the same moment in any order.
+            # Wakes one after the other: trio runs tasks that wake together in any order.
             turn.release()
         except OutOfTime:
             waited = clock.monotonic() - self._asked
@@ -170,7 +170,7 @@ class Ticket:
         Give the call to a batch. `put` must follow.
 
         Returns:
-            False when it comes too late for that: then its outcome is known already.
+            False when the time of the call is over: its outcome is set then.
         """
         self._answered = anyio.Event()
         self._scope.cancel()
@@ -185,10 +185,10 @@ class Ticket:
 
     def put(self, outcome: Outcome | None) -> None:
         """
-        Hand over what became of the call in the batch. The first outcome counts.
+        Set what became of the call in the batch. The first outcome counts.
 
         Args:
-            outcome: None when it has to go alone: the batch was refused as such.
+            outcome: None when the whole batch was refused, so that the call has to go alone.
         """
         assert self._answered is not None  # noqa: S101 - taken before
         if not self._answered.is_set():
@@ -196,7 +196,7 @@ class Ticket:
             self._answered.set()
 
     async def outcome(self) -> Outcome | None:
-        """Wait for the batch that took the call along, for as long as the call may take."""
+        """Wait for the batch that took the call, for as long as the call may take."""
         assert self._answered is not None  # noqa: S101 - taken before
         state, call = self._retry_state, self.call
         own = self.attempt_timeout

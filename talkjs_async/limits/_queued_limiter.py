@@ -1,5 +1,5 @@
 """
-What all limiters that queue their callers have in common, wherever their tokens come from.
+The base of all limiters that queue their callers, wherever their tokens come from.
 
 Knows permits, events and statistics, nothing of how a bucket refills: that is a `Source`.
 """
@@ -25,7 +25,7 @@ from talkjs_async.telemetry import Drained, LimiterEvent, Listener, Paused, Wait
 
 class Source(TokenSource, Protocol):
     """
-    What a limiter needs of its tokens, beyond what the queue does. `Level` is one.
+    What a limiter needs of its tokens, beyond what the queue needs. `Level` is one.
 
     Attributes:
         burst, lanes, open, granted, generation, resume_at, answer_time: As in `Level`.
@@ -63,10 +63,10 @@ class Source(TokenSource, Protocol):
 
 class QueuedLimiter:
     """
-    A queue, a source of tokens, and what the permits between them do. Implements `Limiter`.
+    Grants the tokens of a source in the order of a queue, as permits. Implements `Limiter`.
 
     Attributes:
-        clock: What time is taken from.
+        clock: Tells the time.
     """
 
     __slots__ = (
@@ -91,13 +91,13 @@ class QueuedLimiter:
         self._source = source
         self._queue = Queue(source, clock)
 
-    # What a limiter whose tokens come from elsewhere adds. The queue's lock is held.
+    # For subclasses whose tokens come from a store. Called with the queue's lock held.
 
     def _about_to_wait(self, lane: Lane, now: float) -> None:
         """Note that a caller may have to wait, or refuse it with an error."""
 
     def _waits(self, now: float) -> None:
-        """Note that a caller waits, and has looked at its state."""
+        """Note that a caller is about to wait, or to wait again after it was woken in vain."""
 
     def _has_changed(self, now: float) -> None:
         """Note that a permit was granted at once, or has ended."""
@@ -170,10 +170,10 @@ class QueuedLimiter:
     def _learn(
         self, permit: Permit, retry_after: float | None, now: float
     ) -> tuple[bool, tuple[LimiterEvent, ...]]:
-        """Take in a 429. Lock held."""
+        """Apply a 429. Lock held."""
         source = self._source
         before = source.free(now)
-        # The server took no token for it, and the drain sees to the rest.
+        # The server took no token for it, and `drain` corrects the level.
         _, generation = source.open.pop(permit.grant, (0.0, None))
         if generation is None:
             return False, ()
@@ -194,7 +194,7 @@ class QueuedLimiter:
         return True, ()
 
     def statistics(self) -> Budget:
-        """Look at the budget, as far as this process knows it."""
+        """Return the budget, as far as this process knows it."""
         source = self._source
         queue = self._queue
         with queue.lock:
@@ -221,12 +221,12 @@ class QueuedLimiter:
 
     def listen(self, listener: Listener) -> Callable[[], object]:
         """
-        Have *listener* called with every event of this budget, whichever client caused it.
+        Call *listener* with every event of this budget, whichever client caused it.
 
         It runs in the task that waited or got the 429, so it must be quick and must not block.
 
         Returns:
-            What to call to end it.
+            A function that removes the listener.
         """
         return self._listeners.add(listener)
 

@@ -40,7 +40,7 @@ RECOVERY_STEP: Final = 1.0
 """Seconds between two corrections of the rate."""
 
 LEAST_RATE: Final = 0.02
-"""Part of the full rate that is always tried: fifty strangers in one app."""
+"""Part of the full rate that is always tried: enough for fifty other clients in one app."""
 
 _LONGEST_PAUSE: Final = 60.0
 """Seconds. A longer Retry-After is tested once a minute rather than believed for a day."""

@@ -12,13 +12,13 @@ from talkjs_async.limits._waiter import WAITING, PollingWaiter, Timer, Waiter
 
 _TICK: Final = 0.002
 """
-Seconds. Tokens that come faster are granted together: to wake up an event loop costs as much as
-to grant ten, and uvloop, which counts in milliseconds, would fire too early.
+Seconds. Tokens that come faster are granted together: waking an event loop costs as much as
+granting ten, and uvloop, which counts in milliseconds, would fire too early.
 """
 
 
 class TimerWaiter(Waiter):
-    """A task of a loop whose timers tell the limiter's time: no task has to stay awake."""
+    """A task of an event loop whose timers run on the limiter's clock: no task has to poll."""
 
     __slots__ = ("_thread", "future")
 
@@ -62,7 +62,7 @@ class TimerWaiter(Waiter):
 
 
 class AsyncioWaiter(PollingWaiter):
-    """A task of an asyncio event loop, with a limiter on some other clock."""
+    """A task of an asyncio event loop whose limiter runs on another clock."""
 
     __slots__ = ("_future", "_loop", "_thread")
 
@@ -109,7 +109,7 @@ class _LoopTimer(Timer):
         self._handle = loop.call_later(max(seconds, _TICK), self._fire)
 
     def cancel(self) -> None:
-        # A timer may be touched by its own thread only. Elsewhere it rings and finds nothing to do.
+        # Only its own thread may cancel it. Otherwise it fires, and finds nothing to do.
         if get_ident() == self._thread:
             self._handle.cancel()
 

@@ -1,9 +1,9 @@
 """
 The tasks that ask Redis, for all callers that wait in this process.
 
-Each event loop with waiting callers has one, and one of them is on duty: it asks, the others look
-now and then whether it is stuck, and take over. A task ends when it has nothing to do, or when its
-event loop ends. Knows tasks and time, nothing of tokens.
+Each event loop with waiting callers has one. The one on duty asks; the others check now and then
+whether it is stuck, and take over if so. A task ends when it has nothing to do, or when its event
+loop ends. Knows tasks and time, nothing of tokens.
 """
 
 from __future__ import annotations
@@ -43,30 +43,30 @@ _IDLE: Final = 30.0
 """Seconds without work after which a task ends and its connection is closed."""
 
 _STUCK: Final = 0.4
-"""Seconds after which a task that should have done something is stuck: its event loop is busy."""
+"""Seconds late after which a task counts as stuck: its event loop is busy."""
 
 _LOOK: Final = 0.2
-"""Seconds between two looks of those that are not on duty."""
+"""Seconds between two checks by the tasks that are not on duty."""
 
 _CONNECT: Final = 6.0
-"""Seconds for a first answer: to connect, TLS and password included, over any ocean."""
+"""Seconds for a first answer: connecting, TLS and password included, at any distance."""
 
 _CONNECT_WAIT: Final = 2.0
-"""Seconds after which a process goes on without it meanwhile."""
+"""Seconds after which callers go on without Redis while it still connects."""
 
 _LEAST_BOUND, _MOST_BOUND, _ROUND_TRIPS = 1.0, 2.0, 4
-"""Of an answer over an open connection, in seconds; four times what the slowest one took lately."""
+"""Seconds for a later answer: four times what the slowest one took lately, within bounds."""
 
 CLOSE_TIME: Final = 1.5
-"""Seconds that closing waits for the last word to Redis."""
+"""Seconds that closing waits for the last call of Redis."""
 
 
 class Fetcher:
     """
-    Sees to it that Redis is asked, by one task at a time.
+    Asks Redis, from one task at a time.
 
     Attributes:
-        calls: How many script calls there were.
+        calls: How many script calls were made.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Fetcher:
         self._outage = outage
         self._dialogue = dialogue
         self._announce = announce
-        # One per thread, and the one on duty; until when it rightly does nothing.
+        # The tasks, one per thread; the one on duty; until when that one may sleep.
         self._tasks: dict[int, PollingWaiter] = {}
         self._duty: PollingWaiter | None = None
         self._quiet_until = math.inf
@@ -104,7 +104,7 @@ class Fetcher:
 
     def call(self, now: float, *, stay: bool) -> None:
         """
-        See to it that a task is on duty, and that it does not sleep while it has work.
+        Make sure that a task is on duty, and does not sleep while it has work.
 
         Args:
             now: The clock.
@@ -128,18 +128,18 @@ class Fetcher:
         try:
             task = self._waiter()
         except RuntimeError:
-            # Called from outside any event loop. The next caller that waits sees to it.
+            # Called from outside any event loop. The next caller that waits starts a task.
             return
         self._tasks[here] = task
         spawn(partial(self._run, task, here))
 
     def expect(self, lane: Lane, now: float) -> None:
-        """Have callers that cannot wait wait for Redis's answer, if it is about to be asked."""
+        """Let callers with no time to wait still wait for Redis, if it is about to be asked."""
         if self._dialogue.may_ask(lane, now):
             self._account.grace = self._answer_bound
 
     async def aclose(self) -> None:
-        """Say what is to be said, once the queue is closed, and wait for the end of the task."""
+        """Tell Redis that this process leaves, once the queue is closed, and await its tasks."""
         with self._queue.lock:
             now = self._queue.now()
             self._account.drop()
@@ -212,7 +212,7 @@ class Fetcher:
             else:
                 until = self._next_work(now)
                 if until == math.inf:
-                    # What waits for the end of a request in flight will soon need a token.
+                    # A call that waits for a request in flight to end will soon need a token.
                     until = (now if queue.waiting else self._dialogue.served_at) + _IDLE
                     if queue.closed or until <= now:
                         return False
@@ -273,7 +273,7 @@ class Fetcher:
         events: list[LimiterEvent] = []
         with self._queue.lock:
             if self._duty is not me:
-                # Another task has asked since. What this one got goes back with its question.
+                # Another task has asked since, and Redis took back what it granted to this one.
                 return
             now = self._queue.now()
             self._asking = False
@@ -306,7 +306,7 @@ class Fetcher:
             now = self._queue.now()
             account.grace = 0.0
             self._dialogue.failed(closed=self._queue.closed)
-            # Redis itself said no, and has never said yes: that is a mistake, and no outage.
+            # Redis refused, and has never answered before: a wrong setting, not an outage.
             mistake = isinstance(error, StoreRefused) and account.seen is None
             news = outage.begin(reason, account, now, refuse=mistake)
             if account.alone is None:

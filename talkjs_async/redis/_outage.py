@@ -23,16 +23,16 @@ _LAST_RETRY: Final = 0.5
 """Seconds between attempts to reach Redis; the pause doubles from the first to the last."""
 
 _REPORT: Final = 0.25
-"""Seconds between two questions in that time."""
+"""Seconds between two questions in Redis's grace period."""
 
 _SAVED: Final = 0.5
-"""Seconds of its share that a process can save up."""
+"""Seconds for which a process can save up tokens of its share."""
 
 _YOUNG: Final = 5.0
-"""Seconds after which what a process used says more about its share than the number of others."""
+"""Seconds after which a share depends on what a process used, not on how many there are."""
 
 _LEAST: Final = 0.1
-"""Part of an equal share that a process has although it used nothing lately."""
+"""Part of an equal share that a process keeps if it used nothing lately."""
 
 
 @attrs.define
@@ -91,14 +91,14 @@ class Outage:
             reply: What it said.
             account: Loses the bucket of its own when the outage is over.
             now: The clock.
-            told: Whether it was told that it had been away.
+            told: Whether the question told Redis of the outage.
 
         Returns:
             Whether the outage is over: not before all processes had time to say what they used.
         """
         self._pause = _FIRST_RETRY
         if told and reply.grace <= _REPORT and account.alone is not None:
-            # What is granted from here on, Redis could not know of when the grace is over.
+            # Redis would not know of tokens granted from now on when its grace period ends.
             account.alone.resume_at = math.inf
         if reply.grace or not told:
             self.retry_at = now + (min(reply.grace, _REPORT) if told else 0.0)
@@ -109,7 +109,7 @@ class Outage:
 
     @property
     def shares(self) -> bool:
-        """Whether other processes are thought to go on, too."""
+        """Whether other processes are assumed to go on, too."""
         return self.policy == "share"
 
     def refuses(self, account: Account, now: float) -> bool:
@@ -117,16 +117,16 @@ class Outage:
         return self.reason is not None and account.alone is None and now < self.retry_at
 
     def _bucket(self, account: Account, now: float) -> Level:
-        """Make a bucket that is as good as empty: what was in Redis may be used by others."""
+        """Make a bucket that is almost empty: other processes may use what was in Redis."""
         part = self._share(account) if self.shares else 1.0
-        # What a share could save up, nothing would know of when Redis is back.
+        # A small burst: when it is back, Redis does not know what a share has saved up.
         burst = max(int(account.rate * part * _SAVED), 1) if self.shares else account.burst
-        # What the others were promised is theirs.
+        # Tokens that were promised to other processes are a debt.
         left = 0.0 if account.seen is None else min(account.seen.free, 0.0)
         if not self.shares:
             left = account.free(now) - len(account)
         return Level(
-            # Both leave a little for clocks that differ; once is enough.
+            # `Account` and `Level` both allow for clocks that differ; once is enough.
             rate=account.effective_rate / (1 - DRIFT) * part,
             burst=burst,
             max_in_flight=None,
@@ -141,7 +141,7 @@ class Outage:
             return 1 / self.processes
         equal = 1 / max(seen.members, 1)
         if account.heard_at < self.first_heard_at + 1.0:
-            # Those that start together see each other come.
+            # Of processes that start together, Redis has not counted all yet.
             return min(equal, 1 / self.processes)
         if account.heard_at < self.first_heard_at + _YOUNG or not seen.used:
             return equal

@@ -697,7 +697,7 @@ class TestOptionsOfDerivedClients:
     @pytest.mark.parametrize(
         "option", [{"timeout": 2.0}, {"total_timeout": 2.0}, {"max_answer_bytes": 10}], ids=str
     )
-    async def test_a_batch_is_as_patient_as_the_most_patient_call_in_it(
+    async def test_a_batch_has_the_widest_limits_of_its_calls(
         self,
         make_talkjs: MakeTalkJS,
         emulator: Emulator,
