@@ -112,7 +112,7 @@ class Drained:
     A 429 showed that the server's bucket is emptier than ours; once per burst of 429s.
 
     Attributes:
-        generation: The number of such surprises so far.
+        generation: The number of such 429s so far.
         tokens: What we believed to have.
         in_flight: Requests that are not answered yet.
         effective_rate: Requests per second from now on.

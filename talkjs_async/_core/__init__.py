@@ -1,1 +1,1 @@
-"""How a call travels. Knows no noun of the API."""
+"""How a call travels. Knows no particular endpoint."""

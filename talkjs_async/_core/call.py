@@ -181,19 +181,19 @@ def as_is(data: Any) -> Any:
     return data
 
 
-def path(noun: str, /, **ids: str) -> str:
+def path(segment: str, /, **ids: str) -> str:
     """
-    Build "/noun/id..." with every ID percent-encoded as one segment.
+    Build "/segment/id..." with every ID percent-encoded as one segment.
 
     Args:
-        noun: The fixed segment.
+        segment: The fixed first segment.
         ids: Argument name to ID, in the order of the URL.
 
     Raises:
         ConfigurationError: An ID is not text, is empty, too long or not valid Unicode, or is "." or
             "..", which URLs resolve away.
     """
-    segments = [noun]
+    segments = [segment]
     for argument, value in ids.items():
         problem = id_problem(value)
         if problem is not None:

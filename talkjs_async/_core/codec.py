@@ -18,10 +18,10 @@ from talkjs_async._core.wire import TOO_DEEP, utf8
 from talkjs_async.errors import ConfigurationError, DecodeError
 
 _MOST_TO_CUT: Final = 512 * 1024
-"""Bytes of an answer that is cut up where it is nested too deep, which takes time."""
+"""The largest answer, in bytes, that is cut where it is nested too deep: cutting takes time."""
 
 _SIGNS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]+|[\]}]+|,', re.DOTALL)
-"""Texts, since there may be any sign in them; brackets, many at once; and commas."""
+"""Strings, since they may hold any of these signs; runs of brackets; and commas."""
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -44,7 +44,7 @@ def decode(raw: bytes) -> Any:
     Read JSON.
 
     Raises:
-        DecodeError: *raw* is anything else. It says what came instead, without quoting it.
+        DecodeError: *raw* is not JSON. It says what came instead, without quoting it.
     """
     try:
         return _loads(raw)
@@ -58,11 +58,11 @@ def decode_cut(raw: bytes, levels: int) -> Any:
     Read JSON, leaving out what is nested too deep to be read.
 
     Args:
-        raw: An array, if it is to be cut.
-        levels: How many arrays deep to look for it. What is left out becomes TOO_DEEP.
+        raw: The JSON. Only an array is cut.
+        levels: How many arrays deep to cut. What is left out becomes TOO_DEEP.
 
     Raises:
-        DecodeError: As for `decode`, except that parts may be nested too deep.
+        DecodeError: As for `decode`, unless only parts are nested too deep.
     """
     try:
         return decode(raw)
@@ -77,7 +77,7 @@ def _cut(raw: bytes, levels: int) -> Any:
     try:
         return _read(raw)
     except ValueError:
-        # It is no JSON at all, as `decode` has said of it.
+        # It is not JSON at all, as the error of `decode` says.
         return TOO_DEEP
     except RecursionError:
         items = _items(raw) if levels else None
@@ -85,7 +85,7 @@ def _cut(raw: bytes, levels: int) -> Any:
 
 
 def _items(raw: bytes) -> list[bytes] | None:
-    """Cut a JSON array into its items. None: it is none."""
+    """Cut a JSON array into its items. None: it is not an array."""
     items: list[bytes] = []
     depth, begin = 0, 0
     for found in _SIGNS.finditer(raw):
@@ -104,7 +104,7 @@ def _items(raw: bytes) -> list[bytes] | None:
 
 
 def lenient(raw: bytes) -> Any:
-    """Read JSON. None: it is none."""
+    """Read JSON. None: it is not JSON."""
     try:
         return decode(raw)
     except DecodeError:
@@ -140,7 +140,7 @@ def _whole_number(digits: str) -> float:
     try:
         return int(digits)
     except ValueError:
-        # More digits than Python reads: JSON all the same, and no reason to lose the rest.
+        # More digits than Python reads: still JSON, and no reason to lose the rest.
         return float(digits)
 
 

@@ -30,7 +30,7 @@ R = TypeVar("R", bound="Resource")
 
 class Resource:
     """
-    Base of the resources: each sends the calls of one noun of the API.
+    Base of the resources: each sends the calls of one part of the API, such as users.
 
     Args:
         run: Sends the calls.

@@ -73,7 +73,7 @@ class CallHistory:
             error.idempotency_keys = self.call.idempotency_keys
 
     def is_success(self, error: TalkJSError) -> bool:
-        """Tell whether *error* says that what the call was to delete is gone, as it shall be."""
+        """Tell whether *error* says that what the call was to delete is gone, as intended."""
         deleted = self.maybe_done and self.call.method == "DELETE"
         return (deleted or self.call.missing_ok) and isinstance(error, NotFound)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from talkjs_async._core.clock import Clock
 
 _TALKJS_OWN = frozenset({500, 503})
-"""Server errors that are TalkJS's word. The others are a proxy's, which knows not what it did."""
+"""Server errors of TalkJS itself. Others come from a proxy, and do not say what was done."""
 
 
 _NO_TIME: Final = 1e-6

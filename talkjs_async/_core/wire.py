@@ -1,7 +1,7 @@
 """
 What travels between Python and TalkJS's JSON: text, moments, and what is not given.
 
-Knows no noun of the API and no transport. Models, resources and tokens call it.
+Knows no particular model and no transport. Models, resources and tokens call it.
 """
 
 from __future__ import annotations

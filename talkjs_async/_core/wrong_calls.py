@@ -1,8 +1,8 @@
 """
 What to write instead: errors for calls that do not fit an endpoint's signature.
 
-Other SDKs have other names for the same things, and they are guessed first. What ours calls
-otherwise is said where Python raises an error anyway. Knows the words, and sends nothing.
+Users guess the names of other SDKs first. Where Python raises an error for such a name anyway, the
+error gives ours. Knows names only, and sends nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def wrong_call(
         kwargs: The others.
 
     Returns:
-        None: They fit, or what Python says of them says enough.
+        None: They fit, or Python's own error says enough.
     """
     from inspect import Parameter, signature  # noqa: PLC0415 - for wrong calls only
 

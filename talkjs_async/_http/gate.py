@@ -1,7 +1,7 @@
 """
 One client that may have many connections, and a fair queue in front of it.
 
-For a client or a transport of the user's. Knows nothing of TalkJS.
+For a client or transport that the user passes. Knows nothing of TalkJS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Gate:
     """
-    One client with everything that it brings along, and a fair queue in front of it.
+    One client with its own settings, and a fair queue in front of it.
 
     Args:
         client: Used as it is.

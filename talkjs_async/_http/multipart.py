@@ -1,7 +1,7 @@
 """
 One file as multipart/form-data, read while it is sent.
 
-Holds one piece of the file at a time, however large it is. Knows no noun of the API.
+Holds one piece of the file at a time, however large it is. Knows no particular endpoint.
 
 Source: RFC 7578; file names are escaped as browsers do it (HTML Standard, section 4.10.21.8).
 """

@@ -26,15 +26,15 @@ JournalOption = Annotated[
     Path | None,
     typer.Option(
         "--journal",
-        help="Where to note what was done, to go on after an interruption and to send only what "
-        "has changed the next time. Default: beside what is read.",
+        help="Where to note what was done: a later run goes on after an interruption, and sends "
+        "only what has changed. Default: beside what is read.",
     ),
 ]
 OverflowOption = Annotated[
     bool,
     typer.Option(
         "--overflow/--no-overflow",
-        help="Let batch requests take along what waits for the budget: twice as fast.",
+        help="Send requests that wait for the budget in batches: twice as fast.",
     ),
 ]
 
@@ -125,7 +125,7 @@ def export(
     ],
     reactions: Annotated[
         bool,
-        typer.Option("--reactions", help="Also who has reacted: a request per emoji and message."),
+        typer.Option("--reactions", help="Also reactions: one request per emoji and message."),
     ] = False,
 ) -> None:
     """
@@ -148,7 +148,7 @@ def restore(
         bool,
         typer.Option(
             "--into-existing",
-            help="Also into an app that has data; messages that it has would be there twice.",
+            help="Also load into an app that has data. Messages that it has would be there twice.",
         ),
     ] = False,
     journal: JournalOption = None,
@@ -157,7 +157,7 @@ def restore(
     """
     Load an export into another app, which should be empty.
 
-    If it is not, it asks on a terminal, and needs --into-existing elsewhere.
+    If that app is not empty, the command asks on a terminal, and needs --into-existing elsewhere.
     Files are not in an export: messages that carry one are reported as failed.
     """
     from talkjs_async.cli import _bulk_actions
@@ -172,7 +172,7 @@ def transfer(
     context: typer.Context,
     to_app_id: Annotated[
         str | None,
-        typer.Option(envvar="TALKJS_TARGET_APP_ID", help="The app that gets it all."),
+        typer.Option(envvar="TALKJS_TARGET_APP_ID", help="The app to copy to."),
     ] = None,
     to_base_url: Annotated[
         str | None,
@@ -203,9 +203,9 @@ def transfer(
     """
     Copy an app into another one, with files, reactions and read marks.
 
-    The app of --app-id is read and the one of --to-app-id gets it all; conversations that it has
-    already are left alone. Run it again to go on after an interruption, or to bring what is new
-    since. The journal is transfer.SOURCE.TARGET.journal in the current directory.
+    Copies the app of --app-id to that of --to-app-id. Conversations that exist in the target are
+    left alone. Run it again to go on after an interruption, or to copy what is new. The journal is
+    transfer.SOURCE.TARGET.journal in the current directory.
     """
     from talkjs_async.cli import _bulk_actions
     from talkjs_async.cli._global_options import GlobalOptions
@@ -260,8 +260,8 @@ def anonymise(
     """
     Overwrite the personal data of a user.
 
-    And the texts of their messages, for good. TalkJS cannot delete a user; these are the steps of
-    its own example. Conversations that the user has left are not found.
+    Also overwrites the texts of their messages. It cannot be undone. TalkJS cannot delete a user;
+    this follows its own example. Conversations that the user has left are not found.
     """
     from talkjs_async.cli import _bulk_actions
 

@@ -44,8 +44,8 @@ def write_for_people(title: str, report: BulkReport) -> None:
     if report.caveat is not None:
         write(f"  {report.caveat}")
     if report.with_losses:
-        lost = f"of {amount(report.with_losses)} TalkJS could not take something"
-        write(f"  {lost}, such as what a message answers; --json says what")
+        lost = f"TalkJS could not take all of {amount(report.with_losses)}"
+        write(f"  {lost}: for example, which message one answers; --json lists what is lost")
     for outcome in _NOTABLE:
         for record in islice(report.records(outcome), _SHOWN) if counts[outcome] else ():
             reason = f": {record.reason}" if record.reason else ""

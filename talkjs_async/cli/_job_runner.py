@@ -86,7 +86,7 @@ class _Running:
                 client = app.client(overflow_to_batch=self.overflow, hooks=[self._on_event])
                 clients.append(await opened.enter_async_context(client))
             for talkjs in clients:
-                # A job is patient with an outage; a wrong key or address should be told at once.
+                # A job waits out an outage; a wrong key or address should be reported at once.
                 await talkjs.with_options(retry=RetryPolicy(attempts=2), timeout=10.0).app.get()
             self.job = job = self.make(*clients)
             async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""What is delivered to whom: types of events, receivers, attempts, and how a webhook is signed."""
+"""Webhook deliveries: event types, receivers, attempts and signatures."""
 
 import hmac
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ class Delivery:
         status: What the receiver answered. None: nothing, or too late.
         error: Why there is no status; or, beside a status other than 200, what the receiver said.
         headers, body: What was sent.
-        event: The body before anything was spoilt.
-        tampering: What was spoilt in it on purpose.
+        event: The body before tampering.
+        tampering: What was changed in it on purpose.
     """
 
     number: int
@@ -73,7 +73,7 @@ class Receiver:
 
     @property
     def name(self) -> str:
-        """Return what to call it in the log."""
+        """Return its name for the log."""
         return self.target if isinstance(self.target, str) else f"asgi:{self.path}"
 
     def wants(self, event_type: str) -> bool:
@@ -93,10 +93,10 @@ class WaitingEvent:
 
     def signed(self, secret_key: str, *, seconds: bool) -> tuple[dict[str, str], bytes]:
         """
-        Return headers and body, spoilt if they are to be.
+        Return headers and body, with *tampering* applied.
 
         Args:
-            secret_key: What signs.
+            secret_key: The key to sign with.
             seconds: Whether the timestamp counts seconds, not milliseconds.
         """
         body, now = self.body, self.receiver.clock.time()

@@ -2,7 +2,7 @@
 Rules for what callers pass in, as attrs validators.
 
 Each names the argument and the rule in a ConfigurationError. UNSET passes where it is the default;
-None passes where null clears the field at TalkJS. Knows no noun of the API.
+None passes where null clears the field at TalkJS. Knows no particular model.
 """
 
 from __future__ import annotations

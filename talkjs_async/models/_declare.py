@@ -6,7 +6,7 @@ How a model is declared: a field's name in Python, its key at TalkJS and its typ
         emoji: str = wire("emoji", TEXT)
         count: int | None = wire("count", WHOLE, default=None)
 
-`Model` is what TalkJS answers, `Input` what a caller writes. Knows no noun of the API. Called by
+`Model` is what TalkJS answers, `Input` what a caller writes. Knows no particular model. Called by
 the models only.
 """
 

@@ -2,7 +2,7 @@
 What values in TalkJS's JSON may be: text, moments, maps, arrays, and how each is read and written.
 
 Reading is lenient where TalkJS may change or differ (unknown words stay text, PHP's `[]` is an
-empty map) and strict about types. Knows no noun of the API. Called by the models only.
+empty map) and strict about types. Knows no particular model. Called by the models only.
 """
 
 from __future__ import annotations

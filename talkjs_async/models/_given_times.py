@@ -1,4 +1,4 @@
-"""Times as mappings of fields give them: aware datetimes, Unix milliseconds, ISO 8601."""
+"""Reads times in mappings of fields: aware datetimes, Unix milliseconds, ISO 8601."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 How JSON objects become models and back: one schema per class, from what its fields declare.
 
 A field declares under which key TalkJS sends it, and what it may be (see `_declare`). Unknown keys
-are kept. Knows no noun of the API. Called by `_declare` only.
+are kept. Knows no particular model. Called by `_declare` only.
 
 There are two readers. One is generated from the schema and takes what is as it should be, which is
 nearly everything. It is the reason that a page of messages costs less than half of what

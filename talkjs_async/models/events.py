@@ -1,12 +1,12 @@
 """
 Events: what TalkJS tells your server by webhook.
 
-Reading is as lenient as can be, because an event comes once or twice and then never again. Only
-what an event is about must be readable; everything else may be None. Each event keeps its raw
-`data`, and one that cannot be read is an `UnknownEvent`.
+Reading is lenient, because TalkJS sends an event at most twice. Only the record that an event is
+about must be readable; every other field may be None. Each event keeps its raw `data`, and one that
+cannot be read is an `UnknownEvent`.
 
-Source: TalkJS docs, Webhooks, for names and occasions (documented). What is in the data was seen in
-public programs that receive it, and is marked where it is inferred.
+Source: TalkJS docs, Webhooks, for names and occasions (documented). The fields were seen in public
+programs that receive them, and are marked where they are inferred.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 
 
 def _read_moment(value: Any) -> int | None:
-    # A public program types it as text; all samples are numbers.
+    # A public program declares it as text; all samples are numbers.
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:
         return int(value)
     try:
@@ -82,7 +82,7 @@ class BaseEvent(Declared):
         id: Identifies the event; the same when TalkJS repeats it.
         created_at_ms: When it happened, in Unix milliseconds. None when TalkJS does not say.
         data: The event's own JSON, as it came.
-        extra: Keys beside these that this version of the library does not know.
+        extra: Other keys, which this version of the library does not know.
     """
 
     id: str = wire("id", TEXT)
@@ -133,7 +133,7 @@ class UserUpdated(_UserEvent):
 
 @model
 class MessageSent(_MessageEvent):
-    """A message was sent, by whatever way; *sender* is None for system messages."""
+    """A message was sent, in any way; *sender* is None for system messages."""
 
     type: ClassVar[Literal["message.sent"]] = "message.sent"
 
@@ -154,7 +154,8 @@ class MessageDeleted(_MessageEvent):
 
 @model
 class MessageRead(BaseEvent):
-    """A participant saw a message, for the first time; *recipient* is that participant.
+    """
+    A participant saw a message for the first time; *recipient* is that participant.
 
     Only in conversations of at most 300 participants (documented).
     """
@@ -175,7 +176,7 @@ class ConversationDeleted(BaseEvent):
 
 @model
 class NotificationTriggered(_NotificationEvent):
-    """TalkJS decided to notify *recipient* of *messages*, even if it has no address for it."""
+    """TalkJS decided to notify *recipient* of *messages*, even if it has no address to use."""
 
     type: ClassVar[Literal["notification.triggered"]] = "notification.triggered"
 
@@ -239,4 +240,4 @@ WebhookEvent: TypeAlias = (
     | NotificationLinkClicked
     | UnknownEvent
 )
-"""Whatever a webhook may bring. Tell the events apart by their class, or by `type`."""
+"""Any event of a webhook. Tell events apart by their class, or by `type`."""

@@ -1,5 +1,5 @@
 """
-Filters: which conversations a list shall hold.
+Filters: which conversations a list is to hold.
 
 Source: filters of the list of all conversations are used in production by a public program (seen in
 code); the grammar is documented for TalkJS's SDKs and inferred for REST.

@@ -1,1 +1,1 @@
-"""The doors: one class per noun of the API. Arguments in, `Call` out; nothing here does I/O."""
+"""One class per resource of the API. Arguments in, `Call` out; nothing here does I/O."""

@@ -83,8 +83,8 @@ class Messages(Resource):
             The ID that TalkJS gave to the message.
 
         Raises:
-            Forbidden: *sender* does not take part in the conversation (TalkJS's SDK knows a 403 for
-                that; that REST answers the same is inferred, and it may be a 400).
+            Forbidden: *sender* is not a participant (TalkJS's SDK gets a 403; that REST answers the
+                same is inferred, and it may be a 400).
             NotFound: There is no such conversation (status inferred).
             BadRequest: TalkJS refuses the message itself.
             OutcomeUnknown: Every attempt ended without an answer. Calling again with the same
@@ -141,9 +141,9 @@ class Messages(Resource):
 
         Args:
             conversation_id: Where to.
-            messages: In the order in which they shall appear. One without an idempotency key gets
-                a new one. A mapping of a message's fields will do, as for `bulk.send_messages`; the
-                field `type` tells a "SystemMessage".
+            messages: In the order in which they are to appear. One without an idempotency key gets
+                a new one. A message may be a mapping of its fields, as for `bulk.send_messages`; a
+                system message has the `type` "SystemMessage".
 
         Returns:
             One ID per message, in the same order (the order is inferred).
@@ -166,28 +166,28 @@ class Messages(Resource):
         Import up to a hundred messages with the times at which they were written.
 
         Import users and conversations first, with `users.upsert_many` and `conversations.upsert`.
-        No user is notified, and open chats do not show the messages before they are loaded anew.
-        TalkJS keeps duplicates, so this is not repeated when its outcome is unknown. After a 500 or
-        503 it is, since TalkJS calls these safe to retry (documented); `bulk.import_messages` looks
-        first what was stored, and finds out by itself which rules are in force.
+        No user is notified, and open chats do not show the messages until they are reloaded. TalkJS
+        keeps duplicates, so the request is not repeated when its outcome is unknown, except after a
+        500 or 503, which TalkJS calls safe to retry (documented). `bulk.import_messages` looks
+        first what was stored, and finds out which rules are in force.
 
         Args:
             conversation_id: Where to.
             messages: `ImportedMessage`, `ImportedSystemMessage`, or mappings of their fields, as
-                for `bulk.import_messages`. Of participants, or of the system; the documentation
-                advises to try it in test mode.
+                for `bulk.import_messages`. Senders must be participants. The documentation advises
+                to try it in test mode.
             rules: "current": those of TalkJS's own program of 2026. "older": those that were
                 documented: ten messages, texts of users only.
 
         Returns:
-            The IDs, in the order of the messages. Empty when TalkJS does not say, or what it says
-            cannot be the IDs of so many messages.
+            The IDs, in the order of the messages. Empty when the answer does not hold one ID for
+            each message.
 
         Source: TalkJS's own program that copies an app (seen in code, read 2026-11-26); TalkJS
         documentation, Importing messages, for the older rules (read 2026-11-22).
 
         Raises:
-            BadRequest: A sender does not take part, or a field that TalkJS refuses.
+            BadRequest: A sender is not a participant, or TalkJS refuses a field.
             OutcomeUnknown: The request left and no answer came. List the conversation's messages to
                 see whether they are there.
         """
@@ -222,7 +222,7 @@ class Messages(Resource):
             conversation_id: The conversation.
             limit: Messages in all, at most. None: every one.
             page_size: Messages per request, 1 to 100. None: 100, the cheapest.
-            starting_after: ID of a message: begin behind it, that is with older ones.
+            starting_after: ID of a message: begin after it, with older ones.
 
         Raises:
             NotFound: There is no such conversation (status inferred).
@@ -280,7 +280,7 @@ class Messages(Resource):
         Source: TalkJS's own programs.
 
         Raises:
-            NotFound: There is no such message (not documented: TalkJS may as well say nothing).
+            NotFound: There is no such message (not documented: TalkJS may answer 200 all the same).
         """
         url = _path(conversation_id) + path("messages", message_id=message_id)
         return Call(
@@ -303,7 +303,7 @@ def _post(
     body = [message.to_wire() for message in messages]
     keys: list[str] = []
     for item in body:
-        # Minted here, once per call: a key made per attempt would protect nothing.
+        # Made here, once per call: a key made per attempt would protect nothing.
         key = item.setdefault("idempotencyKey", new_idempotency_key())
         if key in keys:
             raise ConfigurationError(
@@ -326,7 +326,7 @@ def _read_one(data: Any) -> SendReceipt:
 
 
 def _read(count: int, data: Any) -> tuple[SendReceipt, ...]:
-    # A 204 has no body: sent, but under IDs that TalkJS does not tell.
+    # A 204 has no body: the messages are sent, but TalkJS does not give their IDs.
     sent = read_sent_messages([{"id": ""}] * count if data is None else data)
     if len(sent) != count:
         raise DecodeError(

@@ -1,12 +1,12 @@
 """
-The little web application behind the inspection page.
+The web application behind the inspection page.
 
 | | |
 |---|---|
 | `GET /_emulator/` | the page; `?conversation=<id>` and `?find=<text>` choose what it shows |
 | `GET /_emulator/events` | server-sent events: something has happened |
 
-What is done from the page goes through the control API, as a program would do it.
+Actions of the page go through the control API, as those of a program do.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from talkjs_async.emulator._world import World
 from talkjs_async.emulator.page._document import document
 
 _SECONDS_BETWEEN_LOOKS = 0.01
-_SECONDS_BETWEEN_SIGNS_OF_LIFE = 15.0
+_SECONDS_BETWEEN_KEEPALIVES = 15.0
 
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -39,7 +39,7 @@ _ASSETS = {"page.js": b"text/javascript", "page.css": b"text/css"}
 
 
 class Inspector:
-    """Answers everything under `/_emulator/` but the uploaded files."""
+    """Answers everything under `/_emulator/` except the uploaded files."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -53,7 +53,7 @@ class Inspector:
             await _send(self._get(name, scope["query_string"].decode("latin-1")), send)
         else:
             await _send(
-                _refusal(405, "There is only GET; what can be done is under /_emulator/v1/."), send
+                _refusal(405, "Only GET is allowed; the control API is /_emulator/v1/."), send
             )
 
     def _get(self, name: str, query: str) -> Response:
@@ -80,16 +80,16 @@ class Inspector:
 
     async def _tell_changes(self, send: Send) -> None:
         """
-        Tell the page whenever anything is different.
+        Tell the page whenever anything has changed.
 
-        Looks instead of being told, because what changes the emulator may be another thread. One
-        glance at a few counters is cheaper than a queue per viewer, and cannot grow.
+        Polls, because another thread may change the emulator. Reading a few counters is cheaper
+        than a queue per viewer, and cannot grow.
         """
         told: object = None
         quiet = 0.0
         while True:
             now = _fingerprint(self._world)
-            if now != told or quiet > _SECONDS_BETWEEN_SIGNS_OF_LIFE:
+            if now != told or quiet > _SECONDS_BETWEEN_KEEPALIVES:
                 told, quiet = now, 0.0
                 body = b"data: changed\n\n"
                 await send({"type": "http.response.body", "body": body, "more_body": True})

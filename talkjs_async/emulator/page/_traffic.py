@@ -1,4 +1,4 @@
-"""What went over the wire: requests and their answers, attempts of the same message, faults."""
+"""What went over the wire: requests, their answers, all attempts of a message, faults."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ MAX_REQUESTS = 60
 
 
 def requests(log: RequestLog, find: str) -> Html:
-    """Return the latest requests, the newest on top: only those in which *find* occurs."""
+    """Return the latest requests in which *find* occurs, the newest on top."""
     attempts = log.attempts()
     found = (entry for entry in reversed(list(log)) if find in _text(entry))
     rows = [_request(entry, attempts) for entry in islice(found, MAX_REQUESTS)]
@@ -67,16 +67,16 @@ def table(rows: Sequence[Html], otherwise: str) -> Html:
 
 
 def pretty(body: str) -> str:
-    """Return JSON as people read it, and anything else as it is."""
+    """Return JSON with indentation, and any other text as it is."""
     try:
-        # As it is, if it was cut: half of it is no JSON.
+        # A body that was cut is not JSON, and stays as it is.
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return body
 
 
 def _text(entry: Exchange) -> str:
-    """Return where to search."""
+    """Return the text to search."""
     keys = " ".join(entry.idempotency_keys)
     line = f"{entry.method} {entry.path} {entry.status} {entry.fault} {keys}"
     return f"{line} {entry.body} {entry.answer}"
@@ -118,7 +118,7 @@ def _known(operation: str) -> Html:
 
 
 def _attempts(key: str, entries: Sequence[Exchange]) -> Html:
-    """Return all attempts of one message, which its idempotency key holds together."""
+    """Return all attempts of one message: they have the same idempotency key."""
     if len(entries) < 2:
         return fill("<p>Key <code>{key}</code>, one attempt</p>", key=key)
     return fill(

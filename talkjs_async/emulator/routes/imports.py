@@ -72,7 +72,7 @@ def messages(context: RouteContext, conversation_id: str) -> Any:
     """
     Import messages with their original times.
 
-    Duplicates are kept, no user is notified, and no webhook tells of it (inferred).
+    Duplicates are kept, no user is notified, and no webhook is sent (inferred).
     """
     items = context.json()
     older = context.switches.import_rules == "older"

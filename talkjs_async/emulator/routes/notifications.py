@@ -38,8 +38,8 @@ def send(context: RouteContext, conversation_id: str) -> Any:
     """
     Notify participants of messages that they have not answered.
 
-    Without recipients: all who have any. Not idempotent: each call notifies again. That the
-    answer is empty is inferred.
+    Without *recipients*, all participants with such messages are notified. Not idempotent: each
+    call notifies again. That the answer is empty is inferred.
     """
     body = read(context.json(), _FIELDS, context.switches, required=("channels",))
     conversation = context.conversation(conversation_id)
