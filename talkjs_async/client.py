@@ -87,17 +87,17 @@ class AsyncTalkJS:
             this process, shared by all its clients of the app (600 requests at once, then 9 per
             second; 500 batches at once, then 1 per second). `ProcessBudgets`, `RedisBudgets` or
             `OwnBudgets`. Closing the client does not close it.
-        overflow_to_batch: Let batches take along the calls that wait for the ordinary budget. See
+        overflow_to_batch: Send calls that wait for the ordinary budget in batches. See
             `docs/explanation/overflow.md`.
         retry: How persistent to be: a policy, or just the number of attempts.
         timeout: Seconds that each read or write of an attempt may take; connecting takes at most
-            10. None: for ever.
+            10. None: no limit.
         attempt_timeout: Seconds from the first byte of a request (an upload: from its last) to the
-            last byte of the answer. None: for ever.
+            last byte of the answer. None: no limit.
         max_answer_bytes: How large an answer may be, before and after decompression.
         lane: "interactive", or "background" for work that can wait for it.
         max_wait: Seconds to wait for the budget; a longer wait raises RateLimitWaitTimeout at once.
-            None: wait as long as it takes. Each attempt waits anew.
+            None: wait as long as it takes. The limit holds for each attempt.
         total_timeout: Seconds that a call may take in all: waits for the budget, attempts, and the
             pauses between them. A call that could not leave in time raises RateLimitWaitTimeout,
             one that left and was not answered OutcomeUnknown. None: no bound of its own.
@@ -106,8 +106,8 @@ class AsyncTalkJS:
         http_client: An `httpx.AsyncClient` (or httpx2's) of yours, used as it is, never closed.
         transport: An httpx transport of yours; the client built around it is ours to close.
         clock: Source of time. None: the machine's.
-        hooks: Called with every event of `talkjs_async.telemetry`. Those of the budget tell of all
-            who share it, in whichever thread they run.
+        hooks: Called with every event of `talkjs_async.telemetry`. Events of the budget cover all
+            clients that share it, in whichever thread they run.
 
     Clients without *budgets* that have the same *transport* share a budget. A transport of httpx's
     that opens connections itself has none of its own: such a client shares that of the process.

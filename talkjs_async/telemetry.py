@@ -5,7 +5,7 @@ A hook is any callable that takes one event. It runs in the task that makes the 
 quick and must not block. Events hold no secret, no token, no body and no query.
 
 `AttemptEnded` and `RetryScheduled` are about the calls of one client. The others are about a
-budget, and tell of all who share it: other clients of the app, and other threads, in which the
+budget, and cover all clients of the app that share it, also those in other threads, in which the
 hook then runs.
 """
 

@@ -1,5 +1,5 @@
 """
-What has come of a list, and whether an answer goes on behind it.
+What was read of a list, and whether an answer continues it.
 
 Knows records, pages and their order, nothing of requests; `_core.walk` asks it where to set the
 next cursor. Three things happen to a list while it is read:
@@ -18,7 +18,7 @@ of an earlier moment, where that costs no requests: behind the first page, and i
 the largest. Elsewhere an answer that looks odd does not count, or leaves a doubt; one that looks
 like the end is taken for it, since a list that ends there would answer the same.
 
-*The list begins anew*, because no cursor helps. What has come is skipped.
+*The list begins anew*, because no cursor helps. Records that were read already are skipped.
 """
 
 from __future__ import annotations

@@ -75,12 +75,12 @@ percent-encoded, below the 65,536 characters at which the HTTP libraries refuse 
 
 
 def is_whole(value: object, *, least: int) -> TypeGuard[int]:
-    """A whole number from *least* up; true and false are none."""
+    """A whole number from *least* up; true and false are not numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_real(value: object) -> TypeGuard[float]:
-    """A finite number that a float can hold; true and false are none."""
+    """A finite number that a float can hold; true and false are not numbers."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:

@@ -86,7 +86,7 @@ class HttpExchange:
             self.run_clock(True)
 
     def run_clock(self, runs: bool, /) -> None:
-        """Begin the time for the rest of the exchange anew, or stop its clock."""
+        """Restart the time limit for the rest of the exchange, or stop its clock."""
         seconds = self._terms.seconds
         self._deadline = min(anyio.current_time() + seconds, self._ends_at) if runs else math.inf
         if self._scope is not None:

@@ -53,11 +53,11 @@ class PerLoop(Generic[T]):
         self._keepers: dict[object, AsyncGenerator[None]] = {}
 
     def __len__(self) -> int:
-        """How many event loops have a T that they are to close."""
+        """How many event loops have a T that has to be closed."""
         return len(self._keepers)
 
     async def get(self) -> T:
-        """The T of the running event loop, made if there is none."""
+        """Return the T of the running event loop, and make it first if needed."""
         if not self._keepers:
             await load_backend()
         loop = current_token().native_token

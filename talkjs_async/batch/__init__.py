@@ -1,5 +1,5 @@
 """
-Many calls in one request, and calls that wait for the budget taken along by batches.
+Many calls in one request, and batches of calls that wait for the ordinary budget.
 
 `talkjs.batch` is a `Batch`; `overflow_to_batch=True` is what `_overflow` and `_dispatcher` do.
 """

@@ -40,7 +40,7 @@ MOST_OPERATIONS: Final = 10
 """Documented; the eleventh makes TalkJS refuse them all."""
 
 FIRST_FINAL: Final = 200
-"""A status below says that the answer is yet to come (RFC 9110), or is none."""
+"""A lower status is interim (RFC 9110), or not a status."""
 
 
 @attrs.define
@@ -77,8 +77,8 @@ def check_batchable(calls: Sequence[Call[Any]]) -> None:
     Refuse what a batch cannot carry.
 
     Raises:
-        ConfigurationError: A call is none, uploads a file, is a batch itself, does not belong to an
-            app, has a query without being a GET, or a body that has no JSON form.
+        ConfigurationError: A value is not a call; or a call uploads a file, is a batch itself, does
+            not belong to an app, has a query and is not a GET, or has a body without a JSON form.
     """
     for index, call in enumerate(calls):
         if not isinstance(call, Call):
@@ -223,7 +223,7 @@ def _encoded(data: Any) -> bytes:
 
 def is_refused(error: TalkJSError) -> bool:
     """
-    Tell whether *error* refuses the batch as such, which says nothing of the calls in it.
+    Tell whether *error* refuses the batch itself, which says nothing about the calls in it.
 
     A proxy that does not let `POST /batch` through, or a plan without it, is no reason for a call
     to fail. A wrong key and an unknown app are.

@@ -1,7 +1,7 @@
 """
 Runs a call as the pipeline does, with a dispatcher beside the queue.
 
-A call that a batch takes along keeps its own result, error, retry and cancellation. See
+A call that a batch takes keeps its own result, error, retry and cancellation. See
 `docs/explanation/overflow.md` for what it costs.
 """
 
@@ -40,7 +40,7 @@ class Dispatchers:
         self._by_loop: WeakKeyDictionary[object, Dispatcher] = WeakKeyDictionary()
 
     def here(self) -> Dispatcher:
-        """The one of the event loop that runs, made if there is none."""
+        """Return the dispatcher of the running event loop, and make it first if needed."""
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:
@@ -48,7 +48,7 @@ class Dispatchers:
         return made
 
     def with_batches(self, budget: Budget) -> Budget:
-        """Count the batches of this event loop, if any, in the waits that *budget* tells."""
+        """Return *budget* with waits that allow for batches of this event loop, if it runs one."""
         try:
             dispatcher = self.here()
         except NoEventLoopError:

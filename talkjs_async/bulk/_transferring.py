@@ -113,8 +113,8 @@ class Transferring:
         self._writer.expect(dict.fromkeys(_TYPES))
         with self._scope:
             async with anyio.create_task_group() as tasks:
-                # Side by side, each behind the one before: so requests that batches can take along
-                # wait all the time, and uploads, which go alone, hold nothing up.
+                # Side by side, each behind the one before: so batches always find requests to
+                # carry, and uploads, which go alone, hold nothing up.
                 for part in (
                     self._sort_in,
                     self._copy_files,

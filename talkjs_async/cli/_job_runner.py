@@ -40,14 +40,14 @@ def run_job(
     source: GlobalOptions | None = None,
 ) -> int:
     """
-    Run a job and tell of it.
+    Run a job, and show its progress and report.
 
     Args:
-        title: What the person has called.
-        make: Makes the job, of the client of the app, and of that of *source* before it.
-        overflow: Whether batches take along what waits for the ordinary budget.
-        has_journal: Whether the command takes a place for a journal.
-        source: Another app, that is copied into the one of *options*.
+        title: Names the job to a person.
+        make: Makes the job from the client of *source*, if given, and the client of the app.
+        overflow: Whether requests that wait for the ordinary budget may go in batches.
+        has_journal: Whether the command takes the path of a journal.
+        source: Another app, which is copied into that of *options*.
 
     Returns:
         The exit code.
@@ -121,7 +121,7 @@ class _Running:
             return
 
     def _on_event(self, event: TelemetryEvent) -> None:
-        """Tell of an outage, now and then. To be told to wait is none."""
+        """Report an outage, now and then. A 429 is not an outage."""
         now = time.monotonic()
         if (
             isinstance(event, RetryScheduled)

@@ -2,8 +2,8 @@
 The one way out: all that the command line writes goes through here.
 
 Lines are encoded for the stream as it is, with escapes for what it cannot show, and no character of
-a record reaches the terminal as a command. A closed pipe is silent; a full disk is told once, at
-the end. Neither disturbs what is being done.
+a record reaches the terminal as a command. A closed pipe is silent; a full disk is reported at the
+end, once. Neither stops the work.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPLETION: Final = "_TALKJS_ASYNC_COMPLETE"
 _COMMANDS: Final = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What moves the cursor, colours, hides or turns text around. Newlines are told apart below."""
+"""What moves the cursor, colours, hides or reverses text. Newlines are handled below."""
 
 
 def write(words: str) -> None:
@@ -73,7 +73,7 @@ class GuardedStream:
         self._stream = stream
         self._escapes = escapes
         self.failure: OSError | None = None
-        """Why it cannot be written. A reader that has gone is none."""
+        """Why it cannot be written. A closed pipe does not count as a failure."""
 
     @property
     def encoding(self) -> str:

@@ -1,7 +1,7 @@
 """
 When an event loop has nothing left to run.
 
-Knows asyncio and trio, and nothing of time: it is told what to call then.
+Knows asyncio and trio, and nothing of time: it calls a function that it is given.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """
 Keeping an emulator's data in a file: one SQLite database that survives restarts and `kill -9`.
 
-Whatever a request, a seed or a simulated user has changed is written in one transaction when the
-emulator's lock is given back, which is before the answer leaves. What the commit log names is
-written, and no more. Data is kept; logs, budgets, faults, settings and open tabs begin anew.
+All changes of a request, a seed or a simulated user are written in one transaction when the
+emulator's lock is released, which is before the answer leaves. Only what the commit log names is
+written. Data is kept; logs, budgets, faults, settings and open tabs are not.
 """
 
 import json

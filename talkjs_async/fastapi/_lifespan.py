@@ -40,8 +40,8 @@ def lifespan_with(
 
     Raises:
         TypeError: *client* takes no such option.
-        ConfigurationError: *name* is none. At the start of the app: a credential is missing, or
-            another lifespan has this name.
+        ConfigurationError: *name* is not valid. At the start of the app: a credential is missing,
+            or another lifespan has this name.
     """
     check_name(name)
     _check_options(client, options)

@@ -21,7 +21,7 @@ Outcome = Literal["settled", "refunded", "throttled"]
 LOST_AFTER: Final = 600.0
 """
 Seconds after which a permit that did not end counts as lost. No attempt takes so long unless its
-timeout allows it, and then no more is lost than a warning: the token refills a little early.
+timeout allows it, and then the harm is a needless warning and a token that refills a little early.
 """
 
 _untold: Final[deque[str]] = deque()

@@ -75,7 +75,7 @@ class Rule:
 
 
 def is_number(value: object, *, low: float, high: float) -> bool:
-    """A finite number within the bounds, both included; true and false are none."""
+    """A finite number within the bounds, both included; true and false are not numbers."""
     return is_real(value) and low <= value <= high
 
 

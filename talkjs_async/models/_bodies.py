@@ -139,7 +139,7 @@ class FileDetails(Input):
 @model
 class PresenceQuery(Input):
     """
-    Which online users to ask for. None means not given, but for *selected_conversation_id*.
+    Which online users to ask for. None means not given, except in *selected_conversation_id*.
 
     Attributes:
         include_background_sessions: True: all users online. Else only users with a visible chat.

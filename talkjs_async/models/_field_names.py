@@ -35,7 +35,7 @@ class FieldNames:
         Return the fields under their Python names.
 
         Raises:
-            ConfigurationError: There is a name that is none of them, or one in both spellings.
+            ConfigurationError: A name is not a field, or is given in both spellings.
         """
         known = self._known
         fields: dict[str, Any] = {}
@@ -53,7 +53,7 @@ class FieldNames:
         return fields
 
     def meant_by(self, name: str) -> str | None:
-        """Guess which field is meant by a name that is none, such as "Full name" or "user_id"."""
+        """Guess the field that an unknown name means, such as "Full name" or "user_id"."""
         plain = {_plain(known): field for known, field in self._known.items()}
         words = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
         # As many of its words as are a field: "user id", "email address", "sender id".

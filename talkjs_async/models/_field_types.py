@@ -177,7 +177,7 @@ def _number(value: Any) -> float:
 
 
 _NUMBERS: Final = frozenset({int, float})
-"""What JSON's numbers become; bool, which is an int in Python, is none."""
+"""What JSON's numbers become; bool, a subclass of int in Python, is not a number here."""
 
 
 def _whole(value: Any) -> int:

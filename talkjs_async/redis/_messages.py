@@ -1,5 +1,5 @@
 """
-What the script is told and what it answers, as text. Knows nothing of what it means.
+The arguments and the answers of the script, as text. Knows nothing of their meaning.
 """
 
 from __future__ import annotations

@@ -37,8 +37,7 @@ class Presences(Resource):
         """
         Find the users who are online.
 
-        None means that it is not asked for, but for *selected_conversation_id*, where it is an
-        answer.
+        None means not given, except in *selected_conversation_id*.
 
         Args:
             include_background_sessions: True: all users online. Else only users with a visible

@@ -46,8 +46,8 @@ class Reactions(Resource):
             emoji: As TalkJS returns it: a key of `Message.reactions`.
             limit: Reactions in all, at most. None: every one.
             page_size: Reactions per request, 1 to 100. None: 100, the cheapest.
-            starting_after: User ID: begin behind their reaction (inferred; that a server does not
-                know it is told by a `DecodeError` behind the first page).
+            starting_after: User ID: begin after the reaction of that user (inferred; a server that
+                does not know this shows as a `DecodeError` after the first page).
 
         Raises:
             NotFound: There is no such message (status inferred).
@@ -78,8 +78,8 @@ class Reactions(Resource):
             user_id: Who reacts.
 
         Raises:
-            BadRequest: 50 different emoji are already on the message, or *emoji* is none (status
-                inferred).
+            BadRequest: 50 different emoji are already on the message, or *emoji* is not one
+                (status inferred).
             NotFound: There is no such message (status inferred).
         """
         url = _path(conversation_id, message_id, emoji, user_id=user_id)

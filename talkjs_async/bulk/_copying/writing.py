@@ -282,7 +282,7 @@ def participant_changes(
 
 
 def totals_of(export: SortedExport) -> dict[str, int | None]:
-    """Count the records of each type. Participants of whom nothing is to be said are none."""
+    """Count the records of each type; of participants, only those with something to store."""
     changes = participant_changes(export, export.everything)
     participants = sum(1 for _ in chain(changes, export.lost_participants()))
     return {**export.counts(), "participant": participants}

@@ -105,10 +105,10 @@ class ImportRecordType(RecordType[OldMessage]):
     What is special about imports: repeating one makes duplicates, and TalkJS has two sets of rules.
 
     Which are in force, and how many messages go together, is learned from what is stored, never
-    from the words of a refusal. The current rules are tried first. A lone message that they refuse
-    is tried under the older ones, until something was stored under either: so long, one request
-    goes at a time, and a refusal is followed by one message alone. Where many are refused together
-    and then each of them is stored, there were too many.
+    from the words of a refusal. The current rules are tried first, then, with a lone message that
+    they refuse, the older ones. Until something was stored, one request goes at a time, and after a
+    refusal one message alone. If many are refused together and each is stored alone, there were too
+    many.
     """
 
     kind = "import_messages"

@@ -59,7 +59,7 @@ def prepare(target: Path, app_id: str) -> Manifest | None:
         app_id: The app that is to be exported.
 
     Returns:
-        What an export that came to its end has. None: there is none, or it was interrupted.
+        The manifest of a finished export. None: there is no export, or it was interrupted.
 
     Raises:
         ConfigurationError: It has something else in it, or an export of another app.
@@ -156,10 +156,10 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 def read_manifest(target: Path) -> Manifest:
     """
-    Return what an export has that came to its end.
+    Return the manifest of a finished export.
 
     Raises:
-        ConfigurationError: There is none in *target*, or that of another version.
+        ConfigurationError: *target* has none, or one of another version.
     """
     path = target / MANIFEST
     content: Any = None

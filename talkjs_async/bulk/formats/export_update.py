@@ -79,7 +79,7 @@ def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[s
 
 def check_whole(target: Path, whole: Mapping[str, Lines]) -> None:
     """
-    Check, in a run that goes on, that all whole files are there, be it in their place already.
+    Check, when a run is resumed, that all whole files exist, in either directory.
 
     Raises:
         ConfigurationError: One is gone, or not what was written; the earlier ones stay.

@@ -179,7 +179,7 @@ def open_lines(path: Path) -> BinaryIO:
     Open a file that was written, for reading.
 
     Raises:
-        ConfigurationError: It is none: to wait for what comes out of a pipe may take for ever.
+        ConfigurationError: It is not a file, such as a pipe, from which reading may never end.
     """
     if path.exists() and not path.is_file():
         raise ConfigurationError("target", f"{path} is damaged: it is no file.")

@@ -187,7 +187,7 @@ _BLANK: Final = ' \t\r\n,;"'
 
 
 _DELIMITER_HINT: Final = re.compile('"?sep=([,;\t])"?[,;\t]*')
-"""The line by which Excel is told what separates the columns."""
+"""The line that tells Excel what separates the columns."""
 
 
 def _header_of(path: Path, texts: Iterator[CsvText]) -> CsvText:

@@ -84,8 +84,8 @@ def _files(directory: Path) -> list[Path]:
     """
     Find the JSON files, in the order of their names.
 
-    Hidden files, and what macOS packs beside each file, are no part of an export. What may be one,
-    and cannot be read, is refused: its messages would be missing without a word.
+    Hidden files, and those that macOS packs beside each file, are not part of an export. A file
+    that may be one and cannot be read is refused: its messages would be missing silently.
     """
 
     def unreadable(error: OSError) -> NoReturn:
@@ -273,7 +273,7 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
 
 
 def _number(value: object) -> int:
-    """Read a time to sort by. What is none comes first; it fails when it is imported."""
+    """Read a time to sort by. Any other value sorts first, and fails when it is imported."""
     is_time = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LAST
     return value if is_time and isinstance(value, int) else 0
 
