@@ -249,7 +249,8 @@ class TestDeadline:
                 )
             took = anyio.current_time() - began
 
-        assert took < 1.6
+        # The slow source alone takes four.
+        assert took < 3.0
 
     async def test_a_client_of_the_users_is_bounded_too(
         self, serve: Serve, engine: str, client: Client
