@@ -119,7 +119,7 @@ class _Breakable:
         app = self.app
 
         async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {CONNECTION: _UvicornConnection(self.transport)}
+            scope["extensions"] = {CONNECTION: UvicornConnection(self.transport)}
             await app(scope, receive, send)
 
         self.app = with_connection
@@ -145,7 +145,9 @@ PROTOCOLS: tuple[type[asyncio.Protocol], ...] = tuple(dict.fromkeys((_fastest(),
 """What there is to speak HTTP with, the fastest first."""
 
 
-class _UvicornConnection:
+class UvicornConnection:
+    """What may be done to the connection of a request."""
+
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
 
@@ -154,7 +156,9 @@ class _UvicornConnection:
 
     def reset(self) -> None:
         sock = self._transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        # The client may have gone already.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
     def write(self, data: bytes) -> None:

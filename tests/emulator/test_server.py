@@ -1,5 +1,6 @@
 """Over TCP the same faults really break connections."""
 
+import asyncio
 import builtins
 import contextlib
 import socket
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator, Limits, RealClock
-from talkjs_async.emulator._uvicorn import PROTOCOLS
+from talkjs_async.emulator._uvicorn import PROTOCOLS, UvicornConnection
 from talkjs_async.emulator.asgi import AsgiApp
 from talkjs_async.emulator.server import Server
 from tests.emulator.inbox import Inbox
@@ -70,6 +71,32 @@ def test_a_fault_breaks_the_connection(served: Served, fault: str, error: type[E
     done = fault.endswith("after-commit") or fault == "garbage"
     assert len(emulator.commits) == done
     assert client.get("/users").status_code == 200
+
+
+class Told(asyncio.Protocol):
+    """Knows when its connection is gone."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
+
+
+def test_a_connection_that_is_gone_already_can_be_reset() -> None:
+    async def hang_up_twice() -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            loop = asyncio.get_running_loop()
+            transport, protocol = await loop.create_connection(Told, sock=ours)
+            transport.abort()
+            await protocol.gone.wait()
+
+            UvicornConnection(transport).reset()
+
+        assert -1 == ours.fileno()
+
+    asyncio.run(hang_up_twice())
 
 
 def test_a_stall_outlasts_the_read_timeout(served: Served) -> None:
