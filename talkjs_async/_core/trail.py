@@ -286,7 +286,6 @@ class Trail(Generic[T]):
                 skips and position is not None and self._order.is_behind(position, at)
             ):
                 continue
-            came.add(key)
             fresh.append(item)
             if moves or at == self._position:
                 self._known.add(key)

@@ -33,6 +33,7 @@ from talkjs_async import (
     call_of,
 )
 from talkjs_async.emulator import Emulator, Limits
+from talkjs_async.telemetry import RetryScheduled
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -457,6 +458,59 @@ async def test_a_batch_takes_no_longer_than_a_call_in_it_has_in_all(
 
     assert pytest.approx(2.0, abs=1e-6) == emulator.clock.monotonic() - began
     assert (True, ("k1",)) == (caught.value.maybe_done, caught.value.idempotency_keys)
+
+
+async def test_an_odd_answer_to_a_batch_is_the_error_of_its_calls_and_not_asked_for_again(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("truncated-json", on="POST /batch")
+
+    results = await at_once(3, lambda number: talkjs.users.upsert(f"u{number}", name="U"))
+
+    assert [OutcomeUnknown] * 3 == [type(result) for result in results]
+    assert [1] * 3 == [result.attempts for result in results]
+    assert 1 == len(batches(emulator))
+
+
+async def test_a_call_whose_batch_was_lost_is_announced_and_counted_as_any_other(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+) -> None:
+    heard: list[RetryScheduled] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, RetryScheduled):
+            heard.append(event)
+
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True, hooks=[listen])
+    emulator.faults.add("drop-before-commit", on="POST /batch", first=2)
+
+    await talkjs.users.get("alice")
+
+    told = [(event.method, event.path, event.attempt, event.error) for event in heard]
+    assert [("GET", "/users/alice", number, "OutcomeUnknown") for number in (1, 2)] == told
+    assert 3 == len(batches(emulator))
+
+
+async def test_a_404_to_a_delete_whose_first_batch_was_lost_is_a_success(
+    make_talkjs: MakeTalkJS, emulator: Emulator, overflowing: AsyncTalkJS
+) -> None:
+    limiter = TokenBucket(0.001, 600, tokens=0, clock=emulator.clock)
+    talkjs = make_talkjs(limiter=limiter, overflow_to_batch=True)
+    emulator.faults.add("drop-after-commit", on="POST /batch", first=1)
+
+    await talkjs.conversations.delete("c1")
+    with pytest.raises(NotFound) as caught:
+        await talkjs.conversations.delete("c1")
+
+    assert ("DELETE", "/conversations/c1", 1) == (
+        caught.value.method,
+        caught.value.path,
+        caught.value.attempts,
+    )
+    assert 3 == len(batches(emulator))
 
 
 class Failing(TokenBucket):

@@ -73,6 +73,7 @@ class TestWhereToSetTheCursor:
 
     def test_never_behind_the_last_one_alone_where_it_may_have_moved(self) -> None:
         assert [1, 0] == list(trail_of("a9 b8 c7", moves=True).places())
+        assert [-1] == list(trail_of("a9", moves=True).places())
 
     def test_where_records_move_ahead_behind_one_of_an_earlier_moment(self) -> None:
         trail = trail_of("a1 b2 c3 d4 e5 f5 g5", moves=True, ascending=True, page_size=7)
@@ -111,9 +112,12 @@ class TestWhereToSetTheCursor:
         trail.take(answer)
 
         assert 0 == trail.restarts
+        assert "continues" == trail.judge(page(*single("f4 g3 h2")), 2)
         assert 3 in list(trail.places())
 
-    @pytest.mark.parametrize(("answer", "imitates"), [("x6 y5", False), ("a9 b8", True)])
+    @pytest.mark.parametrize(
+        ("answer", "imitates"), [("x6 y5", False), ("a9 b8", True), ("a9", True)]
+    )
     def test_who_answers_other_cursors_each_in_its_way_is_no_imitation(
         self, answer: str, imitates: bool
     ) -> None:
@@ -217,6 +221,117 @@ class TestWhatAnAnswerShows:
         assert verdict == trail.judge(page(*single(answer)), place)
 
 
+class TestWhereAllMayHaveMovedTogether:
+    """
+    Oldest first: behind the last record of an earlier moment, the anchors may have moved with it.
+
+    In pages of the largest size the cursor stands there. An answer that looks odd does not count,
+    and one that may be behind a moved cursor leaves a doubt.
+    """
+
+    SECOND = ("a1 b2 c3", "d4 e5 f6")
+
+    @staticmethod
+    def moving(*pages: str, size: int = 3, most: int = 3, **options: Any) -> Trail[Any]:
+        return trail_of(*pages, page_size=size, most=most, moves=True, ascending=True, **options)
+
+    @pytest.mark.parametrize(
+        ("answer", "verdict", "doubted"),
+        [
+            ("f6 g7 h8", "continues", False),
+            ("f6 g6 h7", "continues", False),
+            # All that follows has the moment of the anchor: it may be what moved.
+            ("f6 g6 h6", "continues", True),
+            # Not where the anchor was; or what has come, at a later moment.
+            ("g7 f6 h8", "unsure", False),
+            ("f6 d7 h8", "unsure", False),
+            ("g7 h8 i9", "unsure", False),
+        ],
+    )
+    def test_an_answer_behind_the_usual_cursor(
+        self, answer: str, verdict: Verdict, doubted: bool
+    ) -> None:
+        trail = self.moving(*self.SECOND)
+        assert 2 == next(iter(trail.places()))
+
+        assert verdict == trail.judge(page(*single(answer)), 2)
+        assert doubted == trail.doubted
+
+    def test_a_doubt_stays(self) -> None:
+        trail = self.moving(*self.SECOND)
+
+        trail.judge(page(*single("f6 g6 h6")), 2)
+        trail.judge(page(*single("f6 g7 h8")), 2)
+
+        assert trail.doubted
+
+    @pytest.mark.parametrize(
+        ("pages", "place", "answer"),
+        [(SECOND, 2, "f6"), (("a1", "b2"), 0, "b2"), (("a1", "b2"), 0, "b2 c3")],
+    )
+    def test_an_end_that_shows_the_last_record_is_the_end(
+        self, pages: tuple[str, ...], place: int, answer: str
+    ) -> None:
+        size = len(pages[0].split())
+        trail = self.moving(*pages, size=size, most=size)
+
+        assert "continues" == trail.judge(page(*single(answer), last=True), place)
+        assert not trail.doubted
+
+    def test_only_one_of_an_earlier_moment_is_sure(self) -> None:
+        trail = self.moving(*self.SECOND, most=100)
+
+        assert "unsure" == trail.judge(page(*single("f6 g7 h8")), 1)
+        assert "continues" == trail.judge(page(*single("e5 g7 h8")), 1)
+        assert not trail.doubted
+
+    @pytest.mark.parametrize(
+        ("options", "pages", "place", "answer"),
+        [
+            # Smaller pages have a better place; the record itself is of the last moment; the walk
+            # began behind it.
+            ({"most": 100}, SECOND, 2, "f6 g7 h8"),
+            ({}, ("a1 b2 c3", "d5 e5 f5"), 2, "f5 g6 h7"),
+            ({"size": 1, "most": 1, "starting_after": "z"}, ("a5",), -1, "a5 b6"),
+        ],
+    )
+    def test_an_answer_behind_another_cursor_leaves_a_doubt(
+        self, options: dict[str, Any], pages: tuple[str, ...], place: int, answer: str
+    ) -> None:
+        trail = self.moving(*pages, **options)
+
+        assert "continues" == trail.judge(page(*single(answer)), place)
+        assert trail.doubted
+
+    def test_an_end_behind_another_cursor_may_be_none(self) -> None:
+        trail = self.moving(*self.SECOND, most=100)
+
+        assert "ends" == trail.judge(page(*single("f6"), last=True), 2)
+
+    def test_an_answer_that_comes_while_all_is_skipped_leaves_a_doubt(self) -> None:
+        trail = self.moving(*self.SECOND)
+        trail.skipping = True
+
+        assert "continues" == trail.judge(page(*single("f6 g7 h8")), 2)
+        assert trail.doubted
+
+    @pytest.mark.parametrize(("answer", "doubted"), [("g7 f6 h8", True), ("f6 g7 h8", False)])
+    def test_after_a_restart_even_an_odd_one_counts_and_leaves_a_doubt(
+        self, answer: str, doubted: bool
+    ) -> None:
+        trail = self.moving(*self.SECOND)
+        trail.restarts = 1
+
+        assert "continues" == trail.judge(page(*single(answer)), 2)
+        assert doubted == trail.doubted
+
+    def test_from_the_top_nothing_can_have_moved_along(self) -> None:
+        trail = self.moving("a5 b5 c5", most=100)
+
+        assert "continues" == trail.judge(page(*single("a5 b5 c5 d5")), -1)
+        assert not trail.doubted
+
+
 class TestWhatIsNew:
     def test_what_has_not_come_and_nothing_twice(self) -> None:
         trail = trail_of()
@@ -300,6 +415,7 @@ class TestGoingOnElsewhere:
 
         after = Trail(listing(3), place)
 
+        assert (0, False, False) == (after.restarts, after.skipping, after.doubted)
         assert list(before.places()) == list(after.places())
         assert "continues" == after.judge(page(*single("f5 g5")), 2)
         assert "g" == fresh(after, "e5 f5 g5")

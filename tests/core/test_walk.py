@@ -573,3 +573,29 @@ async def test_a_failed_page_can_be_asked_for_again() -> None:
     seen.append(await anext(iterator))
 
     assert ["r000", "r001", "r002"] == ids_of(seen)
+
+
+async def test_a_list_that_is_emptied_before_its_second_look_has_come() -> None:
+    rows = FROM_NEW_TO_OLD[:6]
+
+    def empty(server: ListServer) -> None:
+        if rows[-1] in server.page(server.asked[-1]):
+            server.delete(*[key for key, _ in rows])
+
+    server = ListServer(rows, between=empty)
+
+    found = ids_of(await Records(listing(2, moves=True), server.run).collect())
+
+    assert [key for key, _ in rows] == found
+    assert [] == server.records
+    assert None in server.cursors[1:]
+
+
+async def test_a_second_look_asks_for_two_records_at_least_so_that_one_can_be_the_anchor() -> None:
+    server = ListServer(FROM_NEW_TO_OLD[:6])
+
+    found = ids_of(await Records(listing(1, moves=True), server.run).collect())
+
+    assert [key for key, _ in FROM_NEW_TO_OLD[:6]] == found
+    limits = [query["limit"] for query in server.asked if "startingAfter" not in query]
+    assert ["1", "2"] == list(dict.fromkeys(limits))

@@ -46,7 +46,7 @@ class Turns:
 
     def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:
         # Background's own tokens come later, and more so behind many that have none.
-        return now + ahead + (0.0 if lane == "interactive" else 0.5 + 0.001 * faster)
+        return now + ahead + {"interactive": 0.0, "background": 0.5}[lane] + 0.001 * faster
 
 
 class Watch:
@@ -150,16 +150,23 @@ class Tokens:
     def __init__(self, *moments: float) -> None:
         self.moments = list(moments)
         self.asked = 0
+        self.when_asked: Callable[[], object] = int
+        self.owed = False
         self.taken: list[Lane] = []
+        self.taken_as_owed: list[bool] = []
         self.given_back: list[int] = []
 
     def due(self, lane: Lane, now: float, *, owed: bool) -> float:
+        assert (lane in ("interactive", "background"), now >= 0.0) == (True, True)
         self.asked += 1
+        self.when_asked()
+        self.owed = owed
         return self.moments[0] if self.moments else math.inf
 
     def take(self, lane: Lane, now: float) -> int:
-        self.moments.pop(0)
+        assert now >= self.moments.pop(0)
         self.taken.append(lane)
+        self.taken_as_owed.append(self.owed)
         return len(self.taken)
 
     def untake(self, number: int) -> object:
@@ -167,7 +174,8 @@ class Tokens:
         return True
 
     def estimate(self, now: float, *, ahead: int, faster: int, lane: Lane) -> float:
-        return 7.0 + ahead
+        assert now >= 0.0
+        return {"interactive": 7.0, "background": 8.0}[lane] + ahead
 
 
 class OneTimer(Timer):
@@ -196,6 +204,7 @@ class Sleeper(Waiter):
         self.slept: list[float] = []
         self.timers: list[OneTimer] = []
         self.when_woken: Callable[[], object] = int
+        self.when_timed: Callable[[], object] = int
 
     def __await__(self) -> Generator[Any, Any, None]:
         self.slept.append(math.inf)
@@ -224,6 +233,7 @@ class Alarmed(Sleeper):
         if not self.alive:
             raise RuntimeError("Event loop is closed")
         assert callable(fire)
+        self.when_timed()
         self.timers.append(OneTimer(self.loop, seconds))
         return self.timers[-1]
 
@@ -418,6 +428,8 @@ class TestGrants:
 
         turns = [turn for turn, lane in enumerate(source.taken) if lane == "background"]
         assert [27, 37, 47, 57, 67, 77] == turns
+        # Out of its reserve: they are its own.
+        assert turns == [turn for turn, owed in enumerate(source.taken_as_owed) if owed]
         assert (26, 4) == (made.waiting_in("interactive"), made.waiting_in("background"))
 
     def test_background_alone_saves_up_no_more_than_two_turns(self) -> None:
@@ -449,6 +461,57 @@ class TestGrants:
 
         assert [GRANTED, GRANTED] == [waiter.state for waiter in waiters]
         assert [1, 1] == [waiter.woken for waiter in waiters]
+
+    def test_what_is_asked_for_while_the_timer_is_set_is_done_afterwards(self) -> None:
+        waiter = Alarmed()
+        source = Tokens(5.0)
+        made = lined_up(source, waiter)
+
+        def give_one_back() -> None:
+            if waiter.state == WAITING:
+                source.moments = [1.0]
+                made.dispatch(1.0)
+
+        waiter.when_timed = give_one_back
+        made.dispatch(1.0)
+
+        assert GRANTED == waiter.state
+        assert math.inf == made.due
+
+    def test_nothing_is_owed_for_what_was_granted_while_background_did_not_wait(self) -> None:
+        source = Tokens(*[1.0] * 100)
+        made = lined_up(source, *(Alarmed() for _ in range(140)))
+        made.dispatch(1.0)
+        made._background.join(Alarmed("background"))
+        made.waiting += 1
+
+        source.moments = [1.0] * 40
+        made.dispatch(1.0)
+
+        assert ["interactive"] * 27 + ["background"] == source.taken[100:128]
+
+    def test_however_many_ask_for_it_meanwhile(self) -> None:
+        waiters = [Alarmed() for _ in range(2_000)]
+        source = Tokens(*[1.0] * 2_000)
+        made = lined_up(source, *waiters)
+        for waiter in waiters:
+            waiter.when_woken = lambda: made.dispatch(1.0)
+
+        made.dispatch(1.0)
+
+        assert {GRANTED} == {waiter.state for waiter in waiters}
+
+    def test_who_is_gone_when_its_token_is_there_leaves_it_to_the_next(self) -> None:
+        gone, alive = Alarmed(), Alarmed()
+        source = Tokens(1.0)
+        made = lined_up(source, gone, alive)
+        # As when a garbage collection ends it in between.
+        source.when_asked = lambda: made.leave(gone)
+
+        made.dispatch(1.0)
+
+        assert [GONE, GRANTED] == [gone.state, alive.state]
+        assert (1, 0) == (len(source.taken), made.waiting)
 
 
 class TestLeaving:
