@@ -60,6 +60,10 @@ class CallHistory:
         if self.attempts == 1:
             self.first_sent = now
 
+    def take_back(self) -> None:
+        """Do not count the attempt: the batch that was to carry it was refused as such."""
+        self.attempts -= 1
+
     def failed(self, error: TalkJSError) -> None:
         """Take in how an attempt ended, and write into *error* what it cannot know by itself."""
         if self.call.method != "GET" and isinstance(

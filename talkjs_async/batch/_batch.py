@@ -264,6 +264,7 @@ class Batch:
         pipeline, call = self._pipeline, operation.call
         own = attrs.evolve(retry_state, history=operation.history, queued=0.0)
         operation.pending = False
+        operation.history.take_back()
         try:
             answer = await pipeline.persist(call, own, pipeline.sender(call, own))
             operation.outcome = OperationAnswer(200, pipeline.data(call, answer))

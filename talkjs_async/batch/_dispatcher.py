@@ -82,6 +82,7 @@ class Dispatcher:
         }
         self._changed = anyio.Event()
         self._collecting = False
+        self._for_background: anyio.CancelScope | None = None
         self._tasks: set[anyio.CancelScope] = set()
         self._task_ended = anyio.Event()
         self._turns: dict[str, anyio.Semaphore] = {}
@@ -132,8 +133,16 @@ class Dispatcher:
         """Put a call last in the queue of its lane."""
         self._queued[ticket.lane][ticket] = None
         self._changed.set()
-        waits = must_wait(self._ordinary.statistics(), ticket.lane)
-        if waits and not self._collecting and self.active:
+        if must_wait(self._ordinary.statistics(), ticket.lane):
+            self.call_batch(ticket.lane)
+
+    def call_batch(self, lane: Lane) -> None:
+        """See to it that a task looks whether calls in *lane* wait for a batch."""
+        self._changed.set()
+        if lane == "interactive" and self._for_background is not None:
+            # The reserve, which that waits for, is there for these.
+            self._for_background.cancel()
+        if not self._collecting and self.active:
             self._collect()
 
     def leave(self, ticket: Ticket) -> None:
@@ -145,7 +154,11 @@ class Dispatcher:
         self._changed.set()
 
     def seconds_to_batch(self, ticket: Ticket) -> float:
-        """Seconds until a batch takes *ticket*, the last of its lane."""
+        """Seconds until a batch takes *ticket*, the last call of its lane."""
+        return self._seconds_to_batch(ticket.lane, -1, alone=False)
+
+    def seconds_to_leave(self, ticket: Ticket) -> float:
+        """The same, or until its own token if batches take others out of its way."""
         return self._seconds_to_batch(ticket.lane, -1)
 
     def go_alone(self, ticket: Ticket) -> anyio.Semaphore | None:
@@ -185,7 +198,7 @@ class Dispatcher:
             estimated_wait_background=min(budget.estimated_wait_background, background),
         )
 
-    def _seconds_to_batch(self, lane: Lane, ahead: int) -> float:
+    def _seconds_to_batch(self, lane: Lane, ahead: int, *, alone: bool = True) -> float:
         """
         Seconds until a batch takes a call behind the queue and *ahead* more calls.
 
@@ -193,10 +206,12 @@ class Dispatcher:
         """
         if not self.active:
             return math.inf
-        ahead += len(self._queued["interactive"])
-        if lane == "background":
-            ahead += len(self._queued["background"])
-        return seconds_until(ahead, self._ordinary.statistics(), self._batch.statistics())
+        interactive, background = (len(self._queued[each]) for each in _LANES)
+        budgets = self._ordinary.statistics(), self._batch.statistics()
+        if lane == "interactive":
+            return seconds_until(interactive + ahead, *budgets)
+        background += ahead
+        return seconds_until(interactive, *budgets, background=background, alone=alone)
 
     # The tasks.
 
@@ -230,10 +245,12 @@ class Dispatcher:
                     # A partial batch has waited long enough by now.
                     least = min(self._least, len(self._first_ten()))
                     try:
-                        permit = checked_permit(await self._batch.acquire(lane=lane))
+                        permit = await self._acquire(lane)
                     except (RateLimitWaitTimeout, LimiterUnavailable):
                         # The batch limiter is closed or without its store: calls wait for tokens.
                         await self._pipeline.clock.sleep(_LOOK_AGAIN)
+                        continue
+                    if permit is None:
                         continue
                     if self._overflowing() and self.active:
                         first = self._first_ten()
@@ -251,6 +268,17 @@ class Dispatcher:
                 ticket.put(_unknown(ticket.call))
             if permit is not None:
                 permit.refund()
+
+    async def _acquire(self, lane: Lane) -> Permit | None:
+        """Wait for the token of a batch. None: calls that go first wait for one now."""
+        if lane == "interactive":
+            return checked_permit(await self._batch.acquire(lane=lane))
+        try:
+            with anyio.CancelScope() as self._for_background:
+                return checked_permit(await self._batch.acquire(lane=lane))
+        finally:
+            self._for_background = None
+        return None
 
     async def _lane(self) -> Lane | None:
         """Wait until a batch could take calls, and return the lane. None when no call waits."""

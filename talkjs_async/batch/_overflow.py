@@ -100,6 +100,7 @@ class Overflow:
             dispatcher.ended(ticket)
         outcome = await ticket.outcome()
         if outcome is None:
+            retry_state.history.take_back()
             return await pipeline.sender(call, retry_state)()
         outcome = noted(outcome, retry_state.history)
         if isinstance(outcome, TalkJSError):

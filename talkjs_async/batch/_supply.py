@@ -6,7 +6,11 @@ Pure numbers about two budgets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
+
+import attrs
 
 from talkjs_async._core.call import Lane
 from talkjs_async.batch._encoding import MOST_OPERATIONS
@@ -35,28 +39,74 @@ def lacks_tokens(budget: Budget, lane: Lane) -> bool:
     return ahead > tokens + 1e-6
 
 
-def seconds_until(ahead: int, ordinary: Budget, batch: Budget) -> float:
+def seconds_until(
+    interactive: int,
+    ordinary: Budget,
+    batch: Budget,
+    *,
+    background: int | None = None,
+    alone: bool = True,
+) -> float:
     """
-    Seconds until a batch takes the call along that has *ahead* others before it.
+    Seconds until a batch takes a call along.
 
-    The others leave one by one with tokens of the *ordinary* budget, and by tens with the *batch*
-    budget.
+    The calls before it leave one by one with tokens of the *ordinary* budget, and by tens with the
+    *batch* budget.
+
+    Args:
+        interactive: Calls of that lane that wait before it.
+        ordinary, batch: The budgets now.
+        background: Calls of that lane that wait before it, if it is one of them itself.
+        alone: Whether it may also leave with its own token, once batches took others out of its
+            way.
     """
+    if not batch.answer_time:
+        # No batch was answered yet: it will take as long as another request.
+        batch = attrs.evolve(batch, answer_time=ordinary.answer_time)
+    if background is None:
+        return _first(partial(_is_served, interactive, interactive, ordinary, batch))
+    # First the interactive ones, with batches that the reserve is no bar to. The last of these
+    # batches has room for others.
+    begins, tokens, batches = 0.0, 0, 0
+    if interactive:
+        begins = _first(partial(_is_served, interactive - 1, interactive, ordinary, batch))
+        tokens = min(_supply(ordinary, begins), interactive)
+        batches = -(-(interactive - tokens) // MOST_OPERATIONS)
+        background -= tokens + MOST_OPERATIONS * batches - interactive
+        if background < 0:
+            return begins
+    most_alone = background + 1 if alone and batches else background
+    rest = _rest(ordinary, begins, tokens), _rest(batch, begins, batches)
+    return begins + _first(partial(_is_served, background, most_alone, *rest))
 
-    def is_served(seconds: float) -> bool:
-        carried = MOST_OPERATIONS * _supply(batch, seconds)
-        return carried + min(_supply(ordinary, seconds), ahead) > ahead
 
-    if is_served(0.0):
+def _is_served(ahead: int, alone: int, ordinary: Budget, batch: Budget, seconds: float) -> bool:
+    """Whether the call behind *ahead* others has left, where at most *alone* leave one by one."""
+    carried = MOST_OPERATIONS * _supply(batch, seconds)
+    return carried + min(_supply(ordinary, seconds), alone) > ahead
+
+
+def _rest(budget: Budget, seconds: float, used: int) -> Budget:
+    """What background calls find of *budget* after *seconds* in which so much was *used*."""
+    return attrs.evolve(
+        budget,
+        tokens=budget.tokens + budget.effective_rate * seconds - used - budget.background_reserve,
+        paused_for=max(budget.paused_for - seconds, 0.0),
+    )
+
+
+def _first(holds: Callable[[float], bool]) -> float:
+    """Find the moment from which on something holds."""
+    if holds(0.0):
         return 0.0
     low, high = 0.0, 1.0
-    while not is_served(high):
+    while not holds(high):
         low, high = high, 2 * high
         if high > 1e12:
             return high
     for _ in range(_PRECISION):
         middle = (low + high) / 2
-        low, high = (low, middle) if is_served(middle) else (middle, high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 

@@ -7,7 +7,9 @@ Knows the call and how it waits; the dispatcher knows the others.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Protocol
 
 import anyio
 import attrs
@@ -19,6 +21,9 @@ from talkjs_async._core.tasks import OutOfTime, within
 from talkjs_async.batch._carrier import Outcome
 from talkjs_async.errors import OutcomeUnknown, RateLimitWaitTimeout
 from talkjs_async.limits import Permit
+
+_LEAST: Final = 0.1
+"""Seconds that a refused call is told at least: with nothing it would ask over and over."""
 
 
 class Taken(Exception):
@@ -39,7 +44,11 @@ class Tickets(Protocol):
 
     def leave(self, ticket: Ticket) -> None: ...
 
+    def call_batch(self, lane: Lane) -> None: ...
+
     def seconds_to_batch(self, ticket: Ticket) -> float: ...
+
+    def seconds_to_leave(self, ticket: Ticket) -> float: ...
 
     def go_alone(self, ticket: Ticket) -> anyio.Semaphore | None: ...
 
@@ -146,9 +155,17 @@ class Ticket:
             if seconds is not None and self._tickets.seconds_to_batch(self) <= seconds:
                 # Its own token would come too late, but a batch comes in time.
                 self.only_batch = True
+                self._tickets.call_batch(self.lane)
                 await self.pipeline.clock.sleep(seconds)
                 own -= seconds
-            wait = min(own, self._tickets.seconds_to_batch(self))
+            elif seconds is not None and self._tickets.seconds_to_leave(self) <= seconds:
+                # The batches take others out of its way.
+                with suppress(OutOfTime):
+                    return await within(
+                        self.pipeline.clock, seconds, partial(limiter.acquire, lane=self.lane)
+                    )
+                own -= seconds
+            wait = max(min(own, self._tickets.seconds_to_leave(self)), _LEAST)
             raise RateLimitWaitTimeout(retry_after=wait, max_wait=error.max_wait) from None
 
     async def _turn(self) -> None:

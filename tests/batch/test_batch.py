@@ -718,6 +718,17 @@ async def test_a_call_that_is_sent_alone_keeps_what_its_batch_left_open(
     assert 1 == len(emulator.commits.of("message.sent"))
 
 
+async def test_a_batch_that_was_refused_as_such_is_no_attempt_of_its_calls(
+    talkjs: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("return-405", on="POST /batch")
+    emulator.faults.add("return-500", on="PUT /users/*", first=2)
+
+    await talkjs.with_options(retry=3).batch(call_of(talkjs.users.upsert, "bob", name="Bob"))
+
+    assert "Bob" == (await talkjs.users.get("bob")).name
+
+
 async def test_a_wrong_key_is_the_error_of_every_call_of_a_batch(
     talkjs: AsyncTalkJS, emulator: Emulator
 ) -> None:

@@ -198,7 +198,10 @@ async def test_who_looks_is_told_of_the_batch_behind_those_who_wait(
     background: int,
     waits: tuple[float, float],
 ) -> None:
-    buckets = (TokenBucket(rate, 600, tokens=0, clock=emulator.clock) for rate in (1e-6, 0.1))
+    buckets = (
+        TokenBucket(rate, 600, tokens=0, background_reserve=0, clock=emulator.clock)
+        for rate in (1e-6, 0.1)
+    )
     talkjs = make_talkjs(budgets=OwnBudgets(*buckets), overflow_to_batch=True)
     clients = [talkjs] * interactive + [talkjs.with_options(lane="background")] * background
 

@@ -693,6 +693,50 @@ async def test_a_batch_for_an_unknown_app_fails_its_calls(
     assert [UnknownApp] * 5 == [type(result) for result in results]
 
 
+async def test_an_interactive_call_waits_for_no_batch_of_background_calls(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    # One batch is there, and the last 25 are not for background calls.
+    talkjs = make_talkjs(
+        budgets=OwnBudgets(
+            TokenBucket(1e-6, 600, clock=emulator.clock, tokens=0),
+            TokenBucket(1.0, 500, clock=emulator.clock, tokens=1),
+        ),
+        overflow_to_batch=True,
+    )
+    began = emulator.clock.monotonic()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(talkjs.with_options(lane="background").users.get, "alice")
+        await emulator.clock.sleep(5.0)
+        await talkjs.users.get("bob")
+        took = emulator.clock.monotonic() - began
+
+    assert took < 6.0
+    # What has room in the batch goes along.
+    assert [2] == [len(batch.operations) for batch in batches(emulator)]
+
+
+@pytest.mark.parametrize("batch_tokens", [0, 1, 12])
+async def test_a_background_call_is_told_when_a_batch_is_free_for_it(
+    overflowing: AsyncTalkJS, make_talkjs: MakeTalkJS, emulator: Emulator, batch_tokens: int
+) -> None:
+    talkjs = make_talkjs(
+        budgets=OwnBudgets(
+            TokenBucket(1e-6, 600, clock=emulator.clock, tokens=0),
+            TokenBucket(1.0, 500, clock=emulator.clock, tokens=batch_tokens),
+        ),
+        overflow_to_batch=True,
+        lane="background",
+    )
+
+    with pytest.raises(RateLimitWaitTimeout) as caught:
+        await talkjs.with_options(max_wait=1.0).users.get("alice")
+
+    assert pytest.approx(26 - batch_tokens, rel=0.01) == caught.value.retry_after
+    await talkjs.with_options(max_wait=1.05 * caught.value.retry_after).users.get("alice")
+
+
 async def test_the_api_version_of_a_call_travels_with_its_operation(
     overflowing: AsyncTalkJS, emulator: Emulator
 ) -> None:

@@ -116,3 +116,67 @@ def test_the_wait_that_a_refused_call_is_told_is_the_one_it_would_have_had(
         assert abs(refused.retry_after - took) <= 0.1 * took + 1.0
     else:
         assert took <= 1.0
+
+
+async def ask_among(
+    waiting: dict[Lane, int], lane: Lane, tokens: tuple[int, int], cap: int, max_wait: float | None
+) -> float | None:
+    """Let calls wait in both lanes, then one more; the wait that it was refused with, if it was."""
+    emulator = Emulator()
+    clock = emulator.clock
+    budgets = OwnBudgets(
+        TokenBucket(clock=clock, tokens=tokens[0], max_in_flight=cap),
+        TokenBucket(1.0, 500, clock=clock, tokens=tokens[1], max_in_flight=cap),
+    )
+    async with AsyncTalkJS(
+        emulator.app_id,
+        emulator.secret_key,
+        clock=clock,
+        transport=emulator.transport,
+        budgets=budgets,
+        overflow_to_batch=True,
+    ) as talkjs:
+        await AsyncTalkJS(
+            emulator.app_id, emulator.secret_key, clock=clock, transport=emulator.transport
+        ).users.upsert("alice", name="Alice")
+        async with anyio.create_task_group() as tasks:
+            for each, count in waiting.items():
+                for _ in range(count):
+                    tasks.start_soon(talkjs.with_options(lane=each).users.get, "alice")
+            await clock.sleep(2**-14)
+            try:
+                await talkjs.with_options(lane=lane, max_wait=max_wait).users.get("alice")
+            except RateLimitWaitTimeout as error:
+                return error.retry_after
+            finally:
+                tasks.cancel_scope.cancel()
+    return None
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@given(
+    interactive=st.integers(0, 80),
+    background=st.integers(0, 80),
+    lane=st.sampled_from(["interactive", "background"]),
+    ordinary_tokens=st.sampled_from([0, 15, 45]),
+    batch_tokens=st.sampled_from([0, 1, 12, 27, 40]),
+    cap=st.sampled_from([5, 20]),
+)
+@settings(deadline=None, max_examples=25)
+def test_a_call_that_waits_as_long_as_it_was_told_is_not_refused_again(
+    backend: str,
+    interactive: int,
+    background: int,
+    lane: Lane,
+    ordinary_tokens: int,
+    batch_tokens: int,
+    cap: int,
+) -> None:
+    waiting: dict[Lane, int] = {"interactive": interactive, "background": background}
+    world = (waiting, lane, (ordinary_tokens, batch_tokens), cap)
+
+    told = anyio.run(ask_among, *world, 0.0, backend=backend)
+
+    if told is not None:
+        assert told > 0
+        assert anyio.run(ask_among, *world, 1.1 * told + 1.0, backend=backend) is None

@@ -103,6 +103,50 @@ def test_a_call_is_taken_along_when_those_before_it_have_left(
     assert pytest.approx(seconds, abs=1e-6) == found
 
 
+@pytest.mark.parametrize(
+    ("interactive", "background", "ordinary", "batch", "seconds"),
+    [
+        # The last tokens of batches are for interactive calls, too.
+        (0, 0, {}, {"tokens": 12.0}, 14.0),
+        (0, 0, {}, {"tokens": 40.0}, 0.0),
+        (0, 149, {}, {"tokens": 40.0}, 0.0),
+        (0, 150, {"tokens": -500.0}, {"tokens": 40.0}, 1.0),
+        # A batch that takes interactive ones has room.
+        (5, 4, {}, {"tokens": 1.0}, 0.0),
+        # It has none, but what it took stands no longer before the token of its own.
+        (10, 0, {}, {"tokens": 1.0}, 31 / 9),
+        (19, 0, {}, {}, 1.0 + 31 / 9),
+        # Interactive ones take of the tokens what they need, and no more.
+        (20, 0, {}, {"tokens": 28.0}, 0.0),
+        (20, 0, {}, {"tokens": 27.0}, 1.0),
+        (20, 0, {"tokens": 20.0}, {"tokens": 26.0}, 0.0),
+        (0, 0, {}, {"tokens": 30.0, "max_in_flight": 4, "in_flight": 4, "answer_time": 2.0}, 0.5),
+        (0, 0, {}, {"tokens": 30.0, "paused_for": 5.0}, 5.0),
+        (5, 10, {}, {"tokens": 28.0, "paused_for": 5.0}, 5.0),
+    ],
+)
+def test_a_background_call_is_taken_along_after_the_interactive_ones(
+    interactive: int,
+    background: int,
+    ordinary: dict[str, Any],
+    batch: dict[str, Any],
+    seconds: float,
+) -> None:
+    requests = budget(background_reserve=30, **ordinary)
+    batches = budget(**{"rate": 1.0, "effective_rate": 1.0, "background_reserve": 25, **batch})
+
+    found = seconds_until(interactive, requests, batches, background=background)
+
+    assert pytest.approx(seconds, abs=1e-6) == found
+
+
+def test_a_batch_takes_as_long_as_a_request_while_none_was_answered() -> None:
+    requests = budget(answer_time=2.0)
+    batches = budget(rate=1.0, effective_rate=1.0, tokens=9.0, max_in_flight=1, in_flight=1)
+
+    assert pytest.approx(2.0) == seconds_until(20, requests, batches)
+
+
 def test_where_no_batch_comes_the_wait_has_no_end() -> None:
     nothing = budget(effective_rate=0.0)
 
