@@ -127,6 +127,8 @@ def sealed(value: Any) -> Any:
 
 EARLIEST_MILLISECONDS: Final = 10**11
 """In March 1973. As seconds it would be the year 5138, so that no number may be meant as both."""
+LATEST_MILLISECONDS: Final = 10**13
+"""In November 2286. The digits of a date and time are more (20240131235959), as microseconds are."""
 _FIRST_MILLISECONDS: Final = -62_135_596_800_000
 """The beginning of the year 1, with which a datetime begins."""
 _LATEST_MILLISECONDS: Final = 253_402_300_800_000
@@ -143,10 +145,10 @@ def _is_moment(value: object) -> bool:
 
 
 def is_point_in_time(value: object) -> bool:
-    """An aware datetime, or Unix milliseconds that cannot be mistaken for seconds."""
+    """An aware datetime, or Unix milliseconds that cannot be mistaken for anything else."""
     if isinstance(value, datetime):
         return _is_moment(value)
-    return is_whole(value, least=EARLIEST_MILLISECONDS) and value < _LATEST_MILLISECONDS
+    return is_whole(value, least=EARLIEST_MILLISECONDS) and value <= LATEST_MILLISECONDS
 
 
 def one_of(words: Collection[Any]) -> Rule:

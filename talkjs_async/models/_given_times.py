@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from talkjs_async._core.wire import moment
-from talkjs_async.errors import ConfigurationError, DecodeError, shown
-from talkjs_async.models._arguments import EARLIEST_MILLISECONDS
+from talkjs_async.errors import ConfigurationError, shown
+from talkjs_async.models._arguments import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS
 
 
 def as_moment(value: object) -> datetime:
@@ -22,18 +22,15 @@ def as_moment(value: object) -> datetime:
     if isinstance(value, str):
         value = _parse(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < EARLIEST_MILLISECONDS:
+        # In this form also NaN is refused.
+        if not EARLIEST_MILLISECONDS <= value <= LATEST_MILLISECONDS:
             raise ConfigurationError(
                 "sent_at",
-                f"{shown(value)} cannot be Unix milliseconds, which are above 10^11 since 1973; "
-                "seconds must be multiplied by 1000, dates written as ISO 8601 with a time zone.",
+                f"{shown(value)} cannot be Unix milliseconds, which are above 10^11 since 1973 and "
+                "below 10^13 until 2286; seconds must be multiplied by 1000, dates written as ISO "
+                "8601 with a time zone.",
             )
-        try:
-            return moment(int(value))
-        except (DecodeError, ValueError, OverflowError):
-            raise ConfigurationError(
-                "sent_at", f"{shown(value)} is no time in milliseconds."
-            ) from None
+        return moment(int(value))
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise ConfigurationError(
             "sent_at", "must be a time with a time zone, or Unix milliseconds."
