@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import inspect
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -128,7 +129,7 @@ class Webhooks:
         if not is_number(largest_body, low=1, high=float("inf")):
             raise ConfigurationError("largest_body", "must be a number of bytes, 1 or more.")
         self.largest_body: int = largest_body
-        self._seen = RecentEvents() if seen is None else seen
+        self._seen = RecentEvents() if seen is None else _checked_seen(seen)
         self._clock = clock
 
     def verify(self, body: bytes, headers: Headers) -> WebhookEvent:
@@ -230,6 +231,21 @@ def _prepare(secret_key: object) -> list[hmac.HMAC]:
     finally:
         del secret_key, given, each, key
     return macs
+
+
+def _checked_seen(seen: SeenEvents) -> SeenEvents:
+    add = getattr(seen, "add", None)
+    problem = None
+    # It returns None: every event would be taken for a repeat.
+    is_set = isinstance(seen, set)
+    if is_set or not callable(add):
+        problem = "must have a method add(event_id) that tells whether the event is new"
+        problem += ", which that of a set does not" if is_set else ""
+    elif inspect.iscoroutinefunction(add):
+        problem = "must have a plain method add, no async def: what that returns is always true"
+    if problem is not None:
+        raise ConfigurationError("seen", f"{problem}; RecentEvents() has one.")
+    return seen
 
 
 def _sign(mac: hmac.HMAC, timestamp: bytes, body: bytes) -> bytes:

@@ -374,6 +374,17 @@ def test_only_the_latest_events_are_remembered() -> None:
     assert 2 == len(seen)
 
 
+class Waits:
+    async def add(self, event_id: str, /) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("seen", [set(), {"evt_1"}, Waits(), [], {}, "evt_1", 5])
+def test_a_memory_that_cannot_tell_what_is_new_is_refused(seen: Any) -> None:
+    with pytest.raises(ConfigurationError, match="seen: must have a"):
+        Webhooks(KEY, seen=seen)
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.5, True])
 def test_a_memory_of_no_size_is_refused(size: Any) -> None:
     with pytest.raises(ConfigurationError, match="size"):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from starlette.applications import Starlette
 
 from talkjs_async.client import AsyncTalkJS
+from talkjs_async.errors import ConfigurationError
 from talkjs_async.fastapi._app_state import DEFAULT_NAME, Opened, check_free, check_name, held
 from talkjs_async.webhooks import Webhooks
 
@@ -40,11 +41,15 @@ def lifespan_with(
 
     Raises:
         TypeError: *client* takes no such option.
-        ConfigurationError: *name* is not valid. At the start of the app: a credential is missing,
-            or another lifespan has this name.
+        ConfigurationError: *name* is not valid, or *webhooks* is no function. At the start of the app:
+            a credential is missing, or another lifespan has this name.
     """
     check_name(name)
     _check_options(client, options)
+    if webhooks is not None and not callable(webhooks):
+        raise ConfigurationError(
+            "webhooks", "must be a function that makes one when the app starts: lambda: Webhooks()."
+        )
 
     @asynccontextmanager
     async def open_client(app: Starlette) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -37,6 +38,10 @@ An async function, or a plain one, which runs in a worker thread as FastAPI's pl
 """
 
 
+_NO_PATH: Final = re.compile(r"[?#\s]")
+"""What no path of a request has: a route with it is never met."""
+
+
 class WebhookRouter(APIRouter):
     """
     A router with one route, which takes TalkJS's webhooks. Made by `webhook_router`.
@@ -50,6 +55,8 @@ class WebhookRouter(APIRouter):
         """See `webhook_router`."""
         if not (isinstance(path, str) and (path == "" or path.startswith("/"))):
             raise ConfigurationError("path", f"must begin with a slash, as in {f'/{path}'!r}.")
+        if _NO_PATH.search(path):
+            raise ConfigurationError("path", f"holds '?', '#' or a blank, unlike paths: {path!r}.")
         super().__init__()
         self._handlers: list[tuple[type[BaseEvent], Handler[Any]]] = []
 
@@ -82,7 +89,7 @@ class WebhookRouter(APIRouter):
 
         Raises:
             ConfigurationError: *kind* is something else, or the function does not take an event
-                and the client.
+                and the client, or yields.
         """
         if not (isinstance(kind, type) and issubclass(kind, BaseEvent)):
             raise ConfigurationError(
@@ -93,6 +100,11 @@ class WebhookRouter(APIRouter):
             if not _takes_two(handler):
                 raise ConfigurationError(
                     "handler", f"must take the event and the client, unlike {_name_of(handler)}."
+                )
+            if _yields(handler):
+                # Called, it makes a generator, and none of its code runs.
+                raise ConfigurationError(
+                    "handler", f"must not yield, as {_name_of(handler)} does: it would never run."
                 )
             self._handlers.append((kind, handler))
             return handler
@@ -134,7 +146,7 @@ def webhook_router(path: str = "/webhooks/talkjs", *, name: str = DEFAULT_NAME) 
         name: Of the TalkJS app, as in `lifespan_with(name=...)`.
 
     Raises:
-        ConfigurationError: *path* does not begin with a slash.
+        ConfigurationError: *path* does not begin with a slash, or is none.
     """
     return WebhookRouter(path, name=name)
 
@@ -209,9 +221,19 @@ def _on_asyncio() -> bool:
 
 
 def _is_async(handler: Handler[Any]) -> bool:
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - of an object, its class may have it
+    return any(map(inspect.iscoroutinefunction, _functions_of(handler)))
+
+
+def _yields(handler: Handler[Any]) -> bool:
+    return any(
+        inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        for function in _functions_of(handler)
     )
+
+
+def _functions_of(handler: Handler[Any]) -> tuple[Any, ...]:
+    # Of an object, its class may have it.
+    return handler, getattr(handler, "__call__", None)  # noqa: B004
 
 
 def _takes_two(handler: Handler[Any]) -> bool:

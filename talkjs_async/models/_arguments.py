@@ -128,7 +128,7 @@ def sealed(value: Any) -> Any:
 EARLIEST_MILLISECONDS: Final = 10**11
 """In March 1973. As seconds it would be the year 5138, so that no number may be meant as both."""
 LATEST_MILLISECONDS: Final = 10**13
-"""In November 2286. The digits of a date and time are more (20240131235959), as microseconds are."""
+"""In November 2286. Digits of a date and time (20240131235959) and microseconds are more."""
 _FIRST_MILLISECONDS: Final = -62_135_596_800_000
 """The beginning of the year 1, with which a datetime begins."""
 _LATEST_MILLISECONDS: Final = 253_402_300_800_000

@@ -64,6 +64,12 @@ async def test_a_lifespan_takes_the_options_of_the_client(emulator: Emulator) ->
         lifespan_with(max_wiat=2.0)
 
 
+@pytest.mark.parametrize("webhooks", [Webhooks("sk_test"), "sk_test", 5])
+async def test_what_makes_no_webhooks_is_refused_at_once(webhooks: Any) -> None:
+    with pytest.raises(ConfigurationError, match="webhooks: must be a function"):
+        lifespan_with(webhooks=webhooks)
+
+
 async def test_two_talkjs_apps_live_in_one_app(emulator: Emulator, shop: Emulator) -> None:
     hook, shop_hook = webhook_router("/hook"), webhook_router("/shop", name="shop")
     seen = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -493,6 +493,33 @@ async def three(event: object, talkjs: object, more: object) -> None: ...
 async def test_what_cannot_be_a_handler_is_refused_at_once(handler: Any) -> None:
     with pytest.raises(ConfigurationError, match="must take the event and the client"):
         webhook_router(HOOK).on(UserCreated)(handler)
+
+
+async def yields_later(event: object, talkjs: object) -> AsyncIterator[None]:
+    yield
+
+
+def yields(event: object, talkjs: object) -> Iterator[None]:
+    yield
+
+
+class Yielding:
+    def __call__(self, event: object, talkjs: object) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize(
+    "handler", [yields, yields_later, Yielding(), partial(yields_later), Yielding().__call__]
+)
+async def test_a_handler_that_yields_and_so_never_runs_is_refused_at_once(handler: Any) -> None:
+    with pytest.raises(ConfigurationError, match="handler: must not yield"):
+        webhook_router(HOOK).on(UserCreated)(handler)
+
+
+@pytest.mark.parametrize("path", ["/hooks?key=1", "/hooks#top", "/hooks ", "/ hooks", "/hooks\n"])
+async def test_a_path_that_no_request_has_is_refused_at_once(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="path: holds"):
+        webhook_router(path)
 
 
 @pytest.mark.parametrize("path", ["hooks", "https://example.com/hooks", None])
