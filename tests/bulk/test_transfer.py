@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from talkjs_async import APIError, AsyncTalkJS, ConfigurationError, LocationBlock
@@ -236,6 +237,32 @@ async def test_two_transfers_at_once_double_nothing(
     # Neither an end nor an error keeps the next one out.
     assert (await transfer(dry_run=True)).complete
     assert (await transfer()).complete
+
+
+async def test_two_sources_at_once_never_meet_in_a_conversation(
+    talkjs: AsyncTalkJS, target: AsyncTalkJS, transfer: Transfer
+) -> None:
+    third = Emulator(app_id="third", limits=Limits.off())
+    async with AsyncTalkJS("third", third.secret_key, transport=third.transport) as another:
+        for source in (talkjs, another):
+            await source.users.upsert("ann", name="Ann")
+            await source.conversations.upsert("c", participants=["ann"])
+            await source.messages.send("c", text=source.app_id, sender="ann")
+        jobs = [transfer(), public_transfer(another, target)]
+        refused: list[str] = []
+
+        async def run(job: Job) -> None:
+            try:
+                await job
+            except ConfigurationError as error:
+                refused.append(str(error))
+
+        async with anyio.create_task_group() as tasks:
+            for job in jobs:
+                tasks.start_soon(run, job)
+
+    assert ["target: is where another job copies to now: wait for its end."] == refused
+    assert 1 == len(await target.messages.list("c").collect())
 
 
 async def test_a_journal_belongs_to_one_source(

@@ -12,6 +12,7 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
 from talkjs_async.bulk import transfer as public_transfer
+from talkjs_async.bulk._copying.stored_forms import file_name
 from talkjs_async.bulk._downloads import Downloads
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_client import JobClient
@@ -80,6 +81,14 @@ async def test_what_is_not_the_size_of_the_file_is_not_stored_for_it(
     assert (0, []) == (none, failures(again))
     wanted = await contents(talkjs, tmp_path / "a", target=other)
     assert wanted == await contents(target, tmp_path / "b")
+
+
+async def test_files_of_one_path_are_told_apart_by_their_queries() -> None:
+    urls = [f"https://files.example/download?token={number}" for number in range(200_000)]
+
+    names = {*map(file_name, urls)}
+
+    assert len(urls) == len(names)
 
 
 async def test_a_file_is_copied_once_for_each_url(

@@ -1,4 +1,4 @@
-"""One copy at a time: of the same source, into the same app."""
+"""One copy at a time into an app."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+import attrs
+
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.errors import ConfigurationError
 
@@ -14,18 +16,20 @@ from talkjs_async.errors import ConfigurationError
 @contextmanager
 def alone(source: str, context: JobContext) -> Generator[None]:
     """
-    Refuse a second copy of a source into the same app while the first runs in this process.
+    Refuse a second copy into the same app while the first runs in this process.
 
-    Either would find the app without what the other is about to store, and store everything.
+    Either would find the app without what the other is about to store. Of one source, everything
+    would be there twice; of two, the messages of both would be in the conversations whose ID both
+    have.
     """
     if context.dry_run:
         yield
         return
-    copy = source, context.client.root
+    copy = _Copy(source, context.client.root, context.client.budget)
     with _lock:
-        if copy in _running:
+        if any(map(copy.meets, _running)):
             raise ConfigurationError(
-                "target", "is where another job copies the same source to now: wait for its end."
+                "target", "is where another job copies to now: wait for its end."
             )
         _running.add(copy)
     try:
@@ -35,5 +39,17 @@ def alone(source: str, context: JobContext) -> Generator[None]:
             _running.discard(copy)
 
 
-_running: Final[set[tuple[str, str]]] = set()
+@attrs.frozen(eq=False)
+class _Copy:
+    source: str
+    root: str
+    budget: object
+
+    def meets(self, other: _Copy) -> bool:
+        """Whether both go into the same app."""
+        same_app = self.budget is other.budget or self.source == other.source
+        return self.root == other.root and same_app
+
+
+_running: Final[set[_Copy]] = set()
 _lock: Final = threading.Lock()

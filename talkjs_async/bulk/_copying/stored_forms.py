@@ -96,10 +96,11 @@ def file_name(url: str) -> str:
     """
     What a report calls a file: its URL, with a digest in place of the query.
 
-    A query is often a permission to read the file, and no matter for a report.
+    A query is often a permission to read the file, and no matter for a report. Of 64 bits, the
+    digest tells the queries of millions of files apart that have one path.
     """
     plain, mark, query = url.partition("?")
-    digest = digest_of(query.encode(errors="surrogatepass")).hex()[:8]
+    digest = digest_of(query.encode(errors="surrogatepass")).hex()[:16]
     return f"{plain}?{digest}" if mark else plain
 
 

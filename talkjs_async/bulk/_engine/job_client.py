@@ -97,6 +97,8 @@ class JobClient:
         talkjs: A client with the job's lane.
         clock: The client's.
         root: The URL of the app, which no other app has.
+        budget: What its requests are paid from. Clients of one app share it, and those of two apps
+            that have one root, in tests, do not.
         retry: The client's, for steps that decide themselves when to repeat.
         requests: How many attempts were answered, those of batches included.
         attempts: The latest of them.
@@ -124,6 +126,7 @@ class JobClient:
         self.talkjs: AsyncTalkJS = derived
         self.clock: Clock = pipeline.clock
         self.root: str = pipeline.root
+        self.budget: object = pipeline.limiters["ordinary"]
         self.retry: RetryPolicy = pipeline.retry
         self.requests: int = 0
         self.attempts: LatestAttempts = LatestAttempts()
