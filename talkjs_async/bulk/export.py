@@ -26,7 +26,14 @@ from talkjs_async.bulk._exporting import (
 )
 from talkjs_async.bulk.formats import export_directory as directory
 from talkjs_async.bulk.formats import export_update as update
-from talkjs_async.bulk.formats.export_directory import JOURNAL, NAMES, REACTIONS, Manifest, file_of
+from talkjs_async.bulk.formats.export_directory import (
+    JOURNAL,
+    MANIFEST,
+    NAMES,
+    REACTIONS,
+    Manifest,
+    file_of,
+)
 from talkjs_async.bulk.formats.json_lines import EMPTY, Lines, LinesFile
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError
@@ -126,14 +133,23 @@ class _Export(Step):
         """Read what is newer, make whole files of it, and put them in place of those there are."""
         in_thread = context.journal.in_thread
         if "whole" not in place:
-            if not place["conversations"].get("complete"):
+            if self._earlier is None:
+                raise ConfigurationError(
+                    "target",
+                    f"{self._target / MANIFEST} is gone, which says what the files have that are "
+                    "being brought up to date: put it back, or begin again with a new directory.",
+                )
+            newer_files = update.newer_files(self._target)
+            if not await in_thread(partial(directory.has, newer_files, place)):
+                # The earlier ones are whole, and the newer ones can be read once more.
+                place |= {name: dict(EMPTY) for name in self._names}
+            elif not place["conversations"].get("complete"):
                 # The order of this list changes while it is read: there is no place to go on at.
                 place |= {name: dict(EMPTY) for name in self._names if name != "users"}
             await in_thread(partial(update.make_directory, self._target))
-            newer = await self._read(context, place, update.newer_files(self._target))
+            newer = await self._read(context, place, newer_files)
             if context.stopping:
                 return
-            assert self._earlier is not None  # noqa: S101 - it stays until all is whole
             whole = await in_thread(partial(update.merge, self._target, self._earlier, newer))
             place["whole"] = {name: lines.noted for name, lines in whole.items()}
             await context.journal.move(place)

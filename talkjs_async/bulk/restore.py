@@ -63,7 +63,7 @@ def restore(
 
     Raises:
         ConfigurationError: The job raises it when *target* holds no complete export, or a damaged
-            one, and when the app is not empty.
+            one, when the app is not empty, and when *journal* is that of an export of another app.
     """
     checked_flag("into_existing", into_existing)
     step = _Restore(named_path("target", target), settle, into_existing=into_existing)
@@ -94,11 +94,16 @@ class _Restore(Step):
 
     async def _run(self, context: JobContext) -> None:
         # Once: what a later pass finds there is what the first one has sent.
-        if context.journal.place is None:
+        export, begun = self._export, context.journal.place
+        if begun is None:
             if not self._into_existing:
                 await self._check_empty(context)
-            await context.journal.move({"begun": True})
-        export = self._export
+            await context.journal.move({"begun": True, "source": export.app_id})
+        elif begun.get("source", export.app_id) != export.app_id:
+            raise ConfigurationError(
+                "journal",
+                f"belongs to a restore of the app {begun['source']!r}, not {export.app_id!r}.",
+            )
         writer = AppWriter(context, export, settle=self._settle, readers=True)
         writer.expect(self._totals)
         await writer.users(export.users())

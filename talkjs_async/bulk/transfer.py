@@ -31,8 +31,8 @@ from talkjs_async.bulk._record_types.conversations import ConversationRecordType
 from talkjs_async.bulk._record_types.files import FileRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, checked_settle
 from talkjs_async.bulk._transferring import FILES, Transferring
-from talkjs_async.bulk.formats.export_directory import file_of
-from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error, is_as_noted
+from talkjs_async.bulk.formats.export_directory import file_of, has
+from talkjs_async.bulk.formats.json_lines import EMPTY, LinesFile, disk_error
 from talkjs_async.bulk.formats.sorted_export import SortedExport
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, shown
@@ -68,8 +68,8 @@ def transfer(
     messages and new times to users, conversations and participations; participants whom it does not
     list (access "None") and marks as unread cannot be read.
 
-    Run one at a time for a source and a target: two that begin together would both store everything
-    (two of one process are refused). Run it again with the same *journal* to go on after an
+    Run one at a time into a target: of two that begin together, each would store what the other
+    does (two of one process are refused). Run it again with the same *journal* to go on after an
     interruption, and after its end to copy what is new since. While it runs, what was read lies
     beside the journal, in `<journal>-copy`.
 
@@ -153,7 +153,7 @@ class TransferStep(Step):
         if self._journal is not None and not context.dry_run:
             self._folder = folder = self._journal.with_name(f"{self._journal.name}-copy")
         is_new = journal.number_of_pass == journal.first_pass
-        if known is None or is_new or not await journal.in_thread(partial(_has, folder, known)):
+        if known is None or is_new or not await journal.in_thread(partial(has, folder, known)):
             # Also where what was read is gone: the journal knows what of it is stored.
             known = {"source": app_id, **{name: dict(EMPTY) for name in FILES}}
             await journal.move(known)
@@ -197,11 +197,6 @@ class TransferStep(Step):
             files=FileRecordType(self._downloads),
             there=there.has,
         )
-
-
-def _has(folder: Path, place: dict[str, Any]) -> bool:
-    """Whether a folder has what was noted of it."""
-    return all(is_as_noted(file_of(folder, name), place[name]) for name in FILES)
 
 
 def _make_folder(folder: Path) -> None:

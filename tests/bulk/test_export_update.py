@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -164,6 +165,55 @@ async def test_a_conversation_that_moves_while_the_list_is_read_is_in_it(
     assert job.report.caveat
     assert "c0" in {record["id"] for record in records(target, "conversations")}
     assert "one in c0" in texts(target, "c0")
+
+
+@pytest.mark.parametrize("gone", ["newer", "newer/users.jsonl", "newer/messages.jsonl"])
+async def test_an_interrupted_update_whose_newer_files_are_gone_reads_them_again(
+    make_talkjs: MakeTalkJS, emulator: Emulator, target: Path, tmp_path: Path, gone: str
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    await interrupted_update(talkjs, emulator, target)
+    if gone == "newer":
+        shutil.rmtree(target / gone)
+    else:
+        (target / gone).unlink()
+
+    report = await export(talkjs, target)
+
+    assert report.caveat
+    await export(talkjs, tmp_path / "anew")
+    for name in NAMES:
+        assert records(tmp_path / "anew", name) == records(target, name)
+
+
+async def test_an_interrupted_update_whose_manifest_is_gone_is_refused(
+    make_talkjs: MakeTalkJS, emulator: Emulator, target: Path
+) -> None:
+    talkjs = make_talkjs(retry=RetryPolicy(attempts=1))
+    await interrupted_update(talkjs, emulator, target)
+    manifest = (target / "export.json").read_bytes()
+    (target / "export.json").unlink()
+    before = content(target)
+
+    with pytest.raises(ConfigurationError, match=r"export\.json is gone.*: put it back, or"):
+        await export(talkjs, target)
+
+    before.pop("export.journal")
+    assert before.items() <= content(target).items()
+    (target / "export.json").write_bytes(manifest)
+    assert (await export(talkjs, target)).caveat
+
+
+async def interrupted_update(talkjs: AsyncTalkJS, emulator: Emulator, target: Path) -> None:
+    """Leave an update that has noted some of the newer files."""
+    await chat(talkjs, emulator, ["c", "d"])
+    await export(talkjs, target)
+    await chat(talkjs, emulator, ["d", "e"])
+    emulator.faults.add("reset-before-commit", on="GET /conversations/e/messages", first=1)
+    with pytest.raises(OutcomeUnknown):
+        await export(talkjs, target)
+    emulator.faults.clear()
+    assert (target / "newer" / "users.jsonl").read_bytes()
 
 
 async def test_an_interrupted_update_leaves_the_earlier_export_and_ends_the_same(

@@ -164,9 +164,7 @@ async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], direc
         for number in range(2):
             tasks.start_soon(run, directory / f"journal-{number}")
 
-    assert ["target: is where another job copies the same source to now: wait for its end."] == (
-        refused
-    )
+    assert ["target: is where another job copies to now: wait for its end."] == (refused)
 
 
 async def test_two_restores_at_once_double_nothing(
@@ -334,6 +332,25 @@ async def test_an_app_that_is_not_empty_is_refused_unless_told_otherwise(
     assert before == refused
     assert "into_existing=True" in str(caught.value)
     assert report.ok
+
+
+async def test_a_journal_opens_no_app_to_the_export_of_another_one(
+    talkjs: AsyncTalkJS, backup: Path, empty_app: AsyncTalkJS, journal: Path, tmp_path: Path
+) -> None:
+    third = Emulator(app_id="third", limits=Limits.off())
+    async with AsyncTalkJS("third", third.secret_key, transport=third.transport) as another:
+        await another.users.upsert("zoe", name="Zoe")
+        await export(another, tmp_path / "other")
+    assert (await restore(empty_app, backup, journal=journal)).ok
+
+    with pytest.raises(ConfigurationError, match="journal: belongs to a restore of the app"):
+        await restore(empty_app, tmp_path / "other", journal=journal)
+
+    # A later export of the same app brings what is new.
+    await talkjs.users.upsert("new", name="New")
+    await export(talkjs, tmp_path / "later")
+    report = await restore(empty_app, tmp_path / "later", journal=journal)
+    assert 1 == report.done
 
 
 async def test_the_app_that_was_exported_is_named(talkjs: AsyncTalkJS, backup: Path) -> None:

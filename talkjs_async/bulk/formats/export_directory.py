@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from talkjs_async.bulk._engine.private_files import create_private, make_private_directory
-from talkjs_async.bulk.formats.json_lines import Lines, disk_error
+from talkjs_async.bulk.formats.json_lines import Lines, disk_error, is_as_noted
 from talkjs_async.errors import ConfigurationError
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "NAMES",
     "REACTIONS",
     "file_of",
+    "has",
     "prepare",
     "find",
     "conclude",
@@ -51,6 +52,12 @@ def file_of(target: Path, name: str) -> Path:
     return target / f"{name}.jsonl"
 
 
+def has(folder: Path, place: Mapping[str, Any]) -> bool:
+    """Tell whether a folder has what was noted of its files, in the order in which it was."""
+    names = [name for name in (*NAMES, REACTIONS) if name in place]
+    return all(is_as_noted(file_of(folder, name), place[name]) for name in names)
+
+
 def prepare(target: Path, app_id: str) -> Manifest | None:
     """
     Make the directory for an export, or find an earlier one in it.
@@ -70,9 +77,9 @@ def prepare(target: Path, app_id: str) -> Manifest | None:
             raise ConfigurationError("target", f"{target} is a file: name a directory.")
         make_private_directory(target)
         names = {path.name for path in target.iterdir() if not path.name.startswith(f"{JOURNAL}-")}
-    except FileNotFoundError:
-        raise ConfigurationError("target", f"{target.parent} does not exist.") from None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not target.parent.exists():
+            raise ConfigurationError("target", f"{target.parent} does not exist.") from None
         raise disk_error(target, error) from error
     if names.isdisjoint({JOURNAL, MANIFEST}) and names:
         raise ConfigurationError(
