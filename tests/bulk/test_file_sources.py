@@ -54,6 +54,15 @@ def test_a_csv_file_has_lists_custom_data_and_empty_cells(tmp_path: Path) -> Non
     ] == rows
 
 
+@pytest.mark.parametrize("cell", [" ", ";", " ; ;", "\t;"])
+def test_a_list_of_blanks_leaves_its_field_as_it_is(tmp_path: Path, cell: str) -> None:
+    content = f'id,email,phone\nu1,"{cell}",5\nu2,[],"{cell}"\n'
+
+    rows = users(tmp_path / "users.csv", content)
+
+    assert [{"id": "u1", "phone": ["5"]}, {"id": "u2", "email": []}] == rows
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_spreadsheets_of_all_kinds_can_be_read(

@@ -100,7 +100,9 @@ class Column:
         if self.key is not None:
             self._merge({self.key: cell}, row)
         elif self.field in _LISTS:
-            row[self.field] = _list(cell)
+            # One of blanks says nothing, as an empty cell does; [] says that there are none.
+            if cell.replace(";", "").strip():
+                row[self.field] = _list(cell)
         elif self.field in _MAPS:
             self._merge(_json(cell, dict), row)
         else:

@@ -225,6 +225,8 @@ def _check_text(path: Path) -> None:
 
 _BEGIN: Final = 4096
 _OTHERS: Final = {
+    codecs.BOM_UTF32_LE: "in UTF-32: save it in UTF-8",
+    codecs.BOM_UTF32_BE: "in UTF-32: save it in UTF-8",
     codecs.BOM_UTF16_LE: "in UTF-16: save it in UTF-8",
     codecs.BOM_UTF16_BE: "in UTF-16: save it in UTF-8",
     codecs.BOM_UTF8 * 2: "marked as UTF-8 twice: take one of the marks at its begin away",
@@ -234,7 +236,7 @@ _OTHERS: Final = {
     b"\xfd7zXZ": "packed (xz): unpack it first",
     b"\x28\xb5\x2f\xfd": "packed (zstd): unpack it first",
 }
-"""How files begin that are no text in UTF-8. UTF-32 begins as UTF-16 does."""
+"""How files begin that are no text in UTF-8. UTF-32 comes first: it begins as UTF-16 does."""
 
 
 def _newline_of(path: Path) -> str:

@@ -311,7 +311,11 @@ def test_a_record_with_a_word_that_is_a_title_is_one(tmp_path: Path, row: str) -
 CSV, LINES = "id,name\nu1,A\n", '{"id": "u1", "name": "A"}\n'
 OTHER_FILES = {
     "utf-16": (CSV.encode("utf-16"), LINES.encode("utf-16"), "is in UTF-16: save it in UTF-8"),
-    "utf-32": (CSV.encode("utf-32"), LINES.encode("utf-32"), "save it in UTF-8"),
+    "utf-32": (CSV.encode("utf-32"), LINES.encode("utf-32"), "is in UTF-32: save it in UTF-8"),
+    "utf-32, the larger end first": (
+        b"\0\0\xfe\xff" + CSV.encode("utf-32-be"), b"\0\0\xfe\xff" + LINES.encode("utf-32-be"),
+        "is in UTF-32: save it in UTF-8",
+    ),
     "utf-16 without a mark": (
         CSV.encode("utf-16-le"), LINES.encode("utf-16-le"), "its first line holds NULs",
     ),
