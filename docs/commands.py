@@ -37,7 +37,8 @@ Install it with `pip install 'talkjs-async[cli]'`; `python -m talkjs_async` is t
 """
 
 EXIT_CODES = f"""
-These options work before and after the command's name: `{PROGRAM} users upsert users.csv --json`.
+These options work before, within and after the command's name, as in
+`{PROGRAM} users upsert users.csv --json`.
 
 ## Exit codes
 

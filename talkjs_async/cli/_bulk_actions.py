@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from talkjs_async import bulk
+from talkjs_async._core.call import path as path_of
 from talkjs_async.bulk import Job, RecordFile, RecordFormat
 from talkjs_async.cli._global_options import GlobalOptions
 from talkjs_async.cli._job_runner import run_job
@@ -162,9 +163,14 @@ def anonymise(
     conversations: bool,
     everyones_messages: bool,
     dry_run: bool,
+    asks: bool,
     overflow: bool,
 ) -> None:
-    """Overwrite the data of a user."""
+    """Overwrite the data of a user, after a person has consented."""
+    # What can be no ID needs no consent.
+    path_of("", user_id=user)
+    if asks:
+        typer.confirm(f"Overwrite everything of {user!r} for good?", abort=True, err=True)
 
     def job(talkjs: AsyncTalkJS) -> Job:
         return bulk.anonymise_user(

@@ -265,13 +265,12 @@ def anonymise(
     """
     from talkjs_async.cli import _bulk_actions
 
-    if not dry_run and not yes:
-        typer.confirm(f"Overwrite everything of {user!r} for good?", abort=True)
     _bulk_actions.anonymise(
         context.obj,
         user,
         conversations=conversations,
         everyones_messages=everyones_messages,
         dry_run=dry_run,
+        asks=not dry_run and not yes,
         overflow=overflow,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from talkjs_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from talkjs_async.client import AsyncTalkJS
+
+_LARGEST_KEY: Final = 1 << 16
+"""Bytes."""
 
 
 class GlobalOptions(NamedTuple):
@@ -81,7 +85,7 @@ class GlobalOptions(NamedTuple):
         option, variable = self.option("secret-file"), self.variable("SECRET_KEY")
         if self.secret_file is not None:
             try:
-                key = self.secret_file.read_text("utf-8-sig").strip()
+                key = read_file(self.secret_file, _LARGEST_KEY).decode("utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(
                     option, f"cannot be read: {self.secret_file}: {reason_of(error)}."
@@ -106,6 +110,20 @@ def _check(name: str, value: str) -> None:
     """Refuse what a copied line brings along: TalkJS would only say that the signature is wrong."""
     if any(letter.isspace() or not letter.isprintable() for letter in value):
         raise ConfigurationError(name, "holds a space, a line break or the like: take it out.")
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """
+    Read a file as a whole; a device such as /dev/zero never ends.
+
+    Raises:
+        OSError: It cannot be read, or has more than so many bytes.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
 
 
 def reason_of(error: OSError | UnicodeDecodeError) -> str:

@@ -16,7 +16,7 @@ import typer
 from talkjs_async._core.pages import Records
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.cli._exit_codes import STOPPED
-from talkjs_async.cli._global_options import GlobalOptions, reason_of
+from talkjs_async.cli._global_options import GlobalOptions, read_file, reason_of
 from talkjs_async.cli._output import output_is_closed, say, write, write_json
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, OutcomeUnknown
@@ -30,6 +30,9 @@ Record = TypeVar("Record", User, Conversation, UserConversation, Message)
 
 _SHORTEST_PAUSE: Final = 0.2
 """Seconds between two looks: half of the app's budget would go into shorter ones."""
+
+_LARGEST_BODY: Final = 1 << 26
+"""Bytes. No request that TalkJS documents comes near."""
 
 
 def get_app(options: GlobalOptions) -> None:
@@ -127,6 +130,10 @@ def send(
     if system == (sender is not None):
         raise ConfigurationError("--sender", "or --system is needed, and not both.")
     said = sys.stdin.read().rstrip("\n") if text == "-" else text
+    if not said.strip():
+        # As a variable of a script that is not set, or a program before the pipe that failed, has
+        # it. Nothing says what TalkJS would make of it.
+        raise ConfigurationError("text", "is empty: give what to say. Nothing was sent.")
     message: UserMessage | SystemMessage
     if sender is None:
         message = SystemMessage(text=said, idempotency_key=idempotency_key)
@@ -272,9 +279,9 @@ def _body(data: str | None) -> Any:
         if data == "-":
             text = sys.stdin.read()
         elif data.startswith("@"):
-            text = Path(data[1:]).read_text("utf-8")
+            text = read_file(Path(data[1:]), _LARGEST_BODY).decode()
     except (OSError, UnicodeDecodeError) as error:
-        name = data[1:] or "the standard input"
+        name = "the standard input" if data == "-" else data[1:] or "@ without a file"
         raise ConfigurationError("--data", f"{name} cannot be read: {reason_of(error)}.") from None
     try:
         return json.loads(text)

@@ -13,7 +13,7 @@ from talkjs_async.cli._global_options import GlobalOptions, reason_of
 from talkjs_async.cli._output import say, write, write_json
 from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.identity import Tokens
-from talkjs_async.webhooks import Webhooks
+from talkjs_async.webhooks import LARGEST_BODY, Webhooks
 
 _FOREVER: Final = 1e11
 """Seconds: three thousand years."""
@@ -34,7 +34,9 @@ def verify_webhook(
 ) -> None:
     """Check a webhook."""
     try:
-        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        # One byte more than is taken, so that the rest of what is too large is left alone.
+        most = LARGEST_BODY + 1
+        body = sys.stdin.buffer.read(most) if str(file) == "-" else _begin_of(file, most)
     except OSError as error:
         raise ConfigurationError("FILE", f"{file} cannot be read: {reason_of(error)}.") from None
     tolerance = _FOREVER if any_age else 300.0
@@ -49,6 +51,11 @@ def verify_webhook(
         write_json(json.loads(body))
     else:
         write(f"Genuine: {event.type} {event.id} of {event.created_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _begin_of(file: Path, most: int) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(most)
 
 
 def _tokens(options: GlobalOptions) -> Tokens:

@@ -29,22 +29,6 @@ app: Final[typer.Typer] = typer.Typer(
 )
 
 
-def _group(name: str, help: str) -> typer.Typer:
-    group = typer.Typer(help=help, rich_markup_mode=None)
-    app.add_typer(group, name=name)
-    return group
-
-
-get_group = _group("get", "Look at one record.")
-list_group = _group("list", "Look at records, one line each.")
-users_group = _group("users", "Users in bulk.")
-conversations_group = _group("conversations", "Conversations in bulk.")
-messages_group = _group("messages", "Messages in bulk.")
-migrate_group = _group("migrate", "Move from another chat service.")
-token_group = _group("token", "Tokens to sign in with.")
-webhook_group = _group("webhook", "Webhooks that were received.")
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         write(f"{PROGRAM} {__version__}")
@@ -84,13 +68,14 @@ def global_options(
 
     Exit codes: 0 all done; 1 some records failed; 2 wrong usage; 3 TalkJS cannot be reached or does
     not allow it, or the disk is full; 130 stopped by Ctrl-C. Results go to the standard output,
-    progress and complaints to the standard error. Options work before and after the command's name.
+    progress and complaints to the standard error. Options work before, within and after the
+    command's name.
     """
     context.obj = GlobalOptions(app_id, base_url, secret_file, json)
 
 
 GLOBAL_OPTIONS: Final = ("app_id", "base_url", "secret_file", "json")
-"""What stands before a command's name or behind it."""
+"""What stands before a command's name, between its words or behind it."""
 
 
 def _behind_the_name() -> list[inspect.Parameter]:
@@ -107,26 +92,52 @@ def _behind_the_name() -> list[inspect.Parameter]:
     return parameters
 
 
+def _with_global_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a function of the command line take the global options as well, behind its name."""
+
+    @wraps(function)
+    def with_options(*arguments: Any, **named: Any) -> Any:
+        given = {name: named.pop(name) for name in GLOBAL_OPTIONS}
+        context: typer.Context = named["context"]
+        changes = {name: value for name, value in given.items() if value not in (None, False)}
+        context.obj = context.obj._replace(**changes)
+        return function(*arguments, **named)
+
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [*signature.parameters.values(), *_behind_the_name()]
+    with_options.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
+
+
 def command(group: typer.Typer, name: str | None = None) -> Callable[[F], F]:
     """Register a command that takes the global options as well, behind its name."""
 
     def register(function: F) -> F:
-        @wraps(function)
-        def with_options(*arguments: Any, **named: Any) -> Any:
-            given = {name: named.pop(name) for name in GLOBAL_OPTIONS}
-            context: typer.Context = named["context"]
-            changes = {name: value for name, value in given.items() if value not in (None, False)}
-            context.obj = context.obj._replace(**changes)
-            return function(*arguments, **named)
-
-        signature = inspect.signature(function, eval_str=True)
-        parameters = [*signature.parameters.values(), *_behind_the_name()]
-        with_options.__dict__["__signature__"] = signature.replace(parameters=parameters)
-        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
-        group.command(name)(with_options)
+        group.command(name)(_with_global_options(function))
         return function
 
     return register
+
+
+def _group(name: str, help: str) -> typer.Typer:
+    @_with_global_options
+    def options_of_group(context: typer.Context) -> None:
+        """Take the options between the two words of a command."""
+
+    group = typer.Typer(help=help, rich_markup_mode=None, callback=options_of_group)
+    app.add_typer(group, name=name)
+    return group
+
+
+get_group = _group("get", "Look at one record.")
+list_group = _group("list", "Look at records, one line each.")
+users_group = _group("users", "Users in bulk.")
+conversations_group = _group("conversations", "Conversations in bulk.")
+messages_group = _group("messages", "Messages in bulk.")
+migrate_group = _group("migrate", "Move from another chat service.")
+token_group = _group("token", "Tokens to sign in with.")
+webhook_group = _group("webhook", "Webhooks that were received.")
 
 
 def help_for(arguments: Sequence[str]) -> str | None:

@@ -81,7 +81,9 @@ def main(
             host=options.host, port=options.port, allowed_hosts=options.allow_host
         )
     except (ModuleNotFoundError, OSError) as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
+        reason = getattr(error, "strerror", None)
+        where = f"{options.host} port {options.port}: " if reason else ""
+        sys.stderr.write(f"{parser.prog}: {where}{reason or error}\n")
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
@@ -101,6 +103,13 @@ def main(
     )
     emulator.close()
     return 0
+
+
+def _port(text: str) -> int:
+    # The system takes 70000 for 4464.
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, not {text!r}")
+    return int(text)
 
 
 def _probability(text: str) -> float:
@@ -131,7 +140,7 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
         epilog="To have a running one send an event: trigger EVENT --at URL --set message.text=Hi",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one (default)")
+    parser.add_argument("--port", type=_port, default=0, help="0 picks a free one (default)")
     parser.add_argument("--app-id", default="emulator")
     parser.add_argument("--secret-key", default="sk_test_emulator", help="any text will do")
     parser.add_argument("--no-limits", action="store_true", help="never answer 429")

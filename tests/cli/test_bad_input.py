@@ -179,6 +179,15 @@ def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
         (("export", "users.csv/x"), "users.csv/x cannot be used: Not a directory. Name a place"),
         (("users", "upsert", "/proc/self/mem", "--format", "csv"), "/proc/self/mem cannot be read"),
         (("--secret-file", "/", *SYNC), "--secret-file: cannot be read: /: Is a directory."),
+        (("export", "/proc/x"), "/proc/x cannot be used: No such file or directory. Name a place"),
+        (("export", "gone/x"), "target: gone does not exist."),
+        (("--secret-file", "/dev/zero", *SYNC), "cannot be read: /dev/zero: File too large."),
+        (("request", "POST", "/x", "--data", "@/dev/zero"), "/dev/zero cannot be read: File too"),
+        (("request", "POST", "/x", "--data", "@"), "@ without a file cannot be read: Is a dir"),
+        (("emulator", "--port", "70000"), "--port: must be a number from 0 to 65535, not '70000'"),
+        (("emulator", "--port", "-1"), "--port: must be a number from 0 to 65535, not '-1'"),
+        (("anonymise", ""), "user_id: must be a non-empty text (str)."),
+        (("anonymise", ".."), "user_id: must be an ID, not '..'."),
         (("--secret-file", "/proc/self/mem", *SYNC), "cannot be read: /proc/self/mem: Input"),
         (
             ("webhook", "verify", "/", "--signature", "x", "--timestamp", "1"),
@@ -207,6 +216,24 @@ def test_a_file_that_cannot_be_used_is_one_sentence_with_a_way_out(
     ways_out = "can be written, with --journal.", "255 in each name."
     assert "--journal" not in arguments or last.endswith(ways_out)
     assert 0 == len(emulator.requests.find("PUT /users"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="/dev/zero is a thing of Unix")
+def test_a_webhook_of_a_file_without_an_end_is_refused(command: Command) -> None:
+    outcome = command("webhook", "verify", "/dev/zero", "--signature", "x", "--timestamp", "1")
+
+    assert (1, "") == (outcome.code, outcome.out)
+    assert "Not genuine, or not fresh: The body is larger than allowed.\n" == outcome.err
+
+
+def test_a_port_that_is_taken_is_named(command: Command, base_url: str) -> None:
+    port = base_url.rpartition(":")[2]
+
+    outcome = command("emulator", "--port", port)
+
+    assert 1 == outcome.code
+    words = f"talkjs-async emulator: 127.0.0.1 port {port}: Address already in use\n"
+    assert words == outcome.err
 
 
 def test_the_journal_of_an_app_with_a_slash_is_a_file(command: Command) -> None:

@@ -184,7 +184,7 @@ ELSEWHERE = ["--app-id", "other", "--base-url", "http://127.0.0.1:1", "--secret-
     ids=" ".join,
 )
 @pytest.mark.usefixtures("one_fails")
-def test_options_for_all_commands_stand_before_or_behind_the_name(
+def test_options_for_all_commands_stand_before_within_or_behind_the_name(
     command: Command, arguments: tuple[str, ...]
 ) -> None:
     Path("key").write_text("sk_test_other_but_long_enough_to_sign_with")
@@ -193,12 +193,14 @@ def test_options_for_all_commands_stand_before_or_behind_the_name(
         ["--json", *ELSEWHERE, *arguments],
         [*arguments, *ELSEWHERE, "--json"],
         [*ELSEWHERE[:2], *arguments, "--json", *ELSEWHERE[2:]],
+        [arguments[0], "--json", *ELSEWHERE, *arguments[1:]],
+        [arguments[0], *ELSEWHERE[2:], *arguments[1:], *ELSEWHERE[:2], "--json"],
     ):
         outcome = command(*each)
         complaint = re.sub(r"in \d+\.\d s", "in a while", outcome.err)
         outcomes.append((outcome.code, len(outcome.out.splitlines()), complaint))
 
-    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert [outcomes[0]] * 5 == outcomes
     assert "No such option" not in outcomes[0][2]
 
 

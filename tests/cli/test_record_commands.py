@@ -129,6 +129,22 @@ def test_a_message_can_come_from_the_standard_input(start: Start, emulator: Emul
     assert (0, "Zwölf\nBoxkämpfer") == (process.returncode, sent(emulator)[-1])
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_an_empty_message_is_not_sent(command: Command, emulator: Emulator, text: str) -> None:
+    outcome = command("send", "chat", text, "--sender", "bob")
+
+    assert (2, "", 3) == (outcome.code, outcome.out, len(sent(emulator)))
+    assert "talkjs-async: text: is empty: give what to say. Nothing was sent.\n" == outcome.err
+
+
+def test_an_empty_standard_input_is_not_sent(start: Start, emulator: Emulator) -> None:
+    process = start("send", "chat", "-", "--sender", "bob", stdin=subprocess.PIPE)
+
+    process.communicate(b"\n", timeout=60)
+
+    assert (2, 3) == (process.returncode, len(sent(emulator)))
+
+
 @pytest.mark.parametrize("options", [(), ("--sender", "bob", "--system")], ids=["none", "both"])
 def test_a_message_has_a_sender_or_is_one_of_the_system(
     command: Command, emulator: Emulator, options: tuple[str, ...]
