@@ -188,7 +188,8 @@ class OneConnection:
             raise ConfigurationError(
                 name, "must look like http://proxy:8080; https:// and socks5:// are known too."
             ) from None
-        except ImportError:
+        except (ImportError, RuntimeError):
+            # httpcore raises the latter where the package is missing.
             raise ConfigurationError(
                 name, "names a SOCKS proxy, for which the package socksio must be installed."
             ) from None

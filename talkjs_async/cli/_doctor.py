@@ -6,6 +6,7 @@ import platform
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any, Final, Literal
@@ -46,7 +47,7 @@ class _ServerFacts:
     sent: float = 0.0
     skew: float | None = None
     tls: tuple[str, str] | None = None
-    seconds: float = 0.0
+    seconds: float | None = None
 
     async def on_request(self, _request: httpx.Request) -> None:
         self.sent = time.time()
@@ -57,8 +58,9 @@ class _ServerFacts:
         date = response.headers.get("date")
         if date is not None:
             # The header has whole seconds, so on average it is half a second late.
-            server = parsedate_to_datetime(date).timestamp() + 0.5
-            self.skew = (self.sent + now) / 2 - server
+            with suppress(ValueError):
+                server = parsedate_to_datetime(date).timestamp() + 0.5
+                self.skew = (self.sent + now) / 2 - server
         stream = response.extensions.get("network_stream")
         tls = stream.get_extra_info("ssl_object") if stream is not None else None
         if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
@@ -85,17 +87,24 @@ async def _examine(options: GlobalOptions) -> tuple[int, list[Finding]]:
         "response": [facts.on_response],
     }
     code = 0
-    async with httpx.AsyncClient(event_hooks=hooks) as http:
+    async with AsyncExitStack() as opened:
+        connections: dict[str, Any] = {}
+        # Where it cannot take what the environment says of proxies and trust, the connections that
+        # programs have say what is wrong with it.
+        with suppress(OSError, ValueError, ImportError):
+            http = await opened.enter_async_context(httpx.AsyncClient(event_hooks=hooks))
+            connections["http_client"] = http
         try:
-            talkjs = options.client(http_client=http).with_options(
-                retry=RetryPolicy(attempts=2), timeout=10.0
-            )
+            client = await opened.enter_async_context(options.client(**connections))
+            talkjs = client.with_options(retry=RetryPolicy(attempts=2), timeout=10.0)
             app = await talkjs.app.get()
         except TalkJSError as error:
             code = 2 if isinstance(error, ConfigurationError) else 3
             findings.append(Finding("credentials", "problem", _wrong(error)))
             return code, findings + _seen(facts, options)
-        words = f"app {app.id} answers in {facts.seconds * 1000:.0f} ms"
+        words = f"app {app.id} answers"
+        if facts.seconds is not None:
+            words += f" in {facts.seconds * 1000:.0f} ms"
         findings.append(Finding("credentials", "ok", words))
         findings += _seen(facts, options)
         findings.append(_budget(talkjs))

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from threading import Thread
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 
 from talkjs_async.cli import run
+from talkjs_async.cli._doctor import _ServerFacts
 
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -138,6 +143,52 @@ def test_the_doctor_says_what_is_wrong_with_an_address(command: Command, address
     version, credentials = outcome.out.splitlines()
     assert (2, True) == (outcome.code, version.startswith("ok "))
     assert credentials.startswith("problem  credentials  base_url: ")
+
+
+WRONG_SURROUNDINGS = {
+    "no trust store": ("SSL_CERT_FILE", "/nowhere", "SSL_CERT_FILE: the trust store cannot be"),
+    "an empty one": ("SSL_CERT_FILE", os.devnull, "SSL_CERT_FILE: the trust store cannot be"),
+    "no proxy": ("HTTPS_PROXY", "ftp://proxy", "HTTPS_PROXY: must look like http://proxy:8080"),
+}
+if find_spec("socksio") is None:
+    WRONG_SURROUNDINGS["no SOCKS"] = (
+        "ALL_PROXY",
+        "socks5://proxy",
+        "_PROXY: names a SOCKS proxy, for",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"), WRONG_SURROUNDINGS.values(), ids=WRONG_SURROUNDINGS.keys()
+)
+@pytest.mark.parametrize("what", [("doctor",), ("list", "users")], ids=" ".join)
+def test_what_is_wrong_with_the_environment_is_named(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    what: tuple[str, ...],
+    name: str,
+    value: str,
+    words: str,
+) -> None:
+    # In a process of its own: the trust store is read once.
+    monkeypatch.setenv("TALKJS_BASE_URL", "https://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, value)
+    process = start(*what, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    out, err = process.communicate(timeout=60)
+
+    assert 2 == process.returncode
+    assert words in (out + err).decode()
+    assert 2 == len([*out.splitlines(), *err.splitlines()]) + (what != ("doctor",))
+
+
+def test_the_doctor_needs_no_clock_of_a_server_that_writes_it_oddly() -> None:
+    facts = _ServerFacts()
+
+    anyio.run(facts.on_response, httpx.Response(200, headers={"date": "yesterday"}))
+
+    assert facts.skew is None
 
 
 @pytest.mark.parametrize("key", ["sk_test_emulator\n", " sk_test_emulator", "sk_\u200btest"])
