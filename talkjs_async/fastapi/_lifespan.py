@@ -41,8 +41,8 @@ def lifespan_with(
 
     Raises:
         TypeError: *client* takes no such option.
-        ConfigurationError: *name* is not valid, or *webhooks* is no function. At the start of the app:
-            a credential is missing, or another lifespan has this name.
+        ConfigurationError: *name* is not valid, or *webhooks* is no function. At the start of the
+            app: a credential is missing, or another lifespan has this name.
     """
     check_name(name)
     _check_options(client, options)
