@@ -301,7 +301,7 @@ class _Flow(Generic[V]):
                 to=group,
             )
         results: Sequence[str | None]
-        self._tally.sent(self._context.clock.monotonic())
+        self._tally.sent(self._now)
         try:
             results = await self._record_type.send(self._context, records)
         except (RecordRefused, ConfigurationError) as error:
@@ -321,7 +321,7 @@ class _Flow(Generic[V]):
             else:
                 raise
         self._tally.answered += len(records)
-        self._tally.was_answered(len(records), self._context.clock.monotonic())
+        self._tally.was_answered(len(records), self._now)
         self._answered += 1
         self._start_requests()
         try:

@@ -8,7 +8,6 @@ The one place where jobs use private attributes of the client.
 from __future__ import annotations
 
 from collections import deque
-from itertools import count
 from typing import Final, TypeVar
 
 import attrs
@@ -150,14 +149,12 @@ class JobClient:
 
         An answer that cannot be read does not end a job: the GET is sent again.
         """
-        for attempt in count(1):
+        for attempt in range(1, _ODD_ANSWERS):
             try:
                 return await self._run(call)
             except DecodeError:
-                if attempt == _ODD_ANSWERS:
-                    raise
                 await self.clock.sleep(_PAUSE * attempt)
-        raise AssertionError("not reached")
+        return await self._run(call)
 
     def more_will_come(self, expected: bool) -> None:
         """Say whether more calls will come soon, so that a partial batch should wait for them."""

@@ -1,4 +1,4 @@
-"""The step of a job that stores the records of one source."""
+"""Stores the records of one source."""
 
 from __future__ import annotations
 

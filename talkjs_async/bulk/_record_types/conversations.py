@@ -21,7 +21,6 @@ class ConversationRecordType(RecordType[dict[str, Any]]):
     kind = "upsert_conversations"
     per_request = 1
     window = 200
-    once = False
 
     def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a conversation."""

@@ -24,7 +24,6 @@ class UserRecordType(RecordType[dict[str, Any]]):
     # A request of a hundred users is cheap alone, and ten of them in one are large.
     batchable = False
     window = 10 * MOST_USERS_PER_PUT
-    once = False
 
     def read(self, thing: object, number: int) -> Record[dict[str, Any]] | BadRecord:
         """Make a record of a user."""
