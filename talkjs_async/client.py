@@ -109,8 +109,8 @@ class AsyncTalkJS:
         hooks: Called with every event of `talkjs_async.telemetry`. Events of the budget cover all
             clients that share it, in whichever thread they run.
 
-    Clients without *budgets* that have the same *transport* share a budget. A transport of httpx's
-    that opens connections itself has none of its own: such a client shares that of the process.
+    A client without *budgets* whose *transport* replaces the network, as the emulator's does,
+    shares no budget with others. One whose transport is httpx's own shares that of the process.
 
     Raises:
         ConfigurationError: A credential is missing, or an argument breaks a rule.

@@ -11,7 +11,6 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import anyio
-import attrs
 import httpx
 import pytest
 
@@ -156,8 +155,11 @@ def test_a_client_with_a_server_or_limiter_of_its_own_shares_nothing(emulator: E
         assert 3 == len(limiters)
 
 
-async def test_clients_of_one_transport_cause_no_429_together(emulator: Emulator) -> None:
-    clients = [AsyncTalkJS(**emulator.options) for _ in range(3)]
+async def test_clients_of_an_emulator_with_the_same_budgets_cause_no_429(
+    emulator: Emulator,
+) -> None:
+    budgets = ProcessBudgets()
+    clients = [AsyncTalkJS(**emulator.options, budgets=budgets) for _ in range(3)]
 
     async with anyio.create_task_group() as tasks:
         for talkjs in clients:
@@ -167,15 +169,6 @@ async def test_clients_of_one_transport_cause_no_429_together(emulator: Emulator
     assert {200} == {exchange.status for exchange in emulator.requests}
 
 
-def test_a_client_that_comes_later_finds_the_budget_of_its_transport() -> None:
-    transport = httpx.MockTransport(lambda request: httpx.Response(200))
-    first = AsyncTalkJS("a", SECRET, transport=transport)._pipeline.limiters
-
-    assert first == AsyncTalkJS("a", SECRET, transport=transport)._pipeline.limiters
-    other = httpx.MockTransport(lambda request: httpx.Response(200))
-    assert first != AsyncTalkJS("a", SECRET, transport=other)._pipeline.limiters
-
-
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
 def test_a_transport_that_opens_connections_shares_the_budget_of_the_process(library: str) -> None:
     opens_connections: Any = type("Mine", (import_module(library).AsyncHTTPTransport,), {})
@@ -183,17 +176,6 @@ def test_a_transport_that_opens_connections_shares_the_budget_of_the_process(lib
     talkjs = AsyncTalkJS("a", SECRET, transport=opens_connections(verify=False))
 
     assert AsyncTalkJS("a", SECRET)._pipeline.limiters == talkjs._pipeline.limiters
-
-
-@attrs.define
-class Unhashable(httpx.AsyncBaseTransport):
-    """As a dataclass would be."""
-
-
-def test_a_transport_without_a_hash_has_a_budget_of_its_own_for_each_client() -> None:
-    one, other = (AsyncTalkJS("a", SECRET, transport=Unhashable()) for _ in range(2))
-
-    assert one._pipeline.limiters != other._pipeline.limiters
 
 
 async def test_a_client_with_one_limiter_refuses_batches_and_overflow() -> None:

@@ -7,8 +7,7 @@ The one place where such an option is checked and used: what one client takes, t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from talkjs_async._core.call import Bucket, Lane
 from talkjs_async._core.clock import Clock
@@ -44,28 +43,19 @@ if TYPE_CHECKING:
     import httpx2
 
 
-_BEHIND: Final[WeakKeyDictionary[object, ProcessBudgets]] = WeakKeyDictionary()
-"""The budgets of what answers in the place of the network, and so has its own."""
-
-
 def budgets_of(given: Budgets | None, transport: object | None) -> Budgets:
     """
     Choose where the budgets of a client are kept.
 
     Args:
         given: The option *budgets*.
-        transport: The option *transport*. If it opens no connections, it has budgets of its own.
+        transport: The option *transport*. If it replaces the network, TalkJS is not behind it, and
+            the budgets of this process do not count.
     """
     chosen = checked_budgets(given)
     if chosen is not None:
         return chosen
-    if not replaces_network(transport):
-        return SHARED_BUDGETS
-    try:
-        return _BEHIND.setdefault(transport, ProcessBudgets())
-    except Exception:  # noqa: BLE001 - its hash is code of the user's
-        # Without a hash or a weak reference it cannot be found again.
-        return ProcessBudgets()
+    return ProcessBudgets() if replaces_network(transport) else SHARED_BUDGETS
 
 
 def pipeline_of(
