@@ -235,8 +235,8 @@ async def test_no_batch_overtakes_a_write_that_left_alone_whichever_others_end_b
 ) -> None:
     ordinary = TokenBucket(1e-3, 600, tokens=2, background_reserve=0, clock=emulator.clock)
     talkjs = make_talkjs(limiter=ordinary, overflow_to_batch=True)
-    # The two that leave alone; the second takes long.
-    ways = [0.0, 5.0]
+    # The two that leave alone at the same time; the second takes longer.
+    ways = [1.0, 5.0]
     emulator.latency = lambda _: (ways.pop(0) if ways else 0.0, 0.0)
 
     async def write(number: int) -> Any:
