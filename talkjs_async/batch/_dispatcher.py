@@ -3,7 +3,7 @@ Takes calls that wait for the ordinary budget into batches.
 
 TalkJS has a second budget, for `POST /batch`: 500 requests at once, then one per second, of up to
 ten operations each. While calls queue for an ordinary token, the dispatcher takes the first ten of
-them and sends them as one batch. No call is delayed to fill a batch, unless *fill* asks for it.
+them and sends them as one batch. Only the calls of a job are delayed to fill a batch.
 """
 
 from __future__ import annotations
@@ -59,21 +59,19 @@ class Dispatcher:
             refuses batches; and when the client is closed.
     """
 
-    def __init__(self, pipeline: Pipeline, *, fill: bool = False, ordered: bool = True) -> None:
+    def __init__(self, pipeline: Pipeline, *, for_job: bool = False) -> None:
         """
         Begin without a call.
 
         Args:
-            fill: Whether a partial batch waits for more calls, for about as long as ten calls would
-                take to leave one by one. For jobs, which the budget limits. `fill_batches` changes
-                it.
-            ordered: Whether writes to one user or conversation keep their order, one batch after
-                another. False for a job: it sends a write that depends on another one only after
-                the answer to that one.
+            for_job: Whether the calls are those of one job. Then a partial batch waits for more
+                calls, for about as long as ten calls would take to leave one by one, until
+                `fill_batches` says otherwise. And writes to one user or conversation need no order:
+                a job sends a write that depends on another one only after the answer to that one.
         """
-        self.ordered: bool = ordered
+        self.ordered: bool = not for_job
         self._pipeline = pipeline
-        self._fill = fill
+        self._fill = for_job
         self._ordinary = pipeline.limiters["ordinary"]
         self._batch = pipeline.limiters["batch"]
         self._charges = charges_of(self._ordinary)

@@ -31,12 +31,12 @@ T = TypeVar("T")
 class Dispatchers:
     """One dispatcher for each event loop that a client works in."""
 
-    __slots__ = ("_by_loop", "_options", "_pipeline")
+    __slots__ = ("_by_loop", "_for_job", "_pipeline")
 
-    def __init__(self, pipeline: Pipeline, **options: bool) -> None:
-        """*options* are those of a `Dispatcher`."""
+    def __init__(self, pipeline: Pipeline, *, for_job: bool = False) -> None:
+        """*for_job*: as for a `Dispatcher`."""
         self._pipeline = pipeline
-        self._options = options
+        self._for_job = for_job
         self._by_loop: WeakKeyDictionary[object, Dispatcher] = WeakKeyDictionary()
 
     def here(self) -> Dispatcher:
@@ -44,7 +44,7 @@ class Dispatchers:
         loop = current_token().native_token
         made = self._by_loop.get(loop)
         if made is None:
-            made = self._by_loop[loop] = Dispatcher(self._pipeline, **self._options)
+            made = self._by_loop[loop] = Dispatcher(self._pipeline, for_job=self._for_job)
         return made
 
     def with_batches(self, budget: Budget) -> Budget:

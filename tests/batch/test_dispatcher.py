@@ -95,7 +95,7 @@ class TestFilling:
     async def test_calls_that_fill_no_batch_wait_for_others(
         self, make_talkjs: MakeTalkJS, emulator: Emulator, alice: None
     ) -> None:
-        job = Filling(make_talkjs, emulator, fill=True)
+        job = Filling(make_talkjs, emulator, for_job=True)
 
         await together(partial(job.read, 5), partial(job.read, 5, after=3.0))
 
@@ -104,7 +104,7 @@ class TestFilling:
     async def test_calls_that_fill_a_batch_do_not_wait(
         self, make_talkjs: MakeTalkJS, emulator: Emulator, alice: None
     ) -> None:
-        job = Filling(make_talkjs, emulator, fill=True)
+        job = Filling(make_talkjs, emulator, for_job=True)
 
         await job.read(20)
 
@@ -113,7 +113,7 @@ class TestFilling:
     async def test_they_wait_no_longer_than_they_would_for_tokens(
         self, make_talkjs: MakeTalkJS, emulator: Emulator, alice: None
     ) -> None:
-        job = Filling(make_talkjs, emulator, fill=True)
+        job = Filling(make_talkjs, emulator, for_job=True)
 
         await job.read(5)
 
@@ -131,7 +131,7 @@ class TestFilling:
     async def test_they_leave_when_it_is_said_that_no_others_will_come(
         self, make_talkjs: MakeTalkJS, emulator: Emulator, alice: None
     ) -> None:
-        job = Filling(make_talkjs, emulator, fill=True)
+        job = Filling(make_talkjs, emulator, for_job=True)
 
         await together(partial(job.read, 5), partial(job.fill, False, after=3.0))
 
@@ -151,7 +151,7 @@ class TestFilling:
         self, make_talkjs: MakeTalkJS, emulator: Emulator, alice: None
     ) -> None:
         batch = TokenBucket(0.2, 500, tokens=0, clock=emulator.clock)
-        job = Filling(make_talkjs, emulator, batch, fill=True)
+        job = Filling(make_talkjs, emulator, batch, for_job=True)
 
         async def impatient() -> None:
             async with anyio.create_task_group() as tasks:

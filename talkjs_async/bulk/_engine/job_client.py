@@ -115,7 +115,7 @@ class JobClient:
         self._dispatchers: Dispatchers | None = None
         self._run = self._alone = pipeline.run
         if "batch" in pipeline.limiters:
-            self._dispatchers = Dispatchers(pipeline, fill=True, ordered=False)
+            self._dispatchers = Dispatchers(pipeline, for_job=True)
             self._run = Overflow(pipeline, self._dispatchers).run
         self._writes_overflow = derived._dispatchers is not None
         derived._pipeline = pipeline
