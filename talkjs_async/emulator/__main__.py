@@ -9,6 +9,7 @@ Prints one line of JSON as soon as it can answer, and after that only a line per
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -112,6 +113,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return rate
+
+
+def _burst(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text)):
+        raise argparse.ArgumentTypeError(f"must be a number of requests, 1 or more, not {text!r}")
+    return int(text)
+
+
 def _probability(text: str) -> float:
     try:
         return float(text or 1)
@@ -144,8 +161,8 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--app-id", default="emulator")
     parser.add_argument("--secret-key", default="sk_test_emulator", help="any text will do")
     parser.add_argument("--no-limits", action="store_true", help="never answer 429")
-    parser.add_argument("--rate", type=float, help="requests per second instead of 9")
-    parser.add_argument("--burst", type=int, help="requests at once instead of 600")
+    parser.add_argument("--rate", type=_rate, help="requests per second instead of 9")
+    parser.add_argument("--burst", type=_burst, help="requests at once instead of 600")
     parser.add_argument("--seed", default="0", help="what IDs and chances come from")
     parser.add_argument(
         "--load",

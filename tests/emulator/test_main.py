@@ -80,7 +80,10 @@ def test_without_limits_nothing_is_refused() -> None:
         (["trigger", "message.sent", "--at", "here"], "--at takes an http:// or https:// URL"),
         (["trigger", "x", "--at", "http://127.0.0.1:1", "--set", "y"], "--set takes PATH=VALUE"),
         (["--fault", "return-503@2"], "p must be"),
-        (["--port", "http"], "invalid int value"),
+        (["--port", "http"], "--port: must be a number from 0 to 65535, not 'http'"),
+        (["--rate", "nan"], "--rate: must be a number above 0, not 'nan'"),
+        (["--rate", "-1"], "--rate: must be a number above 0, not '-1'"),
+        (["--burst", "0"], "--burst: must be a number of requests, 1 or more, not '0'"),
     ],
 )
 def test_a_wrong_option_is_named(
