@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import httpx
 import pytest
@@ -116,8 +117,9 @@ def test_it_starts_with_little_work() -> None:
         with cpu_of_children(emulator), running():
             pass
 
-    # Its own part is less than that of the server which it runs in.
-    assert min(emulator) < 2 * min(server)
+    # Its own part is less than that of the server which it runs in. In pairs, because the load of
+    # the machine changes between them.
+    assert median(mine / its for mine, its in zip(emulator, server, strict=True)) < 2
 
 
 @contextmanager
