@@ -124,9 +124,13 @@ def _rate(text: str) -> float:
 
 
 def _burst(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text)):
+    try:
+        burst = int(text)
+    except ValueError:
+        burst = 0
+    if burst < 1:
         raise argparse.ArgumentTypeError(f"must be a number of requests, 1 or more, not {text!r}")
-    return int(text)
+    return burst
 
 
 def _probability(text: str) -> float:

@@ -65,7 +65,7 @@ def test_its_options_reach_the_emulator() -> None:
 
 
 def test_without_limits_nothing_is_refused() -> None:
-    with running("--no-limits", "--burst", "1", "--fault", "return-503") as (_, said):
+    with running("--no-limits", "--burst", str(10**9), "--fault", "return-503") as (_, said):
         assert [503] * 3 == [get(said).status_code for _ in range(3)]
 
 
@@ -85,6 +85,7 @@ def test_without_limits_nothing_is_refused() -> None:
         (["--rate", "nan"], "--rate: must be a number above 0, not 'nan'"),
         (["--rate", "-1"], "--rate: must be a number above 0, not '-1'"),
         (["--burst", "0"], "--burst: must be a number of requests, 1 or more, not '0'"),
+        (["--burst", "9" * 5_000], "--burst: must be a number of requests, 1 or more"),
     ],
 )
 def test_a_wrong_option_is_named(
