@@ -254,22 +254,27 @@ def engine_of(given: object, *, argument: str, base: str) -> Engine:
     Returns:
         The engine, loaded.
     """
-    for each in type(given).__mro__:
-        library = each.__module__.partition(".")[0]
-        if library in _CORE and each.__name__ == base:
-            engine = Engine(library)
-            engine.load()
-            return engine
+    library = _library_of(given, base)
+    if library is not None:
+        engine = Engine(library)
+        engine.load()
+        return engine
     kind = f"{type(given).__module__}.{type(given).__qualname__}"
     raise ConfigurationError(argument, f"must be an {base} of httpx or httpx2, not a {kind}")
 
 
 def replaces_network(transport: object | None) -> bool:
     """Whether *transport* answers by itself, or by means that only it knows."""
-    return transport is not None and not any(
-        each.__name__ == "AsyncHTTPTransport" and each.__module__.partition(".")[0] in _CORE
-        for each in type(transport).__mro__
-    )
+    return transport is not None and _library_of(transport, "AsyncHTTPTransport") is None
+
+
+def _library_of(given: object, base: str) -> str | None:
+    """Return the library whose class *base* is a base of *given*. None: *given* has neither."""
+    for each in type(given).__mro__:
+        library = each.__module__.partition(".")[0]
+        if library in _CORE and each.__name__ == base:
+            return library
+    return None
 
 
 TLS_CONTEXTS: Final[dict[str, ssl.SSLContext]] = {}

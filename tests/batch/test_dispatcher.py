@@ -29,16 +29,6 @@ from tests.fixtures import MakeTalkJS
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def alice(emulator: Emulator) -> None:
-    """A user whom other clients of the app have stored, and a conversation."""
-    async with AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, clock=emulator.clock, transport=emulator.transport
-    ) as talkjs:
-        await talkjs.users.upsert("alice", name="Alice")
-        await talkjs.conversations.upsert("c1", participants=["alice"])
-
-
 class Filling:
     """
     Reads users through a dispatcher of its own, as a job does.

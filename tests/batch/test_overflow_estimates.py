@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -11,22 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkjs_async import AsyncTalkJS, Lane, OwnBudgets, RateLimitWaitTimeout, TokenBucket
+from talkjs_async._core.clock import Clock
 from talkjs_async.emulator import Emulator
 
 pytestmark = pytest.mark.harness
 
 
-async def ask(
-    waiting: int, batch_tokens: int, ordinary_tokens: int, max_wait: float | None
-) -> tuple[Any, float]:
-    """Let *waiting* calls wait, then one more; what came of it, and after how many seconds."""
+@asynccontextmanager
+async def overflowing(
+    ordinary_tokens: int, batch_tokens: int, **options: Any
+) -> AsyncIterator[tuple[AsyncTalkJS, Clock]]:
+    """A client with overflow and so many tokens, whose *options* both buckets have; and alice."""
     emulator = Emulator()
     clock = emulator.clock
     budgets = OwnBudgets(
-        TokenBucket(clock=clock, tokens=ordinary_tokens),
-        TokenBucket(1.0, 500, clock=clock, tokens=batch_tokens),
+        TokenBucket(clock=clock, tokens=ordinary_tokens, **options),
+        TokenBucket(1.0, 500, clock=clock, tokens=batch_tokens, **options),
     )
-    result: Any = None
     async with AsyncTalkJS(
         emulator.app_id,
         emulator.secret_key,
@@ -38,16 +41,27 @@ async def ask(
         await AsyncTalkJS(
             emulator.app_id, emulator.secret_key, clock=clock, transport=emulator.transport
         ).users.upsert("alice", name="Alice")
-        async with anyio.create_task_group() as tasks:
-            for _ in range(waiting):
-                tasks.start_soon(talkjs.users.get, "alice")
-            await clock.sleep(2**-14)
-            asked = clock.monotonic()
-            try:
-                result = await talkjs.with_options(max_wait=max_wait).users.get("alice")
-            except RateLimitWaitTimeout as error:
-                result = error
-            took = clock.monotonic() - asked
+        yield talkjs, clock
+
+
+async def ask(
+    waiting: int, batch_tokens: int, ordinary_tokens: int, max_wait: float | None
+) -> tuple[Any, float]:
+    """Let *waiting* calls wait, then one more; what came of it, and after how many seconds."""
+    result: Any = None
+    async with (
+        overflowing(ordinary_tokens, batch_tokens) as (talkjs, clock),
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(waiting):
+            tasks.start_soon(talkjs.users.get, "alice")
+        await clock.sleep(2**-14)
+        asked = clock.monotonic()
+        try:
+            result = await talkjs.with_options(max_wait=max_wait).users.get("alice")
+        except RateLimitWaitTimeout as error:
+            result = error
+        took = clock.monotonic() - asked
     return result, took
 
 
@@ -122,34 +136,20 @@ async def ask_among(
     waiting: dict[Lane, int], lane: Lane, tokens: tuple[int, int], cap: int, max_wait: float | None
 ) -> float | None:
     """Let calls wait in both lanes, then one more; the wait that it was refused with, if it was."""
-    emulator = Emulator()
-    clock = emulator.clock
-    budgets = OwnBudgets(
-        TokenBucket(clock=clock, tokens=tokens[0], max_in_flight=cap),
-        TokenBucket(1.0, 500, clock=clock, tokens=tokens[1], max_in_flight=cap),
-    )
-    async with AsyncTalkJS(
-        emulator.app_id,
-        emulator.secret_key,
-        clock=clock,
-        transport=emulator.transport,
-        budgets=budgets,
-        overflow_to_batch=True,
-    ) as talkjs:
-        await AsyncTalkJS(
-            emulator.app_id, emulator.secret_key, clock=clock, transport=emulator.transport
-        ).users.upsert("alice", name="Alice")
-        async with anyio.create_task_group() as tasks:
-            for each, count in waiting.items():
-                for _ in range(count):
-                    tasks.start_soon(talkjs.with_options(lane=each).users.get, "alice")
-            await clock.sleep(2**-14)
-            try:
-                await talkjs.with_options(lane=lane, max_wait=max_wait).users.get("alice")
-            except RateLimitWaitTimeout as error:
-                return error.retry_after
-            finally:
-                tasks.cancel_scope.cancel()
+    async with (
+        overflowing(*tokens, max_in_flight=cap) as (talkjs, clock),
+        anyio.create_task_group() as tasks,
+    ):
+        for each, count in waiting.items():
+            for _ in range(count):
+                tasks.start_soon(talkjs.with_options(lane=each).users.get, "alice")
+        await clock.sleep(2**-14)
+        try:
+            await talkjs.with_options(lane=lane, max_wait=max_wait).users.get("alice")
+        except RateLimitWaitTimeout as error:
+            return error.retry_after
+        finally:
+            tasks.cancel_scope.cancel()
     return None
 
 

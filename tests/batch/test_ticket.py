@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from talkjs_async import (
-    AsyncTalkJS,
     Call,
     OutcomeUnknown,
     OwnBudgets,
@@ -20,15 +19,6 @@ from tests.batch.test_overflow import at_once, batches
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def alice(emulator: Emulator) -> None:
-    """A user whom other clients of the app have stored."""
-    async with AsyncTalkJS(
-        emulator.app_id, emulator.secret_key, clock=emulator.clock, transport=emulator.transport
-    ) as talkjs:
-        await talkjs.users.upsert("alice", name="Alice")
 
 
 @pytest.mark.parametrize(
