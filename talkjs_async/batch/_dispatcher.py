@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,8 +25,14 @@ from talkjs_async._core.tasks import OutOfTime, spawn, within
 from talkjs_async.batch._carrier import BATCH, carry
 from talkjs_async.batch._charges import charges_of
 from talkjs_async.batch._encoding import MOST_OPERATIONS
-from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
+from talkjs_async.batch._supply import (
+    lacks_tokens,
+    must_wait,
+    seconds_of_background,
+    seconds_of_interactive,
+)
 from talkjs_async.batch._ticket import Ticket
+from talkjs_async.batch._write_order import WriteOrder
 from talkjs_async.errors import (
     LimiterUnavailable,
     OutcomeUnknown,
@@ -49,9 +55,7 @@ class Dispatcher:
     A task exists only while calls wait: it waits for the token of one batch, starts its successor,
     and sends the batch.
 
-    Writes to one user or conversation leave in the order in which they were made. No batch takes a
-    write while an earlier one is under way. A write that gets its own token while a batch carries
-    an earlier one waits for the answer to that batch.
+    Writes to one user or conversation leave in the order in which they were made.
 
     Attributes:
         active: Whether it takes calls. It stops for good when a 429 shows that TalkJS charges the
@@ -83,8 +87,7 @@ class Dispatcher:
         self._for_background: anyio.CancelScope | None = None
         self._tasks: set[anyio.CancelScope] = set()
         self._task_ended = anyio.Event()
-        self._turns: dict[str, anyio.Semaphore] = {}
-        self._alone: Counter[str] = Counter()
+        self._writes = WriteOrder()
         self._leaving = 0
         self._sent_any = False
         self.active: bool = True
@@ -164,28 +167,16 @@ class Dispatcher:
         Note that a call leaves with its own permit; `ended` must follow.
 
         Returns:
-            A semaphore to acquire and release before the call leaves: it opens when the batch with
-            an earlier write is answered. None: no such batch is under way.
+            As `WriteOrder.begin_alone`.
         """
         ticket.alone = True
-        if ticket.subject is None:
-            return None
-        self._alone[ticket.subject] += 1
-        return self._turns.get(ticket.subject)
+        return self._writes.begin_alone(ticket.subject)
 
     def ended(self, ticket: Ticket) -> None:
         """Note that a call has ended; one that left alone no longer holds up later writes."""
         if ticket.alone and ticket.subject is not None:
-            self._alone[ticket.subject] -= 1
-            self._alone += Counter()
-            self._end_turns(ticket.subject)
+            self._writes.end_alone(ticket.subject)
             self._changed.set()
-
-    def _end_turns(self, subject: str) -> None:
-        """Drop the semaphore of *subject* when neither a batch nor a lone call writes to it."""
-        turn = self._turns.get(subject)
-        if turn is not None and turn.value and subject not in self._alone:
-            del self._turns[subject]
 
     def with_batches(self, budget: Budget) -> Budget:
         """Return *budget*, the ordinary one, with waits that allow for batches."""
@@ -207,9 +198,8 @@ class Dispatcher:
         interactive, background = (len(self._queued[each]) for each in _LANES)
         budgets = self._ordinary.statistics(), self._batch.statistics()
         if lane == "interactive":
-            return seconds_until(interactive + ahead, *budgets)
-        background += ahead
-        return seconds_until(interactive, *budgets, background=background, alone=alone)
+            return seconds_of_interactive(interactive + ahead, *budgets)
+        return seconds_of_background(interactive, background + ahead, *budgets, alone=alone)
 
     # The tasks.
 
@@ -339,7 +329,7 @@ class Dispatcher:
                     return chosen
                 subject = ticket.subject
                 if subject is not None:
-                    if subject in written or subject in self._turns or subject in self._alone:
+                    if subject in written or self._writes.is_busy(subject):
                         continue
                     written.add(subject)
                 chosen.append(ticket)
@@ -351,9 +341,7 @@ class Dispatcher:
         for ticket in tickets:
             del self._queued[ticket.lane][ticket]
         carried = [ticket for ticket in tickets if ticket.take()]
-        for ticket in carried:
-            if ticket.subject is not None:
-                self._turns[ticket.subject] = anyio.Semaphore(0)
+        self._writes.begin_batch(ticket.subject for ticket in carried)
         return carried
 
     async def _carry(self, tickets: list[Ticket], permit: Permit) -> None:
@@ -374,10 +362,7 @@ class Dispatcher:
             for index, ticket in enumerate(tickets):
                 ticket.put(None if outcomes is None else outcomes[index])
         finally:
-            for ticket in tickets:
-                if ticket.subject is not None:
-                    self._turns[ticket.subject].release()
-                    self._end_turns(ticket.subject)
+            self._writes.end_batch(ticket.subject for ticket in tickets)
             self._changed.set()
 
 

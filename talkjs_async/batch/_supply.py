@@ -39,32 +39,33 @@ def lacks_tokens(budget: Budget, lane: Lane) -> bool:
     return ahead > tokens + 1e-6
 
 
-def seconds_until(
-    interactive: int,
-    ordinary: Budget,
-    batch: Budget,
-    *,
-    background: int | None = None,
-    alone: bool = True,
-) -> float:
+def seconds_of_interactive(ahead: int, ordinary: Budget, batch: Budget) -> float:
     """
-    Seconds until a batch takes a call along.
+    Seconds until a batch takes an interactive call along.
 
     The calls before it leave one by one with tokens of the *ordinary* budget, and by tens with the
     *batch* budget.
 
     Args:
-        interactive: Calls of that lane that wait before it.
+        ahead: Calls that wait before it.
         ordinary, batch: The budgets now.
-        background: Calls of that lane that wait before it, if it is one of them itself.
+    """
+    return _first(partial(_is_served, ahead, ahead, ordinary, _as_slow_as(ordinary, batch)))
+
+
+def seconds_of_background(
+    interactive: int, background: int, ordinary: Budget, batch: Budget, *, alone: bool
+) -> float:
+    """
+    Seconds until a batch takes a background call along, or until it leaves alone.
+
+    Args:
+        interactive, background: Calls of each lane that wait before it.
+        ordinary, batch: The budgets now.
         alone: Whether it may also leave with its own token, once batches took others out of its
             way.
     """
-    if not batch.answer_time:
-        # No batch was answered yet: it will take as long as another request.
-        batch = attrs.evolve(batch, answer_time=ordinary.answer_time)
-    if background is None:
-        return _first(partial(_is_served, interactive, interactive, ordinary, batch))
+    batch = _as_slow_as(ordinary, batch)
     # First the interactive ones, with batches that the reserve is no bar to. The last of these
     # batches has room for others.
     begins, tokens, batches = 0.0, 0, 0
@@ -78,6 +79,13 @@ def seconds_until(
     most_alone = background + 1 if alone and batches else background
     rest = _rest(ordinary, begins, tokens), _rest(batch, begins, batches)
     return begins + _first(partial(_is_served, background, most_alone, *rest))
+
+
+def _as_slow_as(ordinary: Budget, batch: Budget) -> Budget:
+    """*batch*, which takes as long as an *ordinary* request while none was answered yet."""
+    if batch.answer_time:
+        return batch
+    return attrs.evolve(batch, answer_time=ordinary.answer_time)
 
 
 def _is_served(ahead: int, alone: int, ordinary: Budget, batch: Budget, seconds: float) -> bool:

@@ -246,8 +246,8 @@ async def test_no_batch_overtakes_a_write_that_left_alone_whichever_others_end_b
 def nothing_is_kept(talkjs: AsyncTalkJS) -> None:
     """No user and no conversation is remembered of whom no write is under way."""
     dispatcher = dispatcher_of(talkjs)
-    assert {} == dispatcher._turns
-    assert {} == dict(dispatcher._alone)
+    assert {} == dispatcher._writes._turns
+    assert {} == dict(dispatcher._writes._alone)
 
 
 def dispatcher_of(talkjs: AsyncTalkJS) -> Dispatcher:

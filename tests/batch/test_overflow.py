@@ -649,7 +649,7 @@ async def test_writes_that_wait_for_the_answer_of_a_batch_leave_in_their_order(
 def turns(talkjs: AsyncTalkJS) -> dict[str, anyio.Semaphore]:
     """Who still waits for the answer of a batch, by what is written to."""
     assert talkjs._dispatchers is not None
-    return talkjs._dispatchers.here()._turns
+    return talkjs._dispatchers.here()._writes._turns
 
 
 async def test_interactive_writes_about_one_thing_go_before_background_ones(

@@ -9,7 +9,12 @@ import attrs
 import pytest
 
 from talkjs_async import Lane
-from talkjs_async.batch._supply import lacks_tokens, must_wait, seconds_until
+from talkjs_async.batch._supply import (
+    lacks_tokens,
+    must_wait,
+    seconds_of_background,
+    seconds_of_interactive,
+)
 from talkjs_async.limits import Budget
 
 
@@ -98,7 +103,7 @@ def test_a_call_is_taken_along_when_those_before_it_have_left(
 ) -> None:
     batches = budget(**{"rate": 1.0, "effective_rate": 1.0, **batch})
 
-    found = seconds_until(ahead, budget(**ordinary), batches)
+    found = seconds_of_interactive(ahead, budget(**ordinary), batches)
 
     assert pytest.approx(seconds, abs=1e-6) == found
 
@@ -135,7 +140,7 @@ def test_a_background_call_is_taken_along_after_the_interactive_ones(
     requests = budget(background_reserve=30, **ordinary)
     batches = budget(**{"rate": 1.0, "effective_rate": 1.0, "background_reserve": 25, **batch})
 
-    found = seconds_until(interactive, requests, batches, background=background)
+    found = seconds_of_background(interactive, background, requests, batches, alone=True)
 
     assert pytest.approx(seconds, abs=1e-6) == found
 
@@ -144,10 +149,10 @@ def test_a_batch_takes_as_long_as_a_request_while_none_was_answered() -> None:
     requests = budget(answer_time=2.0)
     batches = budget(rate=1.0, effective_rate=1.0, tokens=9.0, max_in_flight=1, in_flight=1)
 
-    assert pytest.approx(2.0) == seconds_until(20, requests, batches)
+    assert pytest.approx(2.0) == seconds_of_interactive(20, requests, batches)
 
 
 def test_where_no_batch_comes_the_wait_has_no_end() -> None:
     nothing = budget(effective_rate=0.0)
 
-    assert 1e12 < seconds_until(0, nothing, nothing) < math.inf
+    assert 1e12 < seconds_of_interactive(0, nothing, nothing) < math.inf
