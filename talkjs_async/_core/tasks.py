@@ -1,13 +1,15 @@
 """
-Starts tasks that belong to no caller: the only module that does.
+Starts tasks that belong to no caller: the only module that does; and tells how tasks end.
 
 Knows event loops, nothing of what the tasks do.
 """
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -86,6 +88,41 @@ async def within(clock: Clock, seconds: float | None, work: Callable[[], Awaitab
             for timer in list(timers):
                 timer.cancel()
     raise OutOfTime
+
+
+@contextmanager
+def stray_cancellation_fails(what: str) -> Iterator[None]:
+    """
+    Let a CancelledError that is not the cancellation of this task be an error.
+
+    Code that is not ours may await something that was cancelled, such as a connection of a pool
+    that was closed. asyncio raises CancelledError then, as in a task that is cancelled itself, and
+    a task group takes the task for a cancelled one: it ends in silence, with the work half done.
+    trio tells the two apart.
+
+    Args:
+        what: What has raised it, as the begin of a sentence.
+
+    Raises:
+        RuntimeError: In its place.
+    """
+    try:
+        yield
+    except anyio.get_cancelled_exc_class() as error:
+        if in_trio() or _is_cancelled():
+            raise
+        raise RuntimeError(
+            f"{what} raised CancelledError, and was not cancelled: it has awaited something that "
+            "was."
+        ) from error
+
+
+def _is_cancelled() -> bool:
+    """Whether the current task of asyncio is being cancelled, by itself or with a scope."""
+    import asyncio  # noqa: PLC0415
+
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0 or anyio.current_effective_deadline() == -math.inf
 
 
 def in_trio() -> bool:

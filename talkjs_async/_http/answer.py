@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import anyio
 from anyio.lowlevel import checkpoint
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._http.engine import Engine
 from talkjs_async._http.watch import Terms, too_large
 from talkjs_async.errors import TalkJSError
@@ -164,7 +165,10 @@ class HttpExchange:
     async def _in_time(self, step: Awaitable[T]) -> T:
         if not self._foreign:
             return await step
-        with anyio.CancelScope(deadline=self._deadline) as self._scope:
+        with (
+            anyio.CancelScope(deadline=self._deadline) as self._scope,
+            stray_cancellation_fails("The HTTP client"),
+        ):
             return await step
         raise self._engine.module.ReadTimeout("too slow", request=self._request)
 

@@ -19,6 +19,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy, RetryState
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.wire import checked_flag
 from talkjs_async.batch._carrier import BATCH, Outcome, carry, is_odd, noted
 from talkjs_async.batch._charges import both, charges_of, pay_for_each
@@ -193,7 +194,8 @@ class Batch:
 
     async def _work(self, waiting: Iterator[list[_Operation]], began: RetryState) -> None:
         for operations in waiting:
-            await self._send(operations, attrs.evolve(began, history=CallHistory(BATCH)))
+            with stray_cancellation_fails("A batch"):
+                await self._send(operations, attrs.evolve(began, history=CallHistory(BATCH)))
 
     async def _send(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send up to ten operations until each has succeeded or failed for good."""

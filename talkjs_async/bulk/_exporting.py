@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import anyio
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.walk import Walk
 from talkjs_async.bulk._copying.reactors import Reactors
 from talkjs_async.bulk._copying.read_ahead import (
@@ -154,7 +155,8 @@ class Exporting:
 
     async def _guarded(self, stream: Callable[[], Awaitable[None]]) -> None:
         try:
-            await stream()
+            with stray_cancellation_fails("A request of the job"):
+                await stream()
         except Exception as error:  # noqa: BLE001 - raised by run(), out of the groups
             self._failure = self._failure or error
             self._scope.cancel()

@@ -15,6 +15,7 @@ from typing import Any, Final
 import anyio
 
 from talkjs_async._core.endpoint import call_of
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async.bulk._copying.present import PresentConversations
 from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -131,7 +132,8 @@ class Transferring:
 
     async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
         try:
-            await part()
+            with stray_cancellation_fails("A request of the job"):
+                await part()
         except Exception as error:  # noqa: BLE001 - raised by run(), out of the group
             self._failure = self._failure or error
             self._scope.cancel()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import anyio
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.raw_lists import RawRecord
 from talkjs_async.errors import (
@@ -47,8 +48,9 @@ class Reactors:
 
         async def read(place: int, message: RawRecord, reaction: Reaction) -> None:
             try:
-                async with self._slots:
-                    found[place] = await self._people(message, reaction)
+                with stray_cancellation_fails("A request of the job"):
+                    async with self._slots:
+                        found[place] = await self._people(message, reaction)
             except Exception as error:  # noqa: BLE001 - raised below, out of the group
                 failures.append(error)
                 tasks.cancel_scope.cancel()

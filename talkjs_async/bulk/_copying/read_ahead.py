@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import anyio
 import attrs
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.walk import Walk
 from talkjs_async.bulk._engine.raw_lists import RawRecord
 
@@ -80,7 +81,8 @@ class OpenConversation:
                     self.asks = False
                     await room(self)
                     self.asks = True
-                records = await page(self._walk)
+                with stray_cancellation_fails("A request of the job"):
+                    records = await page(self._walk)
                 read = PageOfMessages(records, self._walk.place, self._walk.done)
                 self._pages.append(read)
             except Exception as error:  # noqa: BLE001 - raised by next_page()

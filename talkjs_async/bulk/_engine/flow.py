@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.wire import is_text
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
 from talkjs_async.bulk._engine.job_client import Pace
@@ -214,7 +215,8 @@ class _Flow(Generic[V]):
 
     async def _carry(self, records: Sequence[Record[V]]) -> None:
         try:
-            await self._store(records)
+            with stray_cancellation_fails("A request of the job"):
+                await self._store(records)
         except Exception as error:  # noqa: BLE001 - raised by run(), out of the group
             self._fail(error)
         else:

@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.wire import checked_flag, is_text
 from talkjs_async.bulk._engine.eta import seconds_for, seconds_planned, time_left
 from talkjs_async.bulk._engine.job_client import JobClient
@@ -91,7 +92,8 @@ class Job:
         A coroutine, for what takes no other awaitable: `asyncio.create_task(job.run())`,
         `tasks.start_soon(job.run)`.
         """
-        await self._run()
+        with stray_cancellation_fails("The job"):
+            await self._run()
         return self.report
 
     async def __aenter__(self) -> Self:
@@ -170,7 +172,7 @@ class Job:
 
     async def _run_watched(self) -> None:
         try:
-            await self._run()
+            await self.run()
         except Exception as error:  # noqa: BLE001 - raised at the end of the block
             self._failure = error
 

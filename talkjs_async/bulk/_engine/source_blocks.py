@@ -24,6 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from talkjs_async._core.tasks import stray_cancellation_fails
 from talkjs_async._core.wire import is_whole
 from talkjs_async.bulk._engine.owner_thread import OwnerThread
 from talkjs_async.errors import ConfigurationError, shown
@@ -117,7 +118,8 @@ class _LoopReader(Generic[T]):
 
     async def next(self) -> list[T]:
         await anyio.lowlevel.checkpoint()
-        return _take(self._things, slice_=_SLICE)
+        with stray_cancellation_fails("The source"):
+            return _take(self._things, slice_=_SLICE)
 
     def close(self) -> None:
         if isinstance(self._things, Generator):
@@ -164,7 +166,7 @@ class _AsyncReader(Generic[T]):
 
     async def _read(self) -> None:
         try:
-            with self._scope:
+            with self._scope, stray_cancellation_fails("The source"):
                 await self._read_all()
         except Exception as error:  # noqa: BLE001 - raised by next()
             self._failure = error
