@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,9 +26,10 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 import attrs
@@ -41,15 +43,18 @@ MESSAGES: Final = 240
 USERS: Final = 700
 HANGS_AFTER: Final = 60.0
 """Seconds for one job, with its second run, on a machine that has other things to do."""
+CUT: Final = "x"
+ENDED: Final = "."
 
 
-@attrs.frozen
+@attrs.define
 class Scene:
     """
     An emulator of one's own, a client of it, and a directory for the files of one job.
 
     Attributes:
         source: Another app, which a transfer copies.
+        ended: Whether the job came to its end before it was cancelled.
     """
 
     emulator: Emulator
@@ -57,6 +62,7 @@ class Scene:
     source: Emulator = attrs.field(
         factory=lambda: Emulator(app_id="source", clock=RealClock(), limits=Limits.off())
     )
+    ended: bool = False
 
     @property
     def journal(self) -> Path:
@@ -245,6 +251,7 @@ async def to_the_end(kind: Kind, scene: Scene) -> float:
 async def run(kind: Kind, scene: Scene) -> None:
     async with scene.client() as talkjs:
         await kind.job(scene, talkjs)
+        scene.ended = True
 
 
 async def native(kind: Kind, scene: Scene, moment: float, *, times: int) -> None:
@@ -332,47 +339,80 @@ SHORT: Final = [
 ]
 
 
-def trial(loop: Loop, way: str, kind: Kind, moment: float) -> None:
+@contextmanager
+def new_scene() -> Iterator[Scene]:
     with tempfile.TemporaryDirectory() as directory:
-        emulator = Emulator(clock=RealClock(), limits=Limits.off())
-        scene = Scene(emulator, Path(directory))
-        loop.run(kind.prepare, scene)
+        yield Scene(Emulator(clock=RealClock(), limits=Limits.off()), Path(directory))
+
+
+@contextmanager
+def copy_of(prepared: Scene) -> Iterator[Scene]:
+    """Copy a scene: to prepare another one would take longer than its job."""
+    with new_scene() as scene:
+        shutil.copytree(prepared.directory, scene.directory, dirs_exist_ok=True)
+        scene.emulator.restore(prepared.emulator.snapshot())
+        scene.source.restore(prepared.source.snapshot())
+        yield scene
+
+
+def trial(loop: Loop, way: str, kind: Kind, prepared: Scene, moment: float) -> bool:
+    """Cancel a job, and run it again. Return whether it was still at work when it was cancelled."""
+    with copy_of(prepared) as scene:
         if way == "interrupt":
             loop.interrupt(kind, scene, moment)
         else:
             loop.run(WAYS[way], kind, scene, moment)
         kind.check(scene)
+        return not scene.ended
 
 
 def work(options: argparse.Namespace) -> None:
-    """Cancel jobs in this process; write a dot for each."""
+    """Cancel jobs in this process; write a sign for each."""
     faulthandler.enable()
     random.seed(options.seed)
     loop, kind = Loop(options.loop), KINDS[options.kind]
-    with tempfile.TemporaryDirectory() as directory:
-        emulator = Emulator(clock=RealClock(), limits=Limits.off())
-        scene = Scene(emulator, Path(directory))
-        loop.run(kind.prepare, scene)
-        # Once to import everything. How long it takes bounds the moments.
-        longest = loop.run(to_the_end, kind, scene)
-    for _ in range(options.jobs):
-        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
-        trial(loop, options.way, kind, random.uniform(0.0, longest))
-        sys.stdout.write(".")
-        sys.stdout.flush()
+    longest = 0.0
+    with new_scene() as prepared:
+        loop.run(kind.prepare, prepared)
+        # Once to import everything. How long the second run takes bounds the moments.
+        for _ in range(2):
+            with copy_of(prepared) as scene:
+                longest = loop.run(to_the_end, kind, scene)
+        for _ in range(options.jobs):
+            faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
+            moment = random.uniform(0.0, longest)
+            was_at_work = trial(loop, options.way, kind, prepared, moment)
+            sys.stdout.write(CUT if was_at_work else ENDED)
+            sys.stdout.flush()
     faulthandler.cancel_dump_traceback_later()
 
 
-def cancelled(kind: str, loop: str, way: str, *, jobs: int, seed: int = 0) -> str | None:
-    """Cancel jobs in a process of its own. Return what went wrong, None if nothing did."""
+class Outcome(NamedTuple):
+    """
+    What came of cancelling jobs.
+
+    Attributes:
+        at_work: How many of them were still at work when they were cancelled.
+        failure: What went wrong. None if nothing did.
+    """
+
+    at_work: int
+    failure: str | None
+
+
+def cancelled(kind: str, loop: str, way: str, *, jobs: int, seed: int = 0) -> Outcome:
+    """Cancel jobs in a process of its own."""
     arguments = ["--worker", "--kind", kind, "--loop", loop, "--way", way]
     numbers = ["--jobs", str(jobs), "--seed", str(seed)]
     command = [sys.executable, "-m", "tests.bulk.cancel", *arguments, *numbers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0 and done.stdout == "." * jobs:
-        return None
+    at_work = done.stdout.count(CUT)
+    if done.returncode == 0 and at_work + done.stdout.count(ENDED) == jobs:
+        return Outcome(at_work, None)
     last = "\n".join(done.stderr.strip().splitlines()[-60:])
-    return f"exit code {done.returncode} after {len(done.stdout)} of {jobs} jobs:\n{last}"
+    return Outcome(
+        at_work, f"exit code {done.returncode} after {len(done.stdout)} of {jobs} jobs:\n{last}"
+    )
 
 
 def main() -> None:
@@ -388,23 +428,29 @@ def main() -> None:
     if options.worker:
         work(options)
         return
-    each = max(1, options.jobs // len(COMBINATIONS))
-    failed = 0
+    jobs = max(1, options.jobs // len(COMBINATIONS))
     everything = [(kind, *combination) for kind in KINDS for combination in COMBINATIONS]
-    for kind, loop, way in SHORT if options.short else everything:
-        wanted = options.kind or kind, options.loop or loop, options.way or way
-        if wanted != (kind, loop, way):
-            continue
+
+    def cancel(kind: str, loop: str, way: str) -> bool:
         began = time.monotonic()
-        failure = cancelled(kind, loop, way, jobs=each, seed=options.seed)
-        failed += failure is not None
+        at_work, failure = cancelled(kind, loop, way, jobs=jobs, seed=options.seed)
         seconds = time.monotonic() - began
+        found = failure or "0 crashes, hangs, lost, doubled"
         sys.stdout.write(
-            f"{kind}, {way} on {loop}: {each} jobs, "
-            f"{failure or '0 crashes, hangs, lost, doubled'} ({seconds:.0f} s)\n"
+            f"{kind}, {way} on {loop}: {jobs} jobs, {at_work} at work, {found} ({seconds:.0f} s)\n"
         )
         sys.stdout.flush()
-    sys.exit(bool(failed))
+        return failure is None
+
+    with ThreadPoolExecutor(os.cpu_count()) as programs:
+        running = [
+            programs.submit(cancel, kind, loop, way)
+            for kind, loop, way in (SHORT if options.short else everything)
+            if options.kind in {None, kind}
+            and options.loop in {None, loop}
+            and options.way in {None, way}
+        ]
+    sys.exit(not all(each.result() for each in running))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ pytestmark = [
 
 @pytest.mark.parametrize(("kind", "loop", "way"), SHORT)
 def test_a_cancelled_job_ends_and_runs_again_at_once(kind: str, loop: str, way: str) -> None:
-    failure = cancelled(kind, loop, way, jobs=4)
+    failure = cancelled(kind, loop, way, jobs=4).failure
 
     # Whole: an assertion would show the ends of a long text.
     if failure is not None:
