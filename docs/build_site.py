@@ -33,6 +33,9 @@ PROJECT_FILES: Final = {
 }
 _NAMED: Final = ("reference/api/", "reference/cli", "project/changelog")
 """What is found by its names, not by its words."""
+_ONE_BY_ONE: Final = ("reference/cli", "reference/webhook-events")
+"""Pages with a section for each command or event, which has its name for a heading."""
+_ORDER: Final = ("index", "how-to/", "tutorial/", "explanation/", "examples/", "reference/", "")
 
 _DIRECTIVE: Final = re.compile(r"^::: (\S+)$", re.MULTILINE)
 _LOADED: Final = re.compile(r'<(?:script|img|link rel="stylesheet")[^>]+"(https?:[^"]+)')
@@ -159,20 +162,47 @@ if (location.protocol === "file:") {{
 
 
 def let_guides_come_first() -> None:
-    """
-    Let the search know the names in the reference, and of what is said about each one paragraph.
-
-    Its pages repeat the words of everything that the guides explain, and would come before them.
-    """
+    """Give the search an index in which guides come before the reference."""
     index, script = SITE / "search.json", SITE / "search.js"
     whole = index.read_text("utf-8")
     content = json.loads(whole)
-    for section in content["items"]:
-        if section["location"].startswith(_NAMED):
+    content["items"] = guides_first(content["items"])
+    ordered = json.dumps(content, ensure_ascii=False)
+    index.write_text(ordered, "utf-8")
+    script.write_text(script.read_text("utf-8").replace(whole, ordered), "utf-8")
+
+
+def guides_first(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Rewrite the sections of the index: guides outrank the reference that repeats their words.
+
+    The search orders what it finds by where the words are (title, path, text), how many of them are
+    there together, how near to the beginning, and last by the order of the index. The heading of a
+    name in the reference is nothing but such words, so it goes into the path, or is kept whole by
+    the separator that `zensical.toml` sets. Of what is said about a name, one paragraph is known.
+    """
+    for section in sections:
+        location, title = section["location"], section["title"]
+        if location.startswith(_NAMED):
             section["text"] = section["text"].partition("</p>")[0]
-    short = json.dumps(content, ensure_ascii=False)
-    index.write_text(short, "utf-8")
-    script.write_text(script.read_text("utf-8").replace(whole, short), "utf-8")
+        if location.startswith("project/changelog.html#"):
+            section["text"] = ""
+        if location.startswith("reference/api/"):
+            # The class of a method tells it from others; the title of its page tells nothing.
+            owner = location.partition("#")[2].removeprefix("talkjs_async.").rpartition(".")[0]
+            section["path"] = ["Reference", owner] if owner else ["Reference"]
+            section["title"] = f"API: {title.removeprefix('API: ')}"
+        elif location.startswith(_ONE_BY_ONE) and section["level"] > 1:
+            section["title"] = section["path"][-1]
+            section["path"] = ["Reference", title]
+        elif location.startswith("reference/"):
+            section["path"] = ["Reference"]
+    return sorted(sections, key=lambda section: _place(section["location"]))
+
+
+def _place(location: str) -> int:
+    """Count the sections of the site that come first."""
+    return next(place for place, start in enumerate(_ORDER) if location.startswith(start))
 
 
 def write_twins() -> None:

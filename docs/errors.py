@@ -18,7 +18,7 @@ from talkjs_async.errors import TalkJSError
 PAGE = Path(__file__).with_name("reference") / "errors.md"
 
 TITLE: Final = """\
-# All errors
+# All errors: exceptions and what to do
 
 Written by `python docs/errors.py` from the code; a test compares it with that.
 

@@ -22,7 +22,7 @@ TITLE: Final = """\
 
 Written by `python docs/settings.py` from the code; a test compares it with that.
 
-## Environment
+## Environment variables
 
 | variable | what it is |
 |---|---|

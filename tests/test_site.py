@@ -185,6 +185,33 @@ def test_every_link_on_the_site_leads_to_a_page_a_heading_or_a_file() -> None:
     assert [] == broken
 
 
+def test_the_search_is_given_guides_before_the_reference_that_repeats_their_words() -> None:
+    sections = [
+        {
+            "location": "reference/api/resources.html#talkjs_async.Messages.send",
+            "level": 3,
+            "title": "send",
+            "text": "<p>Send one.</p><p>More.</p>",
+            "path": ["Reference", "Resources"],
+        },
+        {
+            "location": "reference/cli.html#list-messages",
+            "level": 2,
+            "title": "list messages",
+            "text": "<p>List.</p>",
+            "path": ["Reference", "Command line"],
+        },
+        {"location": "how-to/lists.html", "level": 1, "title": "Lists", "text": "", "path": []},
+    ]
+
+    guide, method, command = site.guides_first(sections)
+
+    assert "how-to/lists.html" == guide["location"]
+    assert ("API: send", ["Reference", "Messages"]) == (method["title"], method["path"])
+    assert "<p>Send one." == method["text"]
+    assert ("Command line", ["Reference", "list messages"]) == (command["title"], command["path"])
+
+
 def test_a_public_name_is_described_in_the_twin_of_its_page() -> None:
     words = site._described("talkjs_async.RetryPolicy")
 
