@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 import anyio
@@ -27,13 +28,17 @@ _STEP_TIME: Final = 2.0
 """Seconds for each answer of Redis. The limiter gives up long before, once it is connected."""
 
 _PASSING: Final = re.compile(
-    r"\b(READONLY|MISCONF|BUSY|NOREPLICAS|LOADING|OOM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNKILLABLE"
-    r"|max number of clients)\b"
+    r"(?:^|-)(?:READONLY|MISCONF|BUSY|NOREPLICAS|LOADING|OOM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN"
+    r"|UNBLOCKED|EXECABORT)\b|max number of clients|Script killed by user"
 )
 """
 What Redis answers in a state that passes: a replica after a failover, a disk that is full, a script
-of another client that takes long, replicas that are missing, data that is being read, memory.
+that takes long, replicas that are missing, data that is being read, memory. A code stands at the
+beginning; Redis 6 puts one that a script met behind a hyphen. redis-py takes some codes off.
 """
+
+_TLS_MISTAKE: Final = re.compile(r"VERSION|CERT|HANDSHAKE|UNKNOWN_CA|KEY_|PEM")
+"""What OpenSSL says of a version, a certificate or a key that one of the two sides cannot use."""
 
 
 class StoreLost(LimiterUnavailable):
@@ -91,17 +96,18 @@ class ClientStore:
         self._busy = False
 
     async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
-        from redis.exceptions import MovedError  # noqa: PLC0415 - an extra
+        from redis.exceptions import AskError  # noqa: PLC0415 - an extra
 
         try:
             try:
                 return await self._run(script, keys, argument)
-            except MovedError:
+            except AskError:
+                # As is `MovedError`: a node of a Cluster names another one.
                 if self._make is None or self._in_cluster:
                     raise
-                await self.drop()
-                self._in_cluster = True
-                return await self._run(script, keys, argument)
+            await self.drop()
+            self._in_cluster = True
+            return await self._run(script, keys, argument)
         except LimiterUnavailable:
             raise
         except Exception as error:
@@ -225,6 +231,10 @@ def _checked(url: str) -> str:
     except ValueError as error:
         rule = "a URL that begins with redis://, rediss:// or unix://, as redis-py reads it"
         raise ConfigurationError("url_or_client", rule) from error
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        # Later, it could not be told from the socket of a Redis that is down.
+        if (path := parts.get(name)) and not Path(path).is_file():
+            raise ConfigurationError("url_or_client", f"{name}: there is no file {shown(path)}")
     if "path" in parts:
         return f"unix:{parts['path']}"
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 6379)}/{parts.get('db', 0)}"
@@ -241,8 +251,8 @@ def _translate(error: Exception) -> LimiterUnavailable:
         exceptions.BusyLoadingError,
         exceptions.OutOfMemoryError,
         exceptions.ClusterDownError,
-        exceptions.MasterDownError,
         exceptions.TryAgainError,
+        exceptions.ExecAbortError,
     )
     for cause in causes:
         if isinstance(cause, passing) or _PASSING.search(str(cause)):
@@ -261,16 +271,22 @@ def _mistake(cause: BaseException | None) -> str | None:
     match cause:
         case exceptions.AuthenticationError():
             said = "the password is wrong or missing"
-        case exceptions.MovedError():
+        case exceptions.AskError():
             rule = "redis.asyncio.RedisCluster.from_url(...) or redis.RedisCluster.from_url(...)"
             said = f"it is one node of a Redis Cluster: pass {rule}"
         case ssl.SSLCertVerificationError():
-            way_out = "add ?ssl_ca_certs=FILE to the URL"
+            way_out = "for an authority of your own, add ?ssl_ca_certs=FILE to the URL"
             said = f"its certificate is not trusted ({cause.verify_message}): {way_out}"
         case ssl.SSLError() if "WRONG_VERSION" in str(cause):
             said = "it does not speak TLS: use redis:// instead of rediss://"
+        case ssl.SSLError() if _TLS_MISTAKE.search(str(cause)):
+            said = str(cause)
+        case PermissionError():
+            said = "this user may not connect to it"
         case exceptions.NoScriptError():
             pass
+        case exceptions.ResponseError() if "unknown command" in str(cause):
+            said = "it knows no scripts. For a Sentinel, pass Sentinel([...]).master_for(NAME)"
         case exceptions.InvalidResponse() | exceptions.ResponseError():
             said = str(cause)
     return said
