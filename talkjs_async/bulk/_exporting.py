@@ -24,6 +24,7 @@ from talkjs_async.bulk._copying.read_ahead import (
     PageOfMessages,
     RecordsByFile,
 )
+from talkjs_async.bulk._copying.stored_forms import has_reactions, urls_of
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.raw_lists import RawRecord, activity_of, raw_walk
 from talkjs_async.bulk.formats.export_directory import REACTIONS
@@ -322,6 +323,15 @@ class Exporting:
             await self._context.journal.in_thread(partial(self._files[name].append, some))
         for name in records:
             self._place[name].update(self._files[name].place)
+        partial_ones = sum(map(self._is_partial, records.get("messages", ())))
+        if partial_ones:
+            place = self._place["messages"]
+            place["partial"] = place.get("partial", 0) + partial_ones
+
+    def _is_partial(self, message: RawRecord) -> bool:
+        """Whether something of a message is in no file: what it carries, or who has reacted."""
+        carries = next(urls_of(message), None) is not None
+        return carries or (self._reactors is None and has_reactions(message))
 
     async def _note(self) -> None:
         await self._context.journal.move(self._place)
@@ -332,6 +342,7 @@ class Exporting:
         tally.stage("").done = sum(
             self._place[name]["lines"] for name in ("users", "conversations", "messages")
         )
+        tally.stage("").with_losses = self._place["messages"].get("partial", 0)
         tally.changed()
 
 

@@ -66,6 +66,8 @@ def export(
 
     Run it again with the same *target* to go on after an interruption. What changes at TalkJS while
     the export runs may or may not be in it. Files that messages carry are not downloaded.
+    `report.with_losses` counts the messages with such a file, or with reactions that were not asked
+    for.
 
     With the *target* of an export that came to its end, it is brought up to date: all users are
     read, and the conversations that have had a new message since, each as a whole. Edits, deletions

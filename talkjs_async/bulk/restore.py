@@ -45,7 +45,8 @@ def restore(
     carry one are reported as failed (`transfer` copies them). Under TalkJS's older rules, so are
     places and system messages. Those who wrote and have left take part while their messages are
     imported, and leave again. Message IDs are new, and so are the times of users and conversations;
-    which message another one answers and when it was edited is lost, and reported.
+    which message another one answers, when it was edited and who has reacted, where the export does
+    not have that, is lost, and reported.
 
     Args:
         talkjs: The client of the app that gets it all.
@@ -104,7 +105,13 @@ class _Restore(Step):
                 "journal",
                 f"belongs to a restore of the app {begun['source']!r}, not {export.app_id!r}.",
             )
-        writer = AppWriter(context, export, settle=self._settle, readers=True)
+        writer = AppWriter(
+            context,
+            export,
+            settle=self._settle,
+            readers=True,
+            reactions=export.has_reactions,
+        )
         writer.expect(self._totals)
         await writer.users(export.users())
         await writer.conversations(export.everything)

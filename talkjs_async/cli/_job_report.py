@@ -43,7 +43,10 @@ def write_for_people(title: str, report: BulkReport) -> None:
     )
     if report.caveat is not None:
         write(f"  {report.caveat}")
-    if report.with_losses:
+    if report.with_losses and report.kind == "export":
+        left_out = "the file, or who has reacted (which --reactions reads)"
+        write(f"  not in it: {left_out}, of {amount(report.with_losses)} of the messages")
+    elif report.with_losses:
         lost = f"TalkJS could not take all of {amount(report.with_losses)}"
         write(f"  {lost}: for example, which message one answers; --json lists what is lost")
     for outcome in _NOTABLE:

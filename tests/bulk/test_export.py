@@ -177,7 +177,10 @@ async def test_stopping_an_export_leaves_something_to_go_on_with(
     emulator.limits = Limits.off()
     talkjs = make_talkjs(limiter=TokenBucket(rate=1e5, burst=10_000, clock=emulator.clock))
     await fill(talkjs, conversations=200, messages=500)
-    await export(talkjs, tmp_path / "whole")
+    messages = await talkjs.messages.list("c 0").collect()
+    for message in messages:
+        await talkjs.reactions.add("c 0", message_id=message.id, emoji="👍", user_id="u0")
+    whole = await export(talkjs, tmp_path / "whole")
     job = export(talkjs, target)
 
     async with job:
@@ -189,6 +192,7 @@ async def test_stopping_an_export_leaves_something_to_go_on_with(
     report = await export(talkjs, target)
 
     assert (False, True) == (stopped.complete, report.complete)
+    assert len(messages) == whole.with_losses == report.with_losses > 0
     assert {"export.journal", *FILES} == between.keys()
     assert all(text.endswith(b"\n") or not text for name, text in between.items() if name in FILES)
     assert content(tmp_path / "whole") == content(target)

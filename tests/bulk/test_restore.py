@@ -150,6 +150,40 @@ async def test_what_import_does_not_take_is_reported(
     ]
 
 
+@pytest.mark.parametrize("reactions", [False, True])
+async def test_no_reaction_and_no_file_is_left_out_without_a_word(
+    make_talkjs: MakeTalkJS, other: Emulator, tmp_path: Path, reactions: bool
+) -> None:
+    talkjs = make_talkjs()
+    await upsert_users(talkjs, [{"id": "a", "name": "A"}])
+    await upsert_conversations(talkjs, [{"id": "c", "participants": ["a"]}])
+    token = (await talkjs.files.upload(b"bytes", filename="x.txt")).token
+    carries_a_file = await talkjs.messages.send("c", sender="a", attachment_token=token)
+    plain, liked, undone = [
+        await talkjs.messages.send("c", sender="a", text=text)
+        for text in ("plain", "liked", "undone")
+    ]
+    for message in (carries_a_file, liked, undone):
+        await talkjs.reactions.add("c", message_id=message.id, emoji="👍", user_id="a")
+    await talkjs.reactions.remove("c", message_id=undone.id, emoji="👍", user_id="a")
+
+    exported = await export(talkjs, tmp_path / "before", reactions=reactions)
+    async with AsyncTalkJS("emulator", "sk_test_emulator", transport=other.transport,
+                           clock=other.clock) as target:  # fmt: skip
+        restored = await restore(target, tmp_path / "before")
+
+    assert (True, 1 if reactions else 2) == (exported.ok, exported.with_losses)
+    lost = {record.id: record.reason for record in restored.records("done") if record.reason}
+    assert lost == (
+        {}
+        if reactions
+        else {f"message:{liked.id}": "lost: who has reacted to it, which is not in the export"}
+    )
+    assert len(lost) == restored.with_losses
+    assert f"message:{carries_a_file.id}" in {one.id for one in restored.records("failed")}
+    assert plain.id
+
+
 async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], directory: Path) -> None:
     """Begin the same copy twice, each with a journal of its own."""
     refused: list[str] = []

@@ -58,6 +58,18 @@ def test_an_app_is_copied_into_another(
     assert ["transfer.emulator.into.journal"] == [path.name for path in Path().iterdir()]
 
 
+def test_an_export_says_how_many_messages_are_not_whole_in_it(
+    command: Command, base_url: str
+) -> None:
+    fill(base_url)
+
+    outcome = command("export", "backup")
+
+    assert (0, "") == (outcome.code, outcome.err)
+    left_out = "the file, or who has reacted (which --reactions reads), of 1 of the messages"
+    assert f"  not in it: {left_out}\n" in outcome.out
+
+
 def test_without_leave_no_file_of_this_machine_is_read(
     command: Command, base_url: str, into: str, other: Emulator
 ) -> None:

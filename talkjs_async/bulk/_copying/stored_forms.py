@@ -6,7 +6,7 @@ Knows the JSON of records; no journal and no requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +16,7 @@ from talkjs_async.bulk._record_types.files import CopiedFile
 from talkjs_async.bulk._record_types.imports import CopiedMessage, Imported, OldMessage
 from talkjs_async.errors import ConfigurationError, DecodeError, shown
 from talkjs_async.models._bodies import ParticipationInput
-from talkjs_async.models._parts import read_block
+from talkjs_async.models._parts import read_block, read_reactions
 from talkjs_async.models.content import (
     ContentBlock,
     FileBlock,
@@ -132,8 +132,23 @@ def _of(type_: Any, value: Any) -> Any:
     return value if isinstance(value, type_) and not isinstance(value, bool) else None
 
 
+def urls_of(message: Mapping[str, Any]) -> Iterator[str]:
+    """Find the URLs of the files that a message carries."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) and content else [message.get("attachment")]
+    for block in blocks:
+        url = block.get("url") if isinstance(block, dict) else None
+        if isinstance(url, str):
+            yield url
+
+
+def has_reactions(message: Mapping[str, Any]) -> bool:
+    """Tell whether people have reacted to a message."""
+    return any(one.count != 0 for one in read_reactions(message.get("reactions")).values())
+
+
 def copied_message(
-    message: Mapping[str, Any], token_of: TokenOf, *, readers: bool
+    message: Mapping[str, Any], token_of: TokenOf, *, readers: bool, reactions: bool
 ) -> CopiedMessage | BadRecord:
     """
     Return how a message is imported, or why it cannot be.
@@ -141,10 +156,11 @@ def copied_message(
     Args:
         readers: Whether to say who has read it under the current rules, too. TalkJS's own program
             does not, and leaves that to read marks.
+        reactions: Whether it is known who has reacted, and stored later.
     """
     id_ = message["id"]
     try:
-        return _copied(message, token_of, readers=readers)
+        return _copied(message, token_of, readers=readers, reactions=reactions)
     except ConfigurationError as error:
         return BadRecord(reason=str(error), id=id_)
     except _Unfit as error:
@@ -155,12 +171,16 @@ class _Unfit(Exception):
     pass
 
 
-def _copied(message: Mapping[str, Any], token_of: TokenOf, *, readers: bool) -> CopiedMessage:
+def _copied(
+    message: Mapping[str, Any], token_of: TokenOf, *, readers: bool, reactions: bool
+) -> CopiedMessage:
     losses: list[str] = []
     if message.get("referencedMessageId"):
         losses.append(f"that it answers {message['referencedMessageId']}")
     if message.get("editedAt"):
         losses.append("that it was edited")
+    if not reactions and has_reactions(message):
+        losses.append("who has reacted to it, which is not in the export")
     text = _of(str, message.get("text"))
     blocks = _blocks(message)
     unknown = [block.type for block in blocks if isinstance(block, UnknownBlock)]

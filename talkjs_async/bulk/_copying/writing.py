@@ -30,6 +30,7 @@ from talkjs_async.bulk._copying.stored_forms import (
     participation,
     stored_conversation,
     stored_user,
+    urls_of,
 )
 from talkjs_async.bulk._engine.flow import stage_tally, store
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -72,6 +73,7 @@ class AppWriter:
         files: FileRecordType | None = None,
         there: Callable[[str], bool] | None = None,
         readers: bool = False,
+        reactions: bool = True,
     ) -> None:
         """
         Say what to store where.
@@ -81,12 +83,13 @@ class AppWriter:
             conversations: What is special about them in this job.
             files: How files are copied. None: they are not.
             there: Whether a conversation is in the app already, and not by this job.
-            readers: See `copied_message`.
+            readers, reactions: See `copied_message`.
         """
         self._context = context
         self._export = export
         self._there = there
         self._readers = readers
+        self._with_reactions = reactions
         self._types: dict[str, RecordType[Any]] = {
             "user": UserRecordType(),
             **({} if files is None else {"file": files}),
@@ -174,7 +177,10 @@ class AppWriter:
                         yield BadRecord(id=raw["id"], reason=_NO_SENDER)
                     else:
                         yield copied_message(
-                            raw, partial(self._token, tokens), readers=self._readers
+                            raw,
+                            partial(self._token, tokens),
+                            readers=self._readers,
+                            reactions=self._with_reactions,
                         )
 
     async def _tokens(self, messages: Sequence[Mapping[str, Any]]) -> Mapping[str, RecordRow]:
@@ -292,16 +298,6 @@ def _sender_of(message: Mapping[str, Any]) -> str | None:
     # What is no text is no user of the export, either.
     sender = message.get("senderId")
     return sender if isinstance(sender, str) else None
-
-
-def urls_of(message: Mapping[str, Any]) -> Iterator[str]:
-    """Find the URLs of the files that a message carries."""
-    content = message.get("content")
-    blocks = content if isinstance(content, list) and content else [message.get("attachment")]
-    for block in blocks:
-        url = block.get("url") if isinstance(block, dict) else None
-        if isinstance(url, str):
-            yield url
 
 
 _WAS_THERE: Final = "a conversation of this ID was there before: nothing is stored in it."

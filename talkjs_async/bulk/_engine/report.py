@@ -63,7 +63,8 @@ class BulkReport:
             complete. None: nothing, or the job has not come to its end.
         done, unchanged, failed, unknown, planned: Numbers of records; see `Outcome`.
         with_losses: How many of *done* TalkJS could not take wholly; their `reason` says what is
-            lost.
+            lost. Of an export: the messages of which the file that they carry, or who has reacted,
+            is not in it.
         planned_requests, planned_seconds: How many requests a dry run would have sent, and how long
             the budget would have made them take. 0 in any other run.
         requests: Requests that TalkJS has answered: reads and repeated ones, too; a batch is one.

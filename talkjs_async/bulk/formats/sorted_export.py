@@ -19,7 +19,12 @@ import attrs
 
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._rows import read_rows
-from talkjs_async.bulk.formats.export_directory import Manifest, file_of, read_manifest
+from talkjs_async.bulk.formats.export_directory import (
+    REACTIONS,
+    Manifest,
+    file_of,
+    read_manifest,
+)
 from talkjs_async.bulk.formats.json_lines import checked_lines, noted_lines
 from talkjs_async.errors import ConfigurationError
 
@@ -59,11 +64,13 @@ class SortedExport:
 
     Attributes:
         app_id: The app that was exported.
+        has_reactions: Whether it says who has reacted to messages.
     """
 
     app_id: str
     _target: Path
     _database: Path
+    has_reactions: bool = attrs.field(default=True, kw_only=True)
     _read: dict[str, int] = attrs.field(factory=dict[str, int], init=False)
 
     @classmethod
@@ -81,7 +88,8 @@ class SortedExport:
             StorageError: A file cannot be read, or the database cannot be written.
         """
         manifest: Manifest = read_manifest(target)
-        export = cls(manifest.app_id, target, database)
+        has_reactions = REACTIONS in manifest.files
+        export = cls(manifest.app_id, target, database, has_reactions=has_reactions)
         export._fill(
             (name, checked_lines(file_of(target, name), lines))
             for name, lines in manifest.files.items()
