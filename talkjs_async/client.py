@@ -37,6 +37,7 @@ from talkjs_async._core.options import (
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import UNSET, Unset, checked_flag
+from talkjs_async._core.wrong_calls import missing_attribute
 from talkjs_async.auth import AppTokenAuth, Auth
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.identity import Tokens
@@ -308,6 +309,12 @@ class AsyncTalkJS:
         if call.bucket not in self._pipeline.limiters:
             raise _no_batches()
         return await self._pipeline.run(call)
+
+    # Type checkers would take it for permission to call anything.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute(self, name)
 
     @property
     def tokens(self) -> Tokens:

@@ -12,12 +12,13 @@ import hashlib
 import hmac
 import json
 import re
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.credentials import checked_app_id, checked_key
 from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import is_id
+from talkjs_async._core.wrong_calls import missing_attribute
 from talkjs_async.auth import TOKEN_LIFETIME
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._arguments import is_number
@@ -56,6 +57,12 @@ class Tokens:
         finally:
             # A traceback with local variables is a log too.
             del secret_key
+
+    # Type checkers would take it for permission to call anything.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute(self, name)
 
     def user(self, user_id: str, *, expires_in: float = 86_400.0) -> str:
         """

@@ -19,7 +19,7 @@ from talkjs_async._core.call import Call, Run
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
 from talkjs_async._core.listing import Listing, Page
 from talkjs_async._core.pages import Records
-from talkjs_async._core.wrong_calls import explained, missing_method
+from talkjs_async._core.wrong_calls import explained, missing_attribute
 from talkjs_async.errors import ConfigurationError, shown
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Resource:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(missing_method(type(self).__name__, name), name=name, obj=self)
+            raise missing_attribute(self, name)
 
 
 class ResourceOf(Generic[A]):

@@ -8,6 +8,7 @@ error gives ours. Knows names only, and sends nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from talkjs_async._core.wire import meant
@@ -22,21 +23,82 @@ _ARGUMENTS: Final = {
     "timeout": _IN_ALL,
 }
 _METHODS: Final = {
-    "add_reaction": "talkjs.reactions.add",
-    "create": "upsert, which makes what is not there; send for messages",
-    "ensure": "upsert, which makes what is not there and keeps the rest",
+    "bulk": "a module: from talkjs_async import bulk",
+    "export": "bulk.export(talkjs, directory), from talkjs_async import bulk",
     "find": "get",
     "get_many": "talkjs.batch(call_of(method, id), ...), ten to a request",
-    "get_or_create": "upsert, which makes what is not there and keeps the rest; then get",
     "react": "talkjs.reactions.add",
+    "restore": "bulk.restore(talkjs, directory), from talkjs_async import bulk",
+    "webhooks": "Webhooks(secret_key), from talkjs_async import Webhooks",
 }
+_UPSERT: Final = {
+    "create": "upsert, which makes what is not there",
+    "ensure": "upsert, which makes what is not there and keeps the rest",
+    "get_or_create": "upsert, which makes what is not there and keeps the rest; then get",
+}
+_RESOURCES: Final = {
+    "access": "participants",
+    "jwt": "tokens",
+    "member": "participants",
+    "members": "participants",
+    "online": "presences",
+}
+"""Words that stand for a resource, besides its own name in singular or plural."""
 
 
-def missing_method(resource: str, name: str) -> str:
-    """Say that a resource has no such method, and which one is meant."""
-    hint = _METHODS.get(name)
+def missing_attribute(owner: object, name: str) -> AttributeError:
+    """
+    Say that a client or a resource has no such attribute, and what is meant or what there is.
+
+    Args:
+        owner: The client or the resource. Its `__getattr__` raises what this returns.
+    """
+    kind = type(owner)
+    if hasattr(kind, name):
+        # It is there, and asking for it failed: that is the error to see.
+        try:
+            object.__getattribute__(owner, name)
+        except AttributeError as error:
+            return error
+    # Python and libraries ask any object for names with an underscore.
+    hint = "" if name.startswith("_") else f": {_hint(kind, name)}"
     # No full stop: Python may go on with ". Did you mean".
-    return f"{resource} has no {name!r}{'' if hint is None else f': it is {hint}'}"
+    return AttributeError(f"{kind.__name__} has no {name!r}{hint}", name=name, obj=owner)
+
+
+def _hint(kind: type, name: str) -> str:
+    methods = _METHODS | (_UPSERT if hasattr(kind, "upsert") else {})
+    if name in methods:
+        return f"it is {methods[name]}"
+    others = {one: each for one, each in _resources().items() if not issubclass(kind, each)}
+    having = [one for one, each in others.items() if name in _public(each)]
+    elsewhere = f"it is talkjs.{having[0]}.{name}" if len(having) == 1 else None
+    is_client = len(others) == len(_resources())
+    # A bare verb, such as "edit", means something else in a resource that does not have it.
+    if elsewhere is not None and "_" in name and not is_client:
+        return elsewhere
+    for word in reversed(name.split("_")):
+        for one in (_RESOURCES.get(word), word, f"{word}s"):
+            if one in others:
+                return f"talkjs.{one} has {', '.join(_public(others[one]))}"
+    if elsewhere is not None and is_client:
+        return elsewhere
+    return f"it has {', '.join(_public(kind))}"
+
+
+def _resources() -> dict[str, type]:
+    """The resources of a client, by their names there."""
+    # By name, as the client itself loads its resources: this module is below them.
+    client = import_module("talkjs_async.client").AsyncTalkJS
+    found = {name: getattr(client, name) for name in vars(client) if not name.startswith("_")}
+    tokens = import_module("talkjs_async.identity").Tokens
+    return {name: each for name, each in found.items() if isinstance(each, type)} | {
+        "tokens": tokens
+    }
+
+
+def _public(kind: type) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_")]
 
 
 def wrong_call(

@@ -6,7 +6,7 @@ A read-only mapping that is still a dict: as fast to read, ready for `json.dumps
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,6 +24,13 @@ class FrozenMap(dict[K, V]):
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse
     __ior__ = _refuse
+
+    # Type checkers would take it for permission to ask for anything.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            hint = f": it is a key, read as in [{name!r}]" if name in self else ""
+            raise AttributeError(f"This mapping has no attribute {name!r}{hint}")
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

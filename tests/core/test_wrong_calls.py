@@ -82,7 +82,32 @@ def test_lists_and_calls_as_values_say_the_same(talkjs: Any) -> None:
         (lambda talkjs: talkjs.users.get_many, r"Users has no 'get_many': it is talkjs.batch"),
         (lambda talkjs: talkjs.messages.react, "Messages has no 'react': it is talkjs.reactions"),
         (lambda talkjs: talkjs.conversations.get_or_create, "it is upsert, which makes what"),
-        (lambda talkjs: talkjs.users.zzz, "Users has no 'zzz'$"),
+        (lambda talkjs: talkjs.users.zzz, "Users has no 'zzz': it has get, list, list_conv"),
+        (lambda talkjs: talkjs.messages.update, "Messages has no 'update': it has delete, edit, "),
+        (lambda talkjs: talkjs.users.edit, "Users has no 'edit': it has get, .* upsert, upsert_m"),
+        (
+            lambda talkjs: talkjs.conversations.add_participant,
+            "Conversations has no 'add_participant': talkjs.participants has add, .*remove, upd",
+        ),
+        (lambda talkjs: talkjs.conversations.set_access, "talkjs.participants has add, "),
+        (lambda talkjs: talkjs.messages.list_reactions, "talkjs.reactions has add, list, remove$"),
+        (lambda talkjs: talkjs.messages.mark_as_read, "it is talkjs.conversations.mark_as_read$"),
+        (lambda talkjs: talkjs.users.create_token, "talkjs.tokens has app, signature, user$"),
+        (
+            lambda talkjs: talkjs.tokens.create,
+            "Tokens has no 'create': it has app, sig",
+        ),
+        (lambda talkjs: talkjs.users.is_online, "talkjs.presences has query$"),
+        (lambda talkjs: talkjs.get_user, "AsyncTalkJS has no 'get_user': talkjs.users has get, "),
+        (
+            lambda talkjs: talkjs.user_token,
+            "AsyncTalkJS has no .user_token.: talkjs.tokens has app, signature, user$",
+        ),
+        (lambda talkjs: talkjs.upload, "AsyncTalkJS has no 'upload': it is talkjs.files.upload$"),
+        (lambda talkjs: talkjs.user, "AsyncTalkJS has no 'user': talkjs.users has get, "),
+        (lambda talkjs: talkjs.message, "talkjs.messages has delete, "),
+        (lambda talkjs: talkjs.export, r"it is bulk.export\(talkjs, directory\), from talkjs_asy"),
+        (lambda talkjs: talkjs.zzz, "AsyncTalkJS has no 'zzz': it has aclose, app, .*users, with_"),
     ],
 )
 def test_a_method_by_another_name_is_told_ours(
@@ -92,9 +117,24 @@ def test_a_method_by_another_name_is_told_ours(
         ask(talkjs)
 
 
+def test_an_attribute_that_is_there_and_fails_says_why() -> None:
+    class Broken(AsyncTalkJS):
+        @property
+        def shop(self) -> str:
+            return self.not_there  # type: ignore[attr-defined,no-any-return]  # as it happens
+
+    with pytest.raises(AttributeError, match="Broken has no 'not_there'"):
+        Broken("app", "sk_test_wrong_calls").shop  # noqa: B018 - to ask is all
+    with pytest.raises(AttributeError, match="'_tokens'"):
+        object.__new__(AsyncTalkJS).tokens  # noqa: B018
+
+
 def test_what_python_asks_of_any_object_is_answered(talkjs: Any) -> None:
     assert copy.copy(talkjs.users) is not talkjs.users
-    assert not hasattr(talkjs.users, "__fspath__")
+    for each in (talkjs, talkjs.users, talkjs.tokens):
+        assert not hasattr(each, "__fspath__")
+        with pytest.raises(AttributeError, match=r"has no '_zzz'$"):
+            each._zzz  # noqa: B018 - to ask is all
 
 
 async def test_an_error_of_the_function_itself_stays_what_it_is() -> None:
