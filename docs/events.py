@@ -25,7 +25,8 @@ Written by `python docs/events.py` from the models and the emulator; a test comp
 
 What TalkJS can send to your webhook. How to receive it: [webhooks](../how-to/webhooks.md); all
 attributes: [webhooks and events](api/webhooks.md). An event that this version does not know arrives
-as an `UnknownEvent` with its `type` and `data`.
+as an `UnknownEvent` with its `type` and `data`; so does one of which it cannot read what the event
+is about, and its `reason` says why.
 
 Every event has `id`, `type`, `createdAt` (Unix milliseconds) and `data`. The samples show `data` as
 the emulator sends it; which fields TalkJS leaves out when they are empty is not documented. It

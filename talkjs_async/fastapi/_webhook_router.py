@@ -124,8 +124,11 @@ class WebhookRouter(APIRouter):
             _logger.info("The event %s (%s) came again", event.id, event.type)
             return
         handlers = [handler for kind, handler in self._handlers if isinstance(event, kind)]
-        if not handlers:
-            # One that could not be read ends here as well, so it must not go by in silence.
+        if isinstance(event, UnknownEvent) and event.reason is not None:
+            # The handlers of its type do not get it, which must not go by in silence.
+            about = event.id, event.type, event.reason
+            _logger.warning("The event %s (%s) is taken for an UnknownEvent: %s", *about)
+        elif not handlers:
             level = logging.WARNING if isinstance(event, UnknownEvent) else logging.DEBUG
             _logger.log(level, "No handler takes the event %s (%s)", event.id, event.type)
         async with anyio.create_task_group() as tasks:

@@ -218,10 +218,16 @@ class NotificationLinkClicked(_NotificationEvent):
 
 @model
 class UnknownEvent(BaseEvent):
-    """An event that this version of the library does not know, or whose *data* it cannot read."""
+    """
+    An event that this version of the library does not know, or whose *data* it cannot read.
+
+    Attributes:
+        reason: What of *data* cannot be read, where the type is known. None: the type is not known.
+    """
 
     type: str = wire("type", TEXT)
     data: Mapping[str, Any] = wire("data", _DATA, default=EMPTY, hash=False)
+    reason: str | None = attrs.field(default=None, eq=False)
 
 
 WebhookEvent: TypeAlias = (

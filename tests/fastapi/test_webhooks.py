@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
 from talkjs_async.emulator import Emulator
 from talkjs_async.fastapi import WebhookEventDep, WebhookRouter, lifespan_with, webhook_router
-from talkjs_async.models.events import BaseEvent, MessageSent, UserCreated
+from talkjs_async.models.events import BaseEvent, MessageSent, UnknownEvent, UserCreated
 from tests.fastapi.apps import HOOK, MakeApp, running, webhook
 
 pytestmark = pytest.mark.anyio
@@ -302,7 +302,30 @@ async def test_an_event_that_cannot_be_read_does_not_go_by_in_silence(
 
     assert 200 == answer.status_code
     assert [] == seen
-    assert f"No handler takes the event evt_1 ({kind})" in caplog.text
+    assert {
+        "user.created": "The event evt_1 (user.created) is taken for an UnknownEvent: expected an "
+        "object, got text at $.data.user",
+        "user.abducted": "No handler takes the event evt_1 (user.abducted)",
+    }[kind] in caplog.text
+
+
+async def test_a_handler_of_all_events_hides_none_that_cannot_be_read(
+    make_app: MakeApp, webhooks: Webhooks, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = webhook_router(HOOK)
+    seen = []
+
+    @router.on(BaseEvent)
+    async def note(event: BaseEvent, talkjs: AsyncTalkJS) -> None:
+        seen.append(type(event))
+
+    body = webhook(kind="user.created", user={"name": "Ann"})
+    with caplog.at_level(logging.WARNING):
+        async with running(make_app(router)) as http:
+            await http.post(HOOK, content=body, headers=webhooks.sign(body))
+
+    assert [UnknownEvent] == seen
+    assert "got nothing at $.data.user.id" in caplog.text
 
 
 async def test_the_route_is_nothing_for_the_apps_documentation(make_app: MakeApp) -> None:

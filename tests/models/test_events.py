@@ -132,6 +132,9 @@ def test_only_what_an_event_is_about_must_be_readable(
 
         assert type(event) is (UnknownEvent if part in needed else kind)
         assert broken == event.data
+        if isinstance(event, UnknownEvent):
+            assert f"at $.data.{part}" in str(event.reason)
+            assert str(event.reason) in repr(event)
 
 
 @pytest.mark.parametrize("data", [{"user": None}, {"user": {"id": 1}}, {}, [], None])
@@ -151,6 +154,16 @@ def test_an_event_of_a_new_type_is_kept_with_its_new_keys() -> None:
 
     assert isinstance(event, UnknownEvent)
     assert ("poll.closed", {"winner": "a"}, {"version": 2}) == (event.type, event.data, event.extra)
+    assert event.reason is None
+
+
+def test_a_key_of_the_data_that_is_asked_for_as_an_attribute_is_told_to_be_a_key() -> None:
+    data: Any = read_event(payload("poll.closed", {"winner": "a"})).data
+
+    with pytest.raises(AttributeError, match=r"'winner': it is a key, .* \['winner'\]$"):
+        data.winner  # noqa: B018 - to ask is all
+    with pytest.raises(AttributeError, match=r"no attribute 'loser'$"):
+        data.loser  # noqa: B018
 
 
 @pytest.mark.parametrize(

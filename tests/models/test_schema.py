@@ -18,10 +18,10 @@ from talkjs_async import models
 from talkjs_async.errors import DecodeError
 from talkjs_async.models import _field_types as field_type
 from talkjs_async.models._declare import Model, model, wire
+from talkjs_async.models._event_reader import Envelope
 from talkjs_async.models._field_types import NUMBER, TEXT, TEXTS, WHOLE
 from talkjs_async.models._frozen_map import EMPTY
 from talkjs_async.models._schema import Field, Schema, fields_of
-from talkjs_async.models.events import UnknownEvent
 from tests.models.samples import JSON, MANGLED, MODELS
 
 
@@ -46,7 +46,7 @@ def all_models() -> list[type[Any]]:
     """Every class that is read from the wire."""
     for found in pkgutil.iter_modules(models.__path__):
         importlib.import_module(f"{models.__name__}.{found.name}")
-    return [*descendants(Model), UnknownEvent]
+    return [*descendants(Model), Envelope]
 
 
 def descendants(base: type[Any]) -> list[type[Any]]:
