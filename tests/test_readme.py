@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from talkjs_async import AsyncTalkJS
+from talkjs_async import AsyncTalkJS, Webhooks
 from talkjs_async.cli import run
 from talkjs_async.emulator import Emulator, RealClock
 
@@ -28,6 +29,18 @@ def blocks(language: str) -> list[str]:
 
 
 GREETING, CALLS, FASTAPI, BULK, WORKER, IN_A_TEST = blocks("python")
+
+
+def message_sent(conversation_id: str, *, sender: str, text: str) -> dict[str, Any]:
+    message = {
+        "id": "msg_1",
+        "conversationId": conversation_id,
+        "type": "UserMessage",
+        "senderId": sender,
+        "text": text,
+        "createdAt": 1,
+    }
+    return {"id": "evt_1", "type": "message.sent", "createdAt": 1, "data": {"message": message}}
 
 
 def run_block(code: str) -> dict[str, Any]:
@@ -80,10 +93,13 @@ async def test_the_snippet_of_calls_reads_and_writes(
         await run_block(CALLS)["ship"](talkjs, b"\x89PNG")
 
     assert 2 == len(served.commits.of("message.sent"))
+    assert 1 == len(served.commits.of("reaction.added"))
     assert "Bob has not read what Alice wrote in order-7\n" == capsys.readouterr().out
 
 
-async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:
+async def test_the_fastapi_snippet_answers_a_request(
+    served: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     app = run_block(FASTAPI)["app"]
     async with AsyncTalkJS() as talkjs:
         await talkjs.users.upsert("shop", name="Shop")
@@ -94,7 +110,11 @@ async def test_the_fastapi_snippet_answers_a_request(served: Emulator) -> None:
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client,
     ):
         answer = await client.post("/orders/order-7/shipped")
+        body = json.dumps(message_sent("order-7", sender="shop", text="On its way!")).encode()
+        headers = Webhooks(served.secret_key).sign(body)
+        received = await client.post("/webhooks/talkjs", content=body, headers=headers)
 
+    assert (200, "shop: On its way!\n") == (received.status_code, capsys.readouterr().out)
     assert served.commits.of("message.sent")[0].message_id == answer.json()["message"]
 
 
