@@ -117,9 +117,10 @@ class RateLimitWaitTimeout(TalkJSError, TimeoutError):
     temporary = True
     retry_after: float  # pyright: ignore[reportIncompatibleVariableOverride]  # always known
 
-    def __init__(self, *, retry_after: float, max_wait: float) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: float, max_wait: float) -> None:
         super().__init__(
-            f"The rate budget is {retry_after:.2f} s away and the call may wait for "
+            message
+            or f"The rate budget is {retry_after:.2f} s away and the call may wait for "
             f"{max_wait:.2f} s: try again later, or raise max_wait or total_timeout."
         )
         self.retry_after = retry_after  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -104,7 +104,7 @@ def _items(raw: bytes) -> list[bytes] | None:
 
 
 def lenient(raw: bytes) -> Any:
-    """Read JSON. None: it is not JSON."""
+    """Read JSON, where what is no JSON counts as null."""
     try:
         return decode(raw)
     except DecodeError:

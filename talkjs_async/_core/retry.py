@@ -199,12 +199,12 @@ class RetryState:
         self.over = True
         if not sent:
             total = self.total_timeout
-            late = RateLimitWaitTimeout(retry_after=total, max_wait=total)
-            # It need not have been the budget: the wait for a connection counts as well.
-            late.args = (
+            return RateLimitWaitTimeout(
+                # It need not have been the budget: the wait for a connection counts as well.
                 f"The call could not leave in {total:.2f} s: try later, or raise total_timeout.",
+                retry_after=total,
+                max_wait=total,
             )
-            return late
         call = self.history.call
         return OutcomeUnknown(
             f"no answer came in the {self.total_timeout:.1f} s that the call had in all.",

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from talkjs_async.bulk._engine.journal_errors import FAILURES, journal_error, typed
-from talkjs_async.bulk._engine.journal_on_disk import check_file, is_there, open_to_read
+from talkjs_async.bulk._engine.journal_on_disk import check_database, is_there, open_to_read
 from talkjs_async.bulk._engine.journal_schema import (
     APPLICATION,
     SCHEMA,
@@ -82,11 +82,11 @@ class JournalFile:
             if self._original is not None:
                 _check_path(self._original)
                 if is_there(self._original):
-                    check_file(self._original)
+                    check_database(self._original)
                     _copy(self._original, path)
             if not is_there(path):
                 _create(path, self._identity)
-            check_file(path)
+            check_database(path)
             self._file = _file_at(path)
             # Autocommit. No wait for a lock: the connection that has it keeps it until its job
             # ends. Never created here: a deleted journal would look like that of a new job.

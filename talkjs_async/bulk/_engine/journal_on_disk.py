@@ -36,7 +36,7 @@ def is_there(path: Path) -> bool:
     return False
 
 
-def check_file(path: Path) -> None:
+def check_database(path: Path) -> None:
     """Check a file before SQLite opens it, which would accept an empty or short one."""
     if not path.is_file():
         raise ConfigurationError(
