@@ -42,6 +42,8 @@ _RESOURCES: Final = {
     "member": "participants",
     "members": "participants",
     "online": "presences",
+    "read": "conversations",
+    "upload": "files",
 }
 """Words that stand for a resource, besides its own name in singular or plural."""
 
@@ -71,18 +73,10 @@ def _hint(kind: type, name: str) -> str:
     if name in methods:
         return f"it is {methods[name]}"
     others = {one: each for one, each in _resources().items() if not issubclass(kind, each)}
-    having = [one for one, each in others.items() if name in _public(each)]
-    elsewhere = f"it is talkjs.{having[0]}.{name}" if len(having) == 1 else None
-    is_client = len(others) == len(_resources())
-    # A bare verb, such as "edit", means something else in a resource that does not have it.
-    if elsewhere is not None and "_" in name and not is_client:
-        return elsewhere
     for word in reversed(name.split("_")):
         for one in (_RESOURCES.get(word), word, f"{word}s"):
             if one in others:
                 return f"talkjs.{one} has {', '.join(_public(others[one]))}"
-    if elsewhere is not None and is_client:
-        return elsewhere
     return f"it has {', '.join(_public(kind))}"
 
 

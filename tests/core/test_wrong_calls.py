@@ -91,7 +91,7 @@ def test_lists_and_calls_as_values_say_the_same(talkjs: Any) -> None:
         ),
         (lambda talkjs: talkjs.conversations.set_access, "talkjs.participants has add, "),
         (lambda talkjs: talkjs.messages.list_reactions, "talkjs.reactions has add, list, remove$"),
-        (lambda talkjs: talkjs.messages.mark_as_read, "it is talkjs.conversations.mark_as_read$"),
+        (lambda talkjs: talkjs.messages.mark_as_read, "talkjs.conversations has .*mark_as_read"),
         (lambda talkjs: talkjs.users.create_token, "talkjs.tokens has app, signature, user$"),
         (
             lambda talkjs: talkjs.tokens.create,
@@ -103,7 +103,7 @@ def test_lists_and_calls_as_values_say_the_same(talkjs: Any) -> None:
             lambda talkjs: talkjs.user_token,
             "AsyncTalkJS has no .user_token.: talkjs.tokens has app, signature, user$",
         ),
-        (lambda talkjs: talkjs.upload, "AsyncTalkJS has no 'upload': it is talkjs.files.upload$"),
+        (lambda talkjs: talkjs.upload, "AsyncTalkJS has no 'upload': talkjs.files has upload$"),
         (lambda talkjs: talkjs.user, "AsyncTalkJS has no 'user': talkjs.users has get, "),
         (lambda talkjs: talkjs.message, "talkjs.messages has delete, "),
         (lambda talkjs: talkjs.export, r"it is bulk.export\(talkjs, directory\), from talkjs_asy"),
