@@ -39,7 +39,8 @@ def in_one_mapping(thing: object) -> object:
     Raises:
         ConfigurationError: An ID is among the fields, too.
     """
-    if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[1], Mapping):
+    # A named tuple says by itself what its second half is.
+    if type(thing) is tuple and len(thing) == 2 and isinstance(thing[1], Mapping):
         record_id, fields = thing
         if "id" in fields:
             raise ConfigurationError("id", "is given twice: with the fields, and among them.")

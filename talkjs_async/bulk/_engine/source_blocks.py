@@ -107,6 +107,29 @@ def _take(things: Iterator[T], *, slice_: float) -> list[T]:
     return block
 
 
+def _kept(thing: T) -> T:
+    """
+    Copy a record that its source may fill anew for the next one: it is read with its block.
+
+    What is nested too deep stays as it is, and fails by itself.
+    """
+    try:
+        return cast("T", _copied(thing))
+    except RecursionError:
+        return thing
+
+
+def _copied(value: object) -> object:
+    # Not of a class that is derived from these: the rows of files are, and come once each.
+    if type(value) is dict:
+        return {key: _copied(each) for key, each in value.items()}
+    if type(value) is list:
+        return [_copied(each) for each in value]
+    if type(value) is tuple:
+        return tuple([_copied(each) for each in value])
+    return value
+
+
 class _LoopReader(Generic[T]):
     """Reads an iterator in the event loop, where it was made: it may belong to this thread."""
 
@@ -119,7 +142,7 @@ class _LoopReader(Generic[T]):
     async def next(self) -> list[T]:
         await anyio.lowlevel.checkpoint()
         with stray_cancellation_fails("The source"):
-            return _take(self._things, slice_=_SLICE)
+            return _take(map(_kept, self._things), slice_=_SLICE)
 
     def close(self) -> None:
         if isinstance(self._things, Generator):
@@ -180,7 +203,7 @@ class _AsyncReader(Generic[T]):
     async def _read_all(self) -> None:
         end = time.perf_counter() + _SLICE
         async for thing in self._things:
-            self._block.append(thing)
+            self._block.append(_kept(thing))
             self._news.set()
             if len(self._block) >= _BLOCK:
                 self._space = anyio.Event()
