@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LARGEST_KEY: Final = 1 << 16
 """Bytes."""
+LARGEST_INPUT: Final = 1 << 26
+"""Bytes of a body. No request that TalkJS documents comes near."""
 
 
 class GlobalOptions(NamedTuple):
@@ -124,6 +126,44 @@ def read_file(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return content
+
+
+def read_input(argument: str) -> str:
+    """
+    Read the standard input as a whole, which is text of what *argument* is for.
+
+    Raises:
+        ConfigurationError: It is in another encoding, too long or cannot be read.
+    """
+    try:
+        text = sys.stdin.read(LARGEST_INPUT + 1)
+    except UnicodeDecodeError:
+        reason = f"it is not {sys.stdin.encoding.upper()}"
+    except OSError as error:
+        reason = reason_of(error)
+    else:
+        if len(text) <= LARGEST_INPUT:
+            return checked_text(argument, text)
+        reason = os.strerror(errno.EFBIG)
+    raise ConfigurationError(argument, f"the standard input cannot be read: {reason}.")
+
+
+def checked_text(argument: str, text: str) -> str:
+    """
+    Return text that a person gave.
+
+    Raises:
+        ConfigurationError: It has bytes that are none in its encoding, in place of which Python
+            puts halves of surrogate pairs: TalkJS would store those.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding().upper()
+        raise ConfigurationError(
+            argument, f"is not {encoding}, the encoding that this terminal is said to have."
+        ) from None
+    return text
 
 
 def reason_of(error: OSError | UnicodeDecodeError) -> str:

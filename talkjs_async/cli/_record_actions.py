@@ -16,7 +16,14 @@ import typer
 from talkjs_async._core.pages import Records
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async.cli._exit_codes import STOPPED
-from talkjs_async.cli._global_options import GlobalOptions, read_file, reason_of
+from talkjs_async.cli._global_options import (
+    LARGEST_INPUT,
+    GlobalOptions,
+    checked_text,
+    read_file,
+    read_input,
+    reason_of,
+)
 from talkjs_async.cli._output import output_is_closed, say, write, write_json
 from talkjs_async.client import AsyncTalkJS
 from talkjs_async.errors import ConfigurationError, OutcomeUnknown
@@ -30,9 +37,6 @@ Record = TypeVar("Record", User, Conversation, UserConversation, Message)
 
 _SHORTEST_PAUSE: Final = 0.2
 """Seconds between two looks: half of the app's budget would go into shorter ones."""
-
-_LARGEST_BODY: Final = 1 << 26
-"""Bytes. No request that TalkJS documents comes near."""
 
 
 def get_app(options: GlobalOptions) -> None:
@@ -129,7 +133,7 @@ def send(
     """Send a message."""
     if system == (sender is not None):
         raise ConfigurationError("--sender", "or --system is needed, and not both.")
-    said = sys.stdin.read().rstrip("\n") if text == "-" else text
+    said = read_input("text").rstrip("\n") if text == "-" else checked_text("text", text)
     if not said.strip():
         # As a variable of a script that is not set, or a program before the pipe that failed, has
         # it. Nothing says what TalkJS would make of it.
@@ -165,13 +169,15 @@ def tail(options: GlobalOptions, conversation: str, *, last: int, every: float) 
 def request(options: GlobalOptions, method: str, path: str, data: str | None) -> None:
     """Send any request."""
     path, _, query = path.partition("?")
+    params = _params(query)
+    body = None if data is None else _body(data)
     answer = _run(
         options,
         lambda talkjs: talkjs.request(
             method,  # type: ignore[arg-type]  # checked there
             path,
-            params=dict(parse_qsl(query, keep_blank_values=True)),
-            json=_body(data),
+            params=params,
+            json=body,
         ),
     )
     if options.json:
@@ -271,19 +277,46 @@ def _show(options: GlobalOptions, record: App | User | Conversation | Message) -
         write(f"{name:{width}}  {shown}")
 
 
-def _body(data: str | None) -> Any:
-    if data is None:
-        return None
+def _params(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise ConfigurationError("path", "has a parameter that is not UTF-8.") from None
+    params = dict(pairs)
+    if len(params) < len(pairs):
+        # A mapping would send the last one only.
+        raise ConfigurationError("path", "has a parameter twice.")
+    return params
+
+
+def _body(data: str) -> Any:
     text = data
+    if data == "-":
+        text = read_input("--data")
+    elif data.startswith("@"):
+        try:
+            text = read_file(Path(data[1:]), LARGEST_INPUT).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            name = data[1:] or "@ without a file"
+            reason = reason_of(error)
+            raise ConfigurationError("--data", f"{name} cannot be read: {reason}.") from None
+    checked_text("--data", text)
     try:
-        if data == "-":
-            text = sys.stdin.read()
-        elif data.startswith("@"):
-            text = read_file(Path(data[1:]), _LARGEST_BODY).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        name = "the standard input" if data == "-" else data[1:] or "@ without a file"
-        raise ConfigurationError("--data", f"{name} cannot be read: {reason_of(error)}.") from None
-    try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
+    except _SaidTwice as error:
+        raise ConfigurationError("--data", f"has {error.args[0]!r} twice.") from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError("--data", f"is no JSON: {error}.") from None
+
+
+class _SaidTwice(Exception):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _SaidTwice(twice)
+    return found

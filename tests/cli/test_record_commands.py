@@ -145,6 +145,58 @@ def test_an_empty_standard_input_is_not_sent(start: Start, emulator: Emulator) -
     assert (2, 3) == (process.returncode, len(sent(emulator)))
 
 
+def test_text_with_bytes_that_are_none_is_not_sent(command: Command, emulator: Emulator) -> None:
+    # As Python reads an argument of another encoding.
+    text = os.fsdecode(b"Zo\xeb")
+
+    outcome = command("send", "chat", text, "--sender", "bob")
+
+    assert (2, "", 3) == (outcome.code, outcome.out, len(sent(emulator)))
+    assert outcome.err.startswith("talkjs-async: text: is not UTF-8, the encoding that this ")
+
+
+INPUTS = {
+    "as it is": ({}, "not UTF-8, the encoding that this terminal is said to have."),
+    "C": ({"LC_ALL": "C"}, "not UTF-8, the encoding that this terminal is said to have."),
+    "strict": (
+        {"PYTHONIOENCODING": "utf-8:strict"},
+        "the standard input cannot be read: it is not UTF-8.",
+    ),
+    "ascii": (
+        {"PYTHONIOENCODING": "ascii"},
+        "the standard input cannot be read: it is not ASCII.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("how", "command"),
+    [("as it is", "send"), ("C", "request"), ("strict", "request"), ("ascii", "send")],
+)
+def test_a_standard_input_in_another_encoding_is_not_sent(
+    start: Start,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    how: str,
+) -> None:
+    variables, reason = INPUTS[how]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    arguments = {
+        "send": ("send", "chat", "-", "--sender", "bob"),
+        "request": ("request", "PUT", "/users/bob", "--data", "-"),
+    }
+    process = start(*arguments[command], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    _, complaint = process.communicate(b'{"name": "Zo\xeb"}', timeout=60)
+
+    assert (2, 3) == (process.returncode, len(sent(emulator)))
+    assert complaint.decode().rstrip().endswith(reason)
+    assert 1 == complaint.count(b"\n")
+    assert not emulator.requests.find("PUT /users/bob")[1:]
+
+
 @pytest.mark.parametrize("options", [(), ("--sender", "bob", "--system")], ids=["none", "both"])
 def test_a_message_has_a_sender_or_is_one_of_the_system(
     command: Command, emulator: Emulator, options: tuple[str, ...]
@@ -190,9 +242,16 @@ def test_any_request_can_be_sent(command: Command, emulator: Emulator) -> None:
         (("GET", "users"), "path: must begin with '/'"),
         (("PUT", "/users/bob", "--data", "{name"), "--data: is no JSON: "),
         (("PUT", "/users/bob", "--data", "[" * 100_000), "--data: is no JSON: "),
+        (
+            ("PUT", "/users/bob", "--data", '{"name": "B", "name": "C"}'),
+            "--data: has 'name' twice.",
+        ),
+        (("PUT", "/users/bob", "--data", '{"name": "Zo\udceb"}'), "--data: is not UTF-8, the "),
+        (("GET", "/users?limit=1&limit=2"), "path: has a parameter twice."),
+        (("GET", "/users?limit=%ff"), "path: has a parameter that is not UTF-8."),
         (("PUT", "/users/bob", "--data", "@none"), "--data: none cannot be read: "),
     ],
-    ids=["method", "path", "data", "deep", "file"],
+    ids=["method", "path", "data", "deep", "twice", "bytes", "params", "query", "file"],
 )
 def test_a_wrong_request_is_one_sentence_and_nothing_is_sent(
     command: Command, emulator: Emulator, arguments: tuple[str, ...], sentence: str
