@@ -40,4 +40,6 @@ async def _read(request: Request, webhooks: Webhooks) -> bytes:
                     raise WebhookError("The body is larger than allowed.")
     except ClientDisconnect:
         raise WebhookError("The sender hung up.") from None
-    return bytes(body)
+    # Where Starlette keeps a body that was read as a whole: a route may want the bytes, too.
+    request._body = bytes(body)  # noqa: SLF001 - see above
+    return request._body  # noqa: SLF001

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 import sniffio
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
 from talkjs_async.emulator import Emulator
@@ -363,6 +363,23 @@ async def test_a_route_of_the_users_own_gets_verified_events_only(
     assert 400 == forged.status_code
     assert 200 == genuine.status_code
     assert ["evt_1"] == stored
+
+
+async def test_a_route_of_the_users_own_may_keep_the_bytes_of_an_event(
+    make_app: MakeApp, webhooks: Webhooks
+) -> None:
+    app = make_app()
+    kept = []
+    body = webhook()
+
+    @app.post("/mine")
+    async def mine(event: WebhookEventDep, request: Request) -> None:
+        kept.append(await request.body())
+
+    async with running(app) as http:
+        answer = await http.post("/mine", content=body, headers=webhooks.sign(body))
+
+    assert (200, [body]) == (answer.status_code, kept)
 
 
 async def test_a_bot_answers_what_the_emulator_delivers_in_process(
