@@ -50,8 +50,9 @@ def migrate_sendbird(
     other metadata (as custom data); channels become conversations with URL (as ID), name (as
     subject), cover and members; text messages (`MESG`) keep sender, text and time, admin messages
     (`ADMM`) become system messages, which TalkJS's older rules do not know. Messages that were
-    removed, in whichever of the files, are left out. Files, and records without an ID, are reported
-    as failed. Senders who are no members take part during the import.
+    removed, in whichever of the files, are left out. Files, records without an ID, and lists that
+    are none of these, such as open channels, are reported as failed. Senders who are no members
+    take part during the import.
 
     Args:
         talkjs: The client.

@@ -454,3 +454,29 @@ async def test_a_list_may_be_empty_or_null(talkjs: AsyncTalkJS, tmp_path: Path) 
     )
 
     assert (await migrate_sendbird(talkjs, export)).ok
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"Messages": [message(2, "room", "ann")]}, "Messages"),
+        ({"open_channels": [channel("open", "ann")]}, "open_channels"),
+        ({"data": {"messages": [message(2, "room", "ann")]}}, "data.messages"),
+        (
+            {"group_channels": [channel("more", "ann", messages=[message(2, "more", "ann")])]},
+            "group_channels[].messages",
+        ),
+    ],
+)
+async def test_records_where_they_are_not_looked_for_are_reported(
+    talkjs: AsyncTalkJS, tmp_path: Path, content: dict[str, Any], name: str
+) -> None:
+    messages = [message(1, "room", "ann")]
+    export = export_of(tmp_path, channels=ROOM, odd={"messages": messages, **content})
+
+    report = await migrate_sendbird(talkjs, export)
+
+    reason = f"odd.json: its list {name!r} is not one of"
+    assert [reason] == [(one.reason or "")[: len(reason)] for one in report.records("failed")]
+    assert "text 1" in {one.text async for one in talkjs.messages.list("room")}

@@ -26,7 +26,10 @@ class TooDeep:
 
 
 def items_of(
-    path: Path, *, is_wanted: Callable[[str], bool] = lambda _: False
+    path: Path,
+    *,
+    is_wanted: Callable[[str], bool] = lambda _: False,
+    other: Callable[[str, Any], None] = lambda _, __: None,
 ) -> Iterator[tuple[str, Any]]:
     """
     Go through the arrays of the object in a file.
@@ -34,6 +37,7 @@ def items_of(
     Args:
         is_wanted: Whether a key, each of which it is asked about, has an array. Anything else in
             its place but null is refused.
+        other: Is told of each key with something else than an array, and of that.
 
     Yields:
         The array's key and an item of it.
@@ -44,7 +48,7 @@ def items_of(
     check_file("source", path)
     try:
         with path.open(encoding="utf-8-sig") as file:
-            yield from _arrays(_Text(path, file), is_wanted)
+            yield from _arrays(_Text(path, file), is_wanted, other)
     except UnicodeDecodeError as error:
         raise ConfigurationError("source", f"{path} is not UTF-8.") from error
     except OSError as error:
@@ -52,7 +56,9 @@ def items_of(
         raise ConfigurationError("source", f"{path} cannot be read: {reason}.") from error
 
 
-def _arrays(text: _Text, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, Any]]:
+def _arrays(
+    text: _Text, is_wanted: Callable[[str], bool], other: Callable[[str, Any], None]
+) -> Iterator[tuple[str, Any]]:
     text.take("{")
     while text.peek() != "}":
         key = text.key()
@@ -67,7 +73,7 @@ def _arrays(text: _Text, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str
         elif wanted and text.peek() != "n":
             raise text.wrong(f"has something else than a list as its {key!r}")
         else:
-            text.value()
+            other(key, text.value())
         text.separate("}")
     text.take("}")
     text.end()

@@ -141,9 +141,10 @@ def _count(database: sqlite3.Connection, what: str) -> int:
 
 
 def _load(database: sqlite3.Connection, path: Path) -> int:
-    """Read one file. Returns how many records it has."""
+    """Read one file. Returns how many records it has. Lists that it does not know are problems."""
     found = 0
     places: dict[str, int] = {}
+    passed_over: set[str] = set()
     lists: list[str] = []
 
     def is_wanted(key: str) -> bool:
@@ -151,10 +152,24 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
             lists.append(key)
         return key in lists
 
-    for key, item in items_of(path, is_wanted=is_wanted):
+    def pass_over(key: str) -> None:
+        if key not in passed_over:
+            passed_over.add(key)
+            reason = f"{path.name}: its list {key!r} is not one of {_LISTS}, and was not imported."
+            _note_problem(database, "message", reason)
+
+    def other(key: str, value: object) -> None:
+        for inner in _lists_in(value):
+            pass_over(f"{key}.{inner}")
+
+    for key, item in items_of(path, is_wanted=is_wanted, other=other):
         kind = _kind(key)
         if kind is None:
+            if isinstance(item, dict | TooDeep):
+                pass_over(key)
             continue
+        if kind == "channel" and isinstance(item, dict) and "messages" in _lists_in(item):
+            pass_over(f"{key}[].messages")
         found += 1
         places[key] = places.get(key, 0) + 1
         try:
@@ -171,6 +186,13 @@ def _load(database: sqlite3.Connection, path: Path) -> int:
             f"{path} has none of the lists of a Sendbird export, {_LISTS}: take it elsewhere.",
         )
     return found
+
+
+def _lists_in(value: object) -> list[str]:
+    """Find the lists in an object that have records where they are not looked for."""
+    if not isinstance(value, dict):
+        return []
+    return [key for key, each in value.items() if _kind(key) and isinstance(each, list) and each]
 
 
 def _kind(key: str) -> str | None:
