@@ -32,7 +32,7 @@ from benchmarks.measure import ROOT, Result, Runs
 from benchmarks.tables import Note, Options, Row, run
 from benchmarks.workers.redis_jobs import OURS, RIVALS, Job
 from tests.redis.protocol_world import SimulatedRedis, World
-from tests.redis.troubles import TROUBLES, lost_again_and_again
+from tests.redis.troubles import TROUBLES, cut_off, lost_again_and_again
 from tests.redis_server import RedisServer
 
 ENVIRONMENT: Final = "redis"
@@ -304,31 +304,67 @@ class Bench:
     def failures(self) -> list[Row]:
         """One thing goes wrong, in simulated time, with the real script on a real Redis."""
         rows = []
-        for trouble in (*TROUBLES, lost_again_and_again):
+        for trouble in (*TROUBLES, cut_off, lost_again_and_again):
             name = trouble.__name__.replace("_", " ")
             runs = self._run(f"{PROCESSES} processes, {name}", {OURS: partial(self._fail, trouble)})
-            again = trouble is lost_again_and_again
+            # A process that is cut off sends its share beside the others: a quarter of 9/s for 8 s.
+            most = 20 if trouble is lost_again_and_again else 18 if trouble is cut_off else 2
             rows += [
-                Row(f"{name}: 429s", 20 if again else 2, runs.median(OURS, "429s"), 1, ""),
+                Row(f"{name}: 429s", most, runs.median(OURS, "429s"), 1, ""),
                 Row(f"{name}: unused", 20, runs.median(OURS, "unused_%"), 1.5, "%"),
             ]
-        return rows
+        storm = self._run("another client takes all for 15 s", {OURS: self._storm})
+        hour = self._run("another client takes half for an hour", {OURS: self._hour})
+        return [
+            *rows,
+            Row("15 s of 429s: 90 % of the rate after", 60, storm.median(OURS, "s"), 1, "s"),
+            # One a minute.
+            Row("half taken for an hour: 429s", 60, hour.median(OURS, "429s"), None, ""),
+        ]
+
+    def _storm(self) -> Result:
+        seconds, refused = [], []
+        with self._crew() as (_, server), redis.Redis.from_url(server.url) as client:
+            for seed in range(3):
+                world = self._world(client, seed)
+                world.others = RATE
+                world.run(15.0)
+                world.others, end = 0.0, world.now
+                refused.append(len(world.refused))
+                while world.processes[0].account.effective_rate < 0.9 * RATE:
+                    world.run(1.0)
+                seconds.append(world.now - end)
+        return {"s": max(seconds), "429s": max(refused)}
+
+    def _hour(self) -> Result:
+        with self._crew() as (_, server), redis.Redis.from_url(server.url) as client:
+            world = self._world(client, 7)
+            start = world.now
+            world.others = RATE / 2
+            world.run(3600.0 if self._size.rivals else 60.0)
+            return {"429s": len(world.refused), "used_%": 100 * world.used(since=start)}
 
     def _fail(self, trouble: Callable[[World], None]) -> Result:
         refused, unused = [0], []
         with self._crew() as (_, server), redis.Redis.from_url(server.url) as client:
             for seed in range(12):
-                world = World(SimulatedRedis(client, f"run {seed}"), seed)
-                for _ in range(PROCESSES):
-                    world.start()
-                world.run(15.0 + 0.13 * seed)
-                world.empty_the_server()
+                world = self._world(client, seed)
                 start = world.now
                 trouble(world)
                 world.run(6.0)
                 refused.append(len(world.refused))
                 unused.append(100 * (1 - world.used(since=start)))
         return {"429s": max(refused), "unused_%": max(mean(unused), 0.0)}
+
+    @staticmethod
+    def _world(client: redis.Redis, seed: int) -> World:
+        """Processes that want everything, on a server whose burst is used up."""
+        world = World(SimulatedRedis(client, f"run {seed}"), seed)
+        for _ in range(PROCESSES):
+            world.start()
+        world.run(15.0 + 0.13 * seed)
+        world.empty_the_server()
+        return world
 
     def stores(self) -> list[Row]:
         """What Redis does to its users. The tests do it, and note what came of it."""

@@ -9,8 +9,8 @@ Keys and what they hold:
 
 - the bucket, a hash: when all that was used will have refilled, the sums, what 429s taught. It
   expires after a day, and then means: full.
-- the members, a hash: for each process its last question's number, how many permits it has ever
-  settled, and how many of its tokens are open. Sums are counted anew from it once a second.
+- the members, a hash: for each process its last question's number and time, how many permits it
+  has ever settled, and how many of its tokens are open. Sums are counted anew once a second.
 - the marker, which never expires: there was a bucket. Without it and without a bucket, nothing is
   known, and the bucket starts with `tokens=`, by default none.
 
@@ -24,7 +24,7 @@ What happens, and who mends it:
 
 - *The store has less than a process saw* (empty, an old snapshot, a replica that lags, a key that
   was evicted): the bucket gets a new generation, and as many tokens are gone as that process saw,
-  but at least a burst. Other processes see another generation, and say what they saw, too.
+  and no burst is left. Other processes see another generation, and say what they saw, too.
 - *A process does not get through*: it goes on by `on_outage`, each with the part of the rate that
   it used lately (`_outage`), and counts. Its next question says so by itself.
 - *The store was away for all*: the first process that is back finds that nothing was asked
@@ -33,7 +33,7 @@ What happens, and who mends it:
 - *A process dies*: ten seconds later its open tokens count as used. One that is closed says so.
 - *The clock of Redis jumps*: set back, it stands still; set forward, the first process that notices
   sets the bucket's time back.
-- *Processes have different settings*: the smaller ones hold for all, and each says so.
+- *Processes have different settings*: the smaller ones hold for all, and the others are told.
 - *A 429*: one drain and one pause per throttle generation, for all processes.
 - *The event loop that asks is stuck*: a task of another one takes over (`_fetcher`).
 """

@@ -7,6 +7,7 @@ queue's lock held.
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import attrs
 
 from talkjs_async._core.call import Lane
 from talkjs_async.redis._account import HOLD, Account
-from talkjs_async.redis._messages import ScriptAnswer, argument
+from talkjs_async.redis._messages import ScriptAnswer
 from talkjs_async.redis._outage import Outage
 from talkjs_async.redis._script import HORIZON, LIFE
 from talkjs_async.telemetry import LimiterEvent, SettingsDiffer, StoreBack, StoreLostData
@@ -67,7 +68,7 @@ class Question:
     One script call.
 
     Attributes:
-        values: The argument of the script.
+        values: The argument of the script. None means "not given".
         lane: What the tokens are for.
         want: How many callers are to be served by it.
         settled: How many permits it says were used.
@@ -88,8 +89,8 @@ class Question:
 
     @property
     def argument(self) -> str:
-        """What the script is given."""
-        return argument(**self.values)
+        """The same, as the script is given it."""
+        return json.dumps({name: each for name, each in self.values.items() if each is not None})
 
 
 class Dialogue:
@@ -185,6 +186,7 @@ class Dialogue:
                     lane, want = each, lacking
                     break
         self._asked += 1
+        outage.asked_at = now
         granted, since = self._granted_before
         demand = (account.granted - granted) / max(now - since, HOLD / 2)
         self._granted_before = (account.granted, now)

@@ -270,7 +270,6 @@ class Fetcher:
                 if self._duty is me:
                     self._asking = self._connected = False
             return
-        events: list[LimiterEvent] = []
         with self._queue.lock:
             if self._duty is not me:
                 # Another task has asked since, and Redis took back what it granted to this one.

@@ -1,6 +1,4 @@
-"""
-The arguments and the answers of the script, as text. Knows nothing of their meaning.
-"""
+"""The answers of the script. Knows nothing of their meaning."""
 
 from __future__ import annotations
 
@@ -52,11 +50,6 @@ class ScriptAnswer:
     paused: float
     grace: float
     lost: str | None = None
-
-
-def argument(**values: Any) -> str:
-    """The one argument of a script call. None means "not given"."""
-    return json.dumps({name: value for name, value in values.items() if value is not None})
 
 
 def read(answer: str | bytes) -> ScriptAnswer | None:

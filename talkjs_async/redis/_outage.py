@@ -46,6 +46,7 @@ class Outage:
         reason: Why Redis is away. None while it is there.
         retry_at: When to ask it again.
         since: When it went away.
+        asked_at: When it was asked last.
         first_heard_at: When it answered for the first time.
     """
 
@@ -54,6 +55,7 @@ class Outage:
     reason: str | None = None
     retry_at: float = -math.inf
     since: float = -math.inf
+    asked_at: float = math.inf
     first_heard_at: float = math.inf
     _pause: float = _FIRST_RETRY
 
@@ -80,6 +82,8 @@ class Outage:
         if refuse or self.policy == "closed":
             account.alone = None
         elif account.alone is None or account.alone.resume_at == math.inf:
+            # Away again in the grace period: the share is one of the rate, not of the last share.
+            account.alone = None
             account.alone = self._bucket(account, now)
         return news
 
@@ -121,8 +125,13 @@ class Outage:
         part = self._share(account) if self.shares else 1.0
         # A small burst: when it is back, Redis does not know what a share has saved up.
         burst = max(int(account.rate * part * _SAVED), 1) if self.shares else account.burst
-        # Tokens that were promised to other processes are a debt.
-        left = 0.0 if account.seen is None else min(account.seen.free, 0.0)
+        left, seen = 0.0, account.seen
+        if seen is not None:
+            # Tokens that were promised to other processes are a debt. Its own it has used. What has
+            # refilled since Redis left a question open, it granted to none of them.
+            own = max(seen.granted + seen.reserved - len(account), 0)
+            refilled = max(now - self.asked_at, 0.0) * account.effective_rate
+            left = min(seen.free + own, 0.0) + refilled
         if not self.shares:
             left = account.free(now) - len(account)
         return Level(

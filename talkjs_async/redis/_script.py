@@ -130,8 +130,8 @@ if fresh then
     and redis.call('EXISTS', members) == 0
   if a.generation then lost = 'gone' end
   gone = idle and 0 or a.generation and a.gone or b.burst - a.tokens
-elseif saw_this and (record and number < a.answered
-    or not record and (b.version <= a.version or a.elapsed < c.life / 2)) then
+elseif saw_this and (b.version <= a.version or record and number < a.answered
+    or not record and a.elapsed < c.life / 2) then
   lost = 'older'
   gone = math.max(a.gone, b.open + missing())
 elseif a.generation and not saw_this then

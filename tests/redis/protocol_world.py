@@ -168,6 +168,7 @@ class World:
         waits: When a call was granted its token, and how long it waited.
         changes: How many things went wrong so far.
         lent: Requests that cut-off processes sent beside those that share the bucket.
+        others: Tokens per second that another client takes, which shares nothing.
     """
 
     def __init__(self, store: SimulatedRedis, seed: int) -> None:
@@ -179,6 +180,7 @@ class World:
         self.waits: list[tuple[float, float]] = []
         self.changes = 0
         self.lent = 0
+        self.others = 0.0
         self._random = random.Random(seed)
         self._tokens, self._at = float(BURST), 0.0
         self._agenda: list[tuple[float, int, Callable[[], object]]] = []
@@ -212,7 +214,8 @@ class World:
         there = self._random.uniform(0.005, 0.03)
 
         def arrive() -> None:
-            self._tokens = min(BURST, self._tokens + (self.now - self._at) * RATE)
+            refilled = (self.now - self._at) * (RATE - self.others)
+            self._tokens = min(BURST, self._tokens + refilled)
             self._at = self.now
             self.arrivals.append(self.now)
             accepted = self._tokens >= 1

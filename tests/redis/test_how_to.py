@@ -52,15 +52,20 @@ async def test_the_examples_run_and_print_what_is_shown(
 
 
 @pytest.mark.anyio
-async def test_the_listed_commands_are_enough(own_redis: RedisServer) -> None:
+@pytest.mark.parametrize(("database", "more"), [("", ""), ("?db=1", "+select")])
+async def test_the_listed_commands_are_enough(
+    own_redis: RedisServer, database: str, more: str
+) -> None:
     page = (Path(__file__).parents[2] / "docs" / PAGE).read_text(encoding="utf-8")
     [listed] = re.findall(r"^~talkjs:\*.*$", page, re.MULTILINE)
-    own_redis.cli("acl", "setuser", "app", "on", ">secret", "resetchannels", *listed.split())
-    url = own_redis.url.replace("unix://", "unix://app:secret@")
+    assert f"`{more}`" in page or not more
+    rules = [*listed.split(), *more.split()]
+    own_redis.cli("acl", "setuser", "app", "on", ">secret", "resetchannels", *rules)
+    url = own_redis.url.replace("unix://", "unix://app:secret@") + database
     first, second = (RedisLimiter(url, "app", tokens=5) for _ in range(2))
 
     (await first.acquire()).settle()
-    own_redis.cli("del", "talkjs:{app}:ordinary")
+    own_redis.cli("-n", database[-1:] or "0", "del", "talkjs:{app}:ordinary")
     (await second.acquire()).throttled()
     await first.aclose()
     await second.aclose()

@@ -12,6 +12,9 @@ import pytest
 
 from talkjs_async.errors import LimiterUnavailable
 from talkjs_async.redis import RedisLimiter
+from talkjs_async.redis._account import Account
+from talkjs_async.redis._messages import ScriptAnswer
+from talkjs_async.redis._outage import Outage
 from talkjs_async.telemetry import LimiterEvent, StoreAway, StoreBack
 from tests.redis_server import RedisServer
 
@@ -68,6 +71,75 @@ def overshoot(grants: list[float]) -> float:
         tokens = min(BURST, tokens + (moment - now) * RATE) - 1
         now, least = moment, min(least, tokens)
     return -least
+
+
+def an_account(**answer: Any) -> Account:
+    """What one of four processes has, which Redis answered at 0 s."""
+    account = Account(rate=RATE, burst=BURST, max_in_flight=None, reserve=0, now=0.0)
+    account.received(an_answer(**answer), "interactive", 0.0, settled=0, told=0)
+    return account
+
+
+def an_answer(*, free: float = 0.0, reserved: int = 0, grace: float = 0.0) -> ScriptAnswer:
+    return ScriptAnswer(
+        now=0.0,
+        generation="g",
+        version=1,
+        granted=0,
+        reserved=reserved,
+        wait=0.0,
+        epoch=0,
+        rate=RATE,
+        burst=BURST,
+        part=1.0,
+        free=free,
+        missing=0.0,
+        members=4,
+        used=100.0,
+        paused=0.0,
+        grace=grace,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "left"),
+    [(2.0, -8 / 4), (1.9, (-8 + 0.1 * RATE) / 4), (1.8, 0.0), (1.7, 1.0), (0.0, 4.0)],
+)
+async def test_a_share_begins_with_what_refilled_while_a_question_was_open(
+    asked_at: float, left: float
+) -> None:
+    account, outage = an_account(free=-8.0), Outage("share", 4, first_heard_at=0.0)
+    outage.asked_at = asked_at
+
+    outage.begin("it hangs", account, 2.0, refuse=False)
+
+    assert account.alone is not None
+    assert pytest.approx(left, abs=0.01) == account.alone.free(2.0)
+
+
+async def test_tokens_of_its_own_that_a_process_has_used_are_no_debt() -> None:
+    account, outage = an_account(free=-8.0, reserved=3), Outage("share", 4, first_heard_at=0.0)
+    outage.asked_at = 2.0
+    account.due("interactive", 2.0, owed=False)
+    for _ in range(2):
+        account.take("interactive", 2.0)
+
+    outage.begin("it is down", account, 2.0, refuse=False)
+
+    assert account.alone is not None
+    assert pytest.approx((-8 + 2) / 4, abs=0.01) == account.alone.free(2.0)
+
+
+async def test_a_redis_that_goes_away_again_in_its_grace_period_leaves_the_same_share() -> None:
+    account, outage = an_account(), Outage("share", 4, first_heard_at=0.0)
+    rates = []
+
+    for now in (2.0, 4.0, 6.0):
+        outage.begin("it is down", account, now, refuse=False)
+        rates.append(account.effective_rate)
+        outage.answered(an_answer(grace=0.1), account, now + 1.0, told=True)
+
+    assert [pytest.approx(RATE / 4, rel=0.01)] * 3 == rates
 
 
 @pytest.mark.parametrize(

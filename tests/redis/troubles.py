@@ -22,6 +22,13 @@ def put_back(world: World) -> None:
     world.store.load(snapshot)
 
 
+def put_back_in_part(world: World) -> None:
+    """The bucket, and not what the processes said of themselves."""
+    [key, data, expiry] = world.store.save()[0]
+    world.run(6.0)
+    world.store.client.restore(key, expiry, data, replace=True)
+
+
 def down(world: World) -> None:
     world.store.up = False
     world.run(6.0)
@@ -80,6 +87,6 @@ def cut_off(world: World) -> None:
 
 
 TROUBLES: Final[list[Callable[[World], None]]] = [
-    *(wiped, evicted, put_back, down, down_and_put_back, restarted_at_once),
+    *(wiped, evicted, put_back, put_back_in_part, down, down_and_put_back, restarted_at_once),
     *(set_forward, set_forward_a_little, set_back, killed, joined),
 ]
