@@ -23,8 +23,9 @@ it should be.
 What happens, and who mends it:
 
 - *The store has less than a process saw* (empty, an old snapshot, a replica that lags, a key that
-  was evicted): the bucket gets a new generation, and as many tokens are gone as that process saw,
-  and no burst is left. Other processes see another generation, and say what they saw, too.
+  was evicted or damaged): the bucket gets a new generation, and as many tokens are gone as that
+  process saw, and no burst is left. Other processes see another generation, and say what they saw,
+  too.
 - *A process does not get through*: it goes on by `on_outage`, each with the part of the rate that
   it used lately (`_outage`), and counts. Its next question says so by itself.
 - *The store was away for all*: the first process that is back finds that nothing was asked

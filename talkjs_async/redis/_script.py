@@ -58,13 +58,16 @@ local names = {'version', 'offset', 'born_at', 'seen_at', 'back_at', 'swept_at',
   'members', 'open', 'full_at', 'resume_at', 'drained_at', 'throttled_since', 'recovered_at',
   'epoch', 'part', 'learned', 'asked_at', 'turn_at', 'owed', 'used', 'used_at', 'rate', 'burst',
   'rate_at', 'burst_at'}
-local b = {}
+local b, whole = {}, true
 for i, value in ipairs(redis.call('HMGET', bucket, unpack(names))) do
-  b[names[i]] = tonumber(value)
+  local number = tonumber(value or nil)
+  b[names[i]] = number
+  -- NaN is not itself.
+  whole = whole and number and number == number
 end
 local generation = redis.call('HGET', bucket, 'generation')
 local saw_this = generation and generation == a.generation
-local fresh = not b.version
+local fresh = not whole
 
 -- The time of the bucket. A clock that was set back stands still. For a question that comes long
 -- after it was asked, nothing is done: it was delayed, and its process has given up; or the clock
@@ -271,11 +274,12 @@ if now - b.swept_at >= 1 then
   local all = redis.call('HGETALL', members)
   for i = 1, #all, 2 do
     local count, said_at = string.match(all[i + 1], '^%d+ %d+ (%d+) (.+)$')
-    if now - math.max(tonumber(said_at), b.grace_until) > c.life then
+    count, said_at = tonumber(count) or 0, tonumber(said_at) or never
+    if now - math.max(said_at, b.grace_until) > c.life then
       redis.call('HDEL', members, all[i])
-      b.full_at = math.max(b.full_at, now) + tonumber(count) * interval
+      b.full_at = math.max(b.full_at, now) + count * interval
     else
-      b.open = b.open + tonumber(count)
+      b.open = b.open + count
       b.members = b.members + 1
     end
   end

@@ -29,6 +29,18 @@ def put_back_in_part(world: World) -> None:
     world.store.client.restore(key, expiry, data, replace=True)
 
 
+def lacking(world: World) -> None:
+    world.store.client.hdel(world.store.keys[0], "offset")
+
+
+def written_over(world: World) -> None:
+    world.store.client.hset(world.store.keys[0], "full_at", "nan")
+
+
+def joined_by_rubbish(world: World) -> None:
+    world.store.client.hset(world.store.keys[1], "member", "rubbish")
+
+
 def down(world: World) -> None:
     world.store.up = False
     world.run(6.0)
@@ -87,6 +99,7 @@ def cut_off(world: World) -> None:
 
 
 TROUBLES: Final[list[Callable[[World], None]]] = [
-    *(wiped, evicted, put_back, put_back_in_part, down, down_and_put_back, restarted_at_once),
+    *(wiped, evicted, lacking, written_over, joined_by_rubbish, put_back, put_back_in_part),
+    *(down, down_and_put_back, restarted_at_once),
     *(set_forward, set_forward_a_little, set_back, killed, joined),
 ]
