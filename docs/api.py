@@ -7,6 +7,7 @@ compares the pages with what this program would write, so that no public name ca
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,7 +27,9 @@ class Page(NamedTuple):
 
 def _all(module: str) -> list[str]:
     """All public names of a module, with it before them."""
-    return [f"{module}.{name}" for name in import_module(module).__all__]
+    names = [f"{module}.{name}" for name in import_module(module).__all__]
+    # `bulk.export` is a function, and a module that has it: the site would describe the module.
+    return [f"{each}.{each.rpartition('.')[2]}" if each in sys.modules else each for each in names]
 
 
 def _top(first: str, last: str) -> list[str]:

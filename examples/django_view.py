@@ -1,7 +1,9 @@
 """
 A view of Django, synchronous and as a coroutine: `python examples/django_view.py`.
 
-Needs Django. The synchronous one uses one thread with an event loop for the whole process.
+The synchronous one uses one thread with an event loop for the whole process.
+
+    pip install talkjs-async django
 """
 # Django says nothing of its types.
 # pyright: reportArgumentType=false

@@ -3,6 +3,8 @@ A bot in a FastAPI app, on a TalkJS that runs inside this process: `python examp
 
 For the real TalkJS, set TALKJS_APP_ID and TALKJS_SECRET_KEY, run `uvicorn examples.fastapi_app:app`
 and give https://<your host>/webhooks/talkjs to the dashboard.
+
+    pip install 'talkjs-async[fastapi]' uvicorn
 """
 
 import asyncio

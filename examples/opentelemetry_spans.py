@@ -1,7 +1,7 @@
 """
 A span for each attempt, below the span of what you do: `python examples/opentelemetry_spans.py`.
 
-Needs `talkjs-async[otel]` and opentelemetry-sdk.
+    pip install 'talkjs-async[otel]' opentelemetry-sdk
 """
 
 import anyio

@@ -1,8 +1,10 @@
 """
 Three worker processes share one budget in Redis: `python examples/redis_workers.py`.
 
-Needs `talkjs-async[redis,emulator]` and a redis-server. Without the sharing, each process would
-believe that it has the app's requests for itself, and TalkJS would refuse some.
+Needs a redis-server. Without the sharing, each process would believe that it has the app's requests
+for itself, and TalkJS would refuse some.
+
+    pip install 'talkjs-async[redis,emulator]'
 """
 
 import asyncio

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -71,7 +73,7 @@ def test_the_first_command_prints_what_the_readme_shows() -> None:
 
 
 def test_the_second_command_is_the_one_that_ci_runs() -> None:
-    command = blocks("sh")[2].strip()
+    command = blocks("sh")[3].strip()
 
     assert command in (ROOT / ".ci" / "run").read_text()
 
@@ -132,7 +134,7 @@ async def test_the_bulk_snippet_stores_every_customer(
 
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line.split()[1:] for line in blocks("sh")[3].splitlines()]
+    lines = [line.split()[1:] for line in blocks("sh")[4].splitlines()]
 
     codes = [run([*line, "--help"]) for line in lines]
 
@@ -171,6 +173,44 @@ def test_every_example_runs(example: Path) -> None:
     if example.stem == "django_view":
         pytest.importorskip("django")
     subprocess.run([sys.executable, example], check=True, capture_output=True, timeout=300)
+
+
+def requirements(text: str) -> dict[str, set[str]]:
+    """What the first `pip install` of a text installs: distributions, with their extras."""
+    command = re.search(r"pip install (?:--quiet )?((?:[^\\\n]|\\\n)+)", text)
+    words = shlex.split(command[1].replace("\\\n", "")) if command else []
+    split = [word.partition("[") for word in words]
+    return {name: {*extras.rstrip("]").split(",")} - {""} for name, _, extras in split}
+
+
+def provided(wanted: dict[str, set[str]]) -> str:
+    """The distributions that come with requirements, those of our extras included."""
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = wanted.get("talkjs-async", wanted.get(".", set()))
+    behind = [each for extra in extras for each in ours["optional-dependencies"][extra]]
+    return " ".join([*wanted, *ours["dependencies"], *behind])
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
+def test_an_example_says_what_it_needs_and_the_readme_installs_it(example: Path) -> None:
+    tree = ast.parse(example.read_text())
+    said = requirements(ast.get_docstring(tree) or "")
+    all_at_once = requirements(README.partition("The other [examples]")[2])
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [each.name for each in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    } - {"talkjs_async", *sys.stdlib_module_names}
+
+    assert [] == [name for name in imported if name not in provided(said)]
+    assert said.pop("talkjs-async", set()) <= all_at_once["."]
+    assert [] == [name for name in said if name not in provided(all_at_once)]
 
 
 async def test_a_snippet_can_be_cancelled(
