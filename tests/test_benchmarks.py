@@ -1,12 +1,15 @@
-"""The benchmarks run, and their short run finds no regression: ratios only, no times."""
+"""The benchmarks run, find no regression (ratios only, no times), and are named beside figures."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,3 +133,82 @@ def test_unfairness_is_the_farthest_from_the_mean() -> None:
     from benchmarks.redis import spread
 
     assert [0.0, 50.0] == [spread([7, 7]), spread([5, 15])]
+
+
+COMMAND = re.compile(r"python -m benchmarks (\w+)((?: --section \w+)*)")
+MEASURED = re.compile(r"\d (?:us|ms|MB|x|µs)\b|\d calls? per second\b|^\|.*\d %", re.MULTILINE)
+PAGES = {
+    path.relative_to(ROOT).as_posix(): re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+
+
+def test_a_page_with_a_measured_figure_names_the_command_that_measures_it() -> None:
+    measured = [path for path, text in PAGES.items() if MEASURED.search(text)]
+
+    assert "docs/explanation/budget.md" in measured
+    assert [] == [
+        path
+        for path in measured
+        if not COMMAND.search(PAGES[path]) and "nox -s speed" not in (ROOT / path).read_text()
+    ]
+
+
+def test_every_benchmark_on_a_page_exists_with_its_sections() -> None:
+    from benchmarks.__main__ import NAMES
+
+    named = {(found[1], found[2]) for text in PAGES.values() for found in COMMAND.finditer(text)}
+    sections = {
+        (name, section) for name, given in named for section in given.split() if section[0] != "-"
+    }
+
+    assert sections
+    assert {name for name, _ in named} <= {*NAMES, "plots"}
+    assert [] == [
+        (name, section)
+        for name, section in sections
+        if f"def {section}(" not in (ROOT / "benchmarks" / f"{name}.py").read_text()
+    ]
+
+
+def saved() -> list[dict[str, Any]]:
+    """The measurements behind the page of speed."""
+    (file,) = (ROOT / "benchmarks" / "results").glob("*.jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of the page of speed."""
+    text = PAGES["docs/explanation/speed.md"].partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_of_calls_shows_what_was_measured() -> None:
+    measured: dict[tuple[str, int], list[float]] = {}
+    for line in saved():
+        if line.get("section") == "calls":
+            measured.setdefault((line["contender"], line["callers"]), []).append(line["cpu_us"])
+
+    for contender, *cells in rows("Against others"):
+        name = re.sub(r" \d.*|, own session.*|[*`]", "", contender)
+        for callers, cell in zip((1, 10, 100, 600), cells, strict=True):
+            if cell:
+                shown = int(cell.partition(" ")[0])
+                assert round(statistics.median(measured[name, callers])) == shown, (name, callers)
+
+
+def test_every_figure_beside_a_promise_was_measured() -> None:
+    figures = [line["figure"] for line in saved() if "figure" in line]
+    shown = [
+        number
+        for _, _, cell, _ in rows("What is promised, and what was measured")
+        for number in re.findall(r"\d[\d.]*", cell)
+    ]
+
+    assert 16 < len(shown)
+    assert [] == [
+        number
+        for number in shown
+        if all(f"{each:.{len(number.partition('.')[2])}f}" != number for each in figures)
+    ]
