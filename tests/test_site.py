@@ -71,6 +71,22 @@ def test_every_name_of_the_package_is_used_or_told_of_besides_its_own_descriptio
     ]
 
 
+def test_every_public_function_is_told_of_besides_its_own_description() -> None:
+    told = "\n".join(
+        text for path, text in PAGES.items() if not path.startswith(("reference/api/", "project/"))
+    )
+    functions = {
+        name
+        for module in public_modules()
+        if not INTERNALS.match(module)
+        for name in import_module(module).__all__
+        if inspect.isfunction(getattr(import_module(module), name))
+    }
+
+    assert {"read_messages", "get_talkjs"} <= functions
+    assert [] == sorted(name for name in functions if not re.search(rf"(?<!\w){name}(?!\w)", told))
+
+
 commands = load(ROOT / "docs" / "commands.py")
 
 

@@ -60,7 +60,7 @@ async def get_webhook_event(
     Use `WebhookEventDep`. Whether the event came before is yours to ask (`Webhooks.is_repeat`).
 
     Raises:
-        HTTPException: 400, always the same, for whatever `Webhooks.parse` refuses.
+        HTTPException: 400, always the same, for whatever `Webhooks.verify` refuses.
     """
     return await _event(request, webhooks)
 
