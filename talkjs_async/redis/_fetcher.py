@@ -317,35 +317,30 @@ class Fetcher:
 
     def _tell(self, *events: LimiterEvent) -> None:
         for event in events:
-            log(
-                logging.WARNING,
-                "The budget in Redis at %s: %s",
-                self._opener.shown,
-                _sentence(event),
-            )
+            log(logging.WARNING, "The budget in %s", self._sentence(event))
             self._announce(event)
+
+    def _sentence(self, event: LimiterEvent) -> str:
+        where = f"Redis at {self._opener.shown}"
+        match event:
+            case StoreAway():
+                rate = f"this process goes on with {event.effective_rate:.2f} requests/s"
+                return f"{event.reason} Until it is back, {rate}."
+            case StoreBack():
+                return f"{where} is back. {event.spent} requests were sent without it."
+            case StoreLostData():
+                return f"{where}: {event.reason}. It goes on without a burst."
+            case SettingsDiffer():
+                return (
+                    f"{where}: processes of one app have different settings. Here: {event.rate:g} "
+                    f"requests/s, burst {event.burst}; in force, because smaller: "
+                    f"{event.rate_in_force:g} requests/s, burst {event.burst_in_force}."
+                )
+        return str(event)
 
     @staticmethod
     def _waiter() -> PollingWaiter:
         return cast("PollingWaiter", waiter_type_here(system_clock=False)("interactive"))
-
-
-def _sentence(event: LimiterEvent) -> str:
-    match event:
-        case StoreAway():
-            rate = f"this process goes on with {event.effective_rate:.2f} requests/s"
-            return f"{event.reason} Until it is back, {rate}."
-        case StoreBack():
-            return f"it is back. {event.spent} requests were sent without it."
-        case StoreLostData():
-            return f"{event.reason}. The budget goes on without a burst."
-        case SettingsDiffer():
-            return (
-                f"processes of one app have different settings. Here: {event.rate:g} requests/s, "
-                f"burst {event.burst}; in force, because smaller: {event.rate_in_force:g} "
-                f"requests/s, burst {event.burst_in_force}."
-            )
-    return str(event)
 
 
 async def _close(store: Store) -> None:

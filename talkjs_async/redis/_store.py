@@ -8,8 +8,10 @@ of two errors: `StoreLost` may pass by itself, `StoreRefused` is a mistake that 
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -83,9 +85,11 @@ class ClientStore:
     Args:
         client: A client of yours, which is never closed; or what makes one, given whether the node
             turned out to belong to a Cluster.
+        stuck_for: Seconds that a thread may wait before another one asks, times those that do.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, *, stuck_for: float = 10.0) -> None:
+        self._stuck_for = stuck_for
         self._make: Callable[[bool], Any] | None = None
         self._client: Any = None
         if hasattr(client, "evalsha"):
@@ -93,7 +97,9 @@ class ClientStore:
         else:
             self._make = client
         self._in_cluster = False
-        self._busy = False
+        # Threads that wait for an answer, and when the latest one began to.
+        self._stuck = 0
+        self._asked_at = -math.inf
 
     async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         from redis.exceptions import AskError  # noqa: PLC0415 - an extra
@@ -114,14 +120,15 @@ class ClientStore:
             raise _translate(error) from error
 
     async def _run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
-        if self._busy:
-            # A client of yours may have no time limit. One thread that is stuck is enough.
+        if time.monotonic() < self._asked_at + self._stuck * self._stuck_for:
+            # A client of yours may have no time limit. One thread that is stuck is enough, and one
+            # more now and then, with a connection of its own: the answer may never come.
             raise StoreLost("it has not answered the question before")
         if self._client is None and self._make is not None:
             self._client = self._make(self._in_cluster)
         client: Any = self._client
         if not inspect.iscoroutinefunction(client.execute_command):
-            self._busy = True
+            self._stuck, self._asked_at = self._stuck + 1, time.monotonic()
             return await anyio.to_thread.run_sync(
                 self._run_in_thread, client, script, keys, argument, abandon_on_cancel=True
             )
@@ -146,7 +153,7 @@ class ClientStore:
             return answer
         finally:
             if client is self._client:
-                self._busy = False
+                self._stuck -= 1
             else:
                 # It was dropped meanwhile, perhaps before it was connected.
                 client.close()
@@ -163,7 +170,7 @@ class ClientStore:
         with anyio.move_on_after(1, shield=True):
             try:
                 if self._make is not None:
-                    self._client, self._busy = None, False
+                    self._client, self._stuck = None, 0
                     closed = client.aclose() if hasattr(client, "aclose") else client.close()
                 else:
                     pool = getattr(client, "connection_pool", None)

@@ -171,6 +171,18 @@ async def test_the_budget_is_kept_through_an_outage(
     assert overshoot(grants) <= 1.5
 
 
+async def test_the_log_says_once_which_redis_it_is(
+    own_redis: RedisServer, make_limiter: MakeRedisLimiter, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_redis.kill()
+
+    (await make_limiter().acquire()).settle()
+
+    [said] = [text for each in caplog.records if "Until it is back" in (text := each.getMessage())]
+    assert said.startswith(f"The budget in Redis at unix:{own_redis.folder}/redis.sock: ")
+    assert 1 == said.count("Redis at")
+
+
 async def test_the_share_is_a_part_of_the_rate(
     own_redis: RedisServer, make_limiter: MakeRedisLimiter
 ) -> None:

@@ -318,6 +318,28 @@ async def test_one_thread_that_is_stuck_is_enough() -> None:
     released.set()
 
 
+async def test_a_thread_whose_answer_never_comes_does_not_keep_others_from_asking() -> None:
+    released = threading.Event()
+    asked: list[object] = []
+
+    class Client:
+        def execute_command(self) -> None: ...
+
+        def evalsha(self, *_: object) -> str:
+            asked.append(_)
+            if len(asked) <= 2:
+                released.wait(30)
+            return "{}"
+
+    store = ClientStore(Client(), stuck_for=0.0)
+    for _ in range(2):
+        with anyio.move_on_after(0.01):
+            await store.run(ASK, [], "{}")
+
+    assert "{}" == await store.run(ASK, [], "{}")
+    released.set()
+
+
 WORKER = """
 import asyncio, sys
 from talkjs_async.redis import RedisLimiter
