@@ -19,7 +19,7 @@ import anyio
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
-from talkjs_async._core.tasks import in_trio, spawn
+from talkjs_async._core.tasks import in_trio, spawn, stray_cancellation_fails
 from talkjs_async.limits._queue import SLACK, Queue
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
@@ -286,7 +286,7 @@ class Fetcher:
         self._tell(*events)
 
     async def _answer(self, store: Store, question: Question, bound: float) -> str | bytes:
-        with anyio.move_on_after(bound):
+        with anyio.move_on_after(bound), stray_cancellation_fails("The store"):
             return await store.run(ASK, self._keys, question.argument)
         raise StoreLost(f"it has not answered within {bound:.1f} s")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -222,3 +223,34 @@ async def test_a_file_that_is_not_there_is_told_when_the_limiter_is_made(
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"^url_or_client: {name}: there is no file"):
         make(f"rediss://redis.example?{name}={tmp_path}/none.pem")
+
+
+class Cancelled:
+    """A store that awaits something cancelled, such as a connection of a pool that was closed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str:
+        self.asked += 1
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+        raise AssertionError
+
+    async def aclose(self) -> None: ...
+
+
+# trio has no such error.
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_store_that_meets_a_cancellation_of_something_else_is_away() -> None:
+    store = Cancelled()
+    limiter = RedisLimiter(store, app_id="app")
+    seen = outages(limiter)
+
+    with anyio.fail_after(20):
+        (await limiter.acquire()).settle()
+
+    assert ("alone", [StoreAway]) == (limiter.statistics().kept_in, seen)
+    assert store.asked < 20
+    await limiter.aclose()
