@@ -142,7 +142,7 @@ def _webhooks(connection: HTTPConnection, name: str) -> Webhooks:
     raise ConfigurationError(
         "webhooks",
         "have no key: run the app with talkjs_async.fastapi.lifespan and set TALKJS_SECRET_KEY, "
-        f"or pass lifespan_with(webhooks=...){_of(name)}.",
+        f"or use lifespan_with(secret_key=...){_of(name)}.",
     )
 
 

@@ -41,15 +41,14 @@ def lifespan_with(
 
     Raises:
         TypeError: *client* takes no such option.
-        ConfigurationError: *name* is not valid, or *webhooks* is no function. At the start of the
-            app: a credential is missing, or another lifespan has this name.
+        ConfigurationError: *name* is not valid, or *client* or *webhooks* is no function. At the
+            start of the app: a credential is missing, or another lifespan has this name.
     """
     check_name(name)
+    _check_function("client", client, "lambda: AsyncTalkJS()")
     _check_options(client, options)
-    if webhooks is not None and not callable(webhooks):
-        raise ConfigurationError(
-            "webhooks", "must be a function that makes one when the app starts: lambda: Webhooks()."
-        )
+    if webhooks is not None:
+        _check_function("webhooks", webhooks, "lambda: Webhooks()")
 
     @asynccontextmanager
     async def open_client(app: Starlette) -> AsyncIterator[None]:
@@ -60,6 +59,13 @@ def lifespan_with(
                 yield
 
     return open_client
+
+
+def _check_function(argument: str, function: object, example: str) -> None:
+    if not callable(function):
+        raise ConfigurationError(
+            argument, f"must be a function that makes one when the app starts: {example}."
+        )
 
 
 def _check_options(client: Callable[..., AsyncTalkJS], options: Mapping[str, Any]) -> None:

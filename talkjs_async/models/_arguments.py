@@ -176,7 +176,7 @@ def instance_of(kind: type[object]) -> Rule:
 _ID_RULE = f"must be a non-empty text (str) of at most {MOST_ID_BYTES:,} bytes in UTF-8."
 _TEXT_RULE = "must be text (str)."
 _URL_RULE = "must be text (str) of valid Unicode."
-_TEXTS_RULE = "must be a collection of texts (str), not one text."
+_TEXTS_RULE = "must be a collection of texts (str): no single text, and no None in it."
 _MAP_RULE = "must map texts to texts; None as a value removes that key."
 
 TEXT: Final = Rule(_TEXT_RULE, _is_value, null=False)

@@ -70,6 +70,11 @@ async def test_what_makes_no_webhooks_is_refused_at_once(webhooks: Any) -> None:
         lifespan_with(webhooks=webhooks)
 
 
+def test_a_client_in_the_place_of_what_makes_one_is_refused_at_once(talkjs: AsyncTalkJS) -> None:
+    with pytest.raises(ConfigurationError, match=r"client: must be a function .* AsyncTalkJS\(\)"):
+        lifespan_with(talkjs)  # type: ignore[arg-type]
+
+
 async def test_two_talkjs_apps_live_in_one_app(emulator: Emulator, shop: Emulator) -> None:
     hook, shop_hook = webhook_router("/hook"), webhook_router("/shop", name="shop")
     seen = []
