@@ -97,9 +97,10 @@ class ClientStore:
         else:
             self._make = client
         self._in_cluster = False
-        # Threads that wait for an answer, and when the latest one began to.
-        self._stuck = 0
+        # Questions that threads wait for, and when the latest one was asked.
+        self._stuck: set[object] = set()
         self._asked_at = -math.inf
+        self._more_threads = anyio.CapacityLimiter(math.inf)
 
     async def run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
         from redis.exceptions import AskError  # noqa: PLC0415 - an extra
@@ -120,7 +121,7 @@ class ClientStore:
             raise _translate(error) from error
 
     async def _run(self, script: Script, keys: Sequence[str], argument: str) -> str | bytes:
-        if time.monotonic() < self._asked_at + self._stuck * self._stuck_for:
+        if time.monotonic() < self._asked_at + len(self._stuck) * self._stuck_for:
             # A client of yours may have no time limit. One thread that is stuck is enough, and one
             # more now and then, with a connection of its own: the answer may never come.
             raise StoreLost("it has not answered the question before")
@@ -128,10 +129,14 @@ class ClientStore:
             self._client = self._make(self._in_cluster)
         client: Any = self._client
         if not inspect.iscoroutinefunction(client.execute_command):
-            self._stuck, self._asked_at = self._stuck + 1, time.monotonic()
-            return await anyio.to_thread.run_sync(
-                self._run_in_thread, client, script, keys, argument, abandon_on_cancel=True
-            )
+            self._asked_at = time.monotonic()
+            self._stuck.add(question := object())
+            ask = partial(self._run_in_thread, question, client, script, keys, argument)
+            # Questions are few, and need not wait until a thread of the app is free.
+            threads = anyio.to_thread.current_default_thread_limiter()
+            if threads.available_tokens < 1:
+                threads = self._more_threads
+            return await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=threads)
         from redis.exceptions import NoScriptError  # noqa: PLC0415 - an extra
 
         try:
@@ -141,7 +146,7 @@ class ClientStore:
         return answer
 
     def _run_in_thread(
-        self, client: Any, script: Script, keys: Sequence[str], argument: str
+        self, question: object, client: Any, script: Script, keys: Sequence[str], argument: str
     ) -> str | bytes:
         from redis.exceptions import NoScriptError  # noqa: PLC0415 - an extra
 
@@ -152,9 +157,8 @@ class ClientStore:
                 answer = client.eval(script.code, len(keys), *keys, argument)
             return answer
         finally:
-            if client is self._client:
-                self._stuck -= 1
-            else:
+            self._stuck.discard(question)
+            if client is not self._client:
                 # It was dropped meanwhile, perhaps before it was connected.
                 client.close()
 
@@ -170,7 +174,8 @@ class ClientStore:
         with anyio.move_on_after(1, shield=True):
             try:
                 if self._make is not None:
-                    self._client, self._stuck = None, 0
+                    self._client = None
+                    self._stuck.clear()
                     closed = client.aclose() if hasattr(client, "aclose") else client.close()
                 else:
                     pool = getattr(client, "connection_pool", None)

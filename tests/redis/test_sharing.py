@@ -318,6 +318,26 @@ async def test_one_thread_that_is_stuck_is_enough() -> None:
     released.set()
 
 
+async def test_a_question_waits_for_no_thread_of_the_app() -> None:
+    class Client:
+        def execute_command(self) -> None: ...
+
+        def evalsha(self, *_: object) -> str:
+            return "{}"
+
+    threads = anyio.to_thread.current_default_thread_limiter()
+    others = [object() for _ in range(int(threads.total_tokens))]
+    for other in others:
+        threads.acquire_on_behalf_of_nowait(other)
+
+    with anyio.fail_after(20):
+        answer = await ClientStore(Client()).run(ASK, [], "{}")
+
+    for other in others:
+        threads.release_on_behalf_of(other)
+    assert "{}" == answer
+
+
 async def test_a_thread_whose_answer_never_comes_does_not_keep_others_from_asking() -> None:
     released = threading.Event()
     asked: list[object] = []
