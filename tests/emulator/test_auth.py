@@ -183,11 +183,23 @@ async def test_an_app_that_does_not_exist_is_told_before_the_credential_is_looke
     assert (401, "UNAUTHORIZED") == (other.status_code, other.json()["errorCode"])
 
 
-def test_verifying_a_fresh_token_takes_microseconds() -> None:
+@pytest.mark.benchmark
+def test_verifying_a_token_takes_not_much_longer_than_pyjwt_does() -> None:
     header = token()
+    bare = header.removeprefix("Bearer ")
+
+    def pyjwt() -> None:
+        jwt.decode(bare, KEY, algorithms=["HS256"], options={"verify_exp": False})
+
+    # In turns, and the best of each: other programs run beside.
+    rounds = [(cpu_time(lambda: check(header)), cpu_time(pyjwt)) for _ in range(5)]
+    ours, theirs = map(min, zip(*rounds, strict=True))
+
+    assert ours < 2 * theirs
+
+
+def cpu_time(function: Callable[[], None]) -> float:
     began = time.process_time()
-
-    for _ in range(1_000):
-        check(header)
-
-    assert (time.process_time() - began) / 1_000 < 0.000_3
+    for _ in range(500):
+        function()
+    return time.process_time() - began
