@@ -290,7 +290,6 @@ def _params(query: str) -> dict[str, str]:
 
 
 def _body(data: str) -> Any:
-    text = data
     if data == "-":
         text = read_input("--data")
     elif data.startswith("@"):
@@ -300,7 +299,8 @@ def _body(data: str) -> Any:
             name = data[1:] or "@ without a file"
             reason = reason_of(error)
             raise ConfigurationError("--data", f"{name} cannot be read: {reason}.") from None
-    checked_text("--data", text)
+    else:
+        text = checked_text("--data", data)
     try:
         return json.loads(text, object_pairs_hook=_object)
     except _SaidTwice as error:
