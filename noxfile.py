@@ -46,28 +46,20 @@ use_all_of_pyenv()
 HERE = [each for each in PYTHONS if shutil.which(f"python{each}")] or PYTHONS[-1:]
 """The Pythons that this machine has."""
 NEWEST = HERE[-1]
-"""Benchmarks and long harnesses run on it."""
-MEASURED = HERE[len(HERE) // 2]
-"""
-Coverage is measured on the one in the middle: it runs half of the tests, and a tracer doubles their
-time.
-"""
-PAIRS = (("trio", "httpx2"), ("asyncio", "httpx and not httpx2"))
-"""Of event loop and library: what the older ones run, in turn."""
+"""Benchmarks, harnesses and coverage run on it."""
+PAIRS = (
+    ("asyncio", "httpx and not httpx2"),
+    ("trio", "httpx and not httpx2"),
+    ("asyncio", "httpx2"),
+    ("trio", "httpx2"),
+)
+"""Of event loop and library: of several Pythons the newest takes the first, and so on."""
 
 
 def part_of(python: str) -> str:
-    """
-    What runs on one of several Pythons, as `pytest -k`.
-
-    Each of the four pairs of event loop and library on one, and what knows no library on all.
-    """
-    older = {each: PAIRS[PYTHONS.index(each) % 2] for each in HERE if each != NEWEST}
-    if python == NEWEST:
-        return " and ".join(f"not ({loop} and {library})" for loop, library in older.values())
-    loop, library = older[python]
-    other = "asyncio" if loop == "trio" else "trio"
-    return f"({loop} and {library}) or not (httpx or {other})"
+    """What runs on one of several Pythons, as `pytest -k`: one pair, and what names no loop."""
+    loop, library = PAIRS[HERE[::-1].index(python)]
+    return f"{loop} and ({library} or not httpx) or not (asyncio or trio)"
 
 
 def groups(*names: str) -> list[str]:
@@ -126,7 +118,7 @@ def tests(session: nox.Session) -> None:
     # Side by side on all cores: one after the other, three Pythons would take most of an hour.
     common = ["pytest", "--dist", "worksteal", *session.posargs]
     part = ["-k", part_of(str(session.python))] if len(HERE) > 1 else []
-    measured = ["--cov", "--cov-report=term"] if session.python == MEASURED else []
+    measured = ["--cov", "--cov-report=term"] if newest else []
     session.run(*common, "-n", "auto", "-m", "not benchmark and not harness", *part, *measured)
     if newest:
         # Much of these is waiting: for programs that start, and for Redis in real time.
