@@ -191,8 +191,8 @@ class _Export(Step):
         write = partial(directory.write_manifest, self._target, manifest)
         await context.journal.in_thread(write)
 
-    async def conclude(self) -> None:
-        await run_in_thread(partial(directory.conclude, self._target), to_the_end=True)
+    def conclude(self) -> None:
+        directory.conclude(self._target)
 
 
 async def _begin(

@@ -21,7 +21,6 @@ from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.named_paths import named_path
-from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.private_files import make_private_directory
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.step import Step
@@ -180,11 +179,10 @@ class TransferStep(Step):
         finally:
             await journal.in_thread(partial(_close_all, tuple(files.values())))
 
-    async def conclude(self) -> None:
+    def conclude(self) -> None:
         """Remove what was read: only now can no other pass need it."""
         if self._folder is not None:
-            remove = partial(shutil.rmtree, self._folder, ignore_errors=True)
-            await run_in_thread(remove, to_the_end=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _writer(
         self, context: JobContext, export: SortedExport, there: PresentConversations

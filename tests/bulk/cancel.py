@@ -314,12 +314,10 @@ class Loop:
         except* KeyboardInterrupt:
             # Trio raises it in a task of its choice, so it comes out of the task groups of the job.
             pass
-        except* RuntimeError as cut:
-            # Between any two instructions, so in half of the step that enters a scope, too; and
-            # uvloop cannot be closed when it comes while it closes, after the job has ended.
-            halved = self.name == "trio" and "async context" in str(cut.exceptions[0])
-            closing = self.name == "uvloop" and scene.ended
-            if not (halved or closing):
+        except* Exception as cut:
+            # It comes between any two instructions, so in half of the step that enters or leaves
+            # a scope, which breaks trio's stack of scopes; and while uvloop is being closed.
+            if self.name == "asyncio" or not comes_of_interrupt(cut):
                 raise
             sys.stderr.write("".join(traceback.format_exception(cut)))
         # A signal that came late belongs to this trial, too.
@@ -328,6 +326,15 @@ class Loop:
             presser.join()
             time.sleep(0.001)
         self.run(to_the_end, kind, scene)
+
+
+def comes_of_interrupt(error: BaseException | None) -> bool:
+    """Tell whether all that went wrong began with a `KeyboardInterrupt`."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(comes_of_interrupt, error.exceptions))
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return comes_of_interrupt(error.__cause__ or error.__context__)
 
 
 COMBINATIONS: Final = [

@@ -209,3 +209,24 @@ async def test_a_batch_whose_limiter_meets_a_cancellation_has_no_result_of_nothi
 
     with pytest.raises(RuntimeError, match="raised CancelledError, and was not cancelled"):
         await talkjs.batch(*[call_of(talkjs.users.get, "alice")] * count)
+
+
+async def slow_to_end() -> AsyncIterator[dict[str, Any]]:
+    try:
+        yield user(1)
+        await anyio.sleep_forever()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", ["awaited", "watched"])
+async def test_a_job_whose_source_ends_after_it_was_cancelled_is_cancelled_all_the_same(
+    talkjs: AsyncTalkJS, way: str
+) -> None:
+    task = asyncio.create_task(run(upsert_users(talkjs, slow_to_end()), way))
+    await asyncio.sleep(0.05)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -108,16 +108,20 @@ class _Flow(Generic[V]):
         self._context.client.more_will_come(True)
         async with anyio.create_task_group() as watch:
             self._timers = watch
-            async with anyio.create_task_group() as self._tasks:
-                watch.start_soon(self._end_when_stopped, self._tasks)
-                self._blocks.start(watch)
-                try:
-                    await self._feed()
-                except Exception as error:  # noqa: BLE001 - raised below, out of the group
-                    self._fail(error)
-                finally:
-                    self._blocks.close()
-            watch.cancel_scope.cancel()
+            try:
+                async with anyio.create_task_group() as self._tasks:
+                    watch.start_soon(self._end_when_stopped, self._tasks)
+                    self._blocks.start(watch)
+                    try:
+                        await self._feed()
+                    except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                        self._fail(error)
+                    finally:
+                        self._blocks.close()
+            finally:
+                # A timer may end later, when no request can be started any more.
+                self._tasks = None
+                watch.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 

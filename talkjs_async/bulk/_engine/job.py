@@ -92,8 +92,12 @@ class Job:
         A coroutine, for what takes no other awaitable: `asyncio.create_task(job.run())`,
         `tasks.start_soon(job.run)`.
         """
-        with stray_cancellation_fails("The job"):
-            await self._run()
+        # In a task of its own, which no one cancels but this one. What cancels both comes here, so
+        # that a CancelledError there is told from one that only comes out of what the job awaits.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._run_watched)
+        if self._failure is not None:
+            raise self._failure
         return self.report
 
     async def __aenter__(self) -> Self:
@@ -172,8 +176,9 @@ class Job:
 
     async def _run_watched(self) -> None:
         try:
-            await self.run()
-        except Exception as error:  # noqa: BLE001 - raised at the end of the block
+            with stray_cancellation_fails("The job"):
+                await self._run()
+        except Exception as error:  # noqa: BLE001 - raised in the task that waits for the job
             self._failure = error
 
     async def _run(self) -> None:
@@ -198,8 +203,6 @@ class Job:
                     await journal.finish()
             finally:
                 await self._close(journal, complete=complete)
-            if complete:
-                await self._step.conclude()
         finally:
             await self._client.aclose()
             self._ended = self._clock.monotonic()
@@ -208,7 +211,7 @@ class Job:
 
     async def _close(self, journal: JobJournal, *, complete: bool) -> None:
         try:
-            await journal.close()
+            await journal.close(self._step.conclude if complete else None)
         finally:
             # Also when `close` was cancelled: the journal is closed before it raises.
             if journal.unanswered is not None:

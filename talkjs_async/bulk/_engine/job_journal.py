@@ -252,13 +252,18 @@ class JobJournal:
         """
         return await self._owner.run(function)
 
-    async def close(self) -> None:
-        """Release the file. A cancellation is delayed until that is done."""
-        closing_work = self._owner.submit(self._count_and_close)
+    async def close(self, conclude: Callable[[], None] | None = None) -> None:
+        """
+        Release the file. A cancellation is delayed until that is done.
+
+        Args:
+            conclude: To be run then, in the journal's thread: before another run can open the file.
+        """
+        closing_work = self._owner.submit(partial(self._count_and_close, conclude))
         self._owner.finish()
         await closing_work.completed()
 
-    def _count_and_close(self) -> None:
+    def _count_and_close(self, conclude: Callable[[], None] | None) -> None:
         query = "SELECT count(*) FROM record WHERE state = ? AND seen >= ?"
         arguments = (RecordState.SENT, self.first_pass)
         try:
@@ -267,6 +272,8 @@ class JobJournal:
             raise journal_error(self.path, error) from error
         finally:
             self._file.close()
+        if conclude is not None:
+            conclude()
 
     async def _change(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
         """

@@ -145,19 +145,15 @@ class OwnerThread:
             self._thread.join(timeout)
 
 
-async def run_in_thread(function: Callable[[], T], *, to_the_end: bool = False) -> T:
+async def run_in_thread(function: Callable[[], T]) -> T:
     """
     Run *function* in a thread of its own.
 
     Unlike a worker thread of anyio, it holds up neither a cancelled task nor the process's end.
-
-    Args:
-        to_the_end: Delay a cancellation until it is done, since what comes next relies on it.
     """
     thread = OwnerThread("talkjs worker")
     try:
-        work = thread.submit(function)
-        return await (work.completed() if to_the_end else work.result())
+        return await thread.run(function)
     finally:
         thread.finish()
 

@@ -33,5 +33,5 @@ class Step(ABC):
     async def run(self, context: JobContext) -> None:
         """Do the work, or return early when `context.stopping`. An error stops the job."""
 
-    async def conclude(self) -> None:  # noqa: B027 - most have nothing to do
-        """Do what comes after the journal of a complete run is closed."""
+    def conclude(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what comes after the journal of a complete run is closed, in the journal's thread."""

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
+import anyio
 import pytest
 
-from talkjs_async import TokenBucket
-from talkjs_async.bulk import upsert_conversations, upsert_users
-from talkjs_async.emulator import Emulator, Limits
+from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
+from talkjs_async.bulk import import_messages, upsert_conversations, upsert_users
+from talkjs_async.emulator import Emulator, Limits, RealClock
 from tests.fixtures import MakeTalkJS
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +94,33 @@ async def test_the_source_is_read_no_faster_than_the_budget_lets_records_go(
 
     assert 20_000 == job.report.done
     assert most <= 5_000 + 1_000 + 200
+
+
+class UncancellableClock(RealClock):
+    """A clock whose sleepers sleep to the end, as those do who are woken at that very moment."""
+
+    async def sleep(self, seconds: float) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(min(seconds, 0.2))
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_job_that_is_cancelled_sends_nothing_when_its_timer_ends_late() -> None:
+    clock = UncancellableClock()
+    emulator = Emulator(clock=clock, limits=Limits.off())
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        for text in ("hi", "ho"):
+            yield {"conversation_id": "c1", "sender": "alice", "text": text, "timestamp": 1.7e12}
+        await anyio.sleep_forever()
+
+    # Two messages are no full request, so the job looks at them again after a quarter of a second.
+    bucket = TokenBucket(rate=2.0, burst=2, background_reserve=0, clock=clock)
+    async with AsyncTalkJS(**emulator.options, budgets=OwnBudgets(bucket)) as talkjs:
+        job = asyncio.create_task(import_messages(talkjs, source()).run())
+        await asyncio.sleep(0.05)
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+
+    assert not emulator.requests

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
@@ -63,6 +66,33 @@ async def test_a_run_after_a_complete_one_is_a_new_run(journal: Path) -> None:
 
     assert (2, 2) == (again.number_of_pass, again.first_pass)
     assert (3, 2) == (interrupted.number_of_pass, interrupted.first_pass)
+
+
+async def test_what_ends_a_complete_run_is_done_before_the_next_one_opens_the_file(
+    journal: Path,
+) -> None:
+    some = await JobJournal.open(journal, IDENTITY)
+    may_end = threading.Event()
+    opened: list[JobJournal] = []
+
+    def remove() -> None:
+        may_end.wait(10)
+        journal.unlink()
+
+    async def open_again() -> None:
+        opened.append(await JobJournal.open(journal, IDENTITY))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(some.close, remove)
+        await anyio.lowlevel.checkpoint()
+        tasks.start_soon(open_again)
+        await anyio.wait_all_tasks_blocked()
+        may_end.set()
+
+    # A file of its own, which stays.
+    assert 1 == opened[0].number_of_pass
+    await opened[0].check_present()
+    await opened[0].close()
 
 
 async def test_two_jobs_cannot_share_a_journal(journal: Path) -> None:

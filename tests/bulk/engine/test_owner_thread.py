@@ -158,4 +158,4 @@ async def test_an_idle_thread_keeps_nothing_alive() -> None:
 async def test_a_function_runs_in_a_thread_of_its_own() -> None:
     assert threading.get_ident() != await run_in_thread(threading.get_ident)
     with pytest.raises(ValueError, match="x"):
-        await run_in_thread(partial(int, "x"), to_the_end=True)
+        await run_in_thread(partial(int, "x"))
