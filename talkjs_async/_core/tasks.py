@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import anyio
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from talkjs_async._core.clock import Clock
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 _running: Final[set[asyncio.Task[None]]] = set()
 """The event loop itself keeps only weak references."""
@@ -115,6 +116,32 @@ def stray_cancellation_fails(what: str) -> Iterator[None]:
             f"{what} raised CancelledError, and was not cancelled: it has awaited something that "
             "was."
         ) from error
+
+
+def uninterrupted(function: F) -> F:
+    """
+    Have Ctrl-C wait for the next await, while *function* or what it calls is what runs.
+
+    asyncio cancels the main task at Ctrl-C. trio raises KeyboardInterrupt between any two
+    instructions of whichever task runs, so that what was being noted is half noted, and other tasks
+    go on with that; unless told so. Then it raises it where the main task waits.
+
+    Args:
+        function: The first function of a task, or one that has just begun.
+    """
+    if in_trio():
+        import trio  # noqa: PLC0415
+
+        trio.lowlevel.enable_ki_protection(cast("Any", function))
+    return function
+
+
+def first_of(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first exception that ended a task group, or one within it."""
+    first: BaseException = several
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 def _is_cancelled() -> bool:

@@ -19,7 +19,7 @@ from talkjs_async._core.call import Call
 from talkjs_async._core.history import CallHistory
 from talkjs_async._core.pipeline import Pipeline
 from talkjs_async._core.retry import RetryPolicy, RetryState
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import first_of, stray_cancellation_fails
 from talkjs_async._core.wire import checked_flag
 from talkjs_async.batch._carrier import BATCH, Outcome, carry, is_odd, noted
 from talkjs_async.batch._charges import both, charges_of, pay_for_each
@@ -184,7 +184,7 @@ class Batch:
                         tasks.start_soon(self._work, waiting, began)
             except BaseExceptionGroup as several:
                 # A hook that exits, say: it comes out as it does of a single call.
-                raise several.exceptions[0] from None
+                raise first_of(several) from None
         results = tuple(operation.result() for operation in operations)
         if not return_exceptions:
             for result in results:

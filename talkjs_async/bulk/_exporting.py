@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import anyio
 
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import stray_cancellation_fails, uninterrupted
 from talkjs_async._core.walk import Walk
 from talkjs_async.bulk._copying.reactors import Reactors
 from talkjs_async.bulk._copying.read_ahead import (
@@ -141,10 +141,10 @@ class Exporting:
         with self._scope:
             async with anyio.create_task_group() as workers:
                 self._workers = workers
-                workers.start_soon(self._stop_when_told)
+                workers.start_soon(uninterrupted(self._stop_when_told))
                 async with anyio.create_task_group() as tasks:
                     for stream in streams:
-                        tasks.start_soon(self._guarded, stream)
+                        tasks.start_soon(uninterrupted(self._guarded), stream)
                 workers.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
@@ -241,7 +241,7 @@ class Exporting:
                 conversation = OpenConversation(begin, end, walk)
                 self._reading.append(conversation)
                 self._workers.start_soon(
-                    conversation.read,
+                    uninterrupted(conversation.read),
                     partial(self._next_messages, conversation_id),
                     self._room,
                     self._on_page,

@@ -15,7 +15,7 @@ from typing import Any, Final
 import anyio
 
 from talkjs_async._core.endpoint import call_of
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import stray_cancellation_fails, uninterrupted
 from talkjs_async.bulk._copying.present import PresentConversations
 from talkjs_async.bulk._copying.writing import AppWriter, totals_of
 from talkjs_async.bulk._engine.job_context import JobContext
@@ -123,7 +123,7 @@ class Transferring:
                     self._store_reactions,
                     self._store_participants,
                 ):
-                    tasks.start_soon(self._guarded, part)
+                    tasks.start_soon(uninterrupted(self._guarded), part)
                 await self._guarded(self._exporting.run)
                 self._read_all = True
                 self._reading.tally.changed()

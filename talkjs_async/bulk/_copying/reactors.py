@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import anyio
 
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import stray_cancellation_fails, uninterrupted
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.raw_lists import RawRecord
 from talkjs_async.errors import (
@@ -57,7 +57,7 @@ class Reactors:
 
         async with anyio.create_task_group() as tasks:
             for place, one in enumerate(lists):
-                tasks.start_soon(read, place, *one)
+                tasks.start_soon(uninterrupted(read), place, *one)
         if failures:
             raise failures[0]
         return [record for records in found for record in records]

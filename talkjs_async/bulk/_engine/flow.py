@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import stray_cancellation_fails, uninterrupted
 from talkjs_async._core.wire import is_text
 from talkjs_async.bulk._engine.bisection import Bisection, reason_of
 from talkjs_async.bulk._engine.job_client import Pace
@@ -110,7 +110,7 @@ class _Flow(Generic[V]):
             self._timers = watch
             try:
                 async with anyio.create_task_group() as self._tasks:
-                    watch.start_soon(self._end_when_stopped, self._tasks)
+                    watch.start_soon(uninterrupted(self._end_when_stopped), self._tasks)
                     self._blocks.start(watch)
                     try:
                         await self._feed()
@@ -180,7 +180,7 @@ class _Flow(Generic[V]):
             if records is None:
                 break
             self._sending += 1
-            tasks.start_soon(self._carry, records)
+            tasks.start_soon(uninterrupted(self._carry), records)
         if self._window.exhausted and not len(self._window):
             self._context.client.more_will_come(False)
         if not self._window.full or self._context.stopping:
@@ -208,7 +208,7 @@ class _Flow(Generic[V]):
         if not self._timer_runs and self._timers is not None:
             # An answer or a block of the source may not come before that.
             self._timer_runs = True
-            self._timers.start_soon(self._look_again, seconds)
+            self._timers.start_soon(uninterrupted(self._look_again), seconds)
         return None
 
     async def _look_again(self, seconds: float) -> None:

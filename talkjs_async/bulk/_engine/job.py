@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import first_of, stray_cancellation_fails, uninterrupted
 from talkjs_async._core.wire import checked_flag, is_text
 from talkjs_async.bulk._engine.eta import seconds_for, seconds_planned, time_left
 from talkjs_async.bulk._engine.job_client import JobClient
@@ -94,8 +94,13 @@ class Job:
         """
         # In a task of its own, which no one cancels but this one. What cancels both comes here, so
         # that a CancelledError there is told from one that only comes out of what the job awaits.
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._run_watched)
+        uninterrupted(self.run)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(uninterrupted(self._run_watched))
+        except BaseExceptionGroup as several:
+            # Ctrl-C on trio, or a hook that exits: it comes out as it does of a single call.
+            raise first_of(several) from None
         if self._failure is not None:
             raise self._failure
         return self.report
@@ -103,7 +108,7 @@ class Job:
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._run_watched)
+        self._tasks.start_soon(uninterrupted(self._run_watched))
         # An iteration in the block may wait from now on.
         self._started = True
         return self

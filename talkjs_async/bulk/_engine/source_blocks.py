@@ -24,7 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from talkjs_async._core.tasks import stray_cancellation_fails
+from talkjs_async._core.tasks import stray_cancellation_fails, uninterrupted
 from talkjs_async._core.wire import is_whole
 from talkjs_async.bulk._engine.owner_thread import OwnerThread
 from talkjs_async.errors import ConfigurationError, shown
@@ -185,7 +185,7 @@ class _AsyncReader(Generic[T]):
         self._scope = anyio.CancelScope()
 
     def start(self, tasks: TaskGroup) -> None:
-        tasks.start_soon(self._read)
+        tasks.start_soon(uninterrupted(self._read))
 
     async def _read(self) -> None:
         try:
