@@ -252,17 +252,16 @@ class Fetcher:
             if self._connected:
                 reply = read(await self._answer(store, question, self._answer_bound))
             else:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._stop_waiting, me)
-                    try:
-                        reply = read(await self._answer(store, question, _CONNECT))
-                    finally:
-                        tasks.cancel_scope.cancel()
+                timers: set[anyio.CancelScope] = set()
+                spawn(partial(self._stop_waiting, me), timers)
+                try:
+                    reply = read(await self._answer(store, question, _CONNECT))
+                finally:
+                    for timer in list(timers):
+                        timer.cancel()
         except Exception as error:  # noqa: BLE001 - a `Store` may raise anything
             problem = error
         if problem is not None:
-            if isinstance(problem, ExceptionGroup):
-                problem = cast("Exception", problem.exceptions[0])
             self._lose(me, problem)
             if isinstance(store, ClientStore):
                 await store.drop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -359,3 +361,19 @@ class TestMistakes:
             await limiter.acquire()
         assert 0 == limiter.statistics().granted
         return caught.value
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_program_that_ends_while_redis_is_first_asked_leaves_no_coroutine(
+    steps: int, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def main() -> None:
+        waiting = asyncio.create_task(RedisLimiter("redis://127.0.0.1:1", "app").acquire())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(main())
+    gc.collect()
+
+    assert not recwarn.list
