@@ -8,7 +8,7 @@ How pages follow each other is the business of `_core.walk`.
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 import anyio
 import attrs
@@ -82,6 +82,20 @@ class Records(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Records of {self._listing.path}>"
+
+    if not TYPE_CHECKING:  # so that type checkers refuse these
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(_READ)
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(_READ)
+
+
+_READ: Final = (
+    "A list is read with `async for record in ...`, as a whole with `await ....collect()`, and its "
+    "first page with `await ....page()`."
+)
 
 
 class RecordIterator(Generic[T]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,12 +21,18 @@ from talkjs_async.errors import ConfigurationError
 
 
 def upsert_users(
-    options: GlobalOptions, file: Path, format: RecordFormat | None, journal: Path | None
+    options: GlobalOptions,
+    file: Path,
+    format: RecordFormat | None,
+    journal: Path | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Create or change the users of a file."""
     source = bulk.read_users(file, format=format)
     # A request for a hundred users cannot be taken along.
-    _load(options, "users upsert", source, bulk.upsert_users, journal, overflow=False)
+    job = partial(bulk.upsert_users, dry_run=dry_run)
+    _load(options, "users upsert", source, job, journal, overflow=False)
 
 
 def upsert_conversations(
@@ -34,18 +41,13 @@ def upsert_conversations(
     format: RecordFormat | None,
     journal: Path | None,
     *,
+    dry_run: bool,
     overflow: bool,
 ) -> None:
     """Create or change the conversations of a file."""
     source = bulk.read_conversations(file, format=format)
-    _load(
-        options,
-        "conversations upsert",
-        source,
-        bulk.upsert_conversations,
-        journal,
-        overflow=overflow,
-    )
+    job = partial(bulk.upsert_conversations, dry_run=dry_run)
+    _load(options, "conversations upsert", source, job, journal, overflow=overflow)
 
 
 def import_messages(
@@ -54,11 +56,13 @@ def import_messages(
     format: RecordFormat | None,
     journal: Path | None,
     *,
+    dry_run: bool,
     overflow: bool,
 ) -> None:
     """Import the old messages of a file."""
     source = bulk.read_old_messages(file, format=format)
-    _load(options, "messages import", source, bulk.import_messages, journal, overflow=overflow)
+    job = partial(bulk.import_messages, dry_run=dry_run)
+    _load(options, "messages import", source, job, journal, overflow=overflow)
 
 
 def send_messages(
@@ -67,18 +71,20 @@ def send_messages(
     format: RecordFormat | None,
     journal: Path | None,
     *,
+    dry_run: bool,
     overflow: bool,
 ) -> None:
     """Send the messages of a file."""
     source = bulk.read_messages(file, format=format)
-    _load(options, "messages send", source, bulk.send_messages, journal, overflow=overflow)
+    job = partial(bulk.send_messages, dry_run=dry_run)
+    _load(options, "messages send", source, job, journal, overflow=overflow)
 
 
-def export(options: GlobalOptions, directory: Path, *, reactions: bool) -> None:
+def export(options: GlobalOptions, directory: Path, *, reactions: bool, dry_run: bool) -> None:
     """Export everything."""
 
     def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.export(talkjs, directory, reactions=reactions)
+        return bulk.export(talkjs, directory, reactions=reactions, dry_run=dry_run)
 
     # It uses both budgets by itself.
     _run(options, f"export {directory.name}", job, overflow=False, has_journal=False)
@@ -90,6 +96,7 @@ def restore(
     journal: Path | None,
     *,
     into_existing: bool,
+    dry_run: bool,
     overflow: bool,
 ) -> None:
     """Load an export. Before it goes into an app that has data, a person is asked."""
@@ -98,7 +105,9 @@ def restore(
 
     def restore(*, existing: bool) -> NoReturn:
         def job(talkjs: AsyncTalkJS) -> Job:
-            return bulk.restore(talkjs, directory, into_existing=existing, journal=notes)
+            return bulk.restore(
+                talkjs, directory, into_existing=existing, journal=notes, dry_run=dry_run
+            )
 
         _run(options, title, job, overflow=overflow)
 
@@ -117,13 +126,13 @@ def _person_is_there(options: GlobalOptions) -> bool:
 
 
 def migrate_sendbird(
-    options: GlobalOptions, directory: Path, journal: Path | None, *, overflow: bool
+    options: GlobalOptions, directory: Path, journal: Path | None, *, dry_run: bool, overflow: bool
 ) -> None:
     """Load Sendbird's export."""
     notes = journal or _inside(directory, "migrate", options)
 
     def job(talkjs: AsyncTalkJS) -> Job:
-        return bulk.migrate_sendbird(talkjs, directory, journal=notes)
+        return bulk.migrate_sendbird(talkjs, directory, journal=notes, dry_run=dry_run)
 
     _run(options, f"migrate sendbird {directory.name}", job, overflow=overflow)
 

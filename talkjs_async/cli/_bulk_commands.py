@@ -37,6 +37,9 @@ OverflowOption = Annotated[
         help="Send requests that wait for the budget in batches: twice as fast.",
     ),
 ]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Send nothing, and only list what would be stored.")
+]
 
 
 @command(users_group, "upsert")
@@ -45,6 +48,7 @@ def upsert_users(
     file: File,
     format: FormatOption = None,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """
     Create or change users, 100 with one request.
@@ -55,7 +59,7 @@ def upsert_users(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.upsert_users(context.obj, file, format, journal)
+    _bulk_actions.upsert_users(context.obj, file, format, journal, dry_run=dry_run)
 
 
 @command(conversations_group, "upsert")
@@ -64,6 +68,7 @@ def upsert_conversations(
     file: File,
     format: FormatOption = None,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """
@@ -74,7 +79,9 @@ def upsert_conversations(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.upsert_conversations(context.obj, file, format, journal, overflow=overflow)
+    _bulk_actions.upsert_conversations(
+        context.obj, file, format, journal, dry_run=dry_run, overflow=overflow
+    )
 
 
 @command(messages_group, "import")
@@ -83,6 +90,7 @@ def import_messages(
     file: File,
     format: FormatOption = None,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """
@@ -94,7 +102,9 @@ def import_messages(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.import_messages(context.obj, file, format, journal, overflow=overflow)
+    _bulk_actions.import_messages(
+        context.obj, file, format, journal, dry_run=dry_run, overflow=overflow
+    )
 
 
 @command(messages_group, "send")
@@ -103,6 +113,7 @@ def send_messages(
     file: File,
     format: FormatOption = None,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """
@@ -113,7 +124,9 @@ def send_messages(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.send_messages(context.obj, file, format, journal, overflow=overflow)
+    _bulk_actions.send_messages(
+        context.obj, file, format, journal, dry_run=dry_run, overflow=overflow
+    )
 
 
 @command(app)
@@ -127,6 +140,9 @@ def export(
         bool,
         typer.Option("--reactions", help="Also reactions: one request per emoji and message."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell how many requests it would take.")
+    ] = False,
 ) -> None:
     """
     Write everything there is as JSON Lines.
@@ -137,7 +153,7 @@ def export(
     """
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.export(context.obj, directory, reactions=reactions)
+    _bulk_actions.export(context.obj, directory, reactions=reactions, dry_run=dry_run)
 
 
 @command(app)
@@ -152,6 +168,7 @@ def restore(
         ),
     ] = False,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """
@@ -163,7 +180,12 @@ def restore(
     from talkjs_async.cli import _bulk_actions
 
     _bulk_actions.restore(
-        context.obj, directory, journal, into_existing=into_existing, overflow=overflow
+        context.obj,
+        directory,
+        journal,
+        into_existing=into_existing,
+        dry_run=dry_run,
+        overflow=overflow,
     )
 
 
@@ -194,10 +216,8 @@ def transfer(
             "--allow-loopback-files", help="Files may be on this machine, by http: for tests."
         ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read the source, and only list what would be stored.")
-    ] = False,
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """
@@ -231,12 +251,15 @@ def migrate_sendbird(
         Path, typer.Argument(help="Where the exported .json files are.", show_default=False)
     ],
     journal: JournalOption = None,
+    dry_run: DryRunOption = False,
     overflow: OverflowOption = True,
 ) -> None:
     """Load Sendbird's data export (JSON) of users, group channels and messages."""
     from talkjs_async.cli import _bulk_actions
 
-    _bulk_actions.migrate_sendbird(context.obj, directory, journal, overflow=overflow)
+    _bulk_actions.migrate_sendbird(
+        context.obj, directory, journal, dry_run=dry_run, overflow=overflow
+    )
 
 
 @command(app)

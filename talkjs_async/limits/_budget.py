@@ -14,7 +14,7 @@ class Budget:
 
     Attributes:
         tokens: Requests that could leave at once. Negative after a 429, and when more are in flight
-            than the bucket holds.
+            than the bucket holds. All of the burst while a store has not been asked yet.
         burst: The most that the bucket holds, in requests.
         rate: Requests per second that the server is documented to allow.
         effective_rate: Requests per second that are used of it. Lower after 429s.

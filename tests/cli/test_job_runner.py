@@ -19,6 +19,18 @@ from talkjs_async.emulator import Emulator, Limits
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
+JOBS = [
+    "users upsert",
+    "conversations upsert",
+    "messages import",
+    "messages send",
+    "export",
+    "restore",
+    "transfer",
+    "migrate sendbird",
+    "anonymise",
+]
+
 unix = pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of Unix")
 
 
@@ -151,6 +163,37 @@ def test_a_whole_chat_can_be_loaded_exported_restored_and_forgotten(
     assert "  planned: user u0 (record 1)\n" in planned.out
     anonymised = command("anonymise", "u0", "--yes", "--conversations")
     assert (0, 112) == (anonymised.code, int(anonymised.out.split()[2]))
+
+
+def test_a_dry_run_of_a_command_sends_nothing(command: Command, emulator: Emulator) -> None:
+    users(20)
+    chats(10)
+    Path("old.csv").write_text("conversation_id,sender,text,sent_at\nc1,u0,hi,1700000000000\n")
+    Path("new.csv").write_text("conversation_id,sender,text\nc1,u0,hello\n")
+    command("users", "upsert", "users.csv")
+    command("export", "backup")
+    emulator.reset()
+    runs = {
+        ("users", "upsert", "users.csv", "--journal", "new"): "20 planned",
+        ("conversations", "upsert", "chats.csv"): "10 planned",
+        ("messages", "import", "old.csv"): "1 planned",
+        ("messages", "send", "new.csv"): "1 planned",
+        ("restore", "backup"): "20 planned",
+        ("export", "another"): "0 done",
+    }
+
+    for words, planned in runs.items():
+        outcome = command(*words, "--dry-run")
+        assert (0, True) == (outcome.code, planned in outcome.out), outcome
+
+    assert not emulator.commits
+    assert {"GET"} >= {request.method for request in emulator.requests}
+    assert not Path("another").exists()
+
+
+@pytest.mark.parametrize("words", JOBS)
+def test_every_command_that_runs_a_job_has_a_dry_run(command: Command, words: str) -> None:
+    assert "--dry-run" in command(*words.split(), "--help").out
 
 
 def test_sendbird_s_export_can_be_loaded(command: Command, emulator: Emulator) -> None:

@@ -308,3 +308,12 @@ async def test_no_page_size_means_the_largest_page() -> None:
 def test_records_and_page_say_what_they_are() -> None:
     assert "<Records of /things>" == repr(Records(listing(), ListServer([]).run))
     assert [1, 2] == list(Page(items=(1, 2), cursor=None))
+
+
+async def test_a_list_that_is_awaited_or_looped_over_says_how_it_is_read() -> None:
+    records: Any = Records(listing(), ListServer(3).run)
+
+    with pytest.raises(TypeError, match="async for"):
+        await records
+    with pytest.raises(TypeError, match="collect"):
+        list(records)
