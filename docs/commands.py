@@ -55,8 +55,8 @@ These options work before, within and after the command's name, as in
 Results go to the standard output. Progress, complaints and what to do next go to the standard
 error: a bar on a terminal, elsewhere a line every ten seconds, with `--json` no progress at all.
 With `--json` the standard output is JSON Lines: commands for single records write each with
-TalkJS's names; a job writes `{{"record": ...}}` for each record that failed, is unknown or planned, and
-`{{"report": ...}}` at the end.
+TalkJS's names; a job writes `{{"record": ...}}` for each record that failed, is unknown or planned,
+and `{{"report": ...}}` at the end.
 
 Characters that a stream cannot show, and those that a terminal takes for commands, are written as
 escapes such as `\\x1b`; with `--json` everything outside of ASCII is. When the reader of a pipe has

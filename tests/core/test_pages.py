@@ -311,7 +311,7 @@ def test_records_and_page_say_what_they_are() -> None:
 
 
 async def test_a_list_that_is_awaited_or_looped_over_says_how_it_is_read() -> None:
-    records: Any = Records(listing(), ListServer(3).run)
+    records: Any = Records(listing(), ListServer(SEVEN).run)
 
     with pytest.raises(TypeError, match="async for"):
         await records
