@@ -70,11 +70,11 @@ class Job:
         self._tally = Tally()
         self._context: JobContext | None = None
         self._report: BulkReport | None = None
-        self._started = False
+        self._started = self._runs = False
         self._stopped = False
         self._began = self._ended = 0.0
         self._tasks: TaskGroup | None = None
-        self._failure: Exception | None = None
+        self._failures: list[Exception] = []
 
     def __repr__(self) -> str:
         # Also what `asyncio.create_task(job)` quotes when it refuses a job.
@@ -95,20 +95,21 @@ class Job:
         # In a task of its own, which no one cancels but this one. What cancels both comes here, so
         # that a CancelledError there is told from one that only comes out of what the job awaits.
         uninterrupted(self.run)
+        failures: list[Exception] = []
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(uninterrupted(self._run_watched))
+                tasks.start_soon(uninterrupted(self._run_watched), failures)
         except BaseExceptionGroup as several:
             # Ctrl-C on trio, or a hook that exits: it comes out as it does of a single call.
             raise first_of(several) from None
-        if self._failure is not None:
-            raise self._failure
+        if failures:
+            raise failures[0]
         return self.report
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(uninterrupted(self._run_watched))
+        self._tasks.start_soon(uninterrupted(self._run_watched), self._failures)
         # An iteration in the block may wait from now on.
         self._started = True
         return self
@@ -126,8 +127,8 @@ class Job:
             tasks.cancel_scope.cancel()
         # The task group is not told of the error, which so leaves the block as it is.
         await tasks.__aexit__(None, None, None)
-        if exc is None and self._failure is not None:
-            raise self._failure
+        if exc is None and self._failures:
+            raise self._failures[0]
 
     def __aiter__(self) -> ProgressIterator:
         if not self._started:
@@ -179,17 +180,17 @@ class Job:
             raise ConfigurationError("job", "has no report before it has ended.")
         return self._report
 
-    async def _run_watched(self) -> None:
+    async def _run_watched(self, failures: list[Exception]) -> None:
         try:
             with stray_cancellation_fails("The job"):
                 await self._run()
         except Exception as error:  # noqa: BLE001 - raised in the task that waits for the job
-            self._failure = error
+            failures.append(error)
 
     async def _run(self) -> None:
-        if self._context is not None:
+        if self._runs:
             raise ConfigurationError("job", "has been run: make a new one to run it again.")
-        self._started = True
+        self._runs = self._started = True
         self._began = self._clock.monotonic()
         try:
             await self._step.prepare()

@@ -361,3 +361,21 @@ async def test_one_row_whose_data_is_refused_is_named_and_the_others_are_stored(
     assert 9_999 == len(emulator.commits.of("user.created"))
     # Those of the clean requests, and the parts of the one that was refused.
     assert emulator.requests.total - before <= 99 + 15
+
+
+async def test_a_job_that_is_run_twice_at_once_runs_once(talkjs: AsyncTalkJS) -> None:
+    job = upsert_users(talkjs, users(300))
+    done, refused = [], []
+
+    async def run_it() -> None:
+        try:
+            done.append(await job)
+        except ConfigurationError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(run_it)
+
+    assert [300] == [report.done for report in done]
+    assert ["job: has been run: make a new one to run it again."] * 2 == refused
