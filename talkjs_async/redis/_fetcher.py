@@ -290,7 +290,8 @@ class Fetcher:
         raise StoreLost(f"it has not answered within {bound:.1f} s")
 
     async def _stop_waiting(self, me: PollingWaiter) -> None:
-        await self._clock.sleep(_CONNECT_WAIT)
+        # In real time, in which Redis answers, whatever clock the callers wait by.
+        await anyio.sleep(_CONNECT_WAIT)
         self._lose(me, StoreLost(f"it has not answered within {_CONNECT_WAIT:.1f} s"))
 
     def _lose(self, me: PollingWaiter, error: Exception) -> None:

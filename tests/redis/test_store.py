@@ -10,9 +10,10 @@ import redis
 
 from talkjs_async import AsyncTalkJS, OwnBudgets
 from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
-from talkjs_async.emulator import Emulator, RealClock
+from talkjs_async.emulator import Emulator, RealClock, VirtualClock
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.redis import RedisLimiter
+from talkjs_async.telemetry import LimiterEvent, StoreAway
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +27,20 @@ async def test_two_clients_use_one_budget_in_virtual_time(redis_server: RedisSer
 
     assert [200] * 800 == statuses
     assert emulator.clock.monotonic() > (800 - 600) / 9
+
+
+async def test_redis_has_real_time_to_answer_where_callers_wait_in_virtual_time(
+    redis_server: RedisServer,
+) -> None:
+    limiter = RedisLimiter(redis_server.url, uuid4().hex, tokens=5, clock=VirtualClock())
+    events: list[LimiterEvent] = []
+    limiter.listen(events.append)
+
+    for _ in range(5):
+        (await limiter.acquire()).settle()
+    await limiter.aclose()
+
+    assert not [event for event in events if isinstance(event, StoreAway)]
 
 
 async def test_two_clients_use_one_budget_in_real_time(redis_server: RedisServer) -> None:
