@@ -367,8 +367,11 @@ class TestMistakes:
 def test_a_program_that_ends_while_redis_is_first_asked_leaves_no_coroutine(
     steps: int, recwarn: pytest.WarningsRecorder
 ) -> None:
+    async def take() -> None:
+        (await RedisLimiter("redis://127.0.0.1:1", "app").acquire()).refund()
+
     async def main() -> None:
-        waiting = asyncio.create_task(RedisLimiter("redis://127.0.0.1:1", "app").acquire())
+        waiting = asyncio.create_task(take())
         for _ in range(steps):
             await asyncio.sleep(0)
         waiting.cancel()
