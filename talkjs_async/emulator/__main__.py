@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from talkjs_async.emulator import Emulator, Exchange, Limits, RealClock, Switches
+from talkjs_async.emulator._options import parse
 from talkjs_async.emulator._paths import INSPECTION
 from talkjs_async.emulator._trigger import trigger
 from talkjs_async.emulator.ledger import LedgerLine, ledger
@@ -47,7 +48,7 @@ def main(
     if arguments and arguments[0] == "trigger":
         return trigger(arguments[1:], prog)
     parser = parser_for(prog)
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     if options.list_switches:
         _say(_listed(Switches.table()))
         return 0
@@ -61,7 +62,7 @@ def main(
             clock=RealClock(),
             limits=_limits(options),
             switches=_switches(options.switch),
-            seed=options.seed,
+            seed=options.random_seed,
             log_limit=_LOG_LIMIT,
             inbox_limit=_INBOX_LIMIT,
             body_limit=_BODY_LIMIT,
@@ -157,6 +158,8 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     """What the command takes, under a name."""
     parser = argparse.ArgumentParser(
         prog=prog,
+        # Another option than meant may begin like that.
+        allow_abbrev=False,
         description="A local stand-in for the TalkJS REST API. Not TalkJS.",
         epilog="To have a running one send an event: trigger EVENT --at URL --set message.text=Hi",
     )
@@ -167,7 +170,12 @@ def parser_for(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--no-limits", action="store_true", help="never answer 429")
     parser.add_argument("--rate", type=_rate, help="requests per second instead of 9")
     parser.add_argument("--burst", type=_burst, help="requests at once instead of 600")
-    parser.add_argument("--seed", default="0", help="what IDs and chances come from")
+    parser.add_argument(
+        "--random-seed",
+        default="0",
+        metavar="TEXT",
+        help="what IDs and chances come from; for data, see --load",
+    )
     parser.add_argument(
         "--load",
         action="append",

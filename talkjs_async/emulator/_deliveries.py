@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator.clock import EmulatorClock
 
 # Source: the documentation's page "Webhooks" (documented; the retry's delay is not).
@@ -30,7 +31,7 @@ TAMPERING: tuple[Tampering, ...] = get_args(Tampering)
 
 
 @attrs.frozen(kw_only=True)
-class Delivery:
+class Delivery(ListsAttributes):
     """
     One attempt to deliver one event.
 
@@ -55,14 +56,15 @@ class Delivery:
     at: float
     status: int | None
     error: str | None
-    headers: Mapping[str, str]
-    body: bytes
-    event: bytes
+    # A failing assertion prints it: without the same JSON twice.
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    event: bytes = attrs.field(repr=False)
     tampering: Tampering | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
-class Receiver:
+class Receiver(ListsAttributes):
     """Where events go: a URL, or an ASGI application in this process."""
 
     target: str | AsgiCallable

@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar, overload
 
+from talkjs_async.emulator._attributes import ListsAttributes
+
 T = TypeVar("T")
 
 
-class Log(Generic[T]):
+class Log(ListsAttributes, Generic[T]):
     """Entries in order, the oldest forgotten first when there is a limit."""
 
     def __init__(self, limit: int | None) -> None:

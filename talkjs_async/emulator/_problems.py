@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from talkjs_async.emulator._attributes import ListsAttributes
 
-class Problem(Exception):
+
+class Problem(ListsAttributes, Exception):
     """
     An answer other than 200.
 

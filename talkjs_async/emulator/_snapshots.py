@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
+
 if TYPE_CHECKING:
     from talkjs_async.emulator._stored_records import StoredApp
 
@@ -12,7 +14,7 @@ __all__ = ["Snapshot"]
 
 
 @attrs.frozen
-class Snapshot:
+class Snapshot(ListsAttributes):
     """All data of an emulator: apps with their budgets, and where IDs and chances stand."""
 
     _state: bytes = attrs.field(repr=False)

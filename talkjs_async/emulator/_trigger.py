@@ -10,13 +10,16 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from talkjs_async.emulator._options import parse
 from talkjs_async.emulator._paths import CONTROL
 
 
 def trigger(arguments: Sequence[str], prog: str) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
-        prog=f"{prog} trigger", description="Have a running emulator send an event."
+        prog=f"{prog} trigger",
+        allow_abbrev=False,
+        description="Have a running emulator send an event.",
     )
     parser.add_argument("event", help="its type, such as message.sent")
     parser.add_argument("--at", required=True, metavar="URL", help="where the emulator is")
@@ -25,9 +28,9 @@ def trigger(arguments: Sequence[str], prog: str) -> int:
         action="append",
         default=[],
         metavar="PATH=VALUE",
-        help="change its data, such as message.text=Hi; JSON, or else text",
+        help="change its data, an example's, such as message.text=Hi; JSON, or else text",
     )
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     if urlsplit(options.at).scheme not in ("http", "https"):
         parser.error(f"--at takes an http:// or https:// URL, not {options.at!r}")
     changes = dict(_read(parser, one) for one in options.set)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from random import Random
 
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._ids import IdGenerator
 from talkjs_async.emulator._routing import Router
 from talkjs_async.emulator._snapshots import Snapshot
@@ -26,7 +27,7 @@ from talkjs_async.emulator.webhooks import WebhookSender
 Latency = Callable[[Random], tuple[float, float]]
 
 
-class World:
+class World(ListsAttributes):
     """
     What an emulator consists of, before there is any way to reach it.
 
@@ -110,8 +111,9 @@ class World:
         """
         Forget all data, logs and faults, and fill the budget up.
 
-        Webhooks go where they went before. Time goes on, unless *clock* sets it back to where it
-        began: now that the data is gone, nothing is younger than the present.
+        Receivers of webhooks, snapshots, limits and switches stay. Time goes on, unless *clock*
+        sets it back to where it began: now that the data is gone, nothing is younger than the
+        present.
         """
         with self.lock:
             if clock:

@@ -17,7 +17,9 @@ from typing import Protocol
 import anyio
 import anyio.lowlevel
 
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._idle import SleepTimer, Watchers
+from talkjs_async.emulator._numbers import check_number
 
 __all__ = ["EmulatorClock", "RealClock", "VirtualClock"]
 
@@ -47,7 +49,7 @@ class EmulatorClock(Protocol):
         ...
 
 
-class RealClock:
+class RealClock(ListsAttributes):
     """Real time, on asyncio and trio. It can be put forward, but sleepers do not notice."""
 
     def __init__(self) -> None:
@@ -75,7 +77,7 @@ class RealClock:
         self._back = self._ahead
 
 
-class VirtualClock:
+class VirtualClock(ListsAttributes):
     """
     A clock that stands still while any task works and jumps when all of them wait.
 
@@ -93,6 +95,7 @@ class VirtualClock:
 
     def __init__(self, start: float = _DEFAULT_START) -> None:
         """Start at *start*, a Unix time in seconds; `monotonic()` starts at zero."""
+        check_number("start", start)
         self._start = start
         self._now = 0.0
         self._back = 0.0
@@ -188,6 +191,7 @@ class VirtualClock:
 
 def _checked_advance(seconds: float, now: float) -> float:
     """Return *seconds*, or raise `ValueError`: time goes forward, and not to the end of days."""
+    check_number("seconds", seconds)
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be zero or more and finite, not {seconds!r}.")
     if now + seconds > _LATEST:

@@ -10,20 +10,45 @@ from typing import Any
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._log import Log
 
-__all__ = ["Commit", "CommitLog"]
+__all__ = ["COMMIT_KINDS", "Commit", "CommitLog"]
+
+COMMIT_KINDS = (
+    "app.created",
+    "app.updated",
+    "conversation.created",
+    "conversation.deleted",
+    "conversation.read",
+    "conversation.updated",
+    "file.uploaded",
+    "message.deleted",
+    "message.imported",
+    "message.sent",
+    "message.updated",
+    "notification.triggered",
+    "participant.joined",
+    "participant.left",
+    "participant.updated",
+    "reaction.added",
+    "reaction.removed",
+    "themes.updated",
+    "user.created",
+    "user.updated",
+)
+"""Everything that can happen."""
 
 
 @attrs.define(eq=False, kw_only=True)
-class Commit:
+class Commit(ListsAttributes):
     """
     One change of state.
 
     Attributes:
         number: Position among all changes, from 1.
         at: Unix time in seconds.
-        kind: What happened to what: `user.created`, `message.sent`, `participant.left`, ...
+        kind: What happened to what, one of `COMMIT_KINDS`, such as `participant.left`.
         app_id: The app whose state changed.
         user_id, conversation_id, message_id: What it happened to, where that has an ID.
         text: Of a message.
@@ -51,11 +76,24 @@ class CommitLog(Log[Commit]):
 
     def record(self, kind: str, **what: Any) -> None:
         """Add a change of state."""
-        commit = Commit(number=self.total + 1, kind=kind, **what)
+        commit = Commit(number=self.total + 1, kind=_known(kind), **what)
         self.append(commit)
         if self.on_record is not None:
             self.on_record(commit)
 
     def of(self, kind: str) -> list[Commit]:
-        """Return the changes of one kind, such as `message.sent`."""
+        """
+        Return the changes of one kind, such as `message.sent`.
+
+        Raises:
+            ValueError: There is no such kind.
+        """
+        kind = _known(kind)
         return [entry for entry in self if entry.kind == kind]
+
+
+def _known(kind: str) -> str:
+    if kind not in COMMIT_KINDS:
+        there_are = ", ".join(COMMIT_KINDS)
+        raise ValueError(f"There is no kind of commit {kind!r}; there are: {there_are}.")
+    return kind

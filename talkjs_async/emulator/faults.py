@@ -21,6 +21,8 @@ from email.utils import formatdate
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
+from talkjs_async.emulator._numbers import check_number
 from talkjs_async.emulator._patterns import can_meet, pattern_of, request_pattern
 from talkjs_async.emulator._responses import Cut, Response, json_response
 
@@ -82,7 +84,7 @@ _BEFORE_BY_DEFAULT = ("return", "refuse", "latency")
 
 
 @attrs.frozen
-class Fault:
+class Fault(ListsAttributes):
     """One thing that goes wrong, read from its id."""
 
     id: str
@@ -162,7 +164,7 @@ class Fault:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Plan:
+class Plan(ListsAttributes):
     """
     When a fault fires.
 
@@ -211,7 +213,7 @@ class Plan:
         return True
 
 
-class Faults:
+class Faults(ListsAttributes):
     """
     The fault plans of one emulator.
 
@@ -274,6 +276,7 @@ class Faults:
                 meets *on*, or *nth* or *seconds* name no request.
         """
         parsed = Fault.parse(fault)
+        check_number("p", p)
         if not 0 <= p <= 1:
             raise ValueError(f"p must be between 0 and 1, not {p!r}.")
         if first is not None and nth is not None:
@@ -283,8 +286,10 @@ class Faults:
         numbers = nth if isinstance(nth, tuple) else (nth,)
         if nth is not None and not (numbers and all(_is_count(one, least=1) for one in numbers)):
             raise ValueError(f"nth counts requests from 1, so {nth!r} would never fire.")
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"seconds must be above 0, not {seconds!r}.")
+        if seconds is not None:
+            check_number("seconds", seconds)
+            if not seconds > 0:
+                raise ValueError(f"seconds must be above 0, not {seconds!r}.")
         if on is not None:
             self._check_reach(on)
         self._made += 1

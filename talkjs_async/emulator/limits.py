@@ -12,6 +12,8 @@ from typing import Literal
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
+
 __all__ = ["AppBudget", "Bucket", "Limits"]
 
 # Float noise of adding thousands of refills must not cost a request.
@@ -19,7 +21,7 @@ _EPSILON = 1e-6
 
 
 @attrs.frozen(kw_only=True)
-class Limits:
+class Limits(ListsAttributes):
     """
     How the server limits requests.
 
@@ -56,7 +58,7 @@ class Limits:
         return cls(enabled=False)
 
 
-class Bucket:
+class Bucket(ListsAttributes):
     """
     A token bucket with an optional queue.
 
@@ -117,7 +119,7 @@ class Bucket:
         return max(0.0, self._refilled_at + seconds - now)
 
 
-class AppBudget:
+class AppBudget(ListsAttributes):
     """The two buckets of one app."""
 
     def __init__(self, limits: Limits) -> None:

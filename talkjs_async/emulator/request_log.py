@@ -4,16 +4,27 @@ What was asked: one entry per request, whatever became of it.
 It never holds a token or a secret. What was done is in the commit log.
 """
 
+from typing import Any
+
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._log import Log
 from talkjs_async.emulator._patterns import request_pattern
 
 __all__ = ["Exchange", "RequestLog"]
 
 
+def _beginning() -> Any:
+    meaning = (
+        "Its beginning: up to 4,000 characters, unless the program that started the emulator says "
+        "otherwise (body_limit). What is cut off is not marked."
+    )
+    return attrs.field(default="", repr=False, metadata={"meaning": meaning})
+
+
 @attrs.define(eq=False, kw_only=True)
-class Exchange:
+class Exchange(ListsAttributes):
     """
     One request and its answer.
 
@@ -31,7 +42,8 @@ class Exchange:
         idempotency_keys: Of the messages in the body.
         attempt: How many requests with the same first key there have been, this one included.
         operations: The operations inside a batch.
-        body, answer: The beginning of both bodies, where the emulator keeps them (`body_limit`).
+        body, answer: The beginning of both bodies, where the emulator keeps them (`body_limit`:
+            4,000 characters on the command line).
     """
 
     number: int
@@ -47,8 +59,8 @@ class Exchange:
     idempotency_keys: tuple[str, ...] = ()
     attempt: int = 1
     operations: tuple["Exchange", ...] = ()
-    body: str = ""
-    answer: str = ""
+    body: str = _beginning()
+    answer: str = _beginning()
 
 
 class RequestLog(Log[Exchange]):

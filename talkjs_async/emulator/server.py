@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator.webhooks import WebhookSender
 
 __all__ = ["Server"]
@@ -24,7 +25,7 @@ _INSTALL = (
 _TIMEOUT = 10.0
 
 
-class Server:
+class Server(ListsAttributes):
     """
     An emulator that listens on a port.
 

@@ -6,6 +6,7 @@ Written messages go the same way as those of the API, only that they come from t
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator._route_context import RouteContext
 from talkjs_async.emulator._stored_records import StoredSession
@@ -20,7 +21,7 @@ _TYPING_SECONDS = 10.0
 
 
 @attrs.frozen
-class SimulatedUser:
+class SimulatedUser(ListsAttributes):
     """One user of the emulator's app. Raises `Problem` (404, 403) for what cannot be."""
 
     _world: World

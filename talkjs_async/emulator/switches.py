@@ -15,6 +15,8 @@ from typing import Any, Literal, Self, get_args
 
 import attrs
 
+from talkjs_async.emulator._attributes import ListsAttributes
+
 __all__ = ["ENVIRONMENT", "Switch", "Switches"]
 
 ENVIRONMENT = "TALKJS_EMULATOR_SWITCHES"
@@ -60,7 +62,7 @@ def _first_choice(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.validate, field_transformer=_first_choice)
-class Switches:
+class Switches(ListsAttributes):
     """
     How this server behaves where the documentation does not say.
 

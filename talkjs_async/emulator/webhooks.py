@@ -24,6 +24,7 @@ import anyio
 import attrs
 
 from talkjs_async.emulator._asgi_messages import AsgiCallable
+from talkjs_async.emulator._attributes import ListsAttributes
 from talkjs_async.emulator._deliveries import (
     EVENT_TYPES,
     TAMPERING,
@@ -46,7 +47,7 @@ _RETRY_DELAY = 1.0
 _SECONDS_BETWEEN_LOOKS = 0.005
 
 
-class WebhookSender:
+class WebhookSender(ListsAttributes):
     """
     The webhooks of one emulator.
 
@@ -190,21 +191,45 @@ class WebhookSender:
         return len(there)
 
     def duplicate(self) -> None:
-        """Have everything that waits delivered twice."""
+        """
+        Have everything that waits delivered twice.
+
+        Raises:
+            ValueError: Nothing waits: see `tamper`.
+        """
+        self._check_waiting("duplicate")
         for queue in self._queues.values():
             queue.extend(list(queue))
 
     def reorder(self) -> None:
-        """Shuffle what waits. No order is promised (nothing found)."""
+        """
+        Shuffle what waits, so that it comes in another order. None is promised (nothing found).
+
+        Raises:
+            ValueError: Nothing waits: see `tamper`.
+        """
+        self._check_waiting("reorder")
         for queue in self._queues.values():
+            before = list(queue)
             self._random.shuffle(queue)
+            if before == list(queue):
+                queue.rotate()
 
     @cached_property
     def _random(self) -> random.Random:
         return random.Random(f"hooks:{self._seed}")  # noqa: S311  # repeatable
 
     def tamper(self, what: Tampering) -> None:
-        """Spoil the body, the signature or the timestamp of everything that waits."""
+        """
+        Spoil the body, the signature or the timestamp of everything that waits.
+
+        Raises:
+            ValueError: Nothing waits: it is too early, before what causes the event, or too late,
+                after `settle`; or there is no such thing to spoil.
+        """
+        if what not in TAMPERING:
+            raise ValueError(f"what must be one of {', '.join(TAMPERING)}, not {what!r}.")
+        self._check_waiting("tamper")
         for queue in self._queues.values():
             for index, entry in enumerate(queue):
                 queue[index] = attrs.evolve(entry, tampering=what)
@@ -261,6 +286,17 @@ class WebhookSender:
     def signature(self, timestamp: str, body: bytes) -> str:
         """Return the signature that proves that a body came from here."""
         return sign(self.secret_key, timestamp, body)
+
+    def _check_waiting(self, method: str) -> None:
+        """Refuse what would do nothing: unlike a fault, it is no plan for later."""
+        if self.waiting:
+            return
+        if not self._queues:
+            raise ValueError(f"{method}() has nothing to act on: name a receiver by to() first.")
+        raise ValueError(
+            f"No event waits. Call {method}() after what causes the event, and before settle() or "
+            "settled(). On a port events are sent as they come, unless held is True."
+        )
 
     def _waiting(self) -> Iterator[WaitingEvent]:
         for queue in list(self._queues.values()):

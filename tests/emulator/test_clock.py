@@ -3,7 +3,9 @@
 import math
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -181,6 +183,31 @@ async def test_advancing_wakes_every_sleeper_that_is_due() -> None:
 def test_time_advances_by_a_finite_number_and_never_back(seconds: float) -> None:
     with pytest.raises(ValueError, match="seconds"):
         VirtualClock().advance(seconds)
+
+
+@pytest.mark.parametrize("clock_type", [VirtualClock, RealClock])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ("1h", r"^seconds must be a number, not '1h'\.$"),
+        (None, r"^seconds must be a number, not None\.$"),
+        (True, r"^seconds must be a number, not True\.$"),
+        (timedelta(hours=1), r"^seconds must be a number, .*: take its total_seconds\(\)\.$"),
+    ],
+)
+def test_time_advances_by_numbers_only(
+    clock_type: type[VirtualClock | RealClock], seconds: Any, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        clock_type().advance(seconds)
+
+
+def test_a_clock_starts_at_a_number() -> None:
+    moment: Any = datetime(2026, 1, 1, tzinfo=UTC)
+
+    with pytest.raises(ValueError, match=r"^start must be a number, .*: take its timestamp\(\)\.$"):
+        VirtualClock(moment)
+    assert VirtualClock(Fraction(1, 2)).time() == 0.5  # type: ignore[arg-type]
 
 
 def test_a_clock_outlives_its_event_loops(anyio_backend: str) -> None:

@@ -6,11 +6,26 @@ import httpx
 import pytest
 
 from talkjs_async.emulator import Emulator
+from talkjs_async.emulator.commit_log import COMMIT_KINDS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 
 
 Send = Callable[..., Awaitable[httpx.Response]]
+
+
+async def test_a_kind_that_does_not_exist_is_refused(emulator: Emulator) -> None:
+    with pytest.raises(
+        ValueError, match=r"no kind of commit 'message\.snt'; there are: app\.created"
+    ):
+        emulator.commits.of("message.snt")
+
+
+@pytest.mark.parametrize("kind", COMMIT_KINDS)
+async def test_what_has_not_happened_yet_is_an_empty_list(emulator: Emulator, kind: str) -> None:
+    emulator.reset()
+
+    assert [] == emulator.commits.of(kind)
 
 
 def message(key: str) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -55,8 +56,8 @@ def test_an_unknown_fault_is_refused_when_it_is_planned(id_: Any) -> None:
         faults().add(id_)
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
-def test_a_probability_is_between_zero_and_one(p: float) -> None:
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan"), "0.5", None])
+def test_a_probability_is_between_zero_and_one(p: Any) -> None:
     with pytest.raises(ValueError, match="p must be"):
         faults().add("return-503", p=p)
 
@@ -79,6 +80,8 @@ def test_first_and_nth_exclude_each_other() -> None:
         {"nth": (None,)},
         {"seconds": 0},
         {"seconds": float("nan")},
+        {"seconds": "1h"},
+        {"seconds": timedelta(hours=1)},
     ],
     ids=repr,
 )

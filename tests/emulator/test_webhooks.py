@@ -11,7 +11,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from talkjs_async.emulator import EVENT_TYPES, Emulator
+from talkjs_async.emulator import EVENT_TYPES, Emulator, WebhookSender
 from tests.emulator.inbox import MESSAGES, Inbox, say
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
@@ -167,6 +167,52 @@ async def test_what_waits_can_be_tampered_with(emulator: Emulator, send: Send, w
     assert headers["x-talkjs-signature"] != emulator.webhooks.signature(
         headers["x-talkjs-timestamp"], body
     )
+
+
+SPOIL: list[Callable[[WebhookSender], None]] = [
+    lambda webhooks: webhooks.tamper("signature"),
+    lambda webhooks: webhooks.duplicate(),
+    lambda webhooks: webhooks.reorder(),
+]
+
+
+@pytest.mark.parametrize("spoil", SPOIL, ids=["tamper", "duplicate", "reorder"])
+async def test_nothing_that_waits_cannot_be_spoilt(
+    emulator: Emulator, send: Send, spoil: Callable[[WebhookSender], None]
+) -> None:
+    with pytest.raises(ValueError, match=r"name a receiver by to\(\) first"):
+        spoil(emulator.webhooks)
+    emulator.webhooks.to(Inbox(), events=["message.sent"])
+    with pytest.raises(ValueError, match=r"after what causes the event, and before settle\(\)"):
+        spoil(emulator.webhooks)
+    await send("POST", MESSAGES, say())
+    spoil(emulator.webhooks)
+    await emulator.webhooks.settle()
+    with pytest.raises(ValueError, match=r"after what causes the event, and before settle\(\)"):
+        spoil(emulator.webhooks)
+
+
+async def test_only_a_part_that_there_is_can_be_tampered_with(
+    emulator: Emulator, send: Send
+) -> None:
+    emulator.webhooks.to(Inbox(), events=["message.sent"])
+    await send("POST", MESSAGES, say())
+    what: Any = "sig"
+
+    with pytest.raises(ValueError, match=r"one of body, signature, timestamp, not 'sig'"):
+        emulator.webhooks.tamper(what)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_reordered_events_come_in_another_order(seed: int) -> None:
+    emulator = Emulator(seed=seed)
+    emulator.webhooks.to(Inbox())
+    for number in "12":
+        emulator.webhooks.trigger("user.created", {"number": number})
+
+    emulator.webhooks.reorder()
+
+    assert ["2", "1"] == [event["data"]["number"] for event in emulator.webhooks.pending]
 
 
 async def test_an_event_without_a_receiver_is_not_even_made(emulator: Emulator, send: Send) -> None:

@@ -73,9 +73,14 @@ def of(kind: Any) -> Schema:
 def components() -> dict[str, Schema]:
     """Return the schemas of all records, by name."""
     return {
-        name: record(**{field.name: of(field.type) for field in attrs.fields(kind)})
+        name: record(**{field.name: _described(field) for field in attrs.fields(kind)})
         for kind, name in _NAMES.items()
     }
+
+
+def _described(field: "attrs.Attribute[Any]") -> Schema:
+    meaning = field.metadata.get("meaning")
+    return {**of(field.type)} | ({} if meaning is None else {"description": meaning})
 
 
 NOTHING = record()

@@ -6,10 +6,13 @@ looks as the real ones do, under the same switches.
 """
 
 import json
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
 
+from talkjs_async.emulator import markup
 from talkjs_async.emulator._demo import fill_with_demo
 from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
@@ -19,6 +22,10 @@ from talkjs_async.emulator.control._operation import refusal
 from talkjs_async.emulator.simulated_users import SimulatedUser
 
 _OUTSIDE = {"notificationId": "ntf_example"}
+_KEYED = ("custom", "participants", "reactions")
+"""Objects that may get other keys: of a program's own, of a user's ID, of an emoji."""
+_REFERENCES = {"conversation": "conversationId", "sender": "senderId"}
+"""The record in an event, and what its ID is called in others."""
 
 
 def example_data(world: World, event_type: str) -> dict[str, Any]:
@@ -70,11 +77,85 @@ def _send(world: World, method: str, path: str, body: object = None) -> None:
 
 
 def change(data: dict[str, Any], path: str, value: Any) -> None:
-    """Set what a dotted path such as `message.text` points to."""
-    *way, last = path.split(".")
-    for step in way:
-        below = data[step] = data.get(step) if data.get(step) is not None else {}
+    """
+    Set what a dotted path such as `message.text` points to, wherever the event has that record.
+
+    A message stands there twice when it is its conversation's last. The text is part of the
+    content, too, and IDs are repeated in other records.
+    """
+    steps = path.split(".")
+    record, way = _find(data, steps, value)
+    same = [one for one in _objects(data) if one is record or _is_same(one, record)]
+    if way == ["id"] and (key := _REFERENCES.get(".".join(steps[-2:-1]))):
+        for one in _objects(data):
+            if one.get(key) == record["id"]:
+                one[key] = value
+    for one in same:
+        _put(one, way, value, path)
+
+
+def _find(data: dict[str, Any], steps: list[str], value: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the innermost record that a path leads through, and the way on from there."""
+    record, way, here = data, steps, data
+    for index, step in enumerate(steps):
+        above = steps[index - 1] if index else ""
+        is_last = index == len(steps) - 1
+        if step not in here and not (is_last and above in _KEYED):
+            raise refusal(400, f"set: {_missing(here, steps, index)}")
+        below = here.get(step)
+        if is_last:
+            if isinstance(below, str) and not isinstance(value, str | None):
+                raise refusal(
+                    400,
+                    f"set: {'.'.join(steps)!r} is a text and cannot be {value!r}. In JSON, and "
+                    "behind --set, a text of digits or the like has quotes.",
+                )
+        elif step == "custom":
+            break
+        elif not isinstance(below, dict):
+            what = "null: set all of it, as JSON" if below is None else "no object"
+            raise refusal(400, f"set: {'.'.join(steps)!r} leads through {step!r}, which is {what}.")
+        else:
+            here = below
+            if "id" in here:
+                record, way = here, steps[index + 1 :]
+    return record, way
+
+
+def _missing(here: dict[str, Any], steps: list[str], index: int) -> str:
+    above = "".join(f"{step}." for step in steps[:index])
+    near = get_close_matches(steps[index], list(here), n=1)
+    guess = f" Did you mean {above + near[0]!r}?" if near else ""
+    there_are = ", ".join(f"{above}{name}" for name in here) or "nothing"
+    return f"The event has no {above + steps[index]!r}.{guess} There are: {there_are}."
+
+
+def _objects(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All objects in an event, itself included."""
+    rest: list[Any] = [data]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, dict):
+            yield one
+            rest.extend(one.values())
+        elif isinstance(one, list):
+            rest.extend(one)
+
+
+def _is_same(one: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Whether both are the same record. Of a user and a conversation, say, the keys differ."""
+    return "id" in record and one.get("id") == record["id"] and one.keys() == record.keys()
+
+
+def _put(record: dict[str, Any], way: list[str], value: Any, path: str) -> None:
+    *parents, last = way
+    for step in parents:
+        # Only below custom can something be missing here.
+        below = record[step] = {} if record.get(step) is None else record[step]
         if not isinstance(below, dict):
             raise refusal(400, f"set: {path!r} leads through {step!r}, which is no object.")
-        data = below
-    data[last] = value
+        record = below
+    record[last] = value
+    if last == "text" and "content" in record and "custom" not in parents:
+        is_text = isinstance(value, str)
+        record["content"] = [{"type": "text", "children": markup.parse(value)}] if is_text else []

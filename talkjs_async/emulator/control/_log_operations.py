@@ -7,7 +7,7 @@ import attrs
 
 from talkjs_async.emulator._patterns import request_pattern
 from talkjs_async.emulator._world import World
-from talkjs_async.emulator.commit_log import Commit
+from talkjs_async.emulator.commit_log import COMMIT_KINDS, Commit
 from talkjs_async.emulator.control._answer_schemas import list_of, of
 from talkjs_async.emulator.control._operation import COUNT, TEXT, Argument, Arguments, Operation
 from talkjs_async.emulator.request_log import Exchange
@@ -61,7 +61,10 @@ LOGS = (
         path="/commits",
         answer=list_of(of(Commit)),
         summary="List what was changed, whatever was answered",
-        query={"kind": Argument(TEXT, "Only these, such as `message.sent`."), "since": _SINCE},
+        query={
+            "kind": Argument({"enum": list(COMMIT_KINDS)}, "Only these, such as `message.sent`."),
+            "since": _SINCE,
+        },
         handler=_commits,
     ),
     Operation(

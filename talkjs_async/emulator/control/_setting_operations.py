@@ -146,7 +146,7 @@ SETTINGS = (
         method="POST",
         path="/reset",
         answer=INFO,
-        summary="Forget all data, logs and faults",
+        summary="Forget all data, logs and faults; keep receivers, snapshots, settings and time",
         body={
             "clock": Argument(FLAG, "Also go back to where time began."),
             "settings": Argument(FLAG, "Also set limits and switches to their defaults."),

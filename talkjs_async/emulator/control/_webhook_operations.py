@@ -77,6 +77,14 @@ def _pending(world: World, _: Arguments) -> Any:
 
 
 def _spoil(world: World, arguments: Arguments) -> Any:
+    if not any(arguments.values()):
+        raise refusal(400, "Say what to do to them: tamper, reorder or duplicate.")
+    if not world.webhooks.waiting:
+        raise refusal(
+            409,
+            "No event waits. POST /events/hold first, then cause one (it needs a receiver, see "
+            "GET /webhooks), spoil it, and POST /events/release.",
+        )
     if "tamper" in arguments:
         world.webhooks.tamper(arguments["tamper"])
     if arguments.get("reorder"):
@@ -138,7 +146,11 @@ WEBHOOKS = (
         body={
             "type": Argument({"enum": list(EVENT_TYPES)}, "Its type.", required=True),
             "data": Argument(OBJECT, "Its data. Without it: an example."),
-            "set": Argument(OBJECT, 'Changes to it, such as `{"message.text": "Hi"}`.'),
+            "set": Argument(
+                OBJECT,
+                'Changes to fields that it has, such as `{"message.text": "Hi"}`. New keys can be '
+                "set in `custom`, `participants` and `reactions`.",
+            ),
         },
         handler=_trigger,
     ),

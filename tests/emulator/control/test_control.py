@@ -1,7 +1,7 @@
 """The control API: what it does, who may ask, what it refuses."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -239,6 +239,9 @@ async def test_every_event_has_an_example(
         ("POST", "/events", {"type": "nope"}, "type must be one of"),
         ("POST", "/events", {"type": "message.sent", "set": {"message.id.x": 1}}, "no object"),
         ("GET", "/requests?since=x", None, "since must be integer"),
+        ("GET", "/commits?kind=typo", None, "kind must be one of ['app.created', "),
+        ("POST", "/events/spoil", {}, "Say what to do to them: tamper, reorder or duplicate."),
+        ("POST", "/events/spoil", {"reorder": False}, "Say what to do to them"),
     ],
 )
 async def test_what_cannot_be_done_says_why(
@@ -248,6 +251,183 @@ async def test_what_cannot_be_done_says_why(
 
     assert 400 == answer.status_code
     assert reason in "\n".join(answer.json()["reasons"])
+
+
+@pytest.mark.parametrize("what", [{"tamper": "body"}, {"reorder": True}, {"duplicate": True}])
+async def test_nothing_that_waits_cannot_be_spoilt(
+    emulator: Emulator, control: httpx.AsyncClient, what: dict[str, Any]
+) -> None:
+    for receiver in (None, Inbox()):
+        if receiver is not None:
+            emulator.webhooks.to(receiver)
+
+        answer = await control.post("/events/spoil", json=what)
+
+        assert 409 == answer.status_code
+        assert "POST /events/hold first" in answer.json()["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (
+            "message.txt",
+            "Hi",
+            "no 'message.txt'. Did you mean 'message.text'? There are: message.id",
+        ),
+        (
+            "mesage.text",
+            "Hi",
+            "no 'mesage'. Did you mean 'message'? There are: sender, conversation",
+        ),
+        ("zzz", "Hi", "The event has no 'zzz'. There are: sender, conversation, message."),
+        ("", "Hi", "The event has no ''."),
+        ("message.custm.a", "b", "Did you mean 'message.custom'?"),
+        (
+            "conversation.participants.alice.acces",
+            "Read",
+            "'conversation.participants.alice.access'",
+        ),
+        ("conversation.participants.zoe.access", "Read", "no 'conversation.participants.zoe'"),
+        ("message.attachment.url", "x", "'attachment', which is null: set all of it"),
+        ("message.content.text", "x", "leads through 'content', which is no object"),
+        ("message.text", 5, "'message.text' is a text and cannot be 5."),
+        ("message.custom.a.b", "c", None),
+        ("message.custom.a", "b", None),
+        ("sender.custom.a", "b", None),
+        ("conversation.participants.zoe", {"access": "Read"}, None),
+        ("conversation.participants.alice.access", "Read", None),
+        ("message.reactions.👍", ["alice"], None),
+        ("message.custom.text", "b", None),
+        ("message.attachment", {"url": "https://x"}, None),
+        ("conversation.subject", None, None),
+    ],
+)
+async def test_only_fields_that_an_event_has_can_be_set(
+    emulator: Emulator, control: httpx.AsyncClient, path: str, value: Any, reason: str | None
+) -> None:
+    emulator.webhooks.to(Inbox())
+
+    answer = await control.post("/events", json={"type": "message.sent", "set": {path: value}})
+
+    if reason is None:
+        assert 200 == answer.status_code
+        (event,) = emulator.webhooks.pending
+        found: Any = event["data"]
+        for step in path.split("."):
+            found = found[step]
+        assert value == found
+    else:
+        assert 400 == answer.status_code
+        assert reason in answer.json()["reasons"][0]
+        assert () == emulator.webhooks.pending
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+async def test_every_field_of_an_example_can_be_set(
+    emulator: Emulator, control: httpx.AsyncClient, event_type: str
+) -> None:
+    emulator.webhooks.to(Inbox())
+    await control.post("/events", json={"type": event_type})
+    paths = list(paths_in(emulator.webhooks.pending[0]["data"]))
+
+    answers = [
+        (await control.post("/events", json={"type": event_type, "set": {path: None}})).status_code
+        for path in paths
+    ]
+
+    assert [200] * len(paths) == answers
+
+
+def paths_in(data: dict[str, Any]) -> Iterator[str]:
+    """All dotted paths of an event's data."""
+    for name, value in data.items():
+        yield name
+        if isinstance(value, dict):
+            yield from (f"{name}.{path}" for path in paths_in(value))
+
+
+@pytest.mark.parametrize("event_type", [one for one in EVENT_TYPES if one.startswith("message.")])
+async def test_a_message_says_its_new_text_wherever_it_stands(
+    emulator: Emulator, control: httpx.AsyncClient, event_type: str
+) -> None:
+    emulator.webhooks.to(Inbox())
+    await control.post("/events", json={"type": event_type})
+    changes = {"message.text": "Hi *you*", "message.custom.a": "b"}
+
+    await control.post("/events", json={"type": event_type, "set": changes})
+
+    before, after = (event["data"] for event in emulator.webhooks.pending)
+    message, last = after["message"], after["conversation"]["lastMessage"]
+    assert ("Hi *you*", {"a": "b"}) == (message["text"], message["custom"])
+    bold = {"type": "bold", "children": ["you"]}
+    assert [{"type": "text", "children": ["Hi ", bold]}] == message["content"]
+    if before["conversation"]["lastMessage"] == before["message"]:
+        assert message == last
+    else:
+        assert "message.deleted" == event_type
+        assert before["conversation"] == after["conversation"]
+
+
+@pytest.mark.parametrize("text", [None, 5, ["Hi"]])
+async def test_a_text_that_is_none_leaves_no_content(
+    emulator: Emulator, control: httpx.AsyncClient, text: Any
+) -> None:
+    emulator.webhooks.to(Inbox())
+    data = {"message": {"text": None, "content": [{"type": "text", "children": ["Hi"]}]}}
+    event = {"type": "message.sent", "data": data, "set": {"message.text": text}}
+
+    assert 200 == (await control.post("/events", json=event)).status_code
+
+    assert {"text": text, "content": []} == emulator.webhooks.pending[0]["data"]["message"]
+
+
+async def test_a_new_id_stands_in_the_references_too(
+    emulator: Emulator, control: httpx.AsyncClient
+) -> None:
+    emulator.webhooks.to(Inbox())
+    changes = {"conversation.id": "order-1", "sender.id": "zoe"}
+
+    await control.post("/events", json={"type": "message.sent", "set": changes})
+
+    data = emulator.webhooks.pending[0]["data"]
+    for message in (data["message"], data["conversation"]["lastMessage"]):
+        assert ("order-1", "zoe") == (message["conversationId"], message["senderId"])
+
+
+async def test_data_of_your_own_is_changed_where_it_has_the_field(
+    emulator: Emulator, control: httpx.AsyncClient
+) -> None:
+    emulator.webhooks.to(Inbox())
+    event = {"type": "message.sent", "data": {"message": {"text": "a", "custom": None}}}
+
+    changed = await control.post("/events", json=event | {"set": {"message.custom.b": "c"}})
+    refused = await control.post("/events", json=event | {"set": {"message.id": "c"}})
+
+    assert (200, 400) == (changed.status_code, refused.status_code)
+    (sent,) = emulator.webhooks.pending
+    assert {"message": {"text": "a", "custom": {"b": "c"}}} == sent["data"]
+
+
+async def test_what_a_reset_keeps_is_kept(emulator: Emulator, control: httpx.AsyncClient) -> None:
+    emulator.webhooks.to(Inbox())
+    await control.put("/snapshots/one")
+    await control.patch("/limits", json={"burst": 2})
+    await control.patch("/switches", json={"not_a_participant": 400})
+    await control.post("/clock", json={"advance": 60})
+    paths = ("/webhooks", "/snapshots", "/limits", "/switches", "/clock")
+    before = [(await control.get(path)).json() for path in paths]
+
+    await control.post("/reset")
+
+    assert before == [(await control.get(path)).json() for path in paths]
+
+
+async def test_a_cut_of_bodies_is_described(control: httpx.AsyncClient) -> None:
+    schemas = (await control.get("/openapi.json")).json()["components"]["schemas"]
+
+    for name in ("body", "answer"):
+        assert "4,000 characters" in schemas["Request"]["properties"][name]["description"]
 
 
 async def test_a_body_that_is_no_json_is_refused(control: httpx.AsyncClient) -> None:
