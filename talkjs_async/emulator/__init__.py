@@ -13,7 +13,7 @@ from talkjs_async.emulator._emulator import Emulator
 from talkjs_async.emulator._problems import Problem
 from talkjs_async.emulator._snapshots import Snapshot
 from talkjs_async.emulator.clock import EmulatorClock, RealClock, VirtualClock
-from talkjs_async.emulator.commit_log import Commit, CommitLog
+from talkjs_async.emulator.commit_log import COMMIT_KINDS, Commit, CommitLog
 from talkjs_async.emulator.faults import Fault, Faults, Plan
 from talkjs_async.emulator.limits import Limits
 from talkjs_async.emulator.request_log import Exchange, RequestLog
@@ -22,6 +22,7 @@ from talkjs_async.emulator.switches import Switches
 from talkjs_async.emulator.webhooks import EVENT_TYPES, Delivery, WebhookSender
 
 __all__ = [
+    "COMMIT_KINDS",
     "EVENT_TYPES",
     "SimulatedUser",
     "EmulatorClock",

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from talkjs_async.emulator import Emulator
-from talkjs_async.emulator.commit_log import COMMIT_KINDS
+from talkjs_async.emulator import COMMIT_KINDS, Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("chat")]
 
