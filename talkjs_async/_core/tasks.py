@@ -60,6 +60,18 @@ def spawn(job: Callable[[], Awaitable[None]], tasks: set[anyio.CancelScope] | No
         task.add_done_callback(_running.discard)
 
 
+@contextmanager
+def beside(job: Callable[[], Awaitable[None]]) -> Iterator[None]:
+    """Have a task of `spawn` run beside the block, and cancel it at the end of the block."""
+    tasks: set[anyio.CancelScope] = set()
+    spawn(job, tasks)
+    try:
+        yield
+    finally:
+        for each in list(tasks):
+            each.cancel()
+
+
 class OutOfTime(Exception):
     """What `within` was given is over."""
 
@@ -75,19 +87,14 @@ async def within(clock: Clock, seconds: float | None, work: Callable[[], Awaitab
         return await work()
     if seconds <= 0:
         raise OutOfTime
-    timers: set[anyio.CancelScope] = set()
     with anyio.CancelScope() as scope:
 
         async def expire() -> None:
             await clock.sleep(seconds)
             scope.cancel()
 
-        spawn(expire, timers)
-        try:
+        with beside(expire):
             return await work()
-        finally:
-            for timer in list(timers):
-                timer.cancel()
     raise OutOfTime
 
 

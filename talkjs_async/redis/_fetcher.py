@@ -19,7 +19,7 @@ import anyio
 
 from talkjs_async._core.call import Lane
 from talkjs_async._core.clock import Clock, SystemClock
-from talkjs_async._core.tasks import in_trio, spawn, stray_cancellation_fails
+from talkjs_async._core.tasks import beside, in_trio, spawn, stray_cancellation_fails
 from talkjs_async.limits._queue import SLACK, Queue
 from talkjs_async.limits._waiter import PollingWaiter
 from talkjs_async.limits._waiter_types import waiter_type_here
@@ -252,13 +252,8 @@ class Fetcher:
             if self._connected:
                 reply = read(await self._answer(store, question, self._answer_bound))
             else:
-                timers: set[anyio.CancelScope] = set()
-                spawn(partial(self._stop_waiting, me), timers)
-                try:
+                with beside(partial(self._stop_waiting, me)):
                     reply = read(await self._answer(store, question, _CONNECT))
-                finally:
-                    for timer in list(timers):
-                        timer.cancel()
         except Exception as error:  # noqa: BLE001 - a `Store` may raise anything
             problem = error
         if problem is not None:
