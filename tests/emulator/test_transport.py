@@ -1,6 +1,5 @@
 """In process, a broken connection looks exactly as httpx and httpx2 show a real one."""
 
-import time
 from types import ModuleType
 from typing import Any
 
@@ -82,14 +81,12 @@ async def test_a_stall_lasts_until_the_read_timeout(
     library: ModuleType, emulator: Emulator
 ) -> None:
     emulator.faults.add("stall-before-commit")
-    began = time.monotonic()
 
     async with client(library, emulator, timeout=600) as http:
         with pytest.raises(library.ReadTimeout):
             await http.get(URL)
 
     assert emulator.clock.monotonic() == 600
-    assert time.monotonic() - began < 2
 
 
 async def test_without_a_read_timeout_a_stall_lasts_for_ever(emulator: Emulator) -> None:
@@ -178,26 +175,6 @@ async def test_requests_of_many_tasks_do_not_mix(emulator: Emulator) -> None:
             tasks.start_soon(one, str(number))
 
     assert seen == {str(number): str(number) for number in range(50)}
-
-
-async def test_a_request_costs_microseconds(emulator: Emulator) -> None:
-    emulator.limits = Limits.off()
-    async with client(httpx, emulator) as http:
-        await http.put(f"{URL}/alice", json={"name": "Alice"})
-        conversation = "http://emulator/v1/emulator/conversations/c"
-        await http.put(conversation, json={"participants": ["alice"]})
-        message = {"type": "UserMessage", "sender": "alice", "text": "hi"}
-        requests = [
-            http.build_request("POST", f"{conversation}/messages", json=[message])
-            for _ in range(500)
-        ]
-        began = time.process_time()
-        for request in requests:
-            await emulator.transport.handle_async_request(request)
-        spent = (time.process_time() - began) / 500
-
-    # 60 microseconds on a quiet machine; the bound only catches something going quadratic.
-    assert spent < 0.001
 
 
 def test_a_transport_says_where_it_leads(emulator: Emulator) -> None:
