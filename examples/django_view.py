@@ -9,11 +9,9 @@ The synchronous one uses one thread with an event loop for the whole process.
 # pyright: reportArgumentType=false
 
 import asyncio
-import atexit
-from functools import partial
+from threading import Thread
 from typing import Any
 
-from anyio.from_thread import start_blocking_portal
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
@@ -24,13 +22,12 @@ from talkjs_async.emulator import Emulator
 emulator = Emulator()
 talkjs = AsyncTalkJS(**emulator.options)  # AsyncTalkJS(max_wait=5.0) with a real account
 
-starting = start_blocking_portal()
-portal = starting.__enter__()
-atexit.register(starting.__exit__, None, None, None)
+loop = asyncio.new_event_loop()
+Thread(target=loop.run_forever, daemon=True).start()
 
 
 def wait_for(method: Any, /, *args: Any, **kwargs: Any) -> Any:
-    return portal.call(partial(method, *args, **kwargs))
+    return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), loop).result()
 
 
 def greet(request: HttpRequest) -> HttpResponse:

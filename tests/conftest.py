@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -62,6 +63,25 @@ def pinned_switches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """In a run under other settings, keep the defaults that a test is about."""
     if ENVIRONMENT in os.environ:
         monkeypatch.setenv(ENVIRONMENT, kept(os.environ[ENVIRONMENT], request.node.nodeid))
+
+
+class _FullDisk(logging.Handler):
+    """A handler that fails as one does whose disk is full."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def failing_log() -> Iterator[None]:
+    """The logger of the package writes to a full disk."""
+    logger = logging.getLogger("talkjs_async")
+    handler, level = _FullDisk(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture

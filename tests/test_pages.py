@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import inspect
+import os
 import re
+import subprocess
+import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,8 +78,20 @@ async def close_clients(names: dict[str, Any]) -> None:
     for value in names.values():
         if isinstance(value, AsyncTalkJS):
             await value.aclose()
-    if "portal" in names:
-        names["portal"]().call(names["client"]().aclose)
+    if "close" in names:
+        close_loop(names)
+
+
+def close_loop(names: dict[str, Any]) -> None:
+    """Do what the program of the page does when its process ends."""
+    atexit.unregister(names["close"])
+    names["close"]()
+    loop = names["loop"]()
+    loop.call_soon_threadsafe(loop.stop)
+    # The thread that runs it is the page's own.
+    while loop.is_running():
+        time.sleep(0.001)
+    loop.close()
 
 
 @pytest.mark.anyio
@@ -106,7 +123,35 @@ def test_a_view_of_django_gets_the_last_words(
         exec(code, names)
 
     assert expected == names["last_words"](call)
-    names["portal"]().call(names["client"]().aclose)
+    close_loop(names)
+
+
+FORKS = """
+wait_for(client().users.upsert, "alice", name="Alice")
+for calls in (True, False):
+    child = os.fork()
+    if calls:
+        print(wait_for(client().users.get, "alice").name, flush=True)
+    if not child:
+        break
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+def test_children_of_synchronous_code_call_and_end_as_their_parent_does(served: Emulator) -> None:
+    (code, _) = blocks("how-to/sync-code.md")[0]
+
+    # The children end by themselves, as a worker of gunicorn does, and not by `os._exit`.
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code + FORKS],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ("Alice\nAlice\n0\n0\n", "", 0) == (done.stdout, done.stderr, done.returncode)
 
 
 def test_the_program_for_trio_runs_on_trio(served: Emulator) -> None:

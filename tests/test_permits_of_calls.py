@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import anyio
 import httpx
@@ -30,26 +29,7 @@ def engine() -> str:
     return "httpx"
 
 
-class FullDisk(logging.Handler):
-    """A handler that fails as one does whose disk is full."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        raise OSError(28, "No space left on device")
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """The logger of the package writes to a full disk."""
-    logger = logging.getLogger("talkjs_async")
-    handler, level = FullDisk(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
-@pytest.mark.usefixtures("full_disk")
+@pytest.mark.usefixtures("failing_log")
 async def test_a_log_handler_that_fails_costs_neither_a_call_nor_a_permit(
     make_talkjs: MakeTalkJS, emulator: Emulator
 ) -> None:
@@ -63,7 +43,7 @@ async def test_a_log_handler_that_fails_costs_neither_a_call_nor_a_permit(
     assert (20, 0) == (limiter.statistics().granted, limiter.statistics().in_flight)
 
 
-@pytest.mark.usefixtures("full_disk")
+@pytest.mark.usefixtures("failing_log")
 async def test_a_message_that_was_stored_is_reported_although_a_hook_and_its_log_fail(
     make_talkjs: MakeTalkJS,
 ) -> None:

@@ -21,10 +21,9 @@ from talkjs_async.errors import (
     ServerError,
     WebhookError,
 )
+from talkjs_async.telemetry import log
 
 __all__ = ["talkjs_exception_handler"]
-
-_logger: Final = logging.getLogger("talkjs_async")
 
 _LONGEST_RETRY_AFTER: Final = 3600.0
 """Seconds. Whatever is estimated to take longer than an hour is a guess."""
@@ -63,7 +62,8 @@ async def talkjs_exception_handler(request: Request, error: Exception) -> Respon
         case _:
             raise error
     # Starlette does not log what a handler answers.
-    _logger.warning("%s answered %d: %s", request.url.path, answer.status_code, error)
+    about = request.url.path, answer.status_code, error
+    log(logging.WARNING, "%s answered %d: %s", *about)
     return answer
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import aclosing
-from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from talkjs_async.errors import WebhookError
 from talkjs_async.models.events import WebhookEvent
+from talkjs_async.telemetry import log
 from talkjs_async.webhooks import Webhooks
-
-_logger: Final = logging.getLogger("talkjs_async")
 
 
 async def verified(request: Request, webhooks: Webhooks) -> WebhookEvent:
@@ -26,7 +24,7 @@ async def verified(request: Request, webhooks: Webhooks) -> WebhookEvent:
         # Pairs, not a mapping: a header that comes twice must be seen twice.
         return webhooks.verify(await _read(request, webhooks), request.headers.raw)
     except WebhookError as error:
-        _logger.warning("Refused a webhook: %s", error)
+        log(logging.WARNING, "Refused a webhook: %s", error)
         raise
 
 

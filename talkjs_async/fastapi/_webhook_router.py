@@ -22,11 +22,10 @@ from talkjs_async.fastapi._app_state import DEFAULT_NAME
 from talkjs_async.fastapi._dependencies import talkjs_named, webhooks_named
 from talkjs_async.fastapi._receiving import verified
 from talkjs_async.models.events import BaseEvent, UnknownEvent, WebhookEvent
+from talkjs_async.telemetry import log
 from talkjs_async.webhooks import Webhooks
 
 __all__ = ["Handler", "WebhookRouter", "webhook_router"]
-
-_logger: Final = logging.getLogger("talkjs_async")
 
 E = TypeVar("E", bound=BaseEvent)
 
@@ -121,16 +120,16 @@ class WebhookRouter(APIRouter):
     async def _handle(self, event: WebhookEvent, webhooks: Webhooks, talkjs: AsyncTalkJS) -> None:
         # Asked only now that the answer is out: had it failed, TalkJS's repeat would be the first.
         if await _came_before(event, webhooks):
-            _logger.info("The event %s (%s) came again", event.id, event.type)
+            log(logging.INFO, "The event %s (%s) came again", event.id, event.type)
             return
         handlers = [handler for kind, handler in self._handlers if isinstance(event, kind)]
         if isinstance(event, UnknownEvent) and event.reason is not None:
             # The handlers of its type do not get it, which must not go by in silence.
             about = event.id, event.type, event.reason
-            _logger.warning("The event %s (%s) is taken for an UnknownEvent: %s", *about)
+            log(logging.WARNING, "The event %s (%s) is taken for an UnknownEvent: %s", *about)
         elif not handlers:
             level = logging.WARNING if isinstance(event, UnknownEvent) else logging.DEBUG
-            _logger.log(level, "No handler takes the event %s (%s)", event.id, event.type)
+            log(level, "No handler takes the event %s (%s)", event.id, event.type)
         async with anyio.create_task_group() as tasks:
             for handler in handlers:
                 tasks.start_soon(_call, handler, event, talkjs)
@@ -158,9 +157,14 @@ async def _came_before(event: WebhookEvent, webhooks: Webhooks) -> bool:
     try:
         # In a thread: with several processes, the memory is a database.
         return await anyio.to_thread.run_sync(webhooks.is_repeat, event)
-    except Exception:
+    except Exception:  # noqa: BLE001 - it may be a database
         # Rather twice than never: TalkJS will not send it again.
-        _logger.exception("Could not tell whether the event %s came before", event.id)
+        log(
+            logging.ERROR,
+            "Could not tell whether the event %s came before",
+            event.id,
+            exc_info=True,
+        )
         return False
 
 
@@ -171,9 +175,10 @@ async def _call(handler: Handler[Any], event: WebhookEvent, talkjs: AsyncTalkJS)
     except (KeyboardInterrupt, anyio.get_cancelled_exc_class()):
         # The server ends.
         raise
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - handlers may raise anything
         # Also what calls itself no Exception, such as SystemExit: it ends this handler only.
-        _logger.exception("%s failed on the event %s (%s)", _name_of(handler), event.id, event.type)
+        about = _name_of(handler), event.id, event.type
+        log(logging.ERROR, "%s failed on the event %s (%s)", *about, exc_info=True)
 
 
 async def _run(handler: Handler[Any], event: WebhookEvent, talkjs: AsyncTalkJS) -> None:

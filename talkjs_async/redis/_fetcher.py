@@ -36,7 +36,6 @@ from talkjs_async.telemetry import (
     StoreBack,
     StoreLostData,
     log,
-    logger,
 )
 
 _IDLE: Final = 30.0
@@ -169,7 +168,7 @@ class Fetcher:
                 if not await self._work(me, store):
                     return
         except Exception as error:  # noqa: BLE001 - on trio it would end the whole program
-            logger.exception("The limiter's task failed")
+            log(logging.ERROR, "The limiter's task failed", exc_info=True)
             self._lose(me, error)
         finally:
             if store is not None:
@@ -343,4 +342,4 @@ async def _close(store: Store) -> None:
         try:
             await store.aclose()
         except Exception:  # noqa: BLE001 - a `Store` may raise anything
-            logger.exception("Closing the limiter's connection failed")
+            log(logging.ERROR, "Closing the limiter's connection failed", exc_info=True)

@@ -16,7 +16,13 @@ from fastapi import FastAPI, Request
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, Webhooks
 from talkjs_async.emulator import Emulator
-from talkjs_async.fastapi import WebhookEventDep, WebhookRouter, lifespan_with, webhook_router
+from talkjs_async.fastapi import (
+    WebhookEventDep,
+    WebhookRouter,
+    get_webhooks,
+    lifespan_with,
+    webhook_router,
+)
 from talkjs_async.models.events import BaseEvent, MessageSent, UnknownEvent, UserCreated
 from tests.fastapi.apps import HOOK, MakeApp, running, webhook
 
@@ -566,3 +572,39 @@ async def test_a_path_that_no_request_has_is_refused_at_once(path: str) -> None:
 async def test_a_path_without_a_slash_is_refused_at_once(path: Any) -> None:
     with pytest.raises(ConfigurationError, match="path: must begin with a slash"):
         webhook_router(path)
+
+
+@pytest.mark.usefixtures("failing_log")
+async def test_a_log_that_fails_decides_nothing_about_a_webhook(
+    emulator: Emulator, make_app: MakeApp
+) -> None:
+    class Broken:
+        def add(self, event_id: str, /) -> bool:
+            raise OSError("The database is away.")
+
+    webhooks = Webhooks(emulator.secret_key, seen=Broken(), clock=emulator.clock)
+    router = webhook_router(HOOK)
+    seen = []
+
+    @router.on(UserCreated)
+    async def careless(event: UserCreated, talkjs: AsyncTalkJS) -> None:
+        raise ZeroDivisionError
+
+    @router.on(BaseEvent)
+    async def careful(event: BaseEvent, talkjs: AsyncTalkJS) -> None:
+        await anyio.sleep(0.01)
+        seen.append(event.id)
+
+    app = make_app(router)
+    answers = []
+    async with running(app) as http:
+        app.dependency_overrides[get_webhooks] = lambda: webhooks
+        for number, body in enumerate(
+            (webhook("evt_0"), webhook("evt_1", "user.abducted"), webhook("evt_2", user="nobody"))
+        ):
+            for headers in (webhooks.sign(body), {}):
+                answer = await http.post(HOOK, content=body, headers=headers)
+                answers.append((number, answer.status_code, answer.content))
+
+    assert [(n, status, b"") for n in range(3) for status in (200, 400)] == answers
+    assert ["evt_0", "evt_1", "evt_2"] == seen

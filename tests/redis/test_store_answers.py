@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -254,3 +255,29 @@ async def test_a_store_that_meets_a_cancellation_of_something_else_is_away() -> 
     assert ("alone", [StoreAway]) == (limiter.statistics().kept_in, seen)
     assert store.asked < 20
     await limiter.aclose()
+
+
+class Unclosable:
+    """A store that is away, and whose connection cannot be closed."""
+
+    async def run(self, script: Script, keys: Sequence[str], argument: str) -> str:
+        raise ConnectionError("it is away")
+
+    async def aclose(self) -> None:
+        raise OSError("it is gone")
+
+
+@pytest.mark.usefixtures("failing_log")
+async def test_a_log_that_fails_ends_no_task_of_the_limiter() -> None:
+    limiter = RedisLimiter(Unclosable(), app_id="app")
+    failed: list[object] = []
+    if not in_trio():
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: failed.append(told))
+
+    with anyio.fail_after(20):
+        (await limiter.acquire()).settle()
+        # On trio, what a task of the system raises ends the program.
+        await limiter.aclose()
+    gc.collect()
+
+    assert [] == failed
