@@ -55,6 +55,19 @@ async def test_a_write_alone_waits_for_the_answer_to_the_batch_with_an_earlier_o
     assert not writes.is_busy("/users/a")
 
 
+async def test_a_subject_that_only_a_batch_writes_to_is_free_after_its_answer() -> None:
+    writes = WriteOrder()
+
+    writes.begin_batch(["/users/a", "/users/b"])
+    busy = [writes.is_busy("/users/a"), writes.is_busy("/users/b")]
+    writes.end_batch(["/users/a", "/users/b"])
+
+    assert [True, True] == busy
+    assert not writes.is_busy("/users/a")
+    assert not writes.is_busy("/users/b")
+    assert writes.begin_alone("/users/a") is None
+
+
 async def test_all_who_wait_for_a_batch_leave_before_the_next_batch_writes() -> None:
     writes = WriteOrder()
     writes.begin_batch(["/users/a"])
