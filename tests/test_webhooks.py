@@ -326,6 +326,8 @@ def test_headers_that_are_none_are_a_mistake_in_the_code(webhooks: Webhooks, hea
         ("secret_key", {"secret_key": ["good", ""]}),
         ("secret_key", {"secret_key": None}),
         ("secret_key", {"secret_key": b"bytes"}),
+        ("secret_key", {"secret_key": 3}),
+        ("secret_key", {"secret_key": {"a", "set"}}),
         ("secret_key", {"secret_key": "\ud800"}),
         ("tolerance", {"secret_key": KEY, "tolerance": -1}),
         ("tolerance", {"secret_key": KEY, "tolerance": float("nan")}),
@@ -400,6 +402,14 @@ ORDER = (
     "anything has parsed them."
 )
 TOLERANCE = "tolerance: must be a finite number of seconds, 0 or more."
+SET = (
+    "seen: must have a method add(event_id) that tells whether the event is new, which that of a "
+    "set does not; RecentEvents() has one."
+)
+NO_MEMORY = (
+    "seen: must have a method add(event_id) that tells whether the event is new; RecentEvents() "
+    "has one."
+)
 LARGEST = "largest_body: must be a number of bytes, 1 or more."
 
 
@@ -414,6 +424,8 @@ LARGEST = "largest_body: must be a number of bytes, 1 or more."
         (lambda: Webhooks(KEY).verify({}, b""), ORDER),  # type: ignore[arg-type]
         (lambda: Webhooks(KEY, tolerance=-1), TOLERANCE),
         (lambda: Webhooks(KEY, largest_body=0), LARGEST),
+        (lambda: Webhooks(KEY, seen=set()), SET),  # type: ignore[arg-type]
+        (lambda: Webhooks(KEY, seen={}), NO_MEMORY),  # type: ignore[arg-type]
         (lambda: RecentEvents(0), "size: must be a whole number, 1 or more."),
         (
             lambda: Webhooks(KEY).verify("text", {}),  # type: ignore[arg-type]
