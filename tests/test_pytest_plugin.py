@@ -200,6 +200,15 @@ def test_the_page_works_as_printed(run: Run) -> None:
         assert f"{passed} passed" in done.stdout
 
 
+def test_the_tests_of_the_readme_work_as_printed(run: Run) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+    done = run("".join(blocks[2:]), *RUNNERS["anyio"])
+
+    assert 0 == done.returncode, done.stdout
+    assert "4 passed" in done.stdout
+
+
 @pytest.mark.harness
 def test_tests_may_run_side_by_side(run: Run) -> None:
     source = PROJECT.replace("MARK\n", "@pytest.mark.anyio\n")

@@ -30,7 +30,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-GREETING, CALLS, FASTAPI, BULK, WORKER, IN_A_TEST = blocks("python")
+# The last two are run by test_pytest_plugin.py.
+GREETING, CALLS, FASTAPI, BULK, WORKER, *_ = blocks("python")
 
 
 def message_sent(conversation_id: str, *, sender: str, text: str) -> dict[str, Any]:
@@ -228,9 +229,3 @@ def test_every_extra_is_named() -> None:
     named = README.partition("Extras:")[2].partition("\n\n")[0]
 
     assert set(extras["optional-dependencies"]) == set(re.findall(r"`\[(\w+)\]`", named))
-
-
-async def test_the_test_of_the_readme_passes() -> None:
-    names = run_block(WORKER + IN_A_TEST)
-
-    await names["test_a_reminder_of_nothing"]()

@@ -105,12 +105,12 @@ class _Flow(Generic[V]):
 
     async def run(self) -> None:
         """Store all, or stop at the first error that is not a record's fault."""
-        self._context.client.more_will_come(True)
+        self._context.client.more_will_come(self, True)
         async with anyio.create_task_group() as watch:
             self._timers = watch
             try:
                 async with anyio.create_task_group() as self._tasks:
-                    watch.start_soon(uninterrupted(self._end_when_stopped), self._tasks)
+                    watch.start_soon(uninterrupted(self._end_when_stopped))
                     self._blocks.start(watch)
                     try:
                         await self._feed()
@@ -121,16 +121,27 @@ class _Flow(Generic[V]):
             finally:
                 # A timer may end later, when no request can be started any more.
                 self._tasks = None
+                self._context.client.more_will_come(self, False)
                 watch.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 
-    async def _end_when_stopped(self, tasks: TaskGroup) -> None:
+    async def _end_when_stopped(self) -> None:
         await self._context.on_stop.wait()
+        await self._end()
+
+    async def _end(self) -> None:
+        """End soon: requests under way are waited for, so that none is sent again."""
         self._space.set()
         await self._context.clock.sleep(_GRACE)
         # Whatever becomes of these requests, the next pass finds out.
-        tasks.cancel_scope.cancel()
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+
+    @property
+    def _ending(self) -> bool:
+        """Whether to take up nothing new."""
+        return self._context.stopping or self._failure is not None
 
     async def _feed(self) -> None:
         while block := await self._next_block():
@@ -139,11 +150,13 @@ class _Flow(Generic[V]):
                 await self._plan()
             self._report()
             self._start_requests()
-            while self._window.full and not self._context.stopping:
+            while self._window.full and not self._ending:
                 self._space = anyio.Event()
                 await self._space.wait()
-            if self._context.stopping:
-                return
+            if self._ending:
+                break
+        if self._ending:
+            return
         self._window.exhausted = True
         if self._context.dry_run:
             await self._plan()
@@ -151,7 +164,13 @@ class _Flow(Generic[V]):
 
     async def _next_block(self) -> list[object]:
         self._source_pace.asked(self._now)
-        block = await self._blocks.next()
+        try:
+            block = await self._blocks.next()
+        except Exception as error:  # noqa: BLE001 - raised by run(), when requests have ended
+            self._failure = error
+            if self._timers is not None:
+                self._timers.start_soon(uninterrupted(self._end))
+            return []
         self._source_pace.gave(len(block), self._now, self._pace.rate)
         return block
 
@@ -173,7 +192,7 @@ class _Flow(Generic[V]):
             return
         tasks = self._tasks
         most = min(self._side_by_side, 1 + self._pace.within(_SOON) + self._answered)
-        while tasks and self._sending < most and not self._context.stopping:
+        while tasks and self._sending < most and not self._ending:
             records = self._window.take()
             if records is None:
                 records = self._partial_request()
@@ -182,8 +201,8 @@ class _Flow(Generic[V]):
             self._sending += 1
             tasks.start_soon(uninterrupted(self._carry), records)
         if self._window.exhausted and not len(self._window):
-            self._context.client.more_will_come(False)
-        if not self._window.full or self._context.stopping:
+            self._context.client.more_will_come(self, False)
+        if not self._window.full or self._ending:
             self._space.set()
 
     def _partial_request(self) -> list[Record[V]] | None:

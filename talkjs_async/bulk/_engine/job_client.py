@@ -130,6 +130,7 @@ class JobClient:
         self.requests: int = 0
         self.attempts: LatestAttempts = LatestAttempts()
         self._lane: Lane = lane
+        self._expecting: set[object] = set()
 
     def _count(self, event: object) -> None:
         if isinstance(event, AttemptEnded) and event.error != "Cancelled":
@@ -156,10 +157,20 @@ class JobClient:
                 await self.clock.sleep(_PAUSE * attempt)
         return await self._run(call)
 
-    def more_will_come(self, expected: bool) -> None:
-        """Say whether more calls will come soon, so that a partial batch should wait for them."""
+    def more_will_come(self, of: object, expected: bool) -> None:
+        """
+        Say whether more calls will come soon, so that a partial batch should wait for them.
+
+        Args:
+            of: The part of the job that makes them. Parts run side by side.
+            expected: Whether it will make more.
+        """
+        if expected:
+            self._expecting.add(of)
+        else:
+            self._expecting.discard(of)
         if self._dispatchers is not None:
-            self._dispatchers.here().fill_batches(expected)
+            self._dispatchers.here().fill_batches(bool(self._expecting))
 
     async def aclose(self) -> None:
         """Take nothing more into batches, and give all permits back."""

@@ -96,15 +96,29 @@ class _Reader(Protocol[T]):
     def close(self) -> None: ...
 
 
-def _take(things: Iterator[T], *, slice_: float) -> list[T]:
-    """Take a block, or what the source gives in *slice_* seconds."""
-    block: list[T] = []
-    end = time.perf_counter() + slice_
-    for thing in things:
-        block.append(thing)
-        if len(block) == _BLOCK or time.perf_counter() >= end:
-            break
-    return block
+class _Blocks(Generic[T]):
+    """Takes blocks from an iterator, also from one that fails behind some records."""
+
+    def __init__(self, things: Iterator[T]) -> None:
+        self._things = things
+        self._failure: Exception | None = None
+
+    def take(self, seconds: float) -> list[T]:
+        """Take what the iterator gives in some seconds, or a whole block."""
+        if self._failure is not None:
+            raise self._failure
+        block: list[T] = []
+        end = time.perf_counter() + seconds
+        try:
+            for thing in self._things:
+                block.append(thing)
+                if len(block) == _BLOCK or time.perf_counter() >= end:
+                    break
+        except Exception as error:
+            if not block:
+                raise
+            self._failure = error
+        return block
 
 
 def _kept(thing: T) -> T:
@@ -135,6 +149,7 @@ class _LoopReader(Generic[T]):
 
     def __init__(self, things: Iterator[T]) -> None:
         self._things = things
+        self._blocks = _Blocks(map(_kept, things))
 
     def start(self, tasks: TaskGroup) -> None:
         pass
@@ -142,7 +157,7 @@ class _LoopReader(Generic[T]):
     async def next(self) -> list[T]:
         await anyio.lowlevel.checkpoint()
         with stray_cancellation_fails("The source"):
-            return _take(map(_kept, self._things), slice_=_SLICE)
+            return self._blocks.take(_SLICE)
 
     def close(self) -> None:
         if isinstance(self._things, Generator):
@@ -154,13 +169,14 @@ class _ThreadReader(Generic[T]):
 
     def __init__(self, things: Iterator[T]) -> None:
         self._things = things
+        self._blocks = _Blocks(things)
         self._owner = OwnerThread("talkjs source")
 
     def start(self, tasks: TaskGroup) -> None:
         pass
 
     async def next(self) -> list[T]:
-        return await self._owner.run(lambda: _take(self._things, slice_=1.0))
+        return await self._owner.run(lambda: self._blocks.take(1.0))
 
     def close(self) -> None:
         things = self._things

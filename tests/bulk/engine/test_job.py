@@ -87,6 +87,35 @@ async def test_stopping_finishes_what_was_sent_and_takes_up_nothing_new(
     assert 1_000 == len(emulator.commits.of("message.sent"))
 
 
+def a_list(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield from records
+    raise OSError("the database went away")
+
+
+async def an_async_list(records: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    for record in records:
+        yield record
+    raise OSError("the database went away")
+
+
+@pytest.mark.parametrize("given", [1, 100, 201, 249, 450])
+@pytest.mark.parametrize("broken", [a_list, an_async_list])
+async def test_what_was_sent_when_a_source_fails_is_not_sent_again(
+    talkjs: AsyncTalkJS, emulator: Emulator, journal: Path, broken: Any, given: int
+) -> None:
+    source = list(users(500))
+
+    with pytest.raises(OSError, match="went away"):
+        await upsert_users(talkjs, broken(source[:given]), journal=journal)
+    stored = len(await talkjs.users.list().collect(max_items=1_000))
+    before = emulator.requests.total
+    report = await upsert_users(talkjs, source, journal=journal)
+
+    assert (True, 500) == (report.ok, report.done)
+    assert given // 100 * 100 == stored
+    assert (500 - stored) // 100 == emulator.requests.total - before
+
+
 async def test_stopping_does_not_wait_for_what_is_held_up(
     make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, journal: Path
 ) -> None:

@@ -10,8 +10,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from talkjs_async import AsyncTalkJS, RetryPolicy, TokenBucket
+from talkjs_async import AsyncTalkJS, OwnBudgets, RetryPolicy, TokenBucket, call_of
 from talkjs_async.bulk import send_messages, upsert_conversations, upsert_users
+from talkjs_async.bulk._engine.job_client import JobClient
 from talkjs_async.emulator import Emulator, Limits, RealClock
 from tests.fixtures import MakeTalkJS
 
@@ -62,6 +63,32 @@ async def test_requests_are_full_where_the_budget_is_the_limit(
 
     assert report.ok
     assert 500 == emulator.requests.total - before
+
+
+async def test_a_batch_waits_for_more_calls_while_any_part_of_a_job_makes_them(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare
+) -> None:
+    await chat(20)
+
+    async def seconds_of_a_batch(*parts: object) -> float:
+        ordinary, batch = (TokenBucket(1.0, 1, clock=emulator.clock) for _ in range(2))
+        talkjs = make_talkjs(budgets=OwnBudgets(ordinary, batch), overflow_to_batch=True)
+        job = JobClient(talkjs, "interactive")
+        for part in "users", "messages":
+            job.more_will_come(part, True)
+            job.more_will_come(part, part in parts)
+        began = emulator.clock.monotonic()
+        async with anyio.create_task_group() as tasks:
+            # One with the token, one in a batch.
+            for number in range(2):
+                tasks.start_soon(job.write, call_of(job.talkjs.users.get, f"u{number}"))
+        await job.aclose()
+        return emulator.clock.monotonic() - began
+
+    await make_talkjs().users.upsert_many({f"u{number}": {"name": "x"} for number in range(2)})
+    assert 0.0 == await seconds_of_a_batch()
+    for parts in (["users"], ["messages"], ["users", "messages"]):
+        assert 1.0 == pytest.approx(await seconds_of_a_batch(*parts), abs=0.01)
 
 
 async def test_a_slow_source_does_not_spend_the_burst_on_single_records(
