@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from talkjs_async.cli._exit_codes import STOPPED
 from talkjs_async.cli._output import COMPLETION, PROGRAM, guarded_streams, say
 
 __all__ = ["main", "run"]
@@ -38,7 +39,11 @@ def run(arguments: Sequence[str]) -> int:
         # Shells read tabs and other characters that a person's terminal must not get.
         return _run(arguments)
     with guarded_streams() as out:
-        code = _run(arguments)
+        try:
+            code = _run(arguments)
+        except KeyboardInterrupt:
+            # While it loads; from then on a command takes it.
+            code = STOPPED
         out.flush()
         if out.failure is not None:
             reason = out.failure.strerror or type(out.failure).__name__

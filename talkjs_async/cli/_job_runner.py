@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
@@ -108,7 +108,7 @@ class _Running:
 
     async def _stop_on_signal(self, job: Job, scope: anyio.CancelScope) -> None:
         try:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            with anyio.open_signal_receiver(*_signals()) as signals:
                 async for _ in signals:
                     if self.stopped:
                         scope.cancel()
@@ -171,6 +171,16 @@ class _Running:
         if report is None or not report.came_to_its_end:
             return 1
         return 1 if report.failed or report.unknown else 0
+
+
+def _signals() -> Iterator[signal.Signals]:
+    """Yield the signals that stop a job."""
+    yield signal.SIGINT
+    yield signal.SIGTERM
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    # Of a terminal that closes. `nohup` has it ignored.
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        yield hangup
 
 
 def display_for(title: str, *, machine: bool) -> ProgressDisplay:

@@ -142,6 +142,40 @@ def test_a_file_that_is_cut_off_is_refused(
         users(tmp_path / name, content)
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"id": "u2", "id": "u3"}', "has 'id' twice"),
+        ("{'id': 'u2'}", "is not JSON"),
+        ('{"id": "u2"},', "is not JSON"),
+        ('{"id": "u2"} {"id": "u3"}', "is not JSON"),
+        ('{"id": "u2", "custom": {"n": NaN}}', "has NaN, which is not JSON"),
+    ],
+)
+def test_a_bad_last_line_is_not_said_to_end_in_its_middle(
+    tmp_path: Path, line: str, problem: str
+) -> None:
+    words = f"may be cut off: its last line, 2, {problem}, and no line break ends it"
+    with pytest.raises(ConfigurationError, match=words):
+        users(tmp_path / "users.jsonl", f'{{"id": "u1"}}\n{line}')
+
+    (bad,) = [
+        row
+        for row in users(tmp_path / "users.jsonl", f'{{"id": "u1"}}\n{line}\n')
+        if isinstance(row, BadRecord)
+    ]
+    assert f"line 2 {problem}." == bad.reason
+
+
+WHOLE = '{"id": "u2", "custom": {"a": "}]\\"{"}, "email": ["a", "b"]}'
+
+
+@pytest.mark.parametrize("length", range(1, len(WHOLE)))
+def test_any_beginning_of_a_line_is_cut_off(tmp_path: Path, length: int) -> None:
+    with pytest.raises(ConfigurationError, match=r"cut off: .* line 2\b"):
+        users(tmp_path / "users.jsonl", f'{{"id": "u1"}}\n{WHOLE[:length]}')
+
+
 @pytest.mark.parametrize("name", ["users.csv", "users.jsonl"])
 def test_a_file_that_is_not_utf_8_is_refused_with_the_place(tmp_path: Path, name: str) -> None:
     content = "id,name\nu1,Zoë\n".encode("latin-1")

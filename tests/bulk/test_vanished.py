@@ -12,6 +12,7 @@ from talkjs_async.bulk import (
     BadRecord,
     UserRecord,
     anonymise_vanished,
+    read_users,
     send_messages,
     upsert_conversations,
     upsert_users,
@@ -58,6 +59,34 @@ async def test_a_record_without_an_id_may_be_any(
 
     with pytest.raises(ConfigurationError, match="record 2 of the source has no ID of its own"):
         list(report.vanished())
+
+
+@pytest.mark.parametrize("row", ["Two, Mr,u2", "u2", "Two,u2,,x"])
+async def test_an_id_that_may_be_in_another_column_is_none(
+    talkjs: AsyncTalkJS, journal: Path, row: str
+) -> None:
+    await upsert_users(talkjs, users(1, 2), journal=journal)
+    file = journal.with_name("users.csv")
+    file.write_text(f"name,id\n{row}\nUser 1,u1\n")
+
+    report = await upsert_users(talkjs, read_users(file), journal=journal)
+
+    assert (1, 1) == (report.unchanged, report.failed)
+    with pytest.raises(ConfigurationError, match="record 1 of the source has no ID of its own"):
+        await anonymise_vanished(talkjs, report, max_share=1.0)
+
+
+async def test_a_row_without_a_cell_takes_no_place_of_another_record(
+    talkjs: AsyncTalkJS, journal: Path
+) -> None:
+    file = journal.with_name("users.csv")
+    file.write_text(
+        "name,id,locale\nTwo,u2\nx,User 1,u1,de\nUser 1,u1,de\nu3,Ann,de,x\nEve,Ann,de\n"
+    )
+
+    report = await upsert_users(talkjs, read_users(file), journal=journal)
+
+    assert ["u1", "Ann"] == [record.id for record in report.records("done")]
 
 
 async def test_a_run_that_was_stopped_knows_nothing(talkjs: AsyncTalkJS, journal: Path) -> None:

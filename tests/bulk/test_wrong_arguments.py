@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,21 @@ async def test_a_batch_is_told_by_true_or_false_what_to_do_with_errors(
 def test_only_bytes_are_signed(body: Any) -> None:
     with pytest.raises(ConfigurationError, match="body: must be bytes"):
         Webhooks("sk_test_x").sign(body)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a current directory stays")
+async def test_a_relative_path_needs_a_current_directory(
+    talkjs: AsyncTalkJS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    for make, option, values in WRONG:
+        if values is NO_PATH:
+            with pytest.raises(ConfigurationError, match=r"x is relative to .* gone") as caught:
+                make(talkjs, **{option: "x"})
+            assert option == caught.value.argument
+    with pytest.raises(ConfigurationError, match=r"path: x\.csv is relative"):
+        bulk.read_users("x.csv")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from talkjs_async.bulk import Progress
+from talkjs_async.cli import run
 from talkjs_async.cli._job_runner import display_for
 from talkjs_async.emulator import Emulator, Limits
 
@@ -388,3 +389,61 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+@unix
+def test_a_terminal_that_closes_stops_a_job_cleanly(
+    command: Command, start: Start, emulator: Emulator
+) -> None:
+    command("users", "upsert", users(1).name)
+    chats(500)
+    emulator.limits = Limits(rate=50.0, burst=50)
+    arguments = ("conversations", "upsert", "chats.csv", "--no-overflow")
+    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: emulator.requests.total > 20)
+
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert b"conversations upsert chats.csv: " in out
+    assert b"Stopping: what was sent is being finished." in err
+
+
+@unix
+def test_a_job_under_nohup_outlives_its_terminal(
+    command: Command, start: Start, emulator: Emulator
+) -> None:
+    command("users", "upsert", users(1).name)
+    chats(60)
+    emulator.limits = Limits(rate=50.0, burst=50)
+    process = start(
+        *("conversations", "upsert", "chats.csv", "--no-overflow"),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: emulator.requests.total > 20)
+
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=60)
+
+    assert (0, b"") == (process.returncode, err)
+    assert b"60 done" in out
+
+
+@pytest.mark.parametrize("module", ["typer", "talkjs_async.cli.commands"])
+def test_ctrl_c_while_it_loads_is_silent(
+    module: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+            if name == module:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, module, raising=False)
+
+    code = run(["--help"])
+
+    assert (130, ("", "")) == (code, capfd.readouterr())

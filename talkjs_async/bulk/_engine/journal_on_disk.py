@@ -111,8 +111,12 @@ def _has_a_page(begin: bytes) -> bool:
 
 
 def _log_of(path: Path) -> Path:
-    """SQLite's write-ahead log, which holds what is not in the main file yet."""
-    return path.with_name(f"{path.name}-wal")
+    """
+    SQLite's write-ahead log, which holds what is not in the main file yet.
+
+    Of a link, SQLite keeps it beside the file that the link leads to.
+    """
+    return Path(f"{os.path.realpath(path)}-wal")
 
 
 def _has_log(path: Path) -> bool:

@@ -61,4 +61,13 @@ def named_path(argument: str, value: str | os.PathLike[str]) -> Path:
             argument,
             f"must be a path of at most {_MOST_IN_A_PATH:,} bytes, {_MOST_IN_A_NAME} in each name.",
         )
+    if not path.is_absolute():
+        try:
+            os.getcwd()  # noqa: PTH109 - Path.cwd() says no more
+        except OSError:
+            raise ConfigurationError(
+                argument,
+                f"{path} is relative to the current directory, which is gone: name an absolute "
+                "path.",
+            ) from None
     return path

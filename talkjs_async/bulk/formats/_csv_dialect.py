@@ -128,13 +128,15 @@ class Columns:
         self.count = len(columns)
         named = [column.field if column and column.key is None else "" for column in columns]
         self._ids = [n for n, field in enumerate(named) if field in _IDS]
+        self._id_comes_first = named[:1] == ["id"]
         self._times = [n for n, field in enumerate(named) if field == "sent_at"]
 
     def row_of(self, line: int, cells: list[str]) -> FileRow | BadRecord:
         """Read the cells of a record. A bad cell, or a wrong number, makes a `BadRecord`."""
         row = FileRow(line)
         problem = None
-        if len(cells) != self.count and (len(cells) < self.count or any(cells[self.count :])):
+        fits = len(cells) == self.count or not (len(cells) < self.count or any(cells[self.count :]))
+        if not fits:
             problem = f"has {len(cells)} cells, and the header has {self.count}"
         for place, (column, cell) in enumerate(zip(self._columns, cells, strict=False), 1):
             if not cell:
@@ -148,7 +150,9 @@ class Columns:
             except ValueError as error:
                 problem = problem or f"has a bad {column.title}: {error}"
         if problem is not None:
-            return BadRecord(reason=f"line {line} {problem}.", id=row.get("id"))
+            # Behind a cell too many or too few, the ID is that of another record, or none.
+            id_ = row.get("id") if fits or self._id_comes_first else None
+            return BadRecord(reason=f"line {line} {problem}.", id=id_)
         return row
 
     def is_header(self, cells: list[str]) -> bool:

@@ -7,13 +7,12 @@ one item in memory.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from talkjs_async.bulk._engine.named_paths import check_file
-from talkjs_async.bulk.formats._strict_json import DECODER, AmbiguousJSON
+from talkjs_async.bulk.formats._strict_json import DECODER, DEPTH, MARKS, AmbiguousJSON
 from talkjs_async.errors import ConfigurationError
 
 _BLOCK: Final = 1 << 16
@@ -77,10 +76,6 @@ def _arrays(
         text.separate("}")
     text.take("}")
     text.end()
-
-
-_MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
-"""Texts, which may hold brackets that mean nothing and may be cut off, and brackets."""
 
 
 class _Text:
@@ -157,12 +152,12 @@ class _Text:
         """Go behind an array or an object without reading it."""
         depth, place = 0, self._place
         while True:
-            for mark in _MARKS.finditer(self._text, place):
+            for mark in MARKS.finditer(self._text, place):
                 if mark[1] == "":
                     place = mark.start()
                     break
                 place = mark.end()
-                depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark[0], 0)
+                depth += DEPTH.get(mark[0], 0)
                 if depth == 0:
                     self._place = place
                     return

@@ -7,7 +7,8 @@ Python's own reader takes the last of two equal keys, and numbers that JSON has 
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
 
 
 class AmbiguousJSON(ValueError):
@@ -31,6 +32,21 @@ def loads(text: str | bytes) -> Any:
         raise AmbiguousJSON("is not JSON") from None
     except ValueError:
         raise AmbiguousJSON("has a number of more digits than can be read") from None
+
+
+def is_open(text: str) -> bool:
+    """Whether a text, which may be no JSON, ends within a string, an object or an array."""
+    depth = 0
+    for mark in MARKS.finditer(text):
+        if mark[1] == "":
+            return True
+        depth += DEPTH.get(mark[0], 0)
+    return depth > 0
+
+
+MARKS: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}\[\]]', re.DOTALL)
+"""Strings, which may hold brackets that mean nothing and may be cut off, and brackets."""
+DEPTH: Final = {"{": 1, "[": 1, "}": -1, "]": -1}
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

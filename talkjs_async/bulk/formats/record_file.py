@@ -28,7 +28,7 @@ from talkjs_async.bulk.formats._csv_records import (
     too_long,
 )
 from talkjs_async.bulk.formats._packed import PACKED
-from talkjs_async.bulk.formats._strict_json import AmbiguousJSON, loads
+from talkjs_async.bulk.formats._strict_json import AmbiguousJSON, is_open, loads
 from talkjs_async.errors import ConfigurationError
 from talkjs_async.models._field_names import FieldNames
 
@@ -135,7 +135,7 @@ class RecordFile:
                     row = loads(line)
                 except AmbiguousJSON as error:
                     if line[-1] not in "\r\n":
-                        raise _cut_off(self.path, number) from error
+                        raise _bad_end(self.path, number, line, str(error)) from error
                     yield BadRecord(reason=f"line {number} {error}.")
                     continue
                 if isinstance(row, dict):
@@ -284,6 +284,17 @@ def _two_files(path: Path, line: int) -> ConfigurationError:
 def _cut_off(path: Path, number: int) -> ConfigurationError:
     return ConfigurationError(
         "source", f"{path} is cut off: it ends in the middle of line {number}. Get it as a whole."
+    )
+
+
+def _bad_end(path: Path, number: int, line: str, problem: str) -> ConfigurationError:
+    """Refuse a bad line that no line break ends: more of it, or of the file, may be missing."""
+    if is_open(line) or "\0" in line:
+        return _cut_off(path, number)
+    return ConfigurationError(
+        "source",
+        f"{path} may be cut off: its last line, {number}, {problem}, and no line break ends it. "
+        "Get the file as a whole, or mend the line.",
     )
 
 

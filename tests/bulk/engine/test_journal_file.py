@@ -437,3 +437,41 @@ async def test_a_link_that_leads_nowhere_is_no_place_for_a_journal(journal: Path
 
     with pytest.raises(ConfigurationError, match="is a link that leads nowhere: name the file"):
         await JobJournal.open(journal, IDENTITY)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_a_link_to_a_journal_is_the_journal(tmp_path: Path, is_killed: bool) -> None:
+    journal, copy, link = tmp_path / "a" / "journal", tmp_path / "b" / "copy", tmp_path / "link"
+    for path in (journal, copy):
+        path.parent.mkdir()
+    link.symlink_to(copy)
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+    if not is_killed:
+        await some.close()
+    for log in ("", "-wal") if is_killed else ("",):
+        shutil.copy(f"{journal}{log}", f"{copy}{log}")
+
+    assert ["a"] == [row.id for row in read_records(link, "1", ())]
+    planned = await JobJournal.open(link, IDENTITY, copy=True)
+    assert ["a"] == list(await planned.rows(["a"]))
+    await planned.close()
+    again = await JobJournal.open(link, IDENTITY)
+    assert ["a"] == list(await again.rows(["a"]))
+    await again.close()
+    if is_killed:
+        await some.close()
+
+
+async def test_a_link_to_a_journal_without_its_log_is_refused(tmp_path: Path) -> None:
+    journal, copy, link = tmp_path / "journal", tmp_path / "copy", tmp_path / "link"
+    link.symlink_to(copy)
+    some = await JobJournal.open(journal, IDENTITY)
+    await some.note([Ending("a", 1, RecordState.DONE, b"x")])
+    shutil.copy(journal, copy)
+    # That of another journal, beside the link.
+    shutil.copy(f"{journal}-wal", f"{link}-wal")
+
+    with pytest.raises(StorageError, match="its log copy-wal, which is missing or incomplete"):
+        await JobJournal.open(link, IDENTITY)
+    await some.close()
