@@ -163,8 +163,9 @@ class OutcomeUnknown(TransportError):
     An attempt left, and no answer says what became of it.
 
     The call may have been carried out. You get this when repeating was not safe (a notification, an
-    import), and when no repeat settled it: each was lost as well, or refused with a 429, say. A
-    message can be sent again without harm, with the same key:
+    import), and when no repeat settled it: each was lost as well, or refused with a 429, say, or
+    could not be made, since an *auth* or a limiter of yours failed. A message can be sent again
+    without harm, with the same key:
     `send(..., idempotency_key=error.idempotency_keys[0])`.
 
     Attributes:

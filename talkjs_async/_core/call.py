@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 import attrs
 
@@ -140,7 +140,10 @@ def target(call: Call[Any]) -> str:
         ConfigurationError: A parameter is not valid Unicode, or there are too many of them.
     """
     try:
-        built = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
+        # Put together without `str` and formatting: of a text that is a member of an enumeration,
+        # they make the name of that member.
+        query = "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in call.query.items())
+        built = call.path + ("?" + query if query else "")
     except UnicodeEncodeError:
         raise ConfigurationError("params", "hold half of a surrogate pair.") from None
     if len(built) > MOST_IN_A_TARGET:

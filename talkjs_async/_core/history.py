@@ -89,16 +89,28 @@ class CallHistory:
             *error*, or OutcomeUnknown where it only says that the last attempt was not carried out.
         """
         if self.maybe_done and isinstance(error, _NOTHING_DONE):
-            unknown = self._unknown(
-                "an earlier attempt may have been carried out; the last one was not "
-                f"({type(error).__name__})."
-            )
-            unknown.retry_after = error.retry_after
-            unknown.headers = error.headers
-            unknown.__cause__ = error
-            return unknown
+            return self.lost(error)
         error.maybe_done = error.maybe_done or self.maybe_done
         return error
+
+    def lost(self, error: Exception) -> OutcomeUnknown:
+        """
+        Say that an earlier attempt may have been carried out, and why no later one settled it.
+
+        Args:
+            error: How the last one ended. It need not be ours: an *auth*, a limiter or a transport
+                of the user's may have failed.
+        """
+        last = "was not" if isinstance(error, TalkJSError) else "failed"
+        unknown = self._unknown(
+            f"an earlier attempt may have been carried out; the last one {last} "
+            f"({type(error).__name__})."
+        )
+        if isinstance(error, TalkJSError):
+            unknown.retry_after = error.retry_after
+            unknown.headers = error.headers
+        unknown.__cause__ = error
+        return unknown
 
     def has_expired(self, now: float) -> bool:
         """Tell whether a repeat would come too late to be recognised as one."""

@@ -150,6 +150,11 @@ class Pipeline(Attempts):
             if not retry_state.allows(error):
                 raise
             failure: TalkJSError | None = error
+        except Exception as error:
+            # Of code of the user's, such as an *auth*. What may be done by now goes before it.
+            if retry_state.history.maybe_done:
+                raise retry_state.history.lost(error) from error
+            raise
 
         async def again() -> T:
             nonlocal failure
@@ -169,6 +174,10 @@ class Pipeline(Attempts):
             if verdict is error:
                 raise
             raise verdict from error
+        except Exception as error:
+            if retry_state.history.maybe_done:
+                raise retry_state.history.lost(error) from error
+            raise
         return result
 
     def _announce_retry(self, call: Call[Any], retry_state: RetryState, state: Any) -> None:

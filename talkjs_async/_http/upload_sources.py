@@ -285,11 +285,13 @@ class StreamChunks:
             raise
         if not isinstance(piece, bytes | bytearray | memoryview):
             raise ConfigurationError("file", f"must yield bytes, not {type(piece).__name__}.")
+        # Its items may be of several bytes each.
+        piece = bytes(piece)
         if self._left is not None:
             self._left -= len(piece)
             if self._left < 0:
                 raise ConfigurationError("size", "is less than the stream has.")
-        return bytes(piece)
+        return piece
 
     async def aclose(self) -> None:
         # A generator that is left half-way would be closed by the garbage collector, some day.

@@ -199,9 +199,15 @@ class Batch:
 
     async def _send(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send up to ten operations until each has succeeded or failed for good."""
+        broken: Exception | None = None
 
         async def attempt() -> None:
-            await self._try([each for each in operations if each.pending], retry_state)
+            nonlocal broken
+            try:
+                await self._try([each for each in operations if each.pending], retry_state)
+            except Exception as error:  # noqa: BLE001 - an *auth* of the user's may raise anything
+                broken = error
+                return
             again = [
                 each.outcome
                 for each in operations
@@ -214,6 +220,8 @@ class Batch:
         # When the policy ends it, each operation knows its own failure.
         with contextlib.suppress(TalkJSError):
             await self._pipeline.persist(BATCH, retry_state, attempt)
+        if broken is not None and not _keep(operations, broken):
+            raise broken
 
     async def _try(self, operations: list[_Operation], retry_state: RetryState) -> None:
         """Send the operations once and note what became of each."""
@@ -287,6 +295,26 @@ def _begin(operations: list[_Operation], now: float) -> None:
         raise _Expired
     for each in operations:
         each.history.begin(now)
+
+
+def _keep(operations: list[_Operation], error: Exception) -> bool:
+    """
+    Keep what became of operations when their repeat failed with an *error* that is not ours.
+
+    Returns:
+        Whether any of them was carried out, or may have been. If not, the error goes to the caller.
+    """
+    kept = any(
+        each.history.maybe_done or isinstance(each.outcome, OperationAnswer) for each in operations
+    )
+    for each in operations if kept else ():
+        if not each.pending:
+            continue
+        if each.history.maybe_done:
+            each.outcome = each.history.lost(error)
+        elif isinstance(each.outcome, TalkJSError):
+            each.outcome.__cause__ = error
+    return kept
 
 
 @attrs.define

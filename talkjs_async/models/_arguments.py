@@ -154,11 +154,10 @@ def is_point_in_time(value: object) -> bool:
 def one_of(words: Collection[Any]) -> Rule:
     """One of a few words or values; nothing else, and not None."""
     listed = ", ".join(repr(word) for word in words)
-    # `1 in {True}` holds in Python and 1 is not true in JSON.
-    allowed = {(type(word), word) for word in words}
+    # `1 in (True,)` holds in Python and 1 is not true in JSON.
     return Rule(
         f"must be one of {listed}.",
-        lambda value: isinstance(value, str | bool) and (type(value), value) in allowed,
+        lambda value: isinstance(value, str | bool) and value in words,
         null=False,
         words=tuple(words),
     )

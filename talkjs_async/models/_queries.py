@@ -55,7 +55,13 @@ class ConversationQuery(Input):
         The order is always sent: the default has changed once (API version 2021-02-09).
         """
         given = {key: value for key, value in super().to_wire().items() if value is not None}
-        return {k: "true" if v is True else str(v) for k, v in given.items() if v is not False}
+        return {k: _in_query(v) for k, v in given.items() if v is not False}
+
+
+def _in_query(value: Any) -> str:
+    if value is True:
+        return "true"
+    return value if isinstance(value, str) else str(value)
 
 
 def list_order(order_by: OrderBy, order_direction: Direction) -> Order[Any]:

@@ -72,6 +72,9 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
                 raise httpx.ConnectError("refused", request=request)
             case "429":
                 return httpx.Response(429, request=request)
+            case "bug":
+                # As in a transport, an *auth* or a limiter of the user's.
+                raise ValueError("a bug of the user's")
             case "member 429":
                 return await self._first_refused(request)
         answer = await self.emulator.transport.handle_async_request(request)

@@ -60,6 +60,19 @@ def test_a_stored_message_whose_repeats_were_refused_is_unknown(
 
 
 @MODES
+@pytest.mark.parametrize("first", ["dropped after", "503", "member 500", "half", "silent"])
+def test_what_fails_in_the_users_code_hides_no_stored_message(mode: Mode, first: str) -> None:
+    told = anyio.run(partial(perform, mode, (first, "bug", "ok")))
+
+    assert [None] * len(told) == [each.lie() for each in told.values()]
+
+
+def test_what_fails_in_the_users_code_is_not_ours_where_nothing_was_done() -> None:
+    with pytest.raises(ValueError, match="a bug of the user's"):
+        anyio.run(partial(perform, "batch", ("429", "bug", "ok")))
+
+
+@MODES
 def test_a_call_that_reads_is_never_carried_out_by_half(mode: Mode) -> None:
     told = anyio.run(partial(perform, mode, ("dropped after", "429")))[READ]
 

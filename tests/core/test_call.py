@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkjs_async._core.call import path
+from talkjs_async._core.call import Call, as_is, path, target
 from talkjs_async.errors import ConfigurationError
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
@@ -39,3 +40,24 @@ def test_what_is_no_id_is_refused_with_the_name_of_the_argument(value: Any) -> N
         path("users", user_id=value)
 
     assert "user_id" == caught.value.argument
+
+
+class Word(str, Enum):  # noqa: UP042 - a StrEnum would hide what this is about
+    """Texts with names, of which `str` and formatting make the name."""
+
+    ALICE = "alice"
+    USERS = "/users"
+
+
+@given(query=st.dictionaries(ids, ids))
+def test_a_query_is_read_back_as_it_was_given(query: dict[str, str]) -> None:
+    built = target(Call(method="GET", path="/users", query=query, decode=as_is))
+
+    assert query == dict(parse_qsl(built.removeprefix("/users").removeprefix("?"), True))
+
+
+def test_a_text_with_a_name_goes_out_as_the_text() -> None:
+    call = Call(method="GET", path=Word.USERS, query={Word.ALICE: Word.ALICE}, decode=as_is)
+
+    assert "/users?alice=alice" == target(call)
+    assert "/users/alice" == path("users", user_id=Word.ALICE)

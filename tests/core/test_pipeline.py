@@ -478,6 +478,57 @@ async def test_an_unknown_outcome_is_not_hidden_by_what_happens_to_the_repeat(
     assert 1 == len(emulator.commits.of("message.sent"))
 
 
+class FailingSigner:
+    """An *auth* of a user's that fails from its second use on, as one does that asks a service."""
+
+    def __init__(self, talkjs: AppTokenAuth) -> None:
+        self._talkjs = talkjs
+        self.used = 0
+
+    def bearer(self, now: float) -> str:
+        self.used += 1
+        if self.used > 1:
+            raise RuntimeError("no key today")
+        return self._talkjs.bearer(now)
+
+
+class FailingLimiter(TokenBucket):
+    """A limiter of a user's that fails from its second use on."""
+
+    used = 0
+
+    async def acquire(self, **options: Any) -> Permit:
+        self.used += 1
+        if self.used > 1:
+            raise RuntimeError("no database today")
+        return await super().acquire(**options)
+
+
+@pytest.mark.parametrize("overflow", [False, True])
+@pytest.mark.parametrize("failing", ["auth", "limiter"])
+async def test_what_fails_in_the_users_code_hides_no_unknown_outcome(
+    make_talkjs: MakeTalkJS, emulator: Emulator, failing: str, overflow: bool
+) -> None:
+    await chat(make_talkjs())
+    options: dict[str, Any] = (
+        {"auth": FailingSigner(AppTokenAuth(emulator.app_id, emulator.secret_key))}
+        if failing == "auth"
+        else {"limiter": FailingLimiter(clock=emulator.clock)}
+    )
+    talkjs = make_talkjs(**options, overflow_to_batch=overflow)
+    emulator.faults.add("drop-after-commit", first=1)
+
+    with pytest.raises(OutcomeUnknown, match="an earlier attempt may have been") as caught:
+        await talkjs.messages.send("c1", sender="alice", text="perhaps", idempotency_key="k1")
+    # What a call that was never sent ends with is the user's own error.
+    with pytest.raises(RuntimeError):
+        await talkjs.messages.send("c1", sender="alice", text="never")
+
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert ("k1",) == caught.value.idempotency_keys
+    assert 1 == len(emulator.commits.of("message.sent"))
+
+
 async def test_a_lost_answer_is_the_outcome_although_later_attempts_were_answered(
     make_talkjs: MakeTalkJS, engine: str
 ) -> None:

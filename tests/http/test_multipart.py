@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -187,6 +188,15 @@ async def test_a_stream_that_is_not_what_was_said_is_named(
 async def test_a_stream_of_the_announced_size_is_read() -> None:
     assert [b"abc"] == await pieces_of(source_of(stream(b"abc"), 3).open())
     assert [] == await pieces_of(source_of(stream(), 0).open())
+
+
+async def test_the_size_of_a_stream_counts_bytes_whatever_its_pieces_count() -> None:
+    async def numbers() -> AsyncIterator[Any]:
+        yield memoryview(array("I", [1, 2]))
+
+    size = 2 * array("I").itemsize
+
+    assert [size] == [len(piece) for piece in await pieces_of(source_of(numbers(), size).open())]
 
 
 async def test_a_stream_that_is_left_half_way_is_closed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ from talkjs_async import (
 from talkjs_async.emulator import Emulator
 
 pytestmark = pytest.mark.anyio
+
+
+class Named(str, Enum):  # noqa: UP042 - of StrEnum, `str` makes the text
+    """Texts with names, as programs write them."""
+
+    ORDER = "createdAt"
+    UP = "ASC"
+    A = "a"
+
 
 AnsweredWith = Callable[..., AsyncTalkJS]
 
@@ -152,6 +162,7 @@ async def three_conversations(talkjs: AsyncTalkJS, emulator: Emulator) -> list[i
         ({"order_by": "createdAt"}, "cba"),
         ({"order_by": "createdAt", "order_direction": "ASC"}, "abc"),
         ({"order_by": "createdAt", "order_direction": "ASC", "starting_after": "a"}, "bc"),
+        ({"order_by": Named.ORDER, "order_direction": Named.UP, "starting_after": Named.A}, "bc"),
         ({"starting_after": "a"}, "bc"),
         ({"page_size": 2}, "abc"),
     ],
