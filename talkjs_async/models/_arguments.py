@@ -175,7 +175,9 @@ def instance_of(kind: type[object]) -> Rule:
 _ID_RULE = f"must be a non-empty text (str) of at most {MOST_ID_BYTES:,} bytes in UTF-8."
 _TEXT_RULE = "must be text (str)."
 _URL_RULE = "must be text (str) of valid Unicode."
-_TEXTS_RULE = "must be a collection of texts (str): no single text, and no None in it."
+TEXTS_RULE: Final = (
+    'must be a collection of texts (str), as ["one", "two"]: no single text, and no None in it.'
+)
 _MAP_RULE = "must map texts to texts; None as a value removes that key."
 
 TEXT: Final = Rule(_TEXT_RULE, _is_value, null=False)
@@ -183,8 +185,8 @@ TEXT_OR_NULL: Final = Rule(_TEXT_RULE, _is_value, null=True)
 URL_OR_NULL: Final = Rule(_URL_RULE, is_text, null=True)
 ID: Final = Rule(_ID_RULE, is_id, null=False)
 ID_OR_NULL: Final = Rule(_ID_RULE, is_id, null=True)
-TEXTS: Final = Rule(_TEXTS_RULE, _are_values, null=False, convert=as_tuple)
-TEXTS_OR_NULL: Final = Rule(_TEXTS_RULE, _are_values, null=True, convert=as_tuple)
+TEXTS: Final = Rule(TEXTS_RULE, _are_values, null=False, convert=as_tuple)
+TEXTS_OR_NULL: Final = Rule(TEXTS_RULE, _are_values, null=True, convert=as_tuple)
 TEXT_MAP: Final = Rule("must map texts to texts.", _is_whole_text_map, null=False, convert=sealed)
 TEXT_MAP_OR_NULL: Final = Rule(_MAP_RULE, _is_text_map, null=True, convert=sealed)
 KEYS: Final = Rule(

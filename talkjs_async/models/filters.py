@@ -117,9 +117,7 @@ class Filter:
         """
         collected = must_be.as_tuple(values)
         if not must_be.are_texts(collected):
-            raise ConfigurationError(
-                "values", "must be a collection of texts (str): no single text, and no None in it."
-            )
+            raise ConfigurationError("values", must_be.TEXTS_RULE)
         return Condition("oneOf", collected)
 
     def to_wire(self) -> str:

@@ -120,7 +120,8 @@ async def test_what_breaks_a_rule_is_reported_without_a_request(
     report = await upsert_users(talkjs, source)
 
     assert {
-        "text": "email: must be a collection of texts (str): no single text, and no None in it.",
+        "text": 'email: must be a collection of texts (str), as ["one", "two"]: no single text, '
+        "and no None in it.",
         "unknown": "nmae: is no field (did you mean name?); the fields are name, email, phone, "
         "photo_url, welcome_message, locale, role, availability_text, custom, push_tokens, id.",
         "twice": "photoUrl: is given twice, also as photo_url.",
