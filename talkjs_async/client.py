@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 from urllib.parse import quote
@@ -261,9 +262,13 @@ class AsyncTalkJS:
         if hooks is not UNSET:
             changes["hooks"] = checked_hooks(hooks)
         derived = object.__new__(type(self))
-        resources = {name for name in vars(self) if isinstance(_declared(self, name), ResourceOf)}
-        # Whatever a subclass has added goes along.
-        vars(derived).update({k: v for k, v in vars(self).items() if k not in resources})
+        # What was made of this one is made anew. Whatever else a subclass has added goes along.
+        made = {
+            name
+            for name in vars(self)
+            if isinstance(_declared(self, name), ResourceOf | cached_property)
+        }
+        vars(derived).update({k: v for k, v in vars(self).items() if k not in made})
         state: Any = object.__getstate__(self)
         for name, value in (state[1] if isinstance(state, tuple) else {}).items():
             setattr(derived, name, value)

@@ -14,7 +14,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
 from talkjs_async._core.credentials import checked_app_id, checked_key
 from talkjs_async._core.signer import Signer
 from talkjs_async._core.wire import is_id
@@ -39,7 +39,7 @@ class Tokens:
         clock: Where the time comes from.
 
     Raises:
-        ConfigurationError: The key cannot sign.
+        ConfigurationError: The key cannot sign, or *clock* is none.
 
     The key appears in no repr, pickle or error.
     """
@@ -48,7 +48,7 @@ class Tokens:
 
     def __init__(self, app_id: str, secret_key: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._app_id = checked_app_id(app_id)
-        self._clock = clock
+        self._clock = checked_clock(clock)
         try:
             secret_key = checked_key(secret_key)
             self._signer = Signer(secret_key)

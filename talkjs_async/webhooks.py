@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
-from talkjs_async._core.clock import SYSTEM_CLOCK, Clock
+from talkjs_async._core.clock import SYSTEM_CLOCK, Clock, checked_clock
 from talkjs_async._core.credentials import secret_key_of
 from talkjs_async._core.wire import is_id, is_whole
 from talkjs_async.errors import ConfigurationError, DecodeError, WebhookError
@@ -130,7 +130,7 @@ class Webhooks:
             raise ConfigurationError("largest_body", "must be a number of bytes, 1 or more.")
         self.largest_body: int = largest_body
         self._seen = RecentEvents() if seen is None else _checked_seen(seen)
-        self._clock = clock
+        self._clock = checked_clock(clock)
 
     def verify(self, body: bytes, headers: Headers) -> WebhookEvent:
         """

@@ -6,6 +6,7 @@ import logging
 import pickle
 import pydoc
 import traceback
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 from unittest.mock import create_autospec
@@ -504,6 +505,22 @@ async def test_a_subclass_keeps_what_it_has(emulator: Emulator) -> None:
     assert "mine" == derived.name
     assert [] == await derived.users.list().collect()
     await talkjs.aclose()
+
+
+class Support(AsyncTalkJS):
+    """A client with a part that is made of it at first use."""
+
+    @cached_property
+    def lane(self) -> str:
+        return self._pipeline.lane
+
+
+def test_what_a_subclass_has_made_of_one_client_is_made_anew_for_another() -> None:
+    talkjs = Support("app", "sk_x")
+
+    lanes = [talkjs.lane, talkjs.with_options(lane="background").lane, talkjs.lane]
+
+    assert ["interactive", "background", "interactive"] == lanes
 
 
 async def test_a_derived_client_owns_nothing(talkjs: AsyncTalkJS) -> None:

@@ -164,3 +164,9 @@ def test_an_id_that_is_none_is_named(argument: str, pair: Any) -> None:
         one_on_one_id(*pair)
 
     assert argument == caught.value.argument
+
+
+@pytest.mark.parametrize("clock", [1_700_000_000, FixedClock, "now"])
+def test_what_is_no_clock_is_named_at_once(clock: Any) -> None:
+    with pytest.raises(ConfigurationError, match="clock: must have the methods"):
+        Tokens("app", KEY, clock=clock)

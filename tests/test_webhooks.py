@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from talkjs_async._core.clock import SystemClock
 from talkjs_async.errors import ConfigurationError, WebhookError
 from talkjs_async.models.events import MessageSent, UnknownEvent
 from talkjs_async.webhooks import RecentEvents, Webhooks
@@ -333,6 +334,8 @@ def test_headers_that_are_none_are_a_mistake_in_the_code(webhooks: Webhooks, hea
         ("tolerance", {"secret_key": KEY, "tolerance": float("nan")}),
         ("tolerance", {"secret_key": KEY, "tolerance": float("inf")}),
         ("largest_body", {"secret_key": KEY, "largest_body": 0}),
+        ("clock", {"secret_key": KEY, "clock": 1_700_000_000}),
+        ("clock", {"secret_key": KEY, "clock": SystemClock}),
     ],
 )
 def test_a_wrong_setting_is_named(argument: str, arguments: dict[str, Any]) -> None:
