@@ -145,9 +145,13 @@ class _OverwriteRecordType(RecordType[_Overwrite]):
     per_request = 1
     window = 200
 
+    def __init__(self, run: int) -> None:
+        # What an earlier run has overwritten, and is not clean now, has been written to again.
+        self._run = run
+
     def read(self, thing: object, number: int) -> Record[_Overwrite] | BadRecord:
         assert isinstance(thing, _Overwrite)  # noqa: S101 - the source is our own
-        return make_record(thing.name, number, thing, thing.name)
+        return make_record(thing.name, number, thing, [thing.name, self._run])
 
     async def send(
         self, context: JobContext, records: Sequence[Record[_Overwrite]]
@@ -198,7 +202,7 @@ class _Anonymise(Step):
 
     async def run(self, context: JobContext) -> None:
         blocks: SourceBlocks[object] = SourceBlocks(self._overwrites(context))
-        await store(context, _OverwriteRecordType(), blocks)
+        await store(context, _OverwriteRecordType(context.journal.first_pass), blocks)
 
     async def _overwrites(self, context: JobContext) -> AsyncIterator[_Overwrite]:
         talkjs = context.talkjs

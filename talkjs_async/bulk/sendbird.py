@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from talkjs_async._core.call import Lane
 from talkjs_async.bulk._engine.job import Job
+from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.job_journal import JobJournal
+from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.scratch import Scratch
+from talkjs_async.bulk._engine.source_blocks import blocks_of
 from talkjs_async.bulk._engine.source_records import BadRecord
 from talkjs_async.bulk._engine.store_stages import Stage, StoreStages
 from talkjs_async.bulk._record_types.conversations import ConversationRecordType
@@ -73,14 +78,22 @@ def migrate_sendbird(
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
+_NO_SENDER = "its sender is a user who could not be stored."
+
+
 class _Migration(StoreStages):
     kind = "migrate_sendbird"
+    _journal: JobJournal
 
     def __init__(self, directory: Path, settle: float) -> None:
         self._directory = directory
         self._import = ImportRecordType(settle=settle)
         self._scratch = Scratch()
         self._counts: Mapping[str, int] = {}
+
+    async def run(self, context: JobContext) -> None:
+        self._journal = context.journal
+        await super().run(context)
 
     async def prepare(self) -> None:
         self._counts = await run_in_thread(partial(sort_export, self._directory, self._file))
@@ -103,27 +116,66 @@ class _Migration(StoreStages):
         for (text,) in self._rows("SELECT item FROM user ORDER BY id"):
             yield _user(json.loads(text))
 
-    def _conversations(self) -> Iterator[object]:
-        yield from self._problems("channel")
-        for id_, text in self._rows("SELECT id, item FROM channel ORDER BY id"):
-            writers = self._rows(
-                "SELECT user_id FROM member WHERE channel_id = ? ORDER BY user_id", (id_,)
-            )
-            yield _conversation(id_, json.loads(text), [user_id for (user_id,) in writers])
+    async def _conversations(self) -> AsyncIterator[object]:
+        async with aclosing(blocks_of(self._channels())) as blocks:
+            async for block in blocks:
+                failed = await self._failed_users(id_ for _, members in block for id_ in members)
+                for channel, members in block:
+                    if isinstance(channel, BadRecord):
+                        yield channel
+                    else:
+                        kept = [user_id for user_id in members if user_id not in failed]
+                        yield _conversation(*channel, kept)
 
-    def _messages(self) -> Iterator[object]:
-        yield from self._problems("message")
+    def _channels(self) -> Iterator[tuple[tuple[str, Mapping[str, Any]] | BadRecord, list[str]]]:
+        for problem in self._problems("channel"):
+            yield problem, []
+        for id_, text in self._rows("SELECT id, item FROM channel ORDER BY id"):
+            yield (id_, json.loads(text)), self._members(id_)
+
+    async def _messages(self) -> AsyncIterator[object]:
+        async with aclosing(blocks_of(self._sorted_messages())) as blocks:
+            async for block in blocks:
+                failed = await self._failed_users(sender for sender, _ in block)
+                for sender, message in block:
+                    if sender in failed and isinstance(message, Mapping):
+                        yield BadRecord(id=message["id"], reason=_NO_SENDER)
+                    else:
+                        yield message
+
+    def _sorted_messages(self) -> Iterator[tuple[str | None, Mapping[str, Any] | BadRecord]]:
+        for problem in self._problems("message"):
+            yield None, problem
         # IDs are numbers: of one millisecond, the lower one came first.
         query = (
-            "SELECT id, channel_id, item FROM message ORDER BY channel_id, sent_at, length(id), id"
+            "SELECT id, channel_id, sender, item FROM message "
+            "ORDER BY channel_id, sent_at, length(id), id"
         )
-        for id_, channel_id, text in self._rows(query):
-            yield _message(id_, channel_id, json.loads(text))
+        for id_, channel_id, sender, text in self._rows(query):
+            yield sender, _message(id_, channel_id, json.loads(text))
+
+    async def _failed_users(self, ids: Iterable[str | None]) -> set[str]:
+        """Return which users were not stored: what needs them alone shall fail, and no more."""
+        names = {f"user:{id_}" for id_ in ids if id_ is not None}
+        rows = await self._journal.rows(list(names))
+        failed = [name for name, row in rows.items() if row.state is RecordState.FAILED]
+        return {name.removeprefix("user:") for name in failed}
 
     def _former_members(self) -> Iterator[object]:
-        query = "SELECT channel_id, user_id FROM member WHERE NOT listed ORDER BY 1, 2"
-        for channel_id, user_id in self._rows(query):
-            yield ParticipantChange(channel_id, user_id, None)
+        query = (
+            "SELECT channel_id, user_id, item FROM member JOIN channel ON channel_id = id "
+            "WHERE NOT listed ORDER BY 1, 2"
+        )
+        for channel_id, user_id, text in self._rows(query):
+            # When the conversation is stored anew, they are participants again.
+            version = json.dumps(
+                _conversation(channel_id, json.loads(text), self._members(channel_id))
+            )
+            yield ParticipantChange(channel_id, user_id, None, version)
+
+    def _members(self, channel_id: str) -> list[str]:
+        query = "SELECT user_id FROM member WHERE channel_id = ? ORDER BY user_id"
+        return [user_id for (user_id,) in self._rows(query, (channel_id,))]
 
     def _problems(self, kind: str) -> Iterator[BadRecord]:
         query = "SELECT reason FROM problem WHERE kind = ? ORDER BY rowid"

@@ -26,7 +26,7 @@ from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk._engine.step import Step
 from talkjs_async.bulk._engine.tally import Tally
 from talkjs_async.bulk._exporting import Exporting
-from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.copies import NotedConversationRecordType
 from talkjs_async.bulk._record_types.files import FileRecordType
 from talkjs_async.bulk._record_types.imports import SETTLE, checked_settle
 from talkjs_async.bulk._transferring import FILES, Transferring
@@ -69,8 +69,10 @@ def transfer(
 
     Run one at a time into a target: of two that begin together, each would store what the other
     does (two of one process are refused). Run it again with the same *journal* to go on after an
-    interruption, and after its end to copy what is new since. While it runs, what was read lies
-    beside the journal, in `<journal>-copy`.
+    interruption, and after its end to copy what is new since; fields of users and conversations
+    that were cleared since, and participants who have left, are so in the copy, too, while messages
+    and reactions that were deleted stay. While it runs, what was read lies beside the journal, in
+    `<journal>-copy`.
 
     Args:
         source, target: A client of each app.
@@ -107,12 +109,6 @@ def transfer(
     return Job(step, target, journal=path, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
-class _NotedConversation(ConversationRecordType):
-    """So that a conversation that this job has made is told from one that was there."""
-
-    noted = True
-
-
 class TransferStep(Step):
     """The step of a transfer."""
 
@@ -122,7 +118,8 @@ class TransferStep(Step):
         self, source: JobClient, journal: Path | None, settle: float, downloads: Downloads
     ) -> None:
         self._source = source
-        self._journal = journal
+        # That of a link: what was read lies beside it whatever name it is given.
+        self._journal = None if journal is None else Path(os.path.realpath(journal))
         self._settle = settle
         self._downloads = downloads
         self._scratch = Scratch()
@@ -191,7 +188,7 @@ class TransferStep(Step):
             context,
             export,
             settle=self._settle,
-            conversations=_NotedConversation(),
+            conversations=NotedConversationRecordType(),
             files=FileRecordType(self._downloads),
             there=there.has,
         )

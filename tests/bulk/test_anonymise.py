@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, NotFound
@@ -123,3 +125,24 @@ async def test_a_user_who_does_not_exist_does_not_come_into_being(
 async def test_an_id_that_is_none_is_refused_at_once(talkjs: AsyncTalkJS) -> None:
     with pytest.raises(ConfigurationError, match="user_id"):
         anonymise_user(talkjs, "")
+
+
+async def test_what_was_written_since_an_earlier_run_is_overwritten_as_well(
+    full: AsyncTalkJS, journal: Path
+) -> None:
+    assert (await anonymise_user(full, "alice", conversations=True, journal=journal)).ok
+    (first, *_) = [
+        one.id for one in await full.messages.list("c1").collect() if one.sender_id == "alice"
+    ]
+    await full.users.upsert("alice", name="Alice", email=["a@x.org"])
+    await full.messages.edit("c1", message_id=first, text="I am Alice")
+    await full.conversations.upsert("c1", subject="Alice's")
+
+    report = await anonymise_user(full, "alice", conversations=True, journal=journal)
+
+    user = await full.users.get("alice")
+    assert (True, "[DELETED]", ()) == (report.ok, user.name, user.email)
+    assert "[DELETED]" == (await full.conversations.get("c1")).subject
+    assert "I am Alice" not in {
+        text for sender, text, _ in await messages(full, "c1") if sender == "alice"
+    }

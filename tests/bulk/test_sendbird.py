@@ -480,3 +480,96 @@ async def test_records_where_they_are_not_looked_for_are_reported(
     reason = f"odd.json: its list {name!r} is not one of"
     assert [reason] == [(one.reason or "")[: len(reason)] for one in report.records("failed")]
     assert "text 1" in {one.text async for one in talkjs.messages.list("room")}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("bad", [user("eve", profile_url=5), user("eve", nickname=5), user("..")])
+async def test_a_user_who_cannot_be_stored_sinks_no_channel(
+    talkjs: AsyncTalkJS, tmp_path: Path, bad: dict[str, Any]
+) -> None:
+    id_ = bad["user_id"]
+    export = {
+        "active_users": [user("ann"), bad],
+        "group_channels": [channel("c1", "ann", id_)],
+        "messages": [message(1, "c1", "ann"), message(2, "c1", id_), message(3, "c1", "ann")],
+    }
+    (tmp_path / "all.json").write_text(json.dumps(export))
+
+    report = await migrate_sendbird(talkjs, tmp_path, settle=0)
+
+    texts = [one.text async for one in talkjs.messages.list("c1")]
+    assert (["text 3", "text 1"], {"ann"}) == (
+        texts,
+        set((await talkjs.conversations.get("c1")).participants),
+    )
+    failed = [record.id.partition(":")[0] for record in report.records("failed")]
+    assert {"user", "message"} <= set(failed)
+    assert 1 == failed.count("message")
+    assert "conversation" not in failed
+
+
+@pytest.mark.anyio
+async def test_who_has_left_leaves_again_when_the_channel_is_stored_anew(
+    talkjs: AsyncTalkJS, tmp_path: Path
+) -> None:
+    journal, file = tmp_path / "journal", tmp_path / "export" / "all.json"
+    file.parent.mkdir()
+    for name in ("Old", "New"):
+        export = {
+            "group_channels": [channel("c1", "ann", "bob", name=name)],
+            "messages": [message(1, "c1", "ann"), message(2, "c1", "eve")],
+        }
+        file.write_text(json.dumps(export))
+
+        report = await migrate_sendbird(talkjs, file.parent, journal=journal, settle=0)
+
+        assert report.ok
+        chat = await talkjs.conversations.get("c1")
+        assert (name, {"ann", "bob"}) == (chat.subject, set(chat.participants))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("files", [("1.json", "2.json"), ("2.json", "1.json")])
+@pytest.mark.parametrize("later", [START + 9, f"0{START + 9}", START + 9.0, START + 9.5])
+async def test_the_later_version_is_told_however_its_time_is_written(
+    talkjs: AsyncTalkJS, tmp_path: Path, files: tuple[str, str], later: Any
+) -> None:
+    versions = [("edited", later), ("first", 0)], [("edited", later), ("second", START + 5)]
+    for number, both in enumerate(versions):
+        for file, (text, edited_at) in zip(files, both, strict=True):
+            export = {
+                "messages": [message(number, "c1", "ann", message=text, updated_at=edited_at)]
+            }
+            (tmp_path / f"{number}-{file}").write_text(json.dumps(export))
+
+    assert (await migrate_sendbird(talkjs, tmp_path, settle=0)).ok
+
+    assert ["edited"] * 2 == [one.text async for one in talkjs.messages.list("c1")]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("edited_at", ["2020-01-01", True, [], -5, 1e300, "9" * 17])
+async def test_a_version_without_a_time_that_can_be_told_fails(
+    talkjs: AsyncTalkJS, tmp_path: Path, edited_at: Any
+) -> None:
+    export = {"messages": [message(1, "c1", "ann", updated_at=edited_at), message(2, "c1", "ann")]}
+    (tmp_path / "all.json").write_text(json.dumps(export))
+
+    report = await migrate_sendbird(talkjs, tmp_path, settle=0)
+
+    (failed,) = report.records("failed")
+    assert "all.json: number 1 of 'messages' has the updated_at" in str(failed.reason)
+    assert ["text 2"] == [one.text async for one in talkjs.messages.list("c1")]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "name", ["m.json.part", "m.json.crdownload", "M.JSON.download", "m.json.1"]
+)
+async def test_a_file_that_was_not_wholly_downloaded_is_not_passed_over(
+    talkjs: AsyncTalkJS, directory: Path, name: str
+) -> None:
+    (directory / name).write_text('{"messages": [')
+
+    with pytest.raises(ConfigurationError, match=f"{name} may be a file that was not wholly"):
+        await migrate_sendbird(talkjs, directory)

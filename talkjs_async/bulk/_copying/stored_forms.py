@@ -73,23 +73,24 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, [], {})}
 
 
-def participation(participant: Mapping[str, Any]) -> ParticipationInput | None:
+def participation(participant: Mapping[str, Any]) -> ParticipationInput:
     """
-    Return what has to be said of a participant. None: they have the defaults.
+    Return what has to be said of a participant: all, since an earlier run may have said else.
 
     Raises:
         ConfigurationError: It cannot be said.
     """
-    access, notify = participant.get("access", "ReadWrite"), participant.get("notify", True)
-    read_until = participant.get("readUntil")
-    settings: dict[str, Any] = {}
-    if access != "ReadWrite":
-        settings["access"] = access
-    if notify is not True:
-        settings["notify"] = notify
-    if read_until:
-        settings["read_until"] = _moment(read_until, "readUntil")
-    return ParticipationInput(**settings) if settings else None
+    settings: dict[str, Any] = {
+        "access": participant.get("access", "ReadWrite"),
+        "notify": participant.get("notify", True),
+    }
+    if participant.get("readUntil"):
+        settings["read_until"] = _moment(participant["readUntil"], "readUntil")
+    return ParticipationInput(**settings)
+
+
+DEFAULT_PARTICIPATION: Final = ParticipationInput(access="ReadWrite", notify=True)
+"""What those have who were only added."""
 
 
 def file_name(url: str) -> str:

@@ -9,7 +9,6 @@ could not have written. What depends on a record that was not stored is not sent
 from __future__ import annotations
 
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterator,
     Callable,
     Iterable,
@@ -20,10 +19,13 @@ from collections.abc import (
 from contextlib import aclosing
 from functools import partial
 from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Any, Final
+
+import attrs
 
 from talkjs_async.bulk._copying.message_ids import MessageIds
 from talkjs_async.bulk._copying.stored_forms import (
+    DEFAULT_PARTICIPATION,
     copied_file,
     copied_message,
     file_name,
@@ -36,9 +38,15 @@ from talkjs_async.bulk._engine.flow import stage_tally, store
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.journal_schema import RecordRow, RecordState
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.source_blocks import Source, SourceBlocks
+from talkjs_async.bulk._engine.source_blocks import Source, SourceBlocks, blocks_of
 from talkjs_async.bulk._engine.source_records import BadRecord
-from talkjs_async.bulk._record_types.conversations import ConversationRecordType
+from talkjs_async.bulk._record_types.copies import (
+    PARTICIPANTS,
+    CopiedConversationRecordType,
+    CopiedRecord,
+    CopiedUserRecordType,
+    stored_names,
+)
 from talkjs_async.bulk._record_types.files import FileRecordType
 from talkjs_async.bulk._record_types.imports import ImportRecordType
 from talkjs_async.bulk._record_types.participants import (
@@ -51,11 +59,8 @@ from talkjs_async.bulk._record_types.reactions import (
     ReactionRecordType,
     reaction_name,
 )
-from talkjs_async.bulk._record_types.users import UserRecordType
 from talkjs_async.bulk.formats.sorted_export import Chunk, SortedExport
 from talkjs_async.errors import ConfigurationError
-
-T = TypeVar("T")
 
 _NO_FILES: Final = "it carries a file, and files are not in an export."
 
@@ -91,9 +96,9 @@ class AppWriter:
         self._readers = readers
         self._with_reactions = reactions
         self._types: dict[str, RecordType[Any]] = {
-            "user": UserRecordType(),
+            "user": CopiedUserRecordType(),
             **({} if files is None else {"file": files}),
-            "conversation": conversations or ConversationRecordType(),
+            "conversation": conversations or CopiedConversationRecordType(),
             "message": ImportRecordType(settle=settle),
             "reaction": ReactionRecordType(),
             "participant": ParticipantRecordType(),
@@ -107,7 +112,7 @@ class AppWriter:
 
     async def users(self, users: Iterable[Mapping[str, Any]]) -> None:
         """Store users."""
-        await self._store("user", map(stored_user, users))
+        await self._store("user", self._users(iter(users)))
 
     async def files(self, chunk: Chunk) -> None:
         """Copy the files of some conversations."""
@@ -141,19 +146,34 @@ class AppWriter:
             return
         blocks: SourceBlocks[object] = SourceBlocks(source, in_thread=True)
         await store(self._context, self._types[name], blocks, prefix=f"{name}:")
+        tally = stage_tally(self._context, self._types[name], f"{name}:")
+        if tally.total is not None:
+            # What earlier runs have stored may have to be said anew: no export counts that.
+            tally.total = max(tally.total, tally.read)
+
+    async def _users(self, users: Iterator[Mapping[str, Any]]) -> AsyncIterator[object]:
+        async with aclosing(blocks_of(users)) as blocks:
+            async for block in blocks:
+                rows = await self._rows("user", [user["id"] for user in block])
+                for user in block:
+                    yield CopiedRecord(stored_user(user), stored_names(rows.get(user["id"])))
 
     async def _conversations(self, chunk: Chunk) -> AsyncIterator[object]:
-        async with aclosing(self._blocks(self._with_people(chunk))) as blocks:
+        async with aclosing(blocks_of(self._with_people(chunk))) as blocks:
             async for block in blocks:
                 people = {user_id for _, *both in block for some in both for user_id in some}
                 failed = await self._failed("user", people)
+                rows = await self._rows("conversation", [one["id"] for one, *_ in block])
                 for conversation, present, former in block:
                     id_ = conversation["id"]
                     if self._there is not None and self._there(id_):
                         yield BadRecord(id=id_, reason=_WAS_THERE)
                     else:
-                        yield stored_conversation(
-                            conversation, [one for one in (*present, *former) if one not in failed]
+                        everyone = [one for one in (*present, *former) if one not in failed]
+                        yield CopiedRecord(
+                            stored_conversation(conversation, everyone),
+                            stored_names(rows.get(id_)),
+                            former,
                         )
 
     def _with_people(self, chunk: Chunk) -> Iterator[tuple[dict[str, Any], list[str], list[str]]]:
@@ -163,7 +183,7 @@ class AppWriter:
             yield conversation, present, self._export.former_participants_of(id_)
 
     async def _messages(self, chunk: Chunk) -> AsyncIterator[object]:
-        async with aclosing(self._blocks(self._export.messages(chunk))) as blocks:
+        async with aclosing(blocks_of(self._export.messages(chunk))) as blocks:
             async for block in blocks:
                 failed = await self._failed(
                     "conversation", {raw["conversationId"] for raw, _ in block}
@@ -202,7 +222,7 @@ class AppWriter:
         return row.result
 
     async def _reactions(self, chunk: Chunk) -> AsyncIterator[object]:
-        async with aclosing(self._blocks(self._export.reactions(chunk))) as blocks:
+        async with aclosing(blocks_of(self._export.reactions(chunk))) as blocks:
             async for block in blocks:
                 ids = await self._ids.of(block)
                 for raw in block:
@@ -219,21 +239,55 @@ class AppWriter:
                         yield CopiedReaction(name, chat, id_, raw["emoji"], user_id)
 
     async def _participants(self, chunk: Chunk) -> AsyncIterator[object]:
-        async with aclosing(self._blocks(participant_changes(self._export, chunk))) as blocks:
+        changes = participant_changes(self._export, chunk, everyone=self._goes_on)
+        async with aclosing(blocks_of(changes)) as blocks:
             async for block in blocks:
                 named = [one for one in block if isinstance(one, ParticipantChange)]
                 chats = await self._failed("conversation", {one.conversation_id for one in named})
                 people = await self._failed("user", {one.user_id for one in named})
+                versions = await self._rows("conversation", {one.conversation_id for one in named})
+                names = {participant_name(one.conversation_id, one.user_id) for one in named}
+                known = await self._rows("participant", names)
                 for one in block:
-                    if isinstance(one, ParticipantChange) and (
-                        one.conversation_id in chats or one.user_id in people
-                    ):
-                        reason = _NO_CONVERSATION if one.conversation_id in chats else _NO_USER
-                        yield BadRecord(
-                            id=participant_name(one.conversation_id, one.user_id), reason=reason
-                        )
-                    else:
+                    if isinstance(one, BadRecord):
                         yield one
+                        continue
+                    name = participant_name(one.conversation_id, one.user_id)
+                    if one.settings == DEFAULT_PARTICIPATION and name not in known:
+                        continue
+                    if one.conversation_id in chats or one.user_id in people:
+                        reason = _NO_CONVERSATION if one.conversation_id in chats else _NO_USER
+                        yield BadRecord(id=name, reason=reason)
+                    else:
+                        row = versions.get(one.conversation_id)
+                        version = row.digest.hex() if row is not None and row.digest else ""
+                        yield attrs.evolve(one, version=version)
+        if self._goes_on:
+            async for gone in self._gone(chunk):
+                yield gone
+
+    async def _gone(self, chunk: Chunk) -> AsyncIterator[ParticipantChange]:
+        """Find the participants whom an earlier run has stored, and who have left since."""
+        async with aclosing(blocks_of(self._with_people(chunk))) as blocks:
+            async for block in blocks:
+                rows = await self._rows("conversation", [one["id"] for one, *_ in block])
+                for conversation, present, former in block:
+                    row = rows.get(conversation["id"])
+                    if row is None or row.state is not RecordState.DONE:
+                        continue
+                    begin = f"{PARTICIPANTS}."
+                    stored = {
+                        name.removeprefix(begin)
+                        for name in stored_names(row)
+                        if name.startswith(begin)
+                    }
+                    for user_id in sorted(stored.difference(present, former)):
+                        yield ParticipantChange(conversation["id"], user_id, None)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether an earlier pass may have stored something."""
+        return self._context.journal.number_of_pass > 1
 
     def _lost_messages(self) -> Iterator[BadRecord]:
         for message in self._export.lost_messages():
@@ -253,25 +307,25 @@ class AppWriter:
 
     async def _failed(self, kind: str, ids: Iterable[str | None]) -> set[str]:
         """Return which of some records of an earlier type were not stored."""
+        rows = await self._rows(kind, ids)
+        return {id_ for id_, row in rows.items() if row.state is RecordState.FAILED}
+
+    async def _rows(self, kind: str, ids: Iterable[str | None]) -> dict[str, RecordRow]:
+        """Return what the journal knows of some records, by their IDs."""
         names = [f"{kind}:{id_}" for id_ in ids if id_ is not None]
         rows = await self._context.journal.rows(names)
-        return {
-            name.partition(":")[2] for name, row in rows.items() if row.state is RecordState.FAILED
-        }
-
-    async def _blocks(self, things: Iterator[T]) -> AsyncGenerator[list[T], None]:
-        blocks: SourceBlocks[T] = SourceBlocks(things, in_thread=True)
-        try:
-            while block := await blocks.next():
-                yield block
-        finally:
-            blocks.close()
+        return {name.partition(":")[2]: row for name, row in rows.items()}
 
 
 def participant_changes(
-    export: SortedExport, chunk: Chunk
+    export: SortedExport, chunk: Chunk, *, everyone: bool = False
 ) -> Iterator[ParticipantChange | BadRecord]:
-    """Go through what has to be said of the participants of some conversations."""
+    """
+    Go through what has to be said of the participants of some conversations.
+
+    Args:
+        everyone: Whether to go through those who have the defaults, too.
+    """
     for conversation in export.conversations(chunk):
         id_ = conversation["id"]
         for participant in export.participants_of(id_):
@@ -281,7 +335,7 @@ def participant_changes(
             except ConfigurationError as error:
                 yield BadRecord(id=participant_name(id_, user_id), reason=str(error))
             else:
-                if settings is not None:
+                if everyone or settings != DEFAULT_PARTICIPATION:
                     yield ParticipantChange(id_, user_id, settings)
         for user_id in export.former_participants_of(id_):
             yield ParticipantChange(id_, user_id, None)

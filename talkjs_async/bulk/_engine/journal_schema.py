@@ -41,6 +41,13 @@ NAMELESS: Final = "\0#"
 """Prefix of the name of a record that has no ID of its own; its number follows."""
 
 
+NAMES: Final = "\0="
+"""
+Prefix of the result of a copied user or conversation: as JSON, the names of what was stored of it,
+such as "email", "custom.plan" and "participants.alice".
+"""
+
+
 def written_place(place: Any) -> str:
     """Write a place as `job.place` has it."""
     text = json.dumps(place)

@@ -10,7 +10,7 @@ from typing import Final, Literal, Self, get_args
 import attrs
 
 from talkjs_async.bulk._engine.job_journal import is_latest_run, read_records
-from talkjs_async.bulk._engine.journal_schema import NAMELESS, RecordRow, RecordState
+from talkjs_async.bulk._engine.journal_schema import NAMELESS, NAMES, RecordRow, RecordState
 from talkjs_async.bulk._engine.scratch import Scratch
 from talkjs_async.bulk.errors import RecordsFailed
 from talkjs_async.errors import ConfigurationError
@@ -145,9 +145,10 @@ class BulkReport:
         for row in read_records(self._file, wanted, (self._first_pass, *states)):
             became = self._outcome(row)
             if outcome is None or outcome == became:
+                has_names = row.result is not None and row.result.startswith(NAMES)
                 yield RecordReport(
                     id=row.id.replace(NAMELESS, "#"), number=row.number, outcome=became,
-                    reason=row.reason, result=row.result,
+                    reason=row.reason, result=None if has_names else row.result,
                 )  # fmt: skip
 
     def vanished(self) -> Iterator[str]:

@@ -90,6 +90,16 @@ class SourceBlocks(Generic[T]):
         self._reader.close()
 
 
+async def blocks_of(things: Iterator[T]) -> AsyncGenerator[list[T], None]:
+    """Read an iterator that reads files, in a thread, in blocks."""
+    blocks: SourceBlocks[T] = SourceBlocks(things, in_thread=True)
+    try:
+        while block := await blocks.next():
+            yield block
+    finally:
+        blocks.close()
+
+
 class _Reader(Protocol[T]):
     def start(self, tasks: TaskGroup) -> None: ...
     async def next(self) -> list[T]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -10,7 +10,7 @@ import attrs
 from talkjs_async.bulk._engine.flow import stage_tally, store
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.record_type import RecordType
-from talkjs_async.bulk._engine.source_blocks import SourceBlocks
+from talkjs_async.bulk._engine.source_blocks import Source, SourceBlocks
 from talkjs_async.bulk._engine.step import Step
 
 
@@ -21,13 +21,13 @@ class Stage:
 
     Attributes:
         name: Put before the IDs in the journal.
-        source: Opens the source, which is read in a thread.
+        source: Opens the source, which is read in a thread unless it is asynchronous.
         total: How many records it has. None: unknown.
     """
 
     name: str
     record_type: RecordType[Any]
-    source: Callable[[], Iterable[object]]
+    source: Callable[[], Source[object]]
     total: int | None = None
 
 

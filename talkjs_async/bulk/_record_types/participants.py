@@ -26,11 +26,13 @@ class ParticipantChange:
 
     Attributes:
         settings: None: they leave.
+        version: Of the conversation, whose storing has added who leaves: they leave once more.
     """
 
     conversation_id: str
     user_id: str
     settings: ParticipationInput | None
+    version: str = ""
 
 
 def participant_name(conversation_id: str, user_id: str) -> str:
@@ -65,7 +67,7 @@ class ParticipantRecordType(RecordType[ParticipantChange]):
             return thing
         assert isinstance(thing, ParticipantChange)  # noqa: S101 - the sources are our own
         id_ = participant_name(thing.conversation_id, thing.user_id)
-        wire = None if thing.settings is None else thing.settings.to_wire()
+        wire = thing.version if thing.settings is None else thing.settings.to_wire()
         return make_record(id_, number, thing, wire)
 
     async def send(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -23,7 +24,7 @@ from talkjs_async.bulk._engine.record_ids import written_id
 from talkjs_async.bulk.errors import StorageError
 from talkjs_async.bulk.formats._json_arrays import TooDeep, items_of
 from talkjs_async.bulk.formats._packed import PACKED
-from talkjs_async.errors import ConfigurationError
+from talkjs_async.errors import ConfigurationError, shown
 
 __all__ = ["is_text", "sort_export"]
 
@@ -43,9 +44,14 @@ CREATE TABLE problem (kind TEXT, reason TEXT);
 _TOO_DEEP: Final = "is nested too deep"
 _OTHER_FORMS: Final = {".csv", ".jsonl", ".ndjson"}
 """What records come in elsewhere."""
+_UNFINISHED: Final = re.compile(
+    r"\.json\.(part|partial|filepart|crdownload|opdownload|download|tmp|aria2|[0-9]+)$"
+)
+"""What browsers and wget call a file that they have not wholly downloaded, or have had before."""
 _LISTS: Final = '"active_users", "group_channels" or "messages"'
 _LAST: Final = 1 << 53
 """No time is later, and no number of Sendbird's is larger: JavaScript has none."""
+_DIGITS: Final = len(str(_LAST))
 
 
 def sort_export(directory: Path, target: Path) -> dict[str, int]:
@@ -93,6 +99,7 @@ def _files(directory: Path) -> list[Path]:
         raise ConfigurationError("directory", f"{error.filename} cannot be read: {reason}.")
 
     paths: list[Path] = []
+    parts: list[Path] = []
     others: list[Path] = []
     been: set[str] = set()
     for folder, below, names in os.walk(directory, onerror=unreadable, followlinks=True):
@@ -106,6 +113,13 @@ def _files(directory: Path) -> list[Path]:
                 raise ConfigurationError("directory", f"{path} is packed: unpack it first.")
         paths += [path for path in files if path.suffix.lower() == ".json"]
         others += [path for path in files if path.suffix.lower() in _OTHER_FORMS]
+        parts += [path for path in files if _UNFINISHED.search(path.name.lower())]
+    if parts:
+        raise ConfigurationError(
+            "directory",
+            f"{min(parts)} may be a file that was not wholly downloaded: end its name in .json if "
+            "it is one of the export, or take it elsewhere.",
+        )
     if paths and others:
         raise ConfigurationError(
             "directory",
@@ -264,7 +278,11 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
     if removed:
         database.execute("INSERT OR IGNORE INTO removed VALUES (?)", (id_,))
         return None
-    sent_at = _number(message.get("created_at"))
+    edited_at = message.get("updated_at")
+    version = _number(edited_at)
+    if version is None:
+        return f"has the updated_at {shown(edited_at)}, which is no time"
+    sent_at = _number(message.get("created_at")) or 0
     other = database.execute(
         "SELECT 1 FROM message WHERE id = ? AND (channel_id, sent_at) != (?, ?)",
         (id_, message["channel_url"], sent_at),
@@ -286,7 +304,7 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
             message["channel_url"],
             sender if is_id(sender) else None,
             sent_at,
-            _number(message.get("updated_at")),
+            version,
             json.dumps(message),
             json.dumps(user),
         ),
@@ -294,10 +312,16 @@ def _add_message(database: sqlite3.Connection, message: Mapping[str, Any]) -> st
     return None
 
 
-def _number(value: object) -> int:
-    """Read a time to sort by. Any other value sorts first, and fails when it is imported."""
+def _number(value: object) -> int | None:
+    """Read a time to sort by; of nothing, 0. None: it is no time, and fails if it is imported."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS:
+        value = int(value)
+    if isinstance(value, float) and abs(value) < _LAST:
+        value = int(value)
+    if value is None or value == "":
+        return 0
     is_time = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LAST
-    return value if is_time and isinstance(value, int) else 0
+    return value if is_time and isinstance(value, int) else None
 
 
 def is_text(message: Mapping[str, Any]) -> bool:
