@@ -132,7 +132,12 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Open a journal for reading, and leave no other file beside it.
 
     The log of a run that was killed is read, too. A journal without a log is not in use.
+
+    Raises:
+        StorageError: It is missing.
     """
+    if not path.exists():
+        raise StorageError(path=str(path), reason="it was deleted or moved", damaged=True)
     return _opened(path, alone=not _has_log(path))
 
 

@@ -475,3 +475,20 @@ async def test_a_link_to_a_journal_without_its_log_is_refused(tmp_path: Path) ->
     with pytest.raises(StorageError, match="its log copy-wal, which is missing or incomplete"):
         await JobJournal.open(link, IDENTITY)
     await some.close()
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+async def test_a_journal_that_is_gone_is_not_said_to_have_lost_nothing(
+    tmp_path: Path, is_link: bool
+) -> None:
+    journal = tmp_path / "journal"
+    await filled(journal, 1)
+    journal.unlink()
+    if is_link:
+        journal.symlink_to(tmp_path / "nowhere")
+
+    for read in (lambda: list(read_records(journal, "1", ())), lambda: is_latest_run(journal, 1)):
+        with pytest.raises(StorageError, match="it was deleted or moved") as caught:
+            read()
+        assert caught.value.damaged
+        assert "Nothing is lost" not in str(caught.value)
