@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from talkjs_async import AsyncTalkJS, OwnBudgets, TokenBucket
 from talkjs_async.emulator import Emulator
@@ -33,13 +33,15 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("long", max_examples=10_000)
 
 
-# For `nox -s mutants`, which runs the same tests in many forks of one process.
+# For `nox -s mutants`, which runs the same tests in many forks of one process. To kill
+# a mutant, any example will do: to find the smallest one takes up to a minute.
 settings.register_profile(
     "mutants",
     derandomize=True,
     max_examples=25,
     deadline=None,
     database=None,
+    phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
 
