@@ -310,6 +310,8 @@ class TestRetryState:
 
         assert isinstance(waited, RateLimitWaitTimeout)
         assert (2.5, 2.5) == (waited.retry_after, waited.max_wait)
+        assert "could not leave in 2.50 s" in str(waited)
+        assert "total_timeout" in str(waited)
         assert isinstance(sent, OutcomeUnknown)
         assert "PUT /x: no answer came in the 2.5 s that the call had in all." == str(sent)
         assert state.over is True
