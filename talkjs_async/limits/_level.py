@@ -163,7 +163,7 @@ class Level:
         else:
             slot = self._seconds_to_slot(faster, self.lanes["interactive"][1], now)
             slot += (ahead - faster) * self.answer_time / most
-        return max(tokens, slot, self.resume_at - now, 0.0)
+        return max(tokens, slot, self.resume_at - now)
 
     def _seconds_to_token(self, lacking: float, now: float) -> float:
         """Seconds until *lacking* more tokens are there."""

@@ -201,6 +201,29 @@ class TestAfterA429:
 
         assert tokens.due("background", 1e6, owed=False) <= 1e6
 
+    @pytest.mark.parametrize(
+        ("burst", "reserve", "capacity"), [(20, 18, 19.0), (20, 5, 19.0), (2, 0, 1.9), (1, 0, 1.0)]
+    )
+    def test_a_small_bucket_learns_what_leaves_room_for_background(
+        self, burst: int, reserve: int, capacity: float
+    ) -> None:
+        tokens = bucket(burst=burst, reserve=reserve)
+
+        for n in range(10):
+            tokens.drain(1000.0 + 10_000 * n, 0.0)
+
+        assert pytest.approx(capacity) == tokens.capacity
+
+    def test_at_the_end_of_a_pause_there_is_one_token(self) -> None:
+        tokens = bucket()
+        tokens.hold(1000.0, 5.0)
+
+        grant(tokens)
+
+        assert pytest.approx(1005.0 + tokens.interval) == (
+            tokens.due("interactive", 1005.0, owed=False)
+        )
+
     def test_the_first_one_leaves_the_rate_alone(self) -> None:
         tokens = bucket()
 
@@ -351,6 +374,15 @@ class TestGrants:
 
         assert LOST_AFTER == blocked
         assert free <= LOST_AFTER
+
+    def test_a_lost_one_makes_room_for_what_is_owed(self) -> None:
+        tokens = bucket(max_in_flight=5, now=0.0)
+        tokens.take("interactive", 0.0)
+        for _ in range(4):
+            tokens.take("interactive", 100.0)
+
+        assert tokens.due("background", LOST_AFTER, owed=True) <= LOST_AFTER
+        assert LOST_AFTER + 100.0 == tokens.due("background", LOST_AFTER, owed=False)
 
     def test_a_rate_that_was_cut_recovers_when_an_answer_comes(self) -> None:
         tokens = bucket(now=0.0)
