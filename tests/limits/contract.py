@@ -606,6 +606,7 @@ class LimiterContract:
         )
         assert (1, 2) == (budget.waiting_interactive, budget.waiting_background)
         assert budget.estimated_wait < budget.estimated_wait_background
+        assert RATE == budget.rate
         assert about(RATE) == budget.effective_rate
         assert "4 of 9 in flight" in repr(budget)
         assert "waiting 1 interactive" in repr(budget)

@@ -240,6 +240,10 @@ class TestArguments:
         with pytest.raises(ConfigurationError, match=r"^tokens: "):
             TokenBucket(tokens=tokens)
 
+    def test_who_asks_for_too_many_tokens_is_told_how_many_fit(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"^tokens: .* burst \(9\): 10\b"):
+            TokenBucket(burst=9, tokens=10)
+
 
 class TestEvents:
     async def test_who_waited_and_why_is_told(self) -> None:
