@@ -88,6 +88,18 @@ class TestEnds:
             "permit in a `finally`."
         ) == record.getMessage()
 
+    def test_a_dropped_permit_that_its_limiter_keeps_does_not_end_again(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        kept: list[Permit] = []
+
+        Permit(lambda permit, *_: kept.append(permit))
+        for end in (Permit.settle, Permit.refund, Permit.throttled):
+            end(kept[0])
+
+        assert 1 == len(kept)
+        assert 1 == len(caplog.records)
+
     @pytest.mark.parametrize(("answer", "lost"), [(False, 0), (True, 1), (None, 1), ("fails", 1)])
     def test_a_dropped_permit_is_lost_unless_its_limiter_knows_better(
         self, answer: object, lost: int, caplog: pytest.LogCaptureFixture
