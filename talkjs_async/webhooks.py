@@ -132,7 +132,7 @@ class Webhooks:
         self._seen = RecentEvents() if seen is None else _checked_seen(seen)
         self._clock = checked_clock(clock)
 
-    def verify(self, body: bytes, headers: Headers) -> WebhookEvent:
+    def verify(self, body: bytes | bytearray | memoryview, headers: Headers) -> WebhookEvent:
         """
         Verify a request and read its event.
 
@@ -172,7 +172,9 @@ class Webhooks:
         """
         return not self._seen.add(event.id)
 
-    def sign(self, body: bytes, *, timestamp: int | None = None) -> dict[str, str]:
+    def sign(
+        self, body: bytes | bytearray | memoryview, *, timestamp: int | None = None
+    ) -> dict[str, str]:
         """
         Make the headers that TalkJS would send, for your tests.
 
@@ -248,7 +250,7 @@ def _checked_seen(seen: SeenEvents) -> SeenEvents:
     return seen
 
 
-def _sign(mac: hmac.HMAC, timestamp: bytes, body: bytes) -> bytes:
+def _sign(mac: hmac.HMAC, timestamp: bytes, body: bytes | bytearray | memoryview) -> bytes:
     """Uppercase hex of HMAC-SHA256 over the timestamp, a dot and the raw body (documented)."""
     fresh = mac.copy()
     fresh.update(timestamp + b".")

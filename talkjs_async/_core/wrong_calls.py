@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from talkjs_async._core.wire import meant
+from talkjs_async.errors import ConfigurationError
 
 _IN_ALL: Final = "talkjs.with_options(total_timeout=2.0) bounds a call, waits and retries included"
 _UPLOADED: Final = "attachment_token=file.token, of the file that talkjs.files.upload returns"
@@ -144,9 +145,12 @@ def explained(build: Callable[..., Any], resource: object, /, *args: Any, **kwar
 
     Raises:
         TypeError: The arguments do not fit; it says what to write.
+        ConfigurationError: They are nested too deep.
     """
     try:
         return build(resource, *args, **kwargs)
+    except RecursionError:
+        raise ConfigurationError("arguments", "are nested too deep to be sent.") from None
     except TypeError as error:
         wrong = wrong_call(build, args, kwargs)
         if wrong is None:

@@ -108,7 +108,12 @@ class OwnBudgets:
         self.ordinary: Limiter = _checked("ordinary", ordinary)
         self.batch: Limiter | None = None if batch is None else _checked("batch", batch)
 
-    def limiters(self, *_app: object) -> tuple[Limiter, Limiter | None]:
+    def limiters(
+        self,
+        base_url: str,  # noqa: ARG002 - they are those of one app
+        app_id: str,  # noqa: ARG002
+        clock: Clock,  # noqa: ARG002
+    ) -> tuple[Limiter, Limiter | None]:
         """Find the limiters; see `Budgets.limiters`."""
         return self.ordinary, self.batch
 

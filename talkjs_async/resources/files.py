@@ -35,7 +35,14 @@ class Files(Resource):
     @endpoint
     def upload(
         self,
-        file: bytes | str | os.PathLike[str] | BinaryIO | AsyncIterable[bytes] | AsyncFile,
+        file: bytes
+        | bytearray
+        | memoryview
+        | str
+        | os.PathLike[str]
+        | BinaryIO
+        | AsyncIterable[bytes]
+        | AsyncFile,
         *,
         filename: str | None = None,
         content_type: str | None = None,

@@ -18,6 +18,7 @@ from talkjs_async import (
 )
 from talkjs_async._core.call import Call
 from talkjs_async._core.endpoint import Resource, endpoint
+from talkjs_async.models.content import MarkupNode, TextBlock
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +184,12 @@ async def test_an_object_in_the_place_of_its_id_is_told_what_is_meant(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         await make(talkjs)
+
+
+def test_content_that_is_nested_too_deep_is_refused(talkjs: Any) -> None:
+    node: str | MarkupNode = "x"
+    for _ in range(2_000):
+        node = MarkupNode(type="bold", children=(node,))
+
+    with pytest.raises(ConfigurationError, match="nested too deep"):
+        call_of(talkjs.messages.send, "c", sender="a", content=[TextBlock(children=(node,))])

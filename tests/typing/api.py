@@ -20,16 +20,21 @@ from talkjs_async import (
     App,
     AsyncTalkJS,
     Budget,
+    Budgets,
     Call,
     Conversation,
     ImportedMessage,
+    Limiter,
     Message,
+    OwnBudgets,
     Page,
     Presence,
+    ProcessBudgets,
     Records,
     SendReceipt,
     TalkJSError,
     Theme,
+    TokenBucket,
     UploadedFile,
     User,
     UserConversation,
@@ -45,6 +50,7 @@ from talkjs_async import (
 from talkjs_async.bulk import BulkReport, Job, Progress, RecordFile, RecordReport
 from talkjs_async.identity import Tokens
 from talkjs_async.models.events import WebhookEvent
+from talkjs_async.redis import RedisBudgets, RedisLimiter
 
 NoResult: TypeAlias = Coroutine[Any, Any, None]
 
@@ -118,6 +124,7 @@ async def reactions(talkjs: AsyncTalkJS) -> None:
 
 async def files(talkjs: AsyncTalkJS, stream: AsyncIterator[bytes]) -> None:
     assert_type(await talkjs.files.upload(b"", filename="a"), UploadedFile)
+    assert_type(await talkjs.files.upload(memoryview(b""), filename="a"), UploadedFile)
     assert_type(await talkjs.files.upload("a.png", subtype="image"), UploadedFile)
     assert_type(await talkjs.files.upload(Path("a.png")), UploadedFile)
     assert_type(await talkjs.files.upload(stream, filename="a", size=5), UploadedFile)
@@ -164,6 +171,19 @@ def webhooks(webhooks: Webhooks, headers: Mapping[str, str], body: bytes) -> Non
     assert_type(webhooks.verify(body, headers), WebhookEvent)
     assert_type(webhooks.is_repeat(webhooks.verify(body, headers)), bool)
     assert_type(webhooks.sign(body, timestamp=1), dict[str, str])
+    assert_type(webhooks.verify(bytearray(body), headers), WebhookEvent)
+    assert_type(webhooks.verify(memoryview(body), headers), WebhookEvent)
+
+
+def budgets(limiter: Limiter, redis: RedisLimiter) -> None:
+    every: list[Budgets] = [
+        ProcessBudgets(share=0.5),
+        OwnBudgets(limiter, redis),
+        OwnBudgets(TokenBucket()),
+        RedisBudgets("redis://localhost"),
+    ]
+    for each in every:
+        assert_type(AsyncTalkJS(budgets=each), AsyncTalkJS)
 
 
 async def batch(talkjs: AsyncTalkJS) -> None:
