@@ -52,8 +52,9 @@ class AttemptEnded:
         method, path: The request, below `/v1/{appId}`.
         attempt: 1 for the first.
         status: HTTP status. None when no answer came.
-        error: Class name of the error. "Cancelled" when the call was, or when the source of its
-            upload failed. None after a success; whether its data can be decoded shows later.
+        error: Class name of the error, also of one that is not ours: of an *auth*, or of the source
+            of an upload. "Cancelled" when the call was. None after a success; whether its data can
+            be decoded shows later.
         waited: Seconds spent waiting for the budget.
         elapsed: Seconds from leaving to the whole answer, the wait for a connection included.
         headers: Of the answer, by small letters, without cookies and credentials. Empty when no

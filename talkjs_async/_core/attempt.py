@@ -6,6 +6,7 @@ The only place that sends. Knows nothing of what is repeated.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -129,7 +130,7 @@ class Attempts:
             if chunks is not None:
                 await _close(chunks)
             if begun and self.hooks:
-                how = None if succeeded else failure or "Cancelled"
+                how = None if succeeded else failure or sys.exception()
                 self._announce(call, retry_state, status, how, asked, granted)
 
     def _borrow(self, retry_state: RetryState) -> AbstractAsyncContextManager[httpx.AsyncClient]:
@@ -203,7 +204,7 @@ class Attempts:
         call: Call[Any],
         retry_state: RetryState,
         status: int | None,
-        how: TalkJSError | str | None,
+        how: BaseException | None,
         asked: float,
         granted: float,
     ) -> None:
@@ -212,12 +213,19 @@ class Attempts:
             path=call.path,
             attempt=retry_state.history.attempts,
             status=status,
-            error=type(how).__name__ if isinstance(how, TalkJSError) else how,
+            error=_told(how),
             waited=granted - asked,
             elapsed=self.clock.monotonic() - granted,
             headers={} if status is None else headers_told(retry_state),
         )
         emit(self.hooks, event)
+
+
+def _told(error: BaseException | None) -> str | None:
+    """Say in an event how an attempt ended. Cancellations are no `Exception`, on either loop."""
+    if error is None:
+        return None
+    return type(error).__name__ if isinstance(error, Exception) else "Cancelled"
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any, cast
 
@@ -347,6 +348,26 @@ class TestTotalTimeout:
     async def test_what_is_no_time_is_refused(self, make_talkjs: MakeTalkJS, value: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^total_timeout: "):
             make_talkjs(total_timeout=value)
+
+
+async def test_an_attempt_that_fails_in_the_users_code_is_not_shown_as_cancelled(
+    make_talkjs: MakeTalkJS, emulator: Emulator
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise ZeroDivisionError
+
+    signer = FailingSigner(AppTokenAuth(emulator.app_id, emulator.secret_key))
+    seen: list[TelemetryEvent] = []
+    talkjs = make_talkjs(auth=signer, hooks=[seen.append])
+
+    with pytest.raises(ZeroDivisionError):
+        await talkjs.files.upload(broken(), filename="a")
+    with pytest.raises(RuntimeError):
+        await talkjs.users.get("alice")
+
+    ended = [event.error for event in seen if isinstance(event, AttemptEnded)]
+    assert ["ZeroDivisionError", "RuntimeError"] == ended
 
 
 async def test_a_cancelled_attempt_is_not_shown_as_a_success(
