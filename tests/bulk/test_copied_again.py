@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 PEOPLE = ("ann", "bob", "eve", "zoe")
 CHATS = ("c1", "c2")
 TEXTS = ("photo_url", "welcome_message", "locale", "role", "availability_text")
-Copy = Callable[[], Awaitable[BulkReport]]
+Copy = Callable[..., Awaitable[BulkReport]]
 
 
 @pytest.fixture
@@ -48,14 +48,15 @@ def copy(
     """Copy the app once more, with the journal of before."""
     count = 0
 
-    async def again() -> BulkReport:
+    async def again(*, dry_run: bool = False) -> BulkReport:
         nonlocal count
         count += 1
         journal = tmp_path / "journal"
         if request.param == "transfer":
-            return await transfer(talkjs, target, journal=journal, settle=0)
-        await export(talkjs, tmp_path / str(count))
-        return await restore(target, tmp_path / str(count), journal=journal, settle=0)
+            return await transfer(talkjs, target, journal=journal, settle=0, dry_run=dry_run)
+        folder = tmp_path / str(count)
+        await export(talkjs, folder)
+        return await restore(target, folder, journal=journal, settle=0, dry_run=dry_run)
 
     return again
 
@@ -183,3 +184,18 @@ async def test_a_user_who_cannot_be_stored_again_stays_where_they_are(
 
     assert {"user:bob"} <= {record.id for record in report.records("failed")}
     assert {"ann", "bob", "eve"} == set((await target.conversations.get("c1")).participants)
+
+
+async def test_a_dry_run_plans_what_has_changed_since(talkjs: AsyncTalkJS, copy: Copy) -> None:
+    await fill(talkjs)
+    await copy()
+    await talkjs.participants.remove("c1", user_id="bob")
+    await talkjs.participants.update("c2", user_id="bob", access="Read")
+    await anonymise_user(talkjs, "ann")
+
+    planned = await copy(dry_run=True)
+    done = await copy()
+
+    changed = {record.id for record in done.records("done")}
+    assert {'participant:["c1", "bob"]', 'participant:["c2", "bob"]', "user:ann"} <= changed
+    assert changed == {record.id for record in planned.records("planned")}

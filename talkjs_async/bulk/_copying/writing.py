@@ -273,7 +273,7 @@ class AppWriter:
                 rows = await self._rows("conversation", [one["id"] for one, *_ in block])
                 for conversation, present, former in block:
                     row = rows.get(conversation["id"])
-                    if row is None or row.state is not RecordState.DONE:
+                    if row is None or row.state not in (RecordState.DONE, RecordState.PLANNED):
                         continue
                     begin = f"{PARTICIPANTS}."
                     stored = {
