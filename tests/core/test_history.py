@@ -55,6 +55,16 @@ def test_attempts_are_counted_and_the_first_one_is_dated() -> None:
     assert (2, 5.0) == (made.attempts, made.first_sent)
 
 
+def test_an_attempt_that_is_taken_back_does_not_count() -> None:
+    made = history()
+    for now in (5.0, 7.0, 9.0):
+        made.begin(now)
+
+    made.take_back()
+
+    assert (2, 5.0) == (made.attempts, made.first_sent)
+
+
 @pytest.mark.parametrize("error", [lost(), ServerError(status=500)], ids=repr)
 def test_what_left_and_was_not_settled_may_have_been_carried_out(error: TalkJSError) -> None:
     made = history()
@@ -127,6 +137,20 @@ def test_an_error_that_says_nothing_was_done_is_not_the_verdict_after_a_lost_att
         "POST /x: an earlier attempt may have been carried out; the last one was not "
         f"({type(error).__name__}). (tried 2 times)"
     ) == str(verdict)
+
+
+def test_code_of_the_users_that_fails_after_a_lost_attempt_is_told_as_the_cause() -> None:
+    made = history()
+    made.begin(0.0)
+    made.failed(lost())
+    error = KeyError("no token")
+
+    told = made.lost(error)
+
+    assert told.__cause__ is error
+    assert told.maybe_done
+    assert (None, ("k",)) == (told.retry_after, told.idempotency_keys)
+    assert "the last one failed (KeyError)" in str(told)
 
 
 @pytest.mark.parametrize(
