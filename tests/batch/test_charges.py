@@ -206,6 +206,17 @@ class TestPayingForEach:
         # Not because one of them was lost.
         assert "" == caplog.text
 
+    async def test_a_batch_that_is_refused_pauses_batches_for_as_long_as_the_server_asks(
+        self,
+    ) -> None:
+        clock = VirtualClock()
+        ordinary, batch = TokenBucket(9.0, 600, clock=clock), TokenBucket(1.0, 500, clock=clock)
+
+        both(await batch.acquire(), await ordinary.acquire()).throttled(7.0)
+
+        assert pytest.approx(7.0) == batch.statistics().paused_for
+        assert 0.0 == ordinary.statistics().paused_for
+
     async def test_each_token_may_take_what_is_left_of_the_wait(self) -> None:
         asked: list[tuple[Lane, float | None]] = []
 

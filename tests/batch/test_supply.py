@@ -116,6 +116,8 @@ def test_a_call_is_taken_along_when_those_before_it_have_left(
         (0, 0, {}, {"tokens": 40.0}, 0.0),
         (0, 149, {}, {"tokens": 40.0}, 0.0),
         (0, 150, {"tokens": -500.0}, {"tokens": 40.0}, 1.0),
+        # Ten of eleven go with the batch, the other one with the token beyond the reserve.
+        (0, 10, {"tokens": 31.0, "effective_rate": 0.0}, {"tokens": 25.0}, 1.0),
         # A batch that takes interactive ones has room.
         (5, 4, {}, {"tokens": 1.0}, 0.0),
         # It has none, but what it took stands no longer before the token of its own.
