@@ -135,7 +135,7 @@ class Columns:
         """Read the cells of a record. A bad cell, or a wrong number, makes a `BadRecord`."""
         row = FileRow(line)
         problem = None
-        fits = len(cells) == self.count or not (len(cells) < self.count or any(cells[self.count :]))
+        fits = len(cells) >= self.count and not any(cells[self.count :])
         if not fits:
             problem = f"has {len(cells)} cells, and the header has {self.count}"
         for place, (column, cell) in enumerate(zip(self._columns, cells, strict=False), 1):
