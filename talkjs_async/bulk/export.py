@@ -24,7 +24,7 @@ from talkjs_async.bulk._exporting import (
     active_conversations,
     next_page,
 )
-from talkjs_async.bulk.formats import export_directory as directory
+from talkjs_async.bulk.formats import export_directory
 from talkjs_async.bulk.formats import export_update as update
 from talkjs_async.bulk.formats.export_directory import (
     JOURNAL,
@@ -48,7 +48,7 @@ _CAVEAT: Final = (
 
 def export(
     talkjs: AsyncTalkJS,
-    target: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
     reactions: bool = False,
     lane: Lane = "background",
@@ -57,19 +57,19 @@ def export(
     """
     Write all users, conversations, participants and messages of the app into files.
 
-    *target* gets `users.jsonl`, `conversations.jsonl`, `participants.jsonl` and `messages.jsonl`,
-    with a line per record as TalkJS gives it (participants and last message are taken out of the
-    conversations), and last of all `export.json`, which says that all is there. Messages stand
-    together by conversation, the newest first, conversations in the order of their creation. The
-    messages are read through both budgets, that of ordinary and that of batch requests. Read marks
-    are in the participants.
+    In *directory* come `users.jsonl`, `conversations.jsonl`, `participants.jsonl` and
+    `messages.jsonl`, with a line per record as TalkJS gives it (participants and last message are
+    taken out of the conversations), and last of all `export.json`, which says that all is there.
+    Messages stand together by conversation, the newest first, conversations in the order of their
+    creation. The messages are read through both budgets, that of ordinary and that of batch
+    requests. Read marks are in the participants.
 
-    Run it again with the same *target* to go on after an interruption. What changes at TalkJS while
-    the export runs may or may not be in it. Files that messages carry are not downloaded.
+    Run it again with the same *directory* to go on after an interruption. What changes at TalkJS
+    while the export runs may or may not be in it. Files that messages carry are not downloaded.
     `report.with_losses` counts the messages with such a file, or with reactions that were not asked
     for.
 
-    With the *target* of an export that came to its end, it is brought up to date: all users are
+    With the *directory* of an export that came to its end, it is brought up to date: all users are
     read, and the conversations that have had a new message since, each as a whole. Edits, deletions
     and imports in the others cannot be seen that way, so the report says so in `caveat`, and is
     never `complete`; for all there is, take a new directory. Until the new files are whole, the old
@@ -77,7 +77,7 @@ def export(
 
     Args:
         talkjs: The client.
-        target: A directory that is empty or does not exist yet, or one to go on with.
+        directory: A directory that is empty or does not exist yet, or one to go on with.
         reactions: Whether to read who has reacted, too, into `reactions.jsonl`: a request for each
             emoji on each message, where the message does not say it by itself.
         lane: Which calls of the app go first, those of others ("background") or these.
@@ -89,11 +89,11 @@ def export(
         The job; await it. It counts users, conversations and messages as records.
 
     Raises:
-        ConfigurationError: The job raises it when *target* holds something else: other files, the
-            export of another app, or a damaged one.
+        ConfigurationError: The job raises it when *directory* holds something else: other files,
+            the export of another app, or a damaged one.
         StorageError: The job raises it when the disk is full.
     """
-    path = named_path("target", target)
+    path = named_path("directory", directory)
     checked_flag("reactions", reactions)
     checked_flag("dry_run", dry_run)
     step = _PlannedExport(path, talkjs) if dry_run else _Export(path, talkjs, reactions)
@@ -105,14 +105,14 @@ class _Export(Step):
     kind = "export"
     has_records = False
 
-    def __init__(self, target: Path, talkjs: AsyncTalkJS, reactions: bool) -> None:
-        self._target = target
+    def __init__(self, directory: Path, talkjs: AsyncTalkJS, reactions: bool) -> None:
+        self._directory = directory
         self._names = (*NAMES, REACTIONS) if reactions else NAMES
         self._app_id = talkjs.app_id
         self._earlier: Manifest | None = None
 
     async def prepare(self) -> None:
-        find = partial(directory.prepare, self._target, self._app_id)
+        find = partial(export_directory.prepare, self._directory, self._app_id)
         self._earlier = await run_in_thread(find)
 
     async def run(self, context: JobContext) -> None:
@@ -121,14 +121,14 @@ class _Export(Step):
             began = self._earlier.files
         if began is not None and (REACTIONS in began) != (REACTIONS in self._names):
             raise ConfigurationError(
-                "reactions", f"must be as it was when the export into {self._target} began."
+                "reactions", f"must be as it was when the export into {self._directory} began."
             )
         place = context.journal.place or await _begin(context, self._earlier, self._names)
         if place["updates"]:
             await self._update(context, place)
             self.caveat = _CAVEAT
         else:
-            lines = await self._read(context, place, self._target)
+            lines = await self._read(context, place, self._directory)
             await self._conclude(context, place, lines)
 
     async def _update(self, context: JobContext, place: dict[str, Any]) -> None:
@@ -137,28 +137,28 @@ class _Export(Step):
         if "whole" not in place:
             if self._earlier is None:
                 raise ConfigurationError(
-                    "target",
-                    f"{self._target / MANIFEST} is gone, which says what the files have that are "
-                    "being brought up to date: put it back, or begin again with a new directory.",
+                    "directory",
+                    f"{self._directory / MANIFEST} is gone, which says what the files have that are"
+                    " being brought up to date: put it back, or begin again with a new directory.",
                 )
-            newer_files = update.newer_files(self._target)
-            if not await in_thread(partial(directory.has, newer_files, place)):
+            newer_files = update.newer_files(self._directory)
+            if not await in_thread(partial(export_directory.has, newer_files, place)):
                 # The earlier ones are whole, and the newer ones can be read once more.
                 place |= {name: dict(EMPTY) for name in self._names}
             elif not place["conversations"].get("complete"):
                 # The order of this list changes while it is read: there is no place to go on at.
                 place |= {name: dict(EMPTY) for name in self._names if name != "users"}
-            await in_thread(partial(update.make_directory, self._target))
+            await in_thread(partial(update.make_directory, self._directory))
             newer = await self._read(context, place, newer_files)
             if context.stopping:
                 return
-            whole = await in_thread(partial(update.merge, self._target, self._earlier, newer))
+            whole = await in_thread(partial(update.merge, self._directory, self._earlier, newer))
             place["whole"] = {name: lines.noted for name, lines in whole.items()}
             await context.journal.move(place)
         else:
             whole = {name: Lines.of(noted) for name, noted in place["whole"].items()}
-            await in_thread(partial(update.check_whole, self._target, whole))
-        await in_thread(partial(update.replace, self._target))
+            await in_thread(partial(update.check_whole, self._directory, whole))
+        await in_thread(partial(update.replace, self._directory))
         await self._conclude(context, place, whole)
 
     async def _read(
@@ -188,11 +188,11 @@ class _Export(Step):
             activity=place["activity"],
             files=lines,
         )
-        write = partial(directory.write_manifest, self._target, manifest)
+        write = partial(export_directory.write_manifest, self._directory, manifest)
         await context.journal.in_thread(write)
 
     def conclude(self) -> None:
-        directory.conclude(self._target)
+        export_directory.conclude(self._directory)
 
 
 async def _begin(
@@ -223,13 +223,13 @@ class _PlannedExport(Step):
     kind = "export"
     has_records = False
 
-    def __init__(self, target: Path, talkjs: AsyncTalkJS) -> None:
-        self._target = target
+    def __init__(self, directory: Path, talkjs: AsyncTalkJS) -> None:
+        self._directory = directory
         self._app_id = talkjs.app_id
         self._earlier: Manifest | None = None
 
     async def prepare(self) -> None:
-        find = partial(directory.find, self._target, self._app_id)
+        find = partial(export_directory.find, self._directory, self._app_id)
         self._earlier = await run_in_thread(find)
 
     async def run(self, context: JobContext) -> None:

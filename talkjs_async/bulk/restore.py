@@ -26,7 +26,7 @@ __all__ = ["restore"]
 
 def restore(
     talkjs: AsyncTalkJS,
-    target: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
     into_existing: bool = False,
     journal: str | os.PathLike[str] | None = None,
@@ -50,7 +50,7 @@ def restore(
 
     Args:
         talkjs: The client of the app that gets it all.
-        target: The directory of a complete export.
+        directory: The directory of a complete export.
         into_existing: Whether the app may have users or conversations already. Messages that are
             there, of the same backup perhaps, are there twice then.
         journal: A file to note in what was done, needed to go on after an interruption. None: a
@@ -63,19 +63,20 @@ def restore(
         The job; await it.
 
     Raises:
-        ConfigurationError: The job raises it when *target* holds no complete export, or a damaged
-            one, when the app is not empty, and when *journal* is that of an export of another app.
+        ConfigurationError: The job raises it when *directory* holds no complete export, or a
+            damaged one, when the app is not empty, and when *journal* is that of an export of
+            another app.
     """
     checked_flag("into_existing", into_existing)
-    step = _Restore(named_path("target", target), settle, into_existing=into_existing)
+    step = _Restore(named_path("directory", directory), settle, into_existing=into_existing)
     return Job(step, talkjs, journal=journal, job_id=job_id, lane=lane, dry_run=dry_run)
 
 
 class _Restore(Step):
     kind = "restore"
 
-    def __init__(self, target: Path, settle: float, *, into_existing: bool) -> None:
-        self._target = target
+    def __init__(self, directory: Path, settle: float, *, into_existing: bool) -> None:
+        self._directory = directory
         self._into_existing = into_existing
         self._settle = checked_settle(settle)
         self._scratch = Scratch()
@@ -84,13 +85,13 @@ class _Restore(Step):
         self._export = await run_in_thread(self._read)
 
     def _read(self) -> SortedExport:
-        export = SortedExport.of(self._target, self._scratch.path / "export")
+        export = SortedExport.of(self._directory, self._scratch.path / "export")
         self._totals = totals_of(export)
-        self._place = os.path.realpath(self._target)
+        self._place = os.path.realpath(self._directory)
         return export
 
     async def run(self, context: JobContext) -> None:
-        with alone(self._place, context):
+        with alone("talkjs", self._place, context):
             await self._run(context)
 
     async def _run(self, context: JobContext) -> None:

@@ -132,7 +132,7 @@ class TransferStep(Step):
     async def run(self, context: JobContext) -> None:
         """Copy everything, or what is left."""
         try:
-            with alone(self._source.root, context):
+            with alone("target", self._source.root, context):
                 await self._run(context)
         finally:
             await self._source.aclose()

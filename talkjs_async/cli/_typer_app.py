@@ -120,12 +120,28 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[F], F]:
     return register
 
 
+class _Group(TyperGroup):
+    """A group that says what it has when it is asked for something else."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the first word names, or end with what there is."""
+        word = args[0]
+        if word not in self.commands and not word.startswith("-"):
+            complaint = (
+                f"No such command '{word}'; {ctx.info_name} has: {', '.join(self.commands)}."
+            )
+            if word in ctx.find_root().command.commands:
+                complaint += f" But there is `{PROGRAM} {word}`."
+            ctx.fail(complaint)
+        return super().resolve_command(ctx, args)
+
+
 def _group(name: str, help: str) -> typer.Typer:
     @_with_global_options
     def options_of_group(context: typer.Context) -> None:
         """Take the options between the two words of a command."""
 
-    group = typer.Typer(help=help, rich_markup_mode=None, callback=options_of_group)
+    group = typer.Typer(cls=_Group, help=help, rich_markup_mode=None, callback=options_of_group)
     app.add_typer(group, name=name)
     return group
 

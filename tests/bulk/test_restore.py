@@ -198,7 +198,7 @@ async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], direc
         for number in range(2):
             tasks.start_soon(run, directory / f"journal-{number}")
 
-    assert ["target: is where another job copies to now: wait for its end."] == (refused)
+    assert ["talkjs: is of an app that another job copies to now: wait for its end."] == (refused)
 
 
 async def test_two_restores_at_once_double_nothing(

@@ -261,7 +261,7 @@ async def test_two_sources_at_once_never_meet_in_a_conversation(
             for job in jobs:
                 tasks.start_soon(run, job)
 
-    assert ["target: is where another job copies to now: wait for its end."] == refused
+    assert ["target: is of an app that another job copies to now: wait for its end."] == refused
     assert 1 == len(await target.messages.list("c").collect())
 
 

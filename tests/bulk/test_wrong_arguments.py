@@ -42,10 +42,10 @@ WRONG: list[tuple[Make, str, list[Any]]] = [
     (lambda talkjs, **options: bulk.import_messages(talkjs, [], **options), "settle", NO_SECONDS),
     (lambda talkjs, **options: bulk.restore(talkjs, "x", **options), "settle", NO_SECONDS),
     (lambda talkjs, **options: bulk.restore(talkjs, "x", **options), "into_existing", NO_FLAG),
-    (bulk.restore, "target", NO_PATH),
+    (bulk.restore, "directory", NO_PATH),
     (lambda talkjs, **options: bulk.export(talkjs, "x", **options), "reactions", NO_FLAG),
     (lambda talkjs, **options: bulk.export(talkjs, "x", **options), "dry_run", NO_FLAG),
-    (bulk.export, "target", NO_PATH),
+    (bulk.export, "directory", NO_PATH),
     (bulk.migrate_sendbird, "directory", NO_PATH),
     *[
         (lambda talkjs, **options: bulk.anonymise_user(talkjs, "alice", **options), flag, NO_FLAG)

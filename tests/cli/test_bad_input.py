@@ -15,9 +15,6 @@ import pytest
 from talkjs_async.emulator import Emulator
 from tests.full_disk import no_file_beyond
 
-if sys.platform != "win32":
-    pass
-
 Command = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -145,7 +142,8 @@ def test_a_directory_that_is_not_empty_is_left_alone(command: Command) -> None:
 
     assert (2, before) == (outcome.code, files())
     assert (
-        "talkjs-async: target: photos is not empty: name a new directory, or one to go on with.\n"
+        "talkjs-async: directory: photos is not empty: "
+        "name a new directory, or one to go on with.\n"
     ) == outcome.err
 
 
@@ -180,7 +178,7 @@ def test_a_full_disk_stops_the_job_and_the_next_run_goes_on(
         (("users", "upsert", "/proc/self/mem", "--format", "csv"), "/proc/self/mem cannot be read"),
         (("--secret-file", "/", *SYNC), "--secret-file: cannot be read: /: Is a directory."),
         (("export", "/proc/x"), "/proc/x cannot be used: No such file or directory. Name a place"),
-        (("export", "gone/x"), "target: gone does not exist."),
+        (("export", "gone/x"), "directory: gone does not exist."),
         (("--secret-file", "/dev/zero", *SYNC), "cannot be read: /dev/zero: File too large."),
         (("request", "POST", "/x", "--data", "@/dev/zero"), "/dev/zero cannot be read: File too"),
         (("request", "POST", "/x", "--data", "@"), "@ without a file cannot be read: Is a dir"),

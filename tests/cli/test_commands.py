@@ -45,6 +45,23 @@ print("loaded:", slow & set(sys.modules))
     assert done.stdout.endswith("loaded: set()\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("users get alice", "No such command 'get'; users has: upsert. But there is `talkjs-async"),
+        ("get users", "No such command 'users'; get has: app, user, conversation, message. But"),
+        ("migrate x", "No such command 'x'; migrate has: sendbird.\n"),
+        ("nope", "No such command 'nope'.\n"),
+    ],
+)
+def test_a_command_that_is_none_is_answered_with_those_there_are(
+    words: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == run(words.split())
+
+    assert f"Error: {complaint}" in capsys.readouterr().err
+
+
 def test_without_the_extra_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -235,8 +235,8 @@ def test_anonymising_asks_first(
     ("arguments", "sentence"),
     [
         (("users", "upsert", "nowhere.csv"), "path: nowhere.csv does not exist."),
-        (("export", "."), "target: . is not empty"),
-        (("restore", "."), "target: . holds no complete export"),
+        (("export", "."), "directory: . is not empty"),
+        (("restore", "."), "directory: . holds no complete export"),
         (("migrate", "sendbird", "."), "has no JSON files of a Sendbird export"),
         (("anonymise", "nobody", "--yes"), "404"),
         (("token", "user", "u", "--expires-in", "1"), "expires_in"),

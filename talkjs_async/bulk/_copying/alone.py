@@ -14,13 +14,16 @@ from talkjs_async.errors import ConfigurationError
 
 
 @contextmanager
-def alone(source: str, context: JobContext) -> Generator[None]:
+def alone(argument: str, source: str, context: JobContext) -> Generator[None]:
     """
     Refuse a second copy into the same app while the first runs in this process.
 
     Either would find the app without what the other is about to store. Of one source, everything
     would be there twice; of two, the messages of both would be in the conversations whose ID both
     have.
+
+    Args:
+        argument: What the caller names the client of that app.
     """
     if context.dry_run:
         yield
@@ -29,7 +32,7 @@ def alone(source: str, context: JobContext) -> Generator[None]:
     with _lock:
         if any(map(copy.meets, _running)):
             raise ConfigurationError(
-                "target", "is where another job copies to now: wait for its end."
+                argument, "is of an app that another job copies to now: wait for its end."
             )
         _running.add(copy)
     try:

@@ -47,9 +47,9 @@ _FORMAT: Final = "talkjs-async export"
 _VERSION: Final = 4
 
 
-def file_of(target: Path, name: str) -> Path:
+def file_of(directory: Path, name: str) -> Path:
     """Where the lines of users, conversations, participants, messages or reactions are."""
-    return target / f"{name}.jsonl"
+    return directory / f"{name}.jsonl"
 
 
 def has(folder: Path, place: Mapping[str, Any]) -> bool:
@@ -58,7 +58,7 @@ def has(folder: Path, place: Mapping[str, Any]) -> bool:
     return all(is_as_noted(file_of(folder, name), place[name]) for name in names)
 
 
-def prepare(target: Path, app_id: str) -> Manifest | None:
+def prepare(directory: Path, app_id: str) -> Manifest | None:
     """
     Make the directory for an export, or find an earlier one in it.
 
@@ -73,44 +73,46 @@ def prepare(target: Path, app_id: str) -> Manifest | None:
         StorageError: It cannot be made.
     """
     try:
-        if target.exists() and not target.is_dir():
-            raise ConfigurationError("target", f"{target} is a file: name a directory.")
-        make_private_directory(target)
-        names = {path.name for path in target.iterdir() if not path.name.startswith(f"{JOURNAL}-")}
+        if directory.exists() and not directory.is_dir():
+            raise ConfigurationError("directory", f"{directory} is a file: name a directory.")
+        make_private_directory(directory)
+        names = {
+            path.name for path in directory.iterdir() if not path.name.startswith(f"{JOURNAL}-")
+        }
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not target.parent.exists():
-            raise ConfigurationError("target", f"{target.parent} does not exist.") from None
-        raise disk_error(target, error) from error
+        if isinstance(error, FileNotFoundError) and not directory.parent.exists():
+            raise ConfigurationError("directory", f"{directory.parent} does not exist.") from None
+        raise disk_error(directory, error) from error
     if names.isdisjoint({JOURNAL, MANIFEST}) and names:
         raise ConfigurationError(
-            "target", f"{target} is not empty: name a new directory, or one to go on with."
+            "directory", f"{directory} is not empty: name a new directory, or one to go on with."
         )
-    return find(target, app_id)
+    return find(directory, app_id)
 
 
-def find(target: Path, app_id: str) -> Manifest | None:
+def find(directory: Path, app_id: str) -> Manifest | None:
     """Return what an export of the app that came to its end has, as `prepare` does."""
     try:
-        if not (target / MANIFEST).exists():
+        if not (directory / MANIFEST).exists():
             return None
     except OSError as error:
-        raise disk_error(target, error) from error
-    manifest = read_manifest(target)
+        raise disk_error(directory, error) from error
+    manifest = read_manifest(directory)
     if manifest.app_id != app_id:
         raise ConfigurationError(
-            "target",
-            f"{target} holds an export of the app {manifest.app_id}, and this is {app_id}: name "
+            "directory",
+            f"{directory} holds an export of the app {manifest.app_id}, and this is {app_id}: name "
             "another directory.",
         )
     return manifest
 
 
-def conclude(target: Path) -> None:
+def conclude(directory: Path) -> None:
     """Remove the journal of a complete export."""
     try:
-        (target / JOURNAL).unlink(missing_ok=True)
+        (directory / JOURNAL).unlink(missing_ok=True)
     except OSError as error:
-        raise disk_error(target / JOURNAL, error) from error
+        raise disk_error(directory / JOURNAL, error) from error
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +134,7 @@ class Manifest:
     files: Mapping[str, Lines]
 
 
-def write_manifest(target: Path, manifest: Manifest) -> None:
+def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Say, as the last thing, that all is there."""
     content: dict[str, Any] = {
         "format": _FORMAT,
@@ -143,7 +145,7 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
         "files": {name: lines.noted for name, lines in manifest.files.items()},
     }
     content["digest"] = _digest(content)
-    new = target / f"{MANIFEST}.new"
+    new = directory / f"{MANIFEST}.new"
     try:
         new.unlink(missing_ok=True)
         create_private(new)
@@ -151,7 +153,7 @@ def write_manifest(target: Path, manifest: Manifest) -> None:
             file.write(json.dumps(content, indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        new.replace(target / MANIFEST)
+        new.replace(directory / MANIFEST)
     except OSError as error:
         raise disk_error(new, error) from error
 
@@ -161,32 +163,34 @@ def _digest(content: Mapping[str, Any]) -> str:
     return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def read_manifest(target: Path) -> Manifest:
+def read_manifest(directory: Path) -> Manifest:
     """
     Return the manifest of a finished export.
 
     Raises:
-        ConfigurationError: *target* has none, or one of another version.
+        ConfigurationError: *directory* has none, or one of another version.
     """
-    path = target / MANIFEST
+    path = directory / MANIFEST
     content: Any = None
     try:
         if not path.is_file():
-            way_out = ": run the export again to complete it" if (target / JOURNAL).exists() else ""
-            raise ConfigurationError("target", f"{target} holds no complete export{way_out}.")
+            way_out = (
+                ": run the export again to complete it" if (directory / JOURNAL).exists() else ""
+            )
+            raise ConfigurationError("directory", f"{directory} holds no complete export{way_out}.")
         with suppress(ValueError, RecursionError):
             content = json.loads(path.read_bytes())
     except OSError as error:
         raise disk_error(path, error) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ConfigurationError("target", f"{path} is not that of an export.")
+        raise ConfigurationError("directory", f"{path} is not that of an export.")
     version = content.get("version")
     if version != _VERSION:
         raise ConfigurationError(
-            "target", f"{path} is of format version {version!r}; this library reads {_VERSION}."
+            "directory", f"{path} is of format version {version!r}; this library reads {_VERSION}."
         )
     if content.pop("digest", None) != _digest(content):
-        raise ConfigurationError("target", f"{path} is damaged: it is not what was written.")
+        raise ConfigurationError("directory", f"{path} is damaged: it is not what was written.")
     try:
         return Manifest(
             app_id=str(content["appId"]),
@@ -199,4 +203,4 @@ def read_manifest(target: Path) -> Manifest:
             },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError("target", f"{path} is damaged.") from error
+        raise ConfigurationError("directory", f"{path} is damaged.") from error

@@ -30,35 +30,35 @@ _OWNER: Final = {
 """The field with the conversation that a line belongs to."""
 
 
-def newer_files(target: Path) -> Path:
+def newer_files(directory: Path) -> Path:
     """Where the newer files are made."""
-    return target / _NEWER
+    return directory / _NEWER
 
 
-def make_directory(target: Path) -> None:
+def make_directory(directory: Path) -> None:
     """Make the directory for the newer files, or find it."""
     try:
-        make_private_directory(newer_files(target))
+        make_private_directory(newer_files(directory))
     except OSError as error:
-        raise disk_error(newer_files(target), error) from error
+        raise disk_error(newer_files(directory), error) from error
 
 
-def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[str, Lines]:
+def merge(directory: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[str, Lines]:
     """
     Make whole files of the earlier ones and the newer ones; return what is in each.
 
     All users are newer. A conversation that is newer is so with all its participants and messages.
 
     Args:
-        earlier: What the files in *target* have.
+        earlier: What the files in *directory* have.
         newer: What the newer files have.
 
     Raises:
         ConfigurationError: The earlier files are not those that were written.
         StorageError: The disk is full, or a file cannot be read.
     """
-    directory = newer_files(target)
-    conversations = checked_lines(file_of(directory, "conversations"), newer["conversations"])
+    newer_directory = newer_files(directory)
+    conversations = checked_lines(file_of(newer_directory, "conversations"), newer["conversations"])
     again = {record["id"] for _, record in conversations}
     merged = {"users": newer["users"]}
     for name, owner in _OWNER.items():
@@ -66,18 +66,18 @@ def merge(target: Path, earlier: Manifest, newer: Mapping[str, Lines]) -> dict[s
             continue
         kept = (
             line
-            for line, record in checked_lines(file_of(target, name), earlier.files[name])
+            for line, record in checked_lines(file_of(directory, name), earlier.files[name])
             if record.get(owner) not in again
         )
-        path = _whole(target, name)
+        path = _whole(directory, name)
         try:
-            merged[name] = _write(path, kept, file_of(directory, name))
+            merged[name] = _write(path, kept, file_of(newer_directory, name))
         except OSError as error:
             raise disk_error(path, error) from error
     return merged
 
 
-def check_whole(target: Path, whole: Mapping[str, Lines]) -> None:
+def check_whole(directory: Path, whole: Mapping[str, Lines]) -> None:
     """
     Check, when a run is resumed, that all whole files exist, in either directory.
 
@@ -85,28 +85,28 @@ def check_whole(target: Path, whole: Mapping[str, Lines]) -> None:
         ConfigurationError: One is gone, or not what was written; the earlier ones stay.
     """
     for name, lines in whole.items():
-        newer = _whole(target, name)
-        check_lines(newer if newer.exists() else file_of(target, name), lines)
+        newer = _whole(directory, name)
+        check_lines(newer if newer.exists() else file_of(directory, name), lines)
 
 
-def replace(target: Path) -> None:
+def replace(directory: Path) -> None:
     """Put the whole files in the place of the earlier ones; may be done again where it stopped."""
-    directory = newer_files(target)
+    newer_directory = newer_files(directory)
     try:
         # From here on they are neither the earlier ones nor the newer ones.
-        (target / MANIFEST).unlink(missing_ok=True)
+        (directory / MANIFEST).unlink(missing_ok=True)
         for name in (*NAMES, REACTIONS):
-            newer = _whole(target, name)
+            newer = _whole(directory, name)
             if newer.exists():
-                newer.replace(file_of(target, name))
-        shutil.rmtree(directory, ignore_errors=True)
+                newer.replace(file_of(directory, name))
+        shutil.rmtree(newer_directory, ignore_errors=True)
     except OSError as error:
-        raise disk_error(target, error) from error
+        raise disk_error(directory, error) from error
 
 
-def _whole(target: Path, name: str) -> Path:
-    directory = newer_files(target)
-    return file_of(directory, name) if name == "users" else directory / f"{name}.whole"
+def _whole(directory: Path, name: str) -> Path:
+    newer_directory = newer_files(directory)
+    return file_of(newer_directory, name) if name == "users" else newer_directory / f"{name}.whole"
 
 
 def _write(path: Path, kept: Iterator[str], newer: Path) -> Lines:

@@ -113,7 +113,7 @@ class LinesFile:
         if not is_as_noted(path, place):
             self._file.close()
             raise ConfigurationError(
-                "target",
+                "directory",
                 f"{path} was changed since it was written, so that what is read now would not make "
                 "a whole of it: begin again with a new directory.",
             )
@@ -182,7 +182,7 @@ def open_lines(path: Path) -> BinaryIO:
         ConfigurationError: It is not a file, such as a pipe, from which reading may never end.
     """
     if path.exists() and not path.is_file():
-        raise ConfigurationError("target", f"{path} is damaged: it is no file.")
+        raise ConfigurationError("directory", f"{path} is damaged: it is no file.")
     return path.open("rb")
 
 
@@ -207,17 +207,17 @@ def checked_lines(path: Path, expected: Lines) -> Iterator[tuple[str, dict[str, 
                 found.add(line)
                 yield _parsed(path, line, number)
     except FileNotFoundError:
-        raise ConfigurationError("target", f"{path} is missing.") from None
+        raise ConfigurationError("directory", f"{path} is missing.") from None
     except OSError as error:
         raise disk_error(path, error) from error
     if found.count != expected.count:
         raise ConfigurationError(
-            "target",
+            "directory",
             f"{path} is damaged: {expected.count} lines were written, and {found.count} are there.",
         )
     if found != expected:
         raise ConfigurationError(
-            "target", f"{path} is damaged: its lines are not those that were written."
+            "directory", f"{path} is damaged: its lines are not those that were written."
         )
 
 
@@ -248,7 +248,9 @@ def _parsed(path: Path, line: bytes, number: int) -> tuple[str, dict[str, Any]]:
         text = line.decode()
         record = json.loads(text)
     if not isinstance(record, dict):
-        raise ConfigurationError("target", f"{path} is damaged: line {number} is no JSON object.")
+        raise ConfigurationError(
+            "directory", f"{path} is damaged: line {number} is no JSON object."
+        )
     return text, record
 
 

@@ -68,18 +68,18 @@ class SortedExport:
     """
 
     app_id: str
-    _target: Path
+    _directory: Path
     _database: Path
     has_reactions: bool = attrs.field(default=True, kw_only=True)
     _read: dict[str, int] = attrs.field(factory=dict[str, int], init=False)
 
     @classmethod
-    def of(cls, target: Path, database: Path) -> SortedExport:
+    def of(cls, directory: Path, database: Path) -> SortedExport:
         """
         Read all files of an export and check them.
 
         Args:
-            target: The directory of the export.
+            directory: The directory of the export.
             database: A file to make.
 
         Raises:
@@ -87,19 +87,19 @@ class SortedExport:
                 written.
             StorageError: A file cannot be read, or the database cannot be written.
         """
-        manifest: Manifest = read_manifest(target)
+        manifest: Manifest = read_manifest(directory)
         has_reactions = REACTIONS in manifest.files
-        export = cls(manifest.app_id, target, database, has_reactions=has_reactions)
+        export = cls(manifest.app_id, directory, database, has_reactions=has_reactions)
         export._fill(
-            (name, checked_lines(file_of(target, name), lines))
+            (name, checked_lines(file_of(directory, name), lines))
             for name, lines in manifest.files.items()
         )
         return export
 
     @classmethod
-    def growing(cls, app_id: str, target: Path, database: Path) -> SortedExport:
+    def growing(cls, app_id: str, directory: Path, database: Path) -> SortedExport:
         """Begin with none of the lines; `take` reads them."""
-        export = cls(app_id, target, database)
+        export = cls(app_id, directory, database)
         export._fill(())
         return export
 
@@ -115,7 +115,7 @@ class SortedExport:
         """
         more = {name: to for name, to in lengths.items() if to > self._read.get(name, 0)}
         self._fill(
-            (name, noted_lines(file_of(self._target, name), self._read.get(name, 0), to))
+            (name, noted_lines(file_of(self._directory, name), self._read.get(name, 0), to))
             for name, to in more.items()
         )
         self._read.update(more)
@@ -150,9 +150,9 @@ class SortedExport:
         for field in _IDS[name]:
             id_ = record.get(field)
             if not isinstance(id_, str) or not id_:
-                path = file_of(self._target, name)
+                path = file_of(self._directory, name)
                 raise ConfigurationError(
-                    "target", f"{path} is damaged: line {number} has no {field}."
+                    "directory", f"{path} is damaged: line {number} has no {field}."
                 )
 
     def counts(self) -> dict[str, int]:
