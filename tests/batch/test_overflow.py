@@ -16,6 +16,7 @@ import pytest
 from talkjs_async import (
     AsyncTalkJS,
     Budget,
+    DecodeError,
     ImportedMessage,
     LimiterUnavailable,
     NotFound,
@@ -472,6 +473,18 @@ async def test_an_odd_answer_to_a_batch_is_the_error_of_its_calls_and_not_asked_
     assert [OutcomeUnknown] * 3 == [type(result) for result in results]
     assert [1] * 3 == [result.attempts for result in results]
     assert 1 == len(batches(emulator))
+
+
+async def test_an_odd_answer_to_a_call_that_left_alone_is_told_with_its_headers(
+    overflowing: AsyncTalkJS, emulator: Emulator
+) -> None:
+    emulator.faults.add("truncated-json", on="GET /users/alice")
+
+    with pytest.raises(DecodeError) as caught:
+        await overflowing.users.get("alice")
+
+    assert 200 == caught.value.status
+    assert caught.value.headers
 
 
 async def test_a_call_whose_batch_was_lost_is_announced_and_counted_as_any_other(
