@@ -112,6 +112,7 @@ class Transferring:
     async def run(self) -> None:
         """Copy everything, or stop at the first error."""
         self._writer.expect(dict.fromkeys(_TYPES))
+        self._context.client.more_will_come(self, True)
         with self._scope:
             async with anyio.create_task_group() as tasks:
                 # Side by side, each behind the one before: so batches always find requests to
@@ -182,6 +183,7 @@ class Transferring:
                 await self._writer.reactions(chunk)
                 self._with_reactions.move(chunk[1])
         self._with_reactions.end()
+        self._context.client.more_will_come(self, False)
 
     async def _store_participants(self) -> None:
         async with aclosing(self._chunks(self._with_reactions)) as chunks:

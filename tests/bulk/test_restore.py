@@ -184,7 +184,9 @@ async def test_no_reaction_and_no_file_is_left_out_without_a_word(
     assert plain.id
 
 
-async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], directory: Path) -> None:
+async def one_of_two_is_refused(
+    argument: str, copy: Callable[[Path], Awaitable[object]], directory: Path
+) -> None:
     """Begin the same copy twice, each with a journal of its own."""
     refused: list[str] = []
 
@@ -198,7 +200,8 @@ async def one_of_two_is_refused(copy: Callable[[Path], Awaitable[object]], direc
         for number in range(2):
             tasks.start_soon(run, directory / f"journal-{number}")
 
-    assert ["talkjs: is of an app that another job copies to now: wait for its end."] == (refused)
+    sentence = f"{argument}: is of an app that another job copies to now: wait for its end."
+    assert [sentence] == refused
 
 
 async def test_two_restores_at_once_double_nothing(
@@ -215,8 +218,10 @@ async def test_two_restores_at_once_double_nothing(
     )
     talkjs = make_talkjs()
 
+    # Neither ends before the other begins.
+    emulator.faults.add("latency-0.5")
     await one_of_two_is_refused(
-        lambda journal: restore(talkjs, tmp_path / "backup", journal=journal), tmp_path
+        "talkjs", lambda journal: restore(talkjs, tmp_path / "backup", journal=journal), tmp_path
     )
 
     assert 1 == len(emulator.commits.of("message.imported"))
