@@ -11,6 +11,7 @@ import pytest
 from talkjs_async import (
     AsyncTalkJS,
     ConfigurationError,
+    OutcomeUnknown,
     OwnBudgets,
     ProcessBudgets,
     TokenBucket,
@@ -81,9 +82,11 @@ async def test_an_upload_that_fails_costs_no_permit(
         async def aclose(self) -> None:
             raise error
 
+    # What the network may raise, too, tells nothing of how far the request came.
+    told = OutcomeUnknown if error is OSError and stage != "iter" else error
     with anyio.fail_after(30):
         for _ in range(21):
-            with pytest.raises(error):
+            with pytest.raises(told):
                 await talkjs.files.upload(Broken(), filename="a.txt")
 
     assert 0 == limiter.statistics().in_flight

@@ -95,17 +95,17 @@ class CallHistory:
 
     def lost(self, error: Exception) -> OutcomeUnknown:
         """
-        Say that an earlier attempt may have been carried out, and why no later one settled it.
+        Say that the call may have been carried out, and why nothing settled it.
 
         Args:
-            error: How the last one ended. It need not be ours: an *auth*, a limiter or a transport
-                of the user's may have failed.
+            error: How the last attempt ended. It need not be ours: an *auth*, a limiter, a
+                transport or a file of the user's may have failed, also when it was to be closed.
         """
-        last = "was not" if isinstance(error, TalkJSError) else "failed"
-        unknown = self._unknown(
-            f"an earlier attempt may have been carried out; the last one {last} "
-            f"({type(error).__name__})."
-        )
+        if isinstance(error, TalkJSError):
+            what = "an earlier attempt may have been carried out; the last one was not"
+        else:
+            what = "an attempt may have been carried out; then code of the caller's failed"
+        unknown = self._unknown(f"{what} ({type(error).__name__}).")
         if isinstance(error, TalkJSError):
             unknown.retry_after = error.retry_after
             unknown.headers = error.headers

@@ -150,7 +150,7 @@ def test_code_of_the_users_that_fails_after_a_lost_attempt_is_told_as_the_cause(
     assert told.__cause__ is error
     assert told.maybe_done
     assert (None, ("k",)) == (told.retry_after, told.idempotency_keys)
-    assert "the last one failed (KeyError)" in str(told)
+    assert "then code of the caller's failed (KeyError)" in str(told)
 
 
 @pytest.mark.parametrize(
