@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 
 from talkjs_async import AsyncTalkJS
 from talkjs_async.bulk import BulkReport, anonymise_user, export, restore, transfer
-from talkjs_async.emulator import Emulator, Limits
+from talkjs_async.emulator import Emulator
+from tests.bulk.test_transfer import emulator, other, target
+
+__all__ = ["emulator", "other", "target"]
 
 pytestmark = pytest.mark.anyio
 
@@ -19,26 +22,6 @@ PEOPLE = ("ann", "bob", "eve", "zoe")
 CHATS = ("c1", "c2")
 TEXTS = ("photo_url", "welcome_message", "locale", "role", "availability_text")
 Copy = Callable[..., Awaitable[BulkReport]]
-
-
-@pytest.fixture
-def emulator() -> Emulator:
-    """The app that is copied."""
-    return Emulator(app_id="from", limits=Limits.off())
-
-
-@pytest.fixture
-def other(emulator: Emulator) -> Emulator:
-    """The app that it is copied into."""
-    return Emulator(app_id="into", clock=emulator.clock, limits=Limits.off())
-
-
-@pytest.fixture
-async def target(other: Emulator, anyio_backend: str) -> AsyncIterator[AsyncTalkJS]:
-    async with AsyncTalkJS(
-        "into", "sk_test_emulator", transport=other.transport, clock=other.clock
-    ) as talkjs:
-        yield talkjs
 
 
 @pytest.fixture(params=["transfer", "restore"])

@@ -338,27 +338,36 @@ def test_an_outage_is_told_of(command: Command, emulator: Emulator) -> None:
     assert "PUT /users: ServerError, trying again.\n" == outcome.err
 
 
-@unix
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
-    command: Command, start: Start, emulator: Emulator
-) -> None:
+LONG_JOB = ("conversations", "upsert", "chats.csv", "--no-overflow")
+
+
+def stopped_by(number: signal.Signals, command: Command, start: Start, emulator: Emulator) -> bytes:
+    """Stop a job in another process; return what it says to the standard error."""
     command("users", "upsert", users(1).name)
     chats(500)
     # The budget that the client counts on is used by another client.
     emulator.limits = Limits(rate=50.0, burst=50)
-    arguments = ("conversations", "upsert", "chats.csv", "--no-overflow")
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(*LONG_JOB, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: emulator.requests.total > 20)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
 
     assert 130 == process.returncode
     assert b"conversations upsert chats.csv: " in out
     assert b"Stopping: what was sent is being finished." in err
+    return bytes(err)
+
+
+@unix
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+    command: Command, start: Start, emulator: Emulator
+) -> None:
+    err = stopped_by(signal.SIGINT, command, start, emulator)
+
     assert b"talkjs-async conversations upsert chats.csv --no-overflow\n" in err
     emulator.limits = Limits.off()
-    again = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    again = start(*LONG_JOB, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = again.communicate(timeout=60)
     assert (0, b"") == (again.returncode, err)
     assert b"500 done" in out
@@ -395,19 +404,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_terminal_that_closes_stops_a_job_cleanly(
     command: Command, start: Start, emulator: Emulator
 ) -> None:
-    command("users", "upsert", users(1).name)
-    chats(500)
-    emulator.limits = Limits(rate=50.0, burst=50)
-    arguments = ("conversations", "upsert", "chats.csv", "--no-overflow")
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for(lambda: emulator.requests.total > 20)
-
-    process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=60)
-
-    assert 130 == process.returncode
-    assert b"conversations upsert chats.csv: " in out
-    assert b"Stopping: what was sent is being finished." in err
+    stopped_by(signal.SIGHUP, command, start, emulator)
 
 
 @unix

@@ -227,14 +227,15 @@ async def test_an_event_whose_answer_was_lost_is_handled_when_it_comes_again(
     assert ["evt_1"] == seen
 
 
+class UnreachableMemory:
+    def add(self, event_id: str, /) -> bool:
+        raise OSError("The database is away.")
+
+
 async def test_an_event_is_handled_when_nobody_can_tell_whether_it_is_new(
     emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken:
-        def add(self, event_id: str, /) -> bool:
-            raise OSError("The database is away.")
-
-    webhooks = Webhooks(emulator.secret_key, seen=Broken(), clock=emulator.clock)
+    webhooks = Webhooks(emulator.secret_key, seen=UnreachableMemory(), clock=emulator.clock)
     router = webhook_router(HOOK)
     seen = recording(router)
     app = FastAPI(
@@ -578,11 +579,7 @@ async def test_a_path_without_a_slash_is_refused_at_once(path: Any) -> None:
 async def test_a_log_that_fails_decides_nothing_about_a_webhook(
     emulator: Emulator, make_app: MakeApp
 ) -> None:
-    class Broken:
-        def add(self, event_id: str, /) -> bool:
-            raise OSError("The database is away.")
-
-    webhooks = Webhooks(emulator.secret_key, seen=Broken(), clock=emulator.clock)
+    webhooks = Webhooks(emulator.secret_key, seen=UnreachableMemory(), clock=emulator.clock)
     router = webhook_router(HOOK)
     seen = []
 
