@@ -18,7 +18,6 @@ from talkjs_async._core.call import Lane
 from talkjs_async.bulk._engine.job import Job
 from talkjs_async.bulk._engine.job_context import JobContext
 from talkjs_async.bulk._engine.job_journal import JobJournal
-from talkjs_async.bulk._engine.journal_schema import RecordState
 from talkjs_async.bulk._engine.named_paths import named_path
 from talkjs_async.bulk._engine.owner_thread import run_in_thread
 from talkjs_async.bulk._engine.scratch import Scratch
@@ -156,10 +155,7 @@ class _Migration(StoreStages):
 
     async def _failed_users(self, ids: Iterable[str | None]) -> set[str]:
         """Return which users were not stored: what needs them alone shall fail, and no more."""
-        names = {f"user:{id_}" for id_ in ids if id_ is not None}
-        rows = await self._journal.rows(list(names))
-        failed = [name for name, row in rows.items() if row.state is RecordState.FAILED]
-        return {name.removeprefix("user:") for name in failed}
+        return await self._journal.failed("user:", ids)
 
     def _former_members(self) -> Iterator[object]:
         query = (

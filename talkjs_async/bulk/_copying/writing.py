@@ -307,8 +307,7 @@ class AppWriter:
 
     async def _failed(self, kind: str, ids: Iterable[str | None]) -> set[str]:
         """Return which of some records of an earlier type were not stored."""
-        rows = await self._rows(kind, ids)
-        return {id_ for id_, row in rows.items() if row.state is RecordState.FAILED}
+        return await self._context.journal.failed(f"{kind}:", ids)
 
     async def _rows(self, kind: str, ids: Iterable[str | None]) -> dict[str, RecordRow]:
         """Return what the journal knows of some records, by their IDs."""

@@ -166,6 +166,12 @@ class JobJournal:
 
         return await self._change(work)
 
+    async def failed(self, prefix: str, ids: Iterable[str | None]) -> set[str]:
+        """Return which of some records, whose names begin with *prefix* here, were not stored."""
+        rows = await self.rows(list({prefix + id_ for id_ in ids if id_ is not None}))
+        failed = (name for name, row in rows.items() if row.state is RecordState.FAILED)
+        return {name.removeprefix(prefix) for name in failed}
+
     async def sent(self, records: Iterable[Sending], *, at: float, to: str) -> None:
         """
         Note that records are about to be sent.
