@@ -86,6 +86,7 @@ class WebhookSender(ListsAttributes):
         self._inbox: deque[bytes] = deque(maxlen=inbox_limit)
         self._queues: dict[Receiver, deque[WaitingEvent]] = {}
         self._under_way: set[WaitingEvent] = set()
+        self._clearings = 0
         self._clock = clock
         self._ids = ids
         self._seed = seed
@@ -266,22 +267,25 @@ class WebhookSender(ListsAttributes):
         """Deliver what waits for one receiver, in order; add the attempts made to *attempts*."""
         while queue := self._queues.get(receiver):
             entry = queue.popleft()
+            clearings = self._clearings
             self._under_way.add(entry)
             try:
                 attempts.append(await self._deliver(entry, attempt=1))
                 if attempts[-1].status != 200:
                     await self._clock.sleep(self.retry_delay)
-                    attempts.append(await self._deliver(entry, attempt=2))
+                    if clearings == self._clearings:
+                        attempts.append(await self._deliver(entry, attempt=2))
             finally:
                 self._under_way.discard(entry)
 
     def clear(self) -> None:
-        """Forget what waits and what was delivered, but not where it goes."""
+        """Forget what waits, is under way and was delivered, but not where it goes."""
         for queue in self._queues.values():
             queue.clear()
         self._inbox.clear()
         self.deliveries.clear()
         self.delivered = 0
+        self._clearings += 1
 
     def signature(self, timestamp: str, body: bytes) -> str:
         """Return the signature that proves that a body came from here."""
@@ -311,7 +315,7 @@ class WebhookSender(ListsAttributes):
             self.on_event()
 
     async def _deliver(self, entry: WaitingEvent, *, attempt: int) -> Delivery:
-        at = self._clock.time()
+        at, clearings = self._clock.time(), self._clearings
         seconds = self.switches.webhook_timestamp == "seconds"
         headers, body = entry.signed(self.secret_key, seconds=seconds)
         status, error = None, None
@@ -319,9 +323,8 @@ class WebhookSender(ListsAttributes):
             status, error = await self._call(entry.receiver, headers, body)
         except Exception as failure:  # noqa: BLE001  # whatever a receiver does, TalkJS lives on
             error = f"{type(failure).__name__}: {failure}"
-        self.delivered += 1
         delivery = Delivery(
-            number=self.delivered,
+            number=self.delivered + 1,
             event_id=entry.event_id,
             event_type=entry.event_type,
             target=entry.receiver.name,
@@ -334,7 +337,9 @@ class WebhookSender(ListsAttributes):
             event=entry.body,
             tampering=entry.tampering,
         )
-        self.deliveries.append(delivery)
+        if clearings == self._clearings:
+            self.delivered = delivery.number
+            self.deliveries.append(delivery)
         return delivery
 
     async def _call(self, receiver: Receiver, headers: Mapping[str, str], body: bytes) -> Answer:

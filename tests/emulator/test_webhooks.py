@@ -265,6 +265,30 @@ async def test_a_reset_forgets_events_but_not_where_they_go(emulator: Emulator, 
     assert ["dave"] == [event["data"]["user"]["id"] for event in inbox.events]
 
 
+@pytest.mark.parametrize("status", [200, 500])
+async def test_what_is_under_way_at_a_reset_is_forgotten_too(
+    emulator: Emulator, send: Send, status: int
+) -> None:
+    inbox = Inbox(status)
+
+    async def resets(scope: Any, receive: Any, respond: Any) -> None:
+        emulator.reset()
+        await inbox(scope, receive, respond)
+
+    first = emulator.webhooks.to(resets, events=["message.sent"])
+    await send("POST", MESSAGES, say())
+    await emulator.webhooks.settle()
+    emulator.webhooks.remove(first)
+    emulator.webhooks.to(Inbox(), events=["user.created"])
+    await send("PUT", "/users/dave", {"name": "Dave"})
+    await emulator.webhooks.settle()
+
+    assert len(inbox.events) == 1
+    assert [(1, "user.created")] == [
+        (delivery.number, delivery.event_type) for delivery in emulator.webhooks.deliveries
+    ]
+
+
 async def test_settling_may_be_asked_for_by_many(emulator: Emulator, send: Send) -> None:
     inbox = Inbox()
     emulator.webhooks.to(inbox, events=["message.sent"])
