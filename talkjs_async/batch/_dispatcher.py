@@ -153,6 +153,11 @@ class Dispatcher:
         else:
             del self._queued[ticket.lane][ticket]
         self._changed.set()
+        for lane in _LANES:
+            if self._queued[lane]:
+                # It had no wait before it when it joined, perhaps, and lacks a token by now.
+                self.call_batch(lane)
+                break
 
     def seconds_to_batch(self, ticket: Ticket) -> float:
         """Seconds until a batch takes *ticket*, the last call of its lane."""

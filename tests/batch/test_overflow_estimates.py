@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from talkjs_async import AsyncTalkJS, Lane, OwnBudgets, RateLimitWaitTimeout, TokenBucket
@@ -163,6 +163,15 @@ async def ask_among(
     cap=st.sampled_from([5, 20]),
 )
 @settings(deadline=None, max_examples=25)
+# Background calls get tokens that an interactive one had before it when it joined the queue.
+@example(
+    interactive=53,
+    background=3,
+    lane="background",
+    ordinary_tokens=45,
+    batch_tokens=12,
+    cap=5,
+)
 def test_a_call_that_waits_as_long_as_it_was_told_is_not_refused_again(
     backend: str,
     interactive: int,
