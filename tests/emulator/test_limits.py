@@ -115,6 +115,16 @@ async def test_the_budget_may_start_empty() -> None:
     assert emulator.budget.ordinary.tokens(clock.monotonic()) == pytest.approx(90)
 
 
+async def test_the_budget_fills_from_the_start_and_not_from_the_first_request() -> None:
+    clock = VirtualClock()
+    emulator = Emulator(clock=clock, limits=Limits(initial_tokens=0, initial_batch_tokens=0))
+
+    clock.advance(10)
+
+    assert emulator.budget.ordinary.tokens(clock.monotonic()) == pytest.approx(90)
+    assert emulator.budget.batch.tokens(clock.monotonic()) == pytest.approx(10)
+
+
 async def test_other_limits_keep_the_tokens_there_are(emulator: Emulator, send: Send) -> None:
     for _ in range(590):
         await send("GET", "/users")
