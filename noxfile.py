@@ -115,16 +115,16 @@ def tests(session: nox.Session) -> None:
     newest = session.python == NEWEST
     needed = ("test", "benchmarks") if newest else ("test",)
     session.install(f".[{EXTRAS}]", *groups(*needed))
-    # Side by side on all cores: one after the other, three Pythons would take most of an hour.
-    common = ["pytest", "--dist", "worksteal", *session.posargs]
+    # Twice as many as cores, since half of the time is waiting: for programs that start, and for
+    # Redis in real time. One after the other, three Pythons would take most of an hour.
+    workers = str(2 * (os.cpu_count() or 1))
+    common = ["pytest", "--dist", "worksteal", "-n", workers, *session.posargs]
     part = ["-k", part_of(str(session.python))] if len(HERE) > 1 else []
     measured = ["--cov", "--cov-report=term"] if newest else []
-    session.run(*common, "-n", "auto", "-m", "not benchmark and not harness", *part, *measured)
+    session.run(*common, "-m", "not benchmark and not harness", *part, *measured)
     if newest:
-        # Much of these is waiting: for programs that start, and for Redis in real time.
-        workers = str(2 * (os.cpu_count() or 1))
         # 5: there is none among the paths given.
-        session.run(*common, "-n", workers, "-m", "benchmark or harness", success_codes=[0, 5])
+        session.run(*common, "-m", "benchmark or harness", success_codes=[0, 5])
 
 
 @nox.session(default=False)
