@@ -82,6 +82,8 @@ def _answer(world: World, context: RequestContext) -> Response:
     if route is None:
         return problem_response(not_implemented(request.method, exchange.path))
     app = context.app or world.main_app
+    # It may have waited while a reset or a snapshot put other data into its app's place.
+    app = world.apps.get(app.id, app)
     return run_route(world, app, request, exchange, route, context.ids)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -234,6 +235,23 @@ async def test_a_snapshot_may_be_gone_back_to_as_often_as_wanted(
     assert 1 == len(set(ids))
     assert tokens == emulator.budget.ordinary.tokens(emulator.clock.monotonic())
     assert emulator.requests.total > 9
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("chat")
+async def test_what_is_answered_with_success_is_there_though_a_snapshot_came_in_between(
+    emulator: Emulator, send: Send
+) -> None:
+    snapshot = emulator.snapshot()
+    emulator.faults.add("latency-2", on="POST /conversations/*/messages")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send, "POST", MESSAGES, say("late"))
+        await emulator.clock.sleep(1)
+        emulator.restore(snapshot)
+
+    (message,) = (await send("GET", MESSAGES)).json()["data"]
+    assert [message["id"]] == [one.message_id for one in emulator.commits.of("message.sent")]
 
 
 @pytest.mark.parametrize(
