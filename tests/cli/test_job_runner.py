@@ -347,7 +347,13 @@ def stopped_by(number: signal.Signals, command: Command, start: Start, emulator:
     chats(500)
     # The budget that the client counts on is used by another client.
     emulator.limits = Limits(rate=50.0, burst=50)
-    process = start(*LONG_JOB, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        *LONG_JOB,
+        # Tests in the background, or under nohup, ignore signals, and so would this one.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait_for(lambda: emulator.requests.total > 20)
 
     process.send_signal(number)
