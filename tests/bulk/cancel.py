@@ -45,6 +45,8 @@ HANGS_AFTER: Final = 60.0
 """Seconds for one job, with its second run, on a machine that has other things to do."""
 CUT: Final = "x"
 ENDED: Final = "."
+MANY: Final = 20
+"""Of so many cancelled jobs some are at work, or the run shows nothing."""
 
 
 @attrs.define
@@ -379,6 +381,8 @@ def trial(loop: Loop, way: str, kind: Kind, prepared: Scene, moment: float) -> b
 def work(options: argparse.Namespace) -> None:
     """Cancel jobs in this process; write a sign for each."""
     faulthandler.enable()
+    # A program that was started in the background ignores Ctrl-C, and so would this one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed(options.seed)
     loop, kind = Loop(options.loop), KINDS[options.kind]
     longest = 0.0
@@ -418,7 +422,8 @@ def cancelled(kind: str, loop: str, way: str, *, jobs: int, seed: int = 0) -> Ou
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     at_work = done.stdout.count(CUT)
     if done.returncode == 0 and at_work + done.stdout.count(ENDED) == jobs:
-        return Outcome(at_work, None)
+        nothing_shown = jobs >= MANY and not at_work
+        return Outcome(at_work, "none was at work" if nothing_shown else None)
     last = "\n".join(done.stderr.strip().splitlines()[-60:])
     return Outcome(
         at_work, f"exit code {done.returncode} after {len(done.stdout)} of {jobs} jobs:\n{last}"
