@@ -93,7 +93,7 @@ def list_conversations(
             lambda talkjs: talkjs.users.list_conversations(
                 user, limit=limit, starting_after=starting_after, unreads_only=unread
             ),
-            lambda each: f"{each.id}  {each.unread_message_count} unread",
+            _line_of_unread,
             limit,
         )
         return
@@ -219,6 +219,11 @@ def _show_messages(options: GlobalOptions, newest_first: list[Message]) -> None:
         else:
             write(_line_of(message))
     sys.stdout.flush()
+
+
+def _line_of_unread(conversation: UserConversation) -> str:
+    count = conversation.unread_message_count
+    return conversation.id if count is None else f"{conversation.id}  {count} unread"
 
 
 def _line_of(message: Message) -> str:

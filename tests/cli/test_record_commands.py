@@ -91,6 +91,16 @@ def test_lists_are_a_line_for_each_record(command: Command) -> None:
     ]
 
 
+def test_a_count_that_talkjs_does_not_send_is_not_shown(
+    command: Command, emulator: Emulator
+) -> None:
+    emulator.switches.user_conversation_fields = "absent"
+
+    of_bob = command("list", "conversations", "--user", "bob")
+
+    assert ["chat"] == of_bob.out.splitlines()
+
+
 def test_a_list_that_is_cut_says_how_to_go_on(command: Command) -> None:
     first = command("list", "messages", "chat", "--limit", "2", "--json")
     begin = first.lines[-1]["id"]
