@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from talkjs_async.emulator import Emulator, Limits, VirtualClock
+from talkjs_async.emulator import Emulator, Limits, Switches, VirtualClock
 from talkjs_async.emulator._dispatch import handle
 from talkjs_async.emulator._requests import Request
 from talkjs_async.emulator.admission import admit
@@ -24,7 +24,8 @@ class Chat(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = VirtualClock()
-        self.emulator = Emulator(clock=self.clock, limits=Limits.off())
+        # The model knows what the defaults do.
+        self.emulator = Emulator(clock=self.clock, limits=Limits.off(), switches=Switches())
         self.users: dict[str, str] = {}
         self.members: dict[str, set[str]] = {}
         self.messages: dict[str, dict[str, str]] = {}
