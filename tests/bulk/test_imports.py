@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -286,19 +288,33 @@ async def test_two_jobs_at_once_take_no_message_of_the_other_for_their_own(
     assert sorted(wanted) == sorted(texts()["c0"])
 
 
+@pytest.mark.parametrize("fault", ["drop-before-commit", "drop-after-commit"])
+@pytest.mark.parametrize("answer", ["ids", "empty"])
+@pytest.mark.parametrize("ties", ["sequence", "id"])
+@pytest.mark.parametrize("words", [("again",), ("again", "twice"), ("twice", "again", "again")])
 async def test_repeated_words_at_one_moment_are_all_stored(
-    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, texts: Texts
+    make_talkjs: MakeTalkJS,
+    emulator: Emulator,
+    chat: Prepare,
+    texts: Texts,
+    fault: str,
+    answer: Any,
+    ties: Any,
+    words: tuple[str, ...],
 ) -> None:
+    emulator.switches.import_answer, emulator.switches.order_ties = answer, ties
     await chat(1)
-    again = {"conversation_id": "c0", "sender": "alice", "text": "again", "timestamp": LONG_AGO}
+    moment = {"conversation_id": "c0", "sender": "alice", "timestamp": LONG_AGO}
     # Of another program, at the same moment.
-    await import_messages(make_talkjs(), [{**again, "text": "else"}] * 150)
-    emulator.faults.add("drop-before-commit", on=POST, nth=2)
+    await import_messages(make_talkjs(), [{**moment, "text": "else"}] * 150)
+    emulator.faults.add(fault, on=POST, nth=2)
+    source = [{**moment, "text": word} for _, word in zip(range(150), cycle(words), strict=False)]
 
-    report = await import_messages(make_talkjs(), [again] * 150)
+    report = await import_messages(make_talkjs(), source)
 
     assert (True, 150) == (report.ok, report.done)
-    assert 150 == texts()["c0"].count("again")
+    wanted = Counter(str(message["text"]) for message in source)
+    assert {**wanted, "else": 150} == Counter(texts()["c0"])
 
 
 async def test_words_that_the_server_changes_are_found_again(

@@ -66,6 +66,20 @@ class Ending:
     reason: str | None = attrs.field(default=None, converter=storable)
 
 
+@attrs.frozen
+class StoredRecord:
+    """
+    A record that is known to be stored.
+
+    Attributes:
+        result: What TalkJS calls it. None: it did not say.
+        digest: Of what was sent.
+    """
+
+    result: str | None
+    digest: bytes
+
+
 class JobJournal:
     """
     The open journal of one running job. No other job can open it meanwhile.
@@ -221,16 +235,16 @@ class JobJournal:
 
     async def stored(
         self, conversation_id: str, marks: Iterable[bytes]
-    ) -> dict[bytes, list[str | None]]:
-        """Return the results of a conversation's records that are known to be stored, by mark."""
+    ) -> dict[bytes, list[StoredRecord]]:
+        """Return a conversation's records that are known to be stored, by mark."""
 
-        def work(database: sqlite3.Connection) -> dict[bytes, list[str | None]]:
-            results: dict[bytes, list[str | None]] = {}
+        def work(database: sqlite3.Connection) -> dict[bytes, list[StoredRecord]]:
+            stored: dict[bytes, list[StoredRecord]] = {}
             for mark in set(marks):
                 arguments = (conversation_id, mark, RecordState.DONE, RecordState.CHANGED)
                 rows = database.execute(_STORED, arguments)
-                results[mark] = [result for (result,) in rows]
-            return results
+                stored[mark] = [StoredRecord(*row) for row in rows]
+            return stored
 
         return await self._change(work)
 
@@ -373,7 +387,9 @@ def forget_record(path: Path, id_: str) -> None:
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
 _MARKED: Final = "SELECT id FROM record WHERE mark = ? AND state IN (0, 1, 4)"
-_STORED: Final = "SELECT result FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
+_STORED: Final = (
+    "SELECT result, digest FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
+)
 _SENT: Final = """
 INSERT INTO record (id, number, seen, pass, state, digest, sent_at, sent_to, mark)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

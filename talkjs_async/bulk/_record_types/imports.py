@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, TypeAlias
@@ -12,6 +13,7 @@ import attrs
 from talkjs_async._core.retry import RetryPolicy
 from talkjs_async._core.wire import is_real, milliseconds, utf8
 from talkjs_async.bulk._engine.job_context import JobContext
+from talkjs_async.bulk._engine.job_journal import StoredRecord
 from talkjs_async.bulk._engine.record_ids import as_id, as_record_id, take_id, write_ids
 from talkjs_async.bulk._engine.record_type import Found, RecordType
 from talkjs_async.bulk._engine.source_records import BadRecord, Record, digest_of, make_record
@@ -249,11 +251,9 @@ class ImportRecordType(RecordType[OldMessage]):
         except NotFound:
             return Found()
         # Those of the messages that other records of this job have made are no proof.
-        texts = {record.value.text for record in records}
-        for mark, results in (await context.journal.stored(conversation_id, marks)).items():
-            others = [found for found in there[mark] if found.id not in results]
-            others.sort(key=lambda found: found.text not in texts)
-            there[mark] = others[: max(0, len(others) - results.count(None))]
+        for mark, stored in (await context.journal.stored(conversation_id, marks)).items():
+            ours = [record for record in records if record.mark == mark]
+            there[mark] = _without_those_of(stored, there[mark], ours)
         return Found(dict(_assigned(records, there)))
 
 
@@ -311,6 +311,39 @@ def _words(text: str) -> str:
 
 _NO_WORDS: Final = re.compile("[\\s*_~`<>|\ufffd\ufe0e\ufe0f\ud800-\udfff]+")
 """Markup, blanks, and what TalkJS may make of a half character or of an emoji."""
+
+
+def _without_those_of(
+    stored: Sequence[StoredRecord], there: list[_Candidate], records: Sequence[Record[OldMessage]]
+) -> list[_Candidate]:
+    """
+    Leave out as many candidates as other records have made, which are *stored*.
+
+    Where TalkJS told no IDs, a record that is the same as one of *records* says the same. Any other
+    is taken to say something else, as long as something else is there.
+    """
+    known = {record.result for record in stored}
+    left = [candidate for candidate in there if candidate.id not in known]
+    nameless = Counter(record.digest for record in stored if record.result is None)
+    texts = {record.digest: record.value.text for record in records}
+    for digest, text in texts.items():
+        left = _without(left, text, nameless.pop(digest, 0))
+    left.sort(key=lambda candidate: candidate.text not in texts.values())
+    return left[: max(0, len(left) - nameless.total())]
+
+
+def _without(candidates: list[_Candidate], text: str | None, number: int) -> list[_Candidate]:
+    """Leave out so many that have this text, or may be of it if those are fewer."""
+    for same_text in (True, False):
+        made = [
+            candidate.id
+            for candidate in candidates
+            if candidate.text == text or (not same_text and candidate.may_be(text))
+        ]
+        left_out = set(made[:number])
+        number -= len(left_out)
+        candidates = [candidate for candidate in candidates if candidate.id not in left_out]
+    return candidates
 
 
 def _assigned(
