@@ -419,3 +419,22 @@ async def test_a_file_or_place_in_doubt_is_not_taken_for_what_was_said_since(
         assert len(list(report.records(outcome))) + report.unchanged >= 1
         expected = 2 if outcome == "done" else 1
         assert expected == len(emulator.commits.of("message.sent"))
+
+
+async def test_what_is_stored_without_a_known_id_is_no_proof_of_equal_words(
+    make_talkjs: MakeTalkJS, emulator: Emulator, chat: Prepare, journal: Path
+) -> None:
+    emulator.switches.idempotent_repeat = "error"
+    await chat(1)
+    source = [{"conversation_id": "c0", "sender": "alice", "text": "again"}] * 11
+    emulator.faults.add("drop-after-commit", on=POST, nth=1)
+    assert (await send_messages(make_talkjs(), source[:10], journal=journal)).ok
+    emulator.faults.add("drop-before-commit", on=POST, nth=1)
+    with pytest.raises(OutcomeUnknown):
+        await send_messages(make_talkjs(retry=RetryPolicy(attempts=1)), source, journal=journal)
+    await emulator.clock.sleep(DAY)
+
+    report = await send_messages(make_talkjs(), source, journal=journal)
+
+    assert report.ok
+    assert 11 == len(emulator.commits.of("message.sent"))

@@ -248,15 +248,12 @@ class JobJournal:
 
         return await self._change(work)
 
-    async def results(self, conversation_id: str) -> set[str]:
-        """Return the results of all records of a conversation. A full scan: for rare use."""
+    async def stored_in(self, conversation_id: str) -> list[StoredRecord]:
+        """Return all of a conversation that are known to be stored. A full scan: for rare use."""
 
-        def work(database: sqlite3.Connection) -> set[str]:
-            found = database.execute(
-                "SELECT result FROM record WHERE sent_to = ? AND result IS NOT NULL",
-                (conversation_id,),
-            )
-            return {result for (result,) in found}
+        def work(database: sqlite3.Connection) -> list[StoredRecord]:
+            arguments = (conversation_id, RecordState.DONE, RecordState.CHANGED)
+            return [StoredRecord(*row) for row in database.execute(_STORED_IN, arguments)]
 
         return await self._change(work)
 
@@ -387,6 +384,9 @@ def forget_record(path: Path, id_: str) -> None:
 
 _SELECT: Final = "SELECT id, number, seen, pass, state, digest, sent_at, result, reason FROM record"
 _MARKED: Final = "SELECT id FROM record WHERE mark = ? AND state IN (0, 1, 4)"
+_STORED_IN: Final = """
+SELECT result, digest FROM record WHERE sent_to = ? AND (result IS NOT NULL OR state IN (?, ?))
+"""
 _STORED: Final = (
     "SELECT result, digest FROM record WHERE sent_to = ? AND mark = ? AND state IN (?, ?)"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, TypeAlias
@@ -105,7 +106,10 @@ class MessageRecordType(RecordType[Outgoing]):
         since = min(record.sent_at or 0.0 for record in doubtful) - _SKEW
         conversation_id = doubtful[0].group
         # Equal messages that this job has sent are no proof.
-        known = await context.journal.results(conversation_id)
+        others = await context.journal.stored_in(conversation_id)
+        known = {other.result for other in others}
+        # Those without an ID cannot be told from each other, only counted.
+        nameless = Counter(other.digest for other in others if other.result is None)
         stored: dict[str, str | None] = {}
         unknown: dict[str, str] = {}
         async for message in context.all(context.talkjs.messages.list, conversation_id):
@@ -117,6 +121,9 @@ class MessageRecordType(RecordType[Outgoing]):
                 same = record.id not in stored and _is_same(message, record.value)
                 if same is None:
                     unknown[record.id] = _CANNOT_TELL
+                elif same and nameless[record.digest]:
+                    nameless[record.digest] -= 1
+                    break
                 elif same:
                     stored[record.id] = message.id
                     break

@@ -11,7 +11,13 @@ import pytest
 
 from talkjs_async import AsyncTalkJS, ConfigurationError, TalkJSError
 from talkjs_async.bulk import StorageError, upsert_users
-from talkjs_async.bulk._engine.job_journal import Ending, JobJournal, Sending, read_records
+from talkjs_async.bulk._engine.job_journal import (
+    Ending,
+    JobJournal,
+    Sending,
+    StoredRecord,
+    read_records,
+)
 from talkjs_async.bulk._engine.journal_file import JobIdentity
 from talkjs_async.bulk._engine.journal_schema import RecordState
 from tests.full_disk import no_file_beyond
@@ -36,8 +42,9 @@ async def test_what_was_noted_is_there_the_next_time(journal: Path) -> None:
     }
     assert (5.0, b"1", 1) == (rows["a"].sent_at, rows["a"].digest, rows["a"].made_in)
     assert ({"page": 7}, 2, 1) == (second.place, second.number_of_pass, second.first_pass)
-    assert {b"mark": ["msg_b"], b"x": []} == await second.stored("c", [b"mark", b"x"])
-    assert {"msg_b"} == await second.results("c")
+    stored = [StoredRecord("msg_b", b"2")]
+    assert {b"mark": stored, b"x": []} == await second.stored("c", [b"mark", b"x"])
+    assert stored == await second.stored_in("c")
     assert first.job_id == second.job_id
     await second.close()
 
