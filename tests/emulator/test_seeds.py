@@ -245,8 +245,11 @@ async def test_what_is_answered_with_success_is_there_though_a_snapshot_came_in_
     snapshot = emulator.snapshot()
     emulator.faults.add("latency-2", on="POST /conversations/*/messages")
 
+    async def send_one() -> None:
+        await send("POST", MESSAGES, say("late"))
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(send, "POST", MESSAGES, say("late"))
+        tasks.start_soon(send_one)
         await emulator.clock.sleep(1)
         emulator.restore(snapshot)
 
