@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkjs_async.emulator import Emulator, Limits, RealClock
+from talkjs_async.emulator import Emulator, Limits, RealClock, Switches
 from talkjs_async.emulator._index import Index
 from talkjs_async.emulator._stored_records import StoredApp
 
@@ -39,6 +39,8 @@ def opened() -> Iterator[Callable[..., Emulator]]:
     emulators: list[Emulator] = []
 
     def open_one(file: Path, **options: Any) -> Emulator:
+        # What all is changed here is written for the defaults.
+        options.setdefault("switches", Switches())
         emulators.append(Emulator(persist=file, limits=Limits.off(), **options))
         return emulators[-1]
 
@@ -292,7 +294,7 @@ def test_a_seed_is_loaded_into_an_empty_file_only(file: Path) -> None:
 
 
 def filled(file: Path) -> bytes:
-    emulator = Emulator(persist=file, limits=Limits.off())
+    emulator = Emulator(persist=file, limits=Limits.off(), switches=Switches())
     anyio.run(live_through_everything, emulator)
     emulator.close()
     return file.read_bytes()
