@@ -150,9 +150,7 @@ class World(ListsAttributes):
 
     def add_app(self, app_id: str, secret_key: str) -> StoredApp:
         """Add another app, with data and a budget of its own."""
-        budget = AppBudget(self._limits)
-        # It fills from now on, not from the first request.
-        budget.apply(self._limits, self.clock.monotonic())
+        budget = AppBudget(self._limits, self.clock.monotonic())
         app = StoredApp(id=app_id, secret_keys=[secret_key], budget=budget)
         self.apps[app_id] = app
         return app

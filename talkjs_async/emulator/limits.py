@@ -65,13 +65,16 @@ class Bucket(ListsAttributes):
     Tokens below zero are requests in the queue.
     """
 
-    def __init__(self, *, rate: float, burst: int, queue: int, tick: float, tokens: float) -> None:
+    def __init__(
+        self, *, rate: float, burst: int, queue: int, tick: float, tokens: float, now: float
+    ) -> None:
+        """*now*: the monotonic time in seconds from which on it fills."""
         self.rate: float = rate
         self.burst: int = burst
         self.queue: int = queue
         self.tick: float = tick
         self._tokens = tokens
-        self._refilled_at = math.nan  # Until the first look at the clock.
+        self._refilled_at = now
 
     def tokens(self, now: float) -> float:
         """Return the tokens there are at *now*, a monotonic time in seconds."""
@@ -101,8 +104,6 @@ class Bucket(ListsAttributes):
         return self._time_until(1.0 - self.queue, now)
 
     def _refill(self, now: float) -> None:
-        if math.isnan(self._refilled_at):
-            self._refilled_at = now
         if self.tick:
             ticks = math.floor((now - self._refilled_at) / self.tick + _EPSILON)
             elapsed = ticks * self.tick
@@ -122,13 +123,14 @@ class Bucket(ListsAttributes):
 class AppBudget(ListsAttributes):
     """The two buckets of one app."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, now: float) -> None:
         self.ordinary: Bucket = Bucket(
             rate=limits.rate,
             burst=limits.burst,
             queue=limits.queue,
             tick=limits.tick,
             tokens=limits.burst if limits.initial_tokens is None else limits.initial_tokens,
+            now=now,
         )
         self.batch: Bucket = Bucket(
             rate=limits.batch_rate,
@@ -140,6 +142,7 @@ class AppBudget(ListsAttributes):
                 if limits.initial_batch_tokens is None
                 else limits.initial_batch_tokens
             ),
+            now=now,
         )
 
     def apply(self, limits: Limits, now: float) -> None:

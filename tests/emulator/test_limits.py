@@ -24,6 +24,7 @@ def bucket(**settings: float) -> Bucket:
         queue=int(merged["queue"]),
         tick=merged["tick"],
         tokens=merged["tokens"],
+        now=0.0,
     )
 
 

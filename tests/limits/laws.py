@@ -183,7 +183,7 @@ async def _run(make: MakeOnClock, program: list[Step], rate: float, burst: int) 
     clock = VirtualClock()
     shaky = ShakyClock(clock)
     limiter = make(shaky)
-    server = Bucket(rate=rate, burst=burst, queue=0, tick=0.0, tokens=burst)
+    server = Bucket(rate=rate, burst=burst, queue=0, tick=0.0, tokens=burst, now=0.0)
     history = History()
     scopes: list[anyio.CancelScope] = []
 

@@ -110,7 +110,7 @@ def world(
     tokens: float = 600.0,
 ) -> World:
     clock = VirtualClock()
-    server = Bucket(rate=rate, burst=600, queue=queue, tick=tick, tokens=tokens)
+    server = Bucket(rate=rate, burst=600, queue=queue, tick=tick, tokens=tokens, now=0.0)
     return World(TokenBucket(clock=clock), clock, server, network)
 
 
