@@ -39,7 +39,7 @@ def opened() -> Iterator[Callable[..., Emulator]]:
     emulators: list[Emulator] = []
 
     def open_one(file: Path, **options: Any) -> Emulator:
-        # What all is changed here is written for the defaults.
+        # `live_through_everything` is written for the defaults.
         options.setdefault("switches", Switches())
         emulators.append(Emulator(persist=file, limits=Limits.off(), **options))
         return emulators[-1]

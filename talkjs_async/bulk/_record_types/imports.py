@@ -293,7 +293,11 @@ class _Candidate:
     def of(cls, message: Message) -> _Candidate:
         return cls(message.id, message.text, message.plain_text())
 
-    def may_be(self, text: str | None) -> bool:
+    def says(self, text: str | None, *, exactly: bool) -> bool:
+        """Tell whether it has this text or, unless *exactly*, may have been made of it."""
+        return self.text == text or (not exactly and self._may_be(text))
+
+    def _may_be(self, text: str | None) -> bool:
         """
         Tell whether TalkJS may have made it of a text.
 
@@ -327,19 +331,17 @@ def _without_those_of(
     nameless = Counter(record.digest for record in stored if record.result is None)
     texts = {record.digest: record.value.text for record in records}
     for digest, text in texts.items():
-        left = _without(left, text, nameless.pop(digest, 0))
-    left.sort(key=lambda candidate: candidate.text not in texts.values())
+        if digest in nameless:
+            left = _without(left, text, nameless.pop(digest))
+    wanted = set(texts.values())
+    left.sort(key=lambda candidate: candidate.text not in wanted)
     return left[: max(0, len(left) - nameless.total())]
 
 
 def _without(candidates: list[_Candidate], text: str | None, number: int) -> list[_Candidate]:
     """Leave out so many that have this text, or may be of it if those are fewer."""
-    for same_text in (True, False):
-        made = [
-            candidate.id
-            for candidate in candidates
-            if candidate.text == text or (not same_text and candidate.may_be(text))
-        ]
+    for exactly in (True, False):
+        made = [each.id for each in candidates if each.says(text, exactly=exactly)]
         left_out = set(made[:number])
         number -= len(left_out)
         candidates = [candidate for candidate in candidates if candidate.id not in left_out]
@@ -351,11 +353,11 @@ def _assigned(
 ) -> Iterator[tuple[str, str]]:
     """Say which record is which message: the same text first, then one that may be of its text."""
     left = list(records)
-    for same_text in (True, False):
+    for exactly in (True, False):
         for record in tuple(left):
             text = record.value.text
             for message in there[record.mark or b""]:
-                if message.text == text or (not same_text and message.may_be(text)):
+                if message.says(text, exactly=exactly):
                     there[record.mark or b""].remove(message)
                     left.remove(record)
                     yield record.id, message.id
